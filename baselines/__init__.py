@@ -1,0 +1,16 @@
+"""Every contestant behind one contract. The registry: name → "module:Class", imported on use."""
+
+from __future__ import annotations
+
+METHODS: dict[str, str] = {
+    "cmet": "baselines.cmet:CMet",
+    "edtalk": "baselines.edtalk:EDTalk",
+    "label": "baselines.edtalk:Label",
+    "no_edit": "baselines.anchors:NoEdit",
+    "ground_truth": "baselines.anchors:GroundTruth",
+    "still_face": "baselines.anchors:StillFace",
+    "wrong_audio": "baselines.anchors:WrongAudio",
+}
+
+#: The ceiling and the floors that `run` adds by itself, in table order.
+ANCHORS = ("ground_truth", "no_edit", "still_face", "wrong_audio")

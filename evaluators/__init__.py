@@ -1,0 +1,15 @@
+"""The judges, one file a metric. The registry: name → "module:Class", imported on use."""
+
+from __future__ import annotations
+
+EVALUATORS: dict[str, str] = {
+    "lse": "evaluators.lse:LipSync",
+    "fid": "evaluators.fid:Fid",
+    "emotion": "evaluators.emotion:EmotionAccuracy",
+    "identity": "evaluators.identity:IdentitySimilarity",
+    "extended": "evaluators.extended:ExtendedEmotion",
+    "pixels": "evaluators.pixels:PixelQuality",
+    "lpips": "evaluators.lpips:Lpips",
+    "landmarks": "evaluators.landmarks:LandmarkDistance",
+    "faces": "evaluators.faces:FacePresence",
+}

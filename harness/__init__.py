@@ -1,0 +1,1 @@
+"""What every part shares: records, errors, media, weights, the run store, the runner, provenance."""

@@ -1,0 +1,60 @@
+"""Errors that a user meets: one sentence, its cure, and the exit code of DESIGN §3."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_FINE = 0
+EXIT_CRASH = 1
+EXIT_USAGE = 2
+EXIT_REGRESSION = 3
+EXIT_CANNOT_COMPARE = 4
+EXIT_MISSING = 5
+EXIT_INTERRUPTED = 130
+
+
+class BenchError(Exception):
+    """A user's mistake or a missing thing: `what` went wrong (and where), `cure` to type next."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, cure: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.cure}".strip()
+
+
+class UsageError(BenchError):
+    """The command line asks for something that does not exist or does not fit."""
+
+
+class MissingError(BenchError):
+    """A prerequisite is missing: weights, data, a tool, or space."""
+
+    exit_code = EXIT_MISSING
+
+
+class CannotCompareError(BenchError):
+    """Two things cannot be compared, or too little was measured."""
+
+    exit_code = EXIT_CANNOT_COMPARE
+
+
+class MediaError(BenchError):
+    """A media file cannot be read or written; `reason` is a code of harness.reasons."""
+
+    def __init__(self, what: str, cure: str = "", reason: str = "unreadable") -> None:
+        super().__init__(what, cure)
+        self.reason = reason
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """`UsageError` for a name that is not in a registry, with the nearest known one."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    return UsageError(f"There is no {kind} '{name}'.", cure)

@@ -1,0 +1,162 @@
+"""The records that walk through the house: Sample → Request → Clip | Failed → Scored | Unscored.
+
+Every record is frozen and JSON-able; paths are absolute. Nothing here imports torch or numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+Lane = Literal["label", "reference", "speech", "as-published"]
+LANES: tuple[Lane, ...] = ("label", "reference", "speech", "as-published")
+
+#: The eight basic emotions by the names of MEAD's folders (datasets map theirs onto these by name).
+BASIC_EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+
+FPS = 25
+SAMPLE_RATE_HZ = 16_000
+SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """What is asked for, in every form a method may be told it. A lane strips what it forbids."""
+
+    name: str  # canonical name asked for: one of BASIC_EMOTIONS or an extended emotion
+    label: str | None = None  # the basic label that label-driven methods get; None if there is none
+    label_is: Literal["truth", "pseudo"] = "truth"
+    intensity: int | None = None  # 1..3 where the corpus has levels
+    speech: tuple[Path, ...] = ()  # emotional utterances (wav), never the driving sound
+    neutral_speech: tuple[Path, ...] = ()  # neutral utterances of the same voices
+    features: Path | None = None  # prepared emotion2vec features of `speech`, if any
+    image: Path | None = None  # a picture of an emotional face
+    clip: Path | None = None  # a clip of an emotional face
+    strength: float = 1.0
+
+    @property
+    def basic(self) -> bool:
+        """Whether the emotion asked for is one of the eight basic ones."""
+        return self.name in BASIC_EMOTIONS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a test list: who speaks what, with which emotion, and the truth where it exists."""
+
+    id: str  # unique in its dataset, file-name safe
+    dataset: str
+    identity: str
+    emotion: Emotion
+    source_image: Path  # identity picture, RGB
+    driving_audio: Path  # 16 kHz mono wav
+    frames: int  # expected number of frames at 25 fps
+    source_video: Path | None = None  # neutral clip of the identity (what C-MET edits)
+    pose_video: Path | None = None  # head pose, 25 fps
+    reference_video: Path | None = None  # ground truth of this sample, if it exists
+    reference_aligned: bool = False  # True if frame k of the truth corresponds to frame k of a result
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a method is given: a Sample as its lane allows it to be seen, and a seed."""
+
+    id: str
+    identity: str
+    emotion: Emotion
+    source_image: Path
+    driving_audio: Path
+    frames: int
+    fps: int
+    seed: int
+    lane: Lane
+    source_video: Path | None = None
+    pose_video: Path | None = None
+    schema: int = 1
+
+
+FailureKind = Literal["unsupported", "unavailable", "bad-input", "out-of-memory", "timeout", "crashed", "bad-output"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A finished clip on disk, encoded by the harness with the driving sound inside."""
+
+    path: Path
+    frames: int
+    height: int
+    width: int
+    used: str  # where the emotion came from: label | image | clip | speech | driving-speech | none
+    seconds: dict[str, float] = field(default_factory=dict)  # load, prepare, generate, write
+    memory_peak_bytes: int | None = None
+    codec: str = "h264crf18"
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A sample that a method could not make: one sentence, and what to do about it."""
+
+    kind: FailureKind
+    reason: str
+    cure: str = ""
+    detail: str = ""  # log tail, at most 4 kB
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One metric on one clip.
+
+    `value` is the clip's own number, or None where only the pool has one (FID). `statistics` are the
+    sufficient statistics from which the score of any set of clips follows (npz bytes, may be empty
+    when `value` alone suffices). `notes` are reason codes that did not prevent scoring.
+    """
+
+    metric: str
+    value: float | None
+    signature: str
+    statistics: bytes = b""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """One metric that could not be measured on one clip, and why (a code of harness.reasons)."""
+
+    metric: str
+    reason: str
+    signature: str
+    detail: str = ""
+
+
+Row = Scored | Unscored
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One cell of the table. Field names are those of scores.json (DESIGN §4)."""
+
+    dataset: str
+    method: str
+    metric: str
+    value: float | None
+    unit: str
+    higher_is_better: bool
+    low: float | None
+    high: float | None
+    n_scored: int
+    n_expected: int
+    signature: str
+    note: str = ""
+
+
+def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
+    """Remove from `emotion` what `lane` forbids, so that no method can peek (baselines spec §4.3)."""
+    if lane == "label":
+        return replace(emotion, features=None, speech=(), neutral_speech=(), image=None, clip=None)
+    if lane == "reference":
+        return replace(emotion, features=None, speech=(), neutral_speech=())
+    if lane == "speech":
+        return replace(emotion, image=None, clip=None)
+    return emotion

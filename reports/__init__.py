@@ -1,0 +1,1 @@
+"""Tables, page, gate and reproduction of published tables; imports no torch."""
