@@ -1,0 +1,94 @@
+"""What a report is made of: the plain records of one finished run, with no torch and no database behind them.
+
+`harness.store` fills a `RunData` from a run folder; `reports.scores` fills one from a bare scores.json. Rules that
+every producer keeps, because tables, page and gate rely on them:
+
+* a row's `value` is in the unit of its metric, and the mean over the scored rows of a (dataset, method, metric) is the
+  value in the summary, unless the metric is pooled (then `value` is None with reason ``pooled``, or descriptive only);
+* a row with `value` None always has a `reason` (a code of harness.reasons); nothing is left out;
+* two numbers may share a column only if their signatures are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.records import SummaryRow
+
+#: Methods that bound the scale instead of competing: shown apart, never ranked.
+CEILINGS = frozenset({"ground_truth"})
+FLOORS = frozenset({"no_edit", "still_face", "wrong_audio"})
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One metric on one clip of one method: a value, or the reason why there is none."""
+
+    dataset: str
+    method: str
+    sample: str
+    identity: str
+    emotion: str
+    metric: str
+    value: float | None
+    reason: str | None
+    detail: str
+    signature: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MetricFact:
+    """What is printed beside a metric; the same facts as evaluators.contract.MetricFacts."""
+
+    name: str  # key in scores.json, e.g. "lse_c"
+    title: str  # column title, e.g. "LSE-C"
+    unit: str  # "", "%", "dB", "s"
+    higher_is_better: bool
+    ranked: bool = True  # False: descriptive only, never bold, never gated
+    pooled: bool = False  # the value belongs to a set of clips (FID)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on the samples that both have: `difference` = first − second, in the unit of the metric."""
+
+    dataset: str
+    metric: str
+    first: str
+    second: str
+    difference: float
+    low: float  # 95 % interval of the difference
+    high: float
+    p_value: float  # two-sided, before correction
+    p_holm: float  # corrected over the comparisons of one run
+    n_pairs: int
+    signature: str
+    test: str = "sign-flip permutation"  # or "clip-swap permutation" for pooled metrics
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Everything the reports know about one run."""
+
+    name: str
+    protocol: str
+    lane: str
+    facts: Mapping[str, Any]  # run.json: what was asked, seeds, versions, hashes, machine
+    summary: tuple[SummaryRow, ...]
+    rows: tuple[RunRow, ...]
+    metric_facts: Mapping[str, MetricFact]
+    comparisons: tuple[Comparison, ...] = ()
+    clips: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (method, sample) → path relative to the run
+    anchors: frozenset[str] = CEILINGS | FLOORS
+    long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
+
+    def fact(self, metric: str) -> MetricFact:
+        """The facts of a metric; from the summary where no evaluator described it (a bare scores.json)."""
+        known = self.metric_facts.get(metric)
+        if known is not None:
+            return known
+        row = next((row for row in self.summary if row.metric == metric), None)
+        return MetricFact(metric, metric, row.unit if row else "", row.higher_is_better if row else True)
