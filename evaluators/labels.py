@@ -1,0 +1,59 @@
+"""Class orders of the judges and the maps between label languages, as data: by name, never by index.
+
+Sources: datasets spec §7, metrics spec §4.1 and §4.4. The canonical names are those of MEAD's folders
+(harness.records.BASIC_EMOTIONS).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from harness.errors import unknown_name
+from harness.records import BASIC_EMOTIONS
+
+#: EAT's Emotion-FAN (the first seven are the AFEW order of the original Emotion-FAN).
+EAT_FAN = ("happy", "angry", "disgusted", "fear", "sad", "neutral", "surprised", "contempt")
+#: The C-MET paper's ResNet-18: seven classes, no neutral.
+CMET_PAPER = ("happy", "angry", "disgusted", "fear", "sad", "contempt", "surprised")
+#: HSEmotion (EmotiEffLib), the AffectNet-8 order; its seven-class version drops contempt.
+HSEMOTION_8 = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+HSEMOTION_7 = tuple(name for name in HSEMOTION_8 if name != "contempt")
+#: emotion2vec+ (speech); `other` and `unknown` are no emotions.
+EMOTION2VEC_PLUS = ("angry", "disgusted", "fear", "happy", "neutral", "other", "sad", "surprised", "unknown")
+
+#: Names in use elsewhere -> canonical name.
+_CANONICAL = {
+    "anger": "angry",
+    "ang": "angry",
+    "con": "contempt",
+    "disgust": "disgusted",
+    "dis": "disgusted",
+    "fea": "fear",
+    "fearful": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "hap": "happy",
+    "neu": "neutral",
+    "sadness": "sad",
+    "surprise": "surprised",
+    "sur": "surprised",
+} | {name: name for name in BASIC_EMOTIONS}
+
+
+def canonical(name: str) -> str:
+    """The canonical name of a basic emotion written in any of the known languages; unknown names raise."""
+    found = _CANONICAL.get(name.strip().lower())
+    if found is None:
+        raise unknown_name("basic emotion", name, _CANONICAL)
+    return found
+
+
+def digest(names: Sequence[str]) -> str:
+    """First 8 hex digits that pin an ordered list of names, for signatures (`classes:`, `map:`)."""
+    return hashlib.sha256(",".join(names).encode()).hexdigest()[:8]
+
+
+def map_digest() -> str:
+    """Pins the label map itself: a changed synonym changes the signature."""
+    return digest([f"{source}>{target}" for source, target in sorted(_CANONICAL.items())])
