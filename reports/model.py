@@ -11,8 +11,9 @@ every producer keeps, because tables, page and gate rely on them:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness.records import SummaryRow
@@ -70,6 +71,14 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """The sufficient statistics of a pooled metric: `score` of any list of `items` is the metric on those clips."""
+
+    items: Mapping[str, Any]  # sample → its statistics, as `score` takes them
+    score: Callable[[Sequence[Any]], float]
+
+
+@dataclass(frozen=True)
 class RunData:
     """Everything the reports know about one run."""
 
@@ -84,6 +93,8 @@ class RunData:
     clips: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (method, sample) → path relative to the run
     anchors: frozenset[str] = CEILINGS | FLOORS
     long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
+    folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
+    pools: Mapping[tuple[str, str, str], Pool] = field(default_factory=dict)  # (dataset, method, metric), if at hand
 
     def fact(self, metric: str) -> MetricFact:
         """The facts of a metric; from the summary where no evaluator described it (a bare scores.json)."""
