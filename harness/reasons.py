@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "no_label": "the clip has no emotion label",
     "undecided": "the judge could not decide",
     "identical": "picture and reference are identical",
+    "not_applicable": "this measure does not apply to this sample",
     "pooled": "only the whole set has a value",
     "weights_missing": "the judge's weights are not on this machine",
     "weights_implausible": "the judge's weights fail the plausibility gate",

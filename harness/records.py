@@ -149,6 +149,8 @@ class SummaryRow:
     n_expected: int
     signature: str
     note: str = ""
+    cluster_low: float | None = None  # interval clustered by identity (low and high: over clips)
+    cluster_high: float | None = None
 
 
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:

@@ -1,0 +1,58 @@
+"""Names to classes: a literal registry entry, or a user's `path/to/file.py:Class`. Imported only when used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import MissingError, UsageError, unknown_name
+
+_FILE_SPEC = re.compile(r"^(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)$")
+
+
+def is_file_spec(name: str) -> bool:
+    """Whether `name` has the form path/to/file.py:Class."""
+    return _FILE_SPEC.match(name) is not None
+
+
+def resolve(kind: str, name: str, registry: Mapping[str, str]) -> str:
+    """The spec of `name` ("module:Class" or "file.py:Class"); UsageError with a suggestion if unknown."""
+    if is_file_spec(name):
+        return name
+    if name not in registry:
+        raise unknown_name(kind, name, registry)
+    return registry[name]
+
+
+def load(spec: str) -> Any:
+    """The object that a spec names. UsageError or MissingError, never an ImportError, for a user's slip."""
+    match = _FILE_SPEC.match(spec)
+    if match:
+        return _from_file(Path(match["file"]).expanduser().resolve(), match["name"])
+    module, _, attribute = spec.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _from_file(path: Path, name: str) -> Any:
+    if not path.is_file():
+        raise UsageError(f"There is no file '{path}'.", "Give --method path/to/file.py:Class.")
+    module_name = f"user_method_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"'{path}' cannot be imported as Python.", "Give --method path/to/file.py:Class.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UsageError(f"'{path}' line {error.lineno}: {error.msg}.", "Mend the file and try again.") from error
+    except ImportError as error:
+        raise MissingError(f"'{path}' needs a package that is not installed: {error}.", "Install it.") from error
+    if not hasattr(module, name):
+        raise UsageError(f"'{path}' has no class '{name}'.", "Give --method path/to/file.py:Class.")
+    return getattr(module, name)
