@@ -1,0 +1,149 @@
+"""MTCNN faces (Zhang et al. 2016) with the trained networks of facenet-pytorch 2.6.0, batched over frames.
+
+The networks and their weights are facenet-pytorch's; the cascade around them is ours: area pooling by
+integral images (all candidate windows of a batch at once), suppression per frame, and an empty answer
+instead of an exception for a frame without a face. Constants: metrics spec §3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import facenet_pytorch.models.mtcnn as wheel
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from evaluators import mtcnn_boxes as stage
+from evaluators.area_pool import IntegralImages, crops, integral_images, resized
+from evaluators.contract import Chunk
+from evaluators.mtcnn_boxes import Candidates, Float
+
+NAME = "mtcnn-fn2.6.0"  # as signatures name it
+MIN_FACE_PX = 20
+FACTOR = 0.709
+P_THRESHOLD, R_THRESHOLD, O_THRESHOLD = 0.6, 0.7, 0.7
+_WINDOW_PX = 12  # what P-Net sees
+_PIXELS_PER_BATCH = 2**19  # bounds the memory of the pyramid: 8 frames of 256 px, 2 of 512 px
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces of one frame, largest area first; k may be 0. Coordinates in px of the frame, x before y."""
+
+    boxes: Float  # (k, 4) x0, y0, x1, y1
+    probs: Float  # (k,)
+    landmarks: Float  # (k, 5, 2): eye at smaller x, eye at larger x, nose, mouth corner at smaller x, at larger x
+
+    def __len__(self) -> int:
+        return len(self.probs)
+
+
+class Mtcnn:
+    """The detector. Its networks (2 MB, in the installed wheel) load on construction."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = torch.device(device)
+        self._pnet = self._network(wheel.PNet, "pnet.pt")
+        self._rnet = self._network(wheel.RNet, "rnet.pt")
+        self._onet = self._network(wheel.ONet, "onet.pt")
+
+    def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
+        network = kind(pretrained=False)
+        network.load_state_dict(torch.load(weights_folder() / name, weights_only=True, map_location="cpu"))
+        return network.eval().requires_grad_(False).to(self._device)
+
+    def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
+        """Faces of uint8 RGB frames (n, height, width, 3): one `Faces` per frame, empty where there is none."""
+        if len(frames) == 0:
+            return []
+        step = max(1, _PIXELS_PER_BATCH // (frames.shape[1] * frames.shape[2]))
+        batches = [frames[first : first + step] for first in range(0, len(frames), step)]
+        return [faces for batch in batches for faces in self._detect_batch(batch)]
+
+    @torch.inference_mode()
+    def _detect_batch(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
+        integral = integral_images(frames)
+        proposed = self._propose(integral)
+        proposed = stage.squared(stage.moved(proposed, 0))
+        proposed, windows = stage.windows(proposed, frames.shape[1], frames.shape[2])
+        moves, scores = self._forward(self._rnet, crops(integral, proposed.frame, windows, 24))
+        refined = stage.passed(proposed, scores[:, 1], moves, R_THRESHOLD)[0]
+        refined = stage.squared(stage.moved(refined.take(stage.keep(refined, 0.7)), 1))
+        refined, windows = stage.windows(refined, frames.shape[1], frames.shape[2])
+        moves, points, scores = self._forward(self._onet, crops(integral, refined.frame, windows, 48))
+        final, index = stage.passed(refined, scores[:, 1], moves, O_THRESHOLD)
+        landmarks = stage.landmarks(final.boxes, points[index])
+        final = stage.moved(final, 1)
+        return [_faces_of(final, landmarks, frame) for frame in range(len(frames))]
+
+    def _propose(self, integral: IntegralImages) -> Candidates:
+        """Windows that P-Net finds on every level of the pyramid, suppressed within levels, then over them."""
+        height, width = integral.shape[1] - 1, integral.shape[2] - 1
+        levels = []
+        for scale in pyramid(height, width):
+            moves, scores = self._forward(
+                self._pnet, resized(integral, int(height * scale + 1), int(width * scale + 1))
+            )
+            level = stage.cells(scores[:, 1], moves, scale, P_THRESHOLD)
+            levels.append(level.take(stage.keep(level, 0.5)))
+        merged = Candidates.concatenated(levels)
+        return merged.take(stage.keep(merged, 0.7))
+
+    def _forward(self, network: torch.nn.Module, pictures: Float, batch: int = 512) -> list[Float]:
+        """Outputs of a network on pictures (n, h, w, 3) with values 0..255."""
+        outputs = []
+        for first in range(0, max(1, len(pictures)), batch):
+            x = torch.from_numpy(pictures[first : first + batch]).to(self._device).permute(0, 3, 1, 2)
+            outputs.append([y.cpu() for y in network((x - 127.5) * 0.0078125)])
+        return [torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)]
+
+
+def pyramid(height: int, width: int) -> list[float]:
+    """Scales of the pyramid for pictures of this size; none when the picture is smaller than a face."""
+    scales, scale = [], _WINDOW_PX / MIN_FACE_PX
+    side = min(height, width) * scale
+    while side >= _WINDOW_PX:
+        scales.append(scale)
+        scale, side = scale * FACTOR, side * FACTOR
+    return scales
+
+
+def _faces_of(final: Candidates, landmarks: Float, frame: int) -> Faces:
+    index = np.nonzero(final.frame == frame)[0]
+    index = index[stage.keep_min(final.boxes[index], final.score[index], 0.7)]
+    boxes = final.boxes[index]
+    order = np.argsort((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))[::-1]
+    return Faces(boxes[order], final.score[index][order], landmarks[index][order])
+
+
+def weights_folder() -> Path:
+    """Where the wheel keeps pnet.pt, rnet.pt and onet.pt."""
+    return Path(wheel.__file__).resolve().parents[1] / "data"
+
+
+@lru_cache(maxsize=2)
+def detector(device: str = "cpu") -> Mtcnn:
+    """The process's one detector on `device`."""
+    return Mtcnn(device)
+
+
+def chunk_faces(chunk: Chunk, device: str = "cpu", every: int = 1) -> dict[int, Faces]:
+    """Faces of the chunk's frames whose index in the clip is a multiple of `every`: index in the clip -> faces.
+
+    What any judge asked for is kept on the chunk (key "mtcnn"), so a frame is searched once.
+    """
+    known: dict[int, Faces] = chunk.once("mtcnn", dict)
+    wanted = [index for index in sampled(chunk, every) if index not in known]
+    if wanted:
+        frames = chunk.frames[np.array(wanted) - chunk.first]
+        known.update(zip(wanted, detector(device).detect(frames), strict=True))
+    return {index: known[index] for index in sampled(chunk, every)}
+
+
+def sampled(chunk: Chunk, every: int) -> Iterable[int]:
+    """Indexes in the clip of the chunk's frames that are multiples of `every`."""
+    return range(-(-chunk.first // every) * every, chunk.first + len(chunk.frames), every)
