@@ -1,0 +1,148 @@
+"""Equalised layers, blurs and the residual block that EDTalk's encoder and decoder are built of.
+
+They follow StyleGAN2 (Karras et al. 2020): weights are stored at unit variance and scaled by 1/sqrt(fan-in)
+at run time, and every resampling step is surrounded by a [1, 3, 3, 1] low-pass filter. State-dict names are
+those of the released EDTalk checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_SLOPE = 0.2
+
+
+def blur_kernel(gain: float = 1.0) -> Tensor:
+    """(4, 4) low-pass kernel: outer product of [1, 3, 3, 1], of sum `gain`."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    kernel = torch.outer(taps, taps)
+    return kernel / kernel.sum() * gain
+
+
+def blur(x: Tensor, kernel: Tensor, pad: tuple[int, int], stride: int = 1) -> Tensor:
+    """Filter each channel of (B, C, H, W) with `kernel` after `pad` (before, after) zeros on both axes.
+
+    One depthwise convolution: on a CPU it gives the bits of a single-channel convolution over B*C images in a
+    fraction of the time. `stride` keeps every stride-th sample of the result.
+    """
+    before, after = pad
+    if before == after:  # the convolution pads by itself, without a copy of the map
+        return _depthwise(x, kernel, stride, before)
+    return _depthwise(F.pad(x, (before, after, before, after)), kernel, stride, 0)
+
+
+def _depthwise(x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
+    channels = x.shape[1]
+    weight = kernel.to(x.dtype).expand(channels, 1, *kernel.shape)
+    return F.conv2d(x, weight, stride=stride, padding=padding, groups=channels)
+
+
+def scaled_leaky_relu(x: Tensor, bias: Tensor) -> Tensor:
+    """sqrt(2) * leaky_relu(x + bias); overwrites `x` when no gradient is recorded, so pass a fresh tensor."""
+    if torch.is_grad_enabled():
+        return F.leaky_relu(x + bias, _SLOPE) * math.sqrt(2)
+    return F.leaky_relu_(x.add_(bias), _SLOPE).mul_(math.sqrt(2))
+
+
+class EqualLinear(nn.Module):
+    """Affine map whose weight is scaled by 1/sqrt(inputs) at run time."""
+
+    def __init__(self, inputs: int, outputs: int, bias: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.full((outputs,), bias))
+        self.scale = 1 / math.sqrt(inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.scale, self.bias)
+
+
+class EqualConv2d(nn.Module):
+    """Convolution without bias whose weight is scaled by 1/sqrt(fan-in) at run time."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.scale = 1 / math.sqrt(inputs * kernel * kernel)
+        self.stride = stride
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+
+
+class FusedLeakyReLU(nn.Module):
+    """Bias, leaky ReLU of slope 0.2 and a gain of sqrt(2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return scaled_leaky_relu(x, self.bias)
+
+
+class Blur(nn.Module):
+    """Low-pass filter with the same zero padding on all sides; the kernel is a persistent buffer."""
+
+    kernel: Tensor
+
+    def __init__(self, pad: int, gain: float = 1.0, stride: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("kernel", blur_kernel(gain))
+        self.pad = pad
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return blur(x, self.kernel, (self.pad, self.pad), self.stride)
+
+
+class Upsample(nn.Module):
+    """Doubles (B, C, S, S) by zero insertion and low-pass filtering, padded by (2, 1)."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kernel", blur_kernel(4.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        spread = x.new_zeros(batch, channels, height, 2, width, 2)
+        spread[:, :, :, 0, :, 0] = x
+        return blur(spread.view(batch, channels, 2 * height, 2 * width), self.kernel, (2, 1))
+
+
+def conv_layer(inputs: int, outputs: int, kernel: int, down: bool = False, activate: bool = True) -> nn.Sequential:
+    """[Blur], convolution, [FusedLeakyReLU]; halves the map when `down`.
+
+    A 1x1 convolution looks at every second blurred sample only, so there the blur itself takes the stride: the
+    same numbers for a quarter of the work.
+    """
+    layers: list[nn.Module] = []
+    if down:
+        pointwise = kernel == 1
+        layers.append(Blur(1 if pointwise else 2, stride=2 if pointwise else 1))
+        layers.append(EqualConv2d(inputs, outputs, kernel, stride=1 if pointwise else 2))
+    else:
+        layers.append(EqualConv2d(inputs, outputs, kernel, padding=kernel // 2))
+    if activate:
+        layers.append(FusedLeakyReLU(outputs))
+    return nn.Sequential(*layers)
+
+
+class ResBlock(nn.Module):
+    """Two 3x3 layers beside a 1x1 skip; halves the map."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = conv_layer(inputs, inputs, 3)
+        self.conv2 = conv_layer(inputs, outputs, 3, down=True)
+        self.skip = conv_layer(inputs, outputs, 1, down=True, activate=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2)

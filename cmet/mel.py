@@ -1,0 +1,85 @@
+"""Mel windows for Audio2Lip: 16 kHz sound -> one (80, 16) window per 25-fps frame, and lip smoothing.
+
+The settings are those of Wav2Lip's front end, which EDTalk took over; the spectra equal librosa's (0.9 and 0.11) on
+16 kHz sound. NumPy and float64 throughout, so that the same file gives the same window everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+from scipy import signal
+
+SAMPLE_RATE = 16000
+FPS = 25
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+HOP = 200
+N_FFT = 800
+BANDS = 80
+WINDOW_COLUMNS = 16
+COLUMNS_PER_SECOND = SAMPLE_RATE // HOP
+
+Floats = npt.NDArray[np.floating]
+
+
+def _slaney_mel(hertz: Floats) -> Floats:
+    """Slaney's Auditory Toolbox scale: linear (3 mel per 200 Hz) below 1 kHz, 27 steps per factor 6.4 above."""
+    linear = hertz * 3.0 / 200.0
+    octaves = np.log(np.maximum(hertz, 1e-10) / 1000.0) / (np.log(6.4) / 27.0)
+    return np.where(hertz >= 1000.0, 15.0 + octaves, linear)
+
+
+def _slaney_hertz(mel: Floats) -> Floats:
+    return np.where(mel >= 15.0, 1000.0 * np.exp((np.log(6.4) / 27.0) * (mel - 15.0)), mel * 200.0 / 3.0)
+
+
+@functools.lru_cache(maxsize=1)
+def mel_matrix() -> npt.NDArray[np.float32]:
+    """(80, 401) triangular filters from 55 to 7600 Hz, each of unit area per Hz (Slaney normalisation)."""
+    bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
+    ends = _slaney_mel(np.array([55.0, 7600.0]))
+    edges = _slaney_hertz(np.linspace(ends[0], ends[1], BANDS + 2))
+    slopes = edges[:, None] - bins[None, :]
+    widths = np.diff(edges)
+    rising = -slopes[:-2] / widths[:-1, None]
+    falling = slopes[2:] / widths[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return (triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+def mel_spectrogram(samples: Floats) -> Floats:
+    """(80, 1 + n // 200) normalised log-mel values in [-4, 4] of n samples of mono 16 kHz sound in [-1, 1]."""
+    wave = np.asarray(samples, dtype=np.float64)
+    emphasised = wave - 0.97 * np.concatenate((np.zeros(1), wave[:-1]))
+    padded = np.pad(emphasised, N_FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+    window = signal.get_window("hann", N_FFT)
+    magnitude = np.empty((N_FFT // 2 + 1, len(frames)))
+    for start in range(0, len(frames), 2000):  # 10 s at a time: a long recording must not need its spectrum twice
+        magnitude[:, start : start + 2000] = np.abs(np.fft.rfft(frames[start : start + 2000] * window)).T
+    decibels = 20.0 * np.log10(np.maximum(1e-5, mel_matrix() @ magnitude)) - 20.0
+    return np.clip(8.0 * (decibels + 100.0) / 100.0 - 4.0, -4.0, 4.0)
+
+
+def frame_count(n_samples: int) -> int:
+    """Number of whole 25-fps frames in `n_samples` at 16 kHz."""
+    return n_samples // SAMPLES_PER_FRAME
+
+
+def window_starts(frames: int) -> npt.NDArray[np.int64]:
+    """First mel column of each frame's window, before clamping: 80 * (i - 2) / 25, truncated toward zero."""
+    scaled = COLUMNS_PER_SECOND * (np.arange(frames, dtype=np.int64) - 2)
+    return np.sign(scaled) * (np.abs(scaled) // FPS)
+
+
+def mel_windows(samples: Floats) -> npt.NDArray[np.float32]:
+    """(F, 1, 80, 16) windows of mono 16 kHz sound, F = n // 640; columns beyond either end repeat the edge column."""
+    frames = frame_count(len(samples))
+    if frames == 0:
+        return np.zeros((0, 1, BANDS, WINDOW_COLUMNS), dtype=np.float32)
+    mel = mel_spectrogram(samples[: frames * SAMPLES_PER_FRAME]).astype(np.float32)
+    columns = window_starts(frames)[:, None] + np.arange(WINDOW_COLUMNS)
+    windows = mel[:, np.clip(columns, 0, mel.shape[1] - 1)]
+    return np.ascontiguousarray(windows.transpose(1, 0, 2)[:, None])
