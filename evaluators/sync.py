@@ -1,0 +1,94 @@
+"""Lip sync from embeddings: the curve of mean distances over shifts, and what is read off it (metrics spec §1.4).
+
+Array functions only; the judge is `evaluators.lse`. Source: Chung & Zisserman 2016 and joonson/syncnet_python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.mfcc import mfcc
+
+__all__ = ["LipSyncScore", "Pad", "distances", "framewise_confidence", "mfcc", "read_curve", "score", "windows"]
+
+Pad = Literal["zero", "valid"]
+Rows = npt.NDArray[np.float32]
+VSHIFT = 15
+_EPSILON = 1e-6  # the reference's pairwise distance adds it to every component of the difference
+
+
+@dataclass(frozen=True)
+class LipSyncScore:
+    """`curve[k]` is the mean distance at shift k - vshift, NaN where no pair of windows exists.
+
+    `offset` is in frames: positive where the picture is late relative to the sound.
+    """
+
+    lse_c: float
+    lse_d: float
+    offset: int
+    curve: Rows
+
+
+def windows(frames: int, samples: int) -> int:
+    """Number of 5-frame windows of `frames` pictures at 25 fps and `samples` at 16 kHz: min of both lengths, less 5."""
+    return max(0, min(frames, samples // 640) - 5)
+
+
+def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> Rows:
+    """Euclidean distances (n, 2 vshift + 1) of every lip row to the audio rows around it.
+
+    Column k pairs lip i with audio i + k - vshift. Where that is outside the clip: distance to a vector of
+    zeros ("zero", the reference's way) or NaN ("valid"). Raises ValueError for unlike or empty inputs.
+    """
+    if lip.shape != audio.shape or lip.ndim != 2 or not len(lip):
+        raise ValueError(f"lip and audio must have one shape (n, d) with n > 0, not {lip.shape} and {audio.shape}")
+    lip, audio = np.asarray(lip, np.float32) + np.float32(_EPSILON), np.asarray(audio, np.float32)
+    outside = np.linalg.norm(lip, axis=1) if pad == "zero" else np.full(len(lip), np.nan, np.float32)
+    table = np.repeat(outside[:, None], 2 * vshift + 1, axis=1).astype(np.float32)
+    for column in range(2 * vshift + 1):
+        shift = column - vshift
+        low, high = max(0, -shift), min(len(lip), len(lip) - shift)
+        if low < high:
+            table[low:high, column] = np.linalg.norm(lip[low:high] - audio[low + shift : high + shift], axis=1)
+    return table
+
+
+def mean_curve(table: Rows) -> Rows:
+    """Mean of every column over its finite rows (float64 inside); NaN for a column without any."""
+    finite = np.isfinite(table)
+    sums = np.where(finite, table, 0).sum(0, dtype=np.float64)
+    counts = finite.sum(0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+
+
+def read_curve(curve: Rows) -> LipSyncScore:
+    """LSE-C = median - minimum, LSE-D = minimum, offset = vshift - index of the first minimum."""
+    known = curve[np.isfinite(curve)]
+    if not known.size:
+        raise ValueError("a curve without any finite value has no score")
+    best = int(np.nanargmin(curve))
+    low, middle = np.float32(curve[best]), np.float32(np.median(known))
+    return LipSyncScore(float(middle - low), float(low), len(curve) // 2 - best, curve)
+
+
+def score(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> LipSyncScore:
+    """LSE-C, LSE-D and offset of embeddings lip (n, d) and audio (n, d), window for window.
+
+    pad="zero" is every published protocol: its padding biases short clips and large offsets. pad="valid" averages
+    only over pairs that exist, so equal quality scores equally at any length.
+    """
+    return read_curve(mean_curve(distances(lip, audio, vshift, pad)))
+
+
+def framewise_confidence(table: Rows, kernel: int = 9) -> Rows:
+    """Per-window confidence (n,) as the reference displays it: median-filtered with zeros beyond both ends."""
+    curve = mean_curve(table)
+    best = int(np.nanargmin(curve))
+    raw = np.float32(np.nanmedian(curve)) - table[:, best]
+    padded = np.pad(raw, kernel // 2)
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, kernel), axis=1).astype(np.float32)
