@@ -1,0 +1,68 @@
+"""SHA-256 of files, remembered between runs: two gigabytes are hashed once, not at every start."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_REMEMBERED_FROM_BYTES = 8 << 20  # hashing less than this is quicker than looking it up
+_CHUNK_BYTES = 4 << 20
+
+
+def cache_dir() -> Path:
+    """$CMET_BENCH_CACHE, or ~/.cache/cmet-bench. Not created here."""
+    given = os.environ.get("CMET_BENCH_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "cmet-bench"
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file as 64 hex digits.
+
+    Remembered in the cache by inode, size and time of last change, so that a rename (a finished download) costs
+    nothing and any rewrite is hashed again. Raises OSError if the file cannot be read.
+    """
+    path = Path(path)
+    stat = path.stat()
+    if stat.st_size < _REMEMBERED_FROM_BYTES:
+        return _hash(path)
+    key = f"{stat.st_dev}:{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}"
+    memory = cache_dir() / "digests.json"
+    known = recall(memory).get(key)
+    if known is None:
+        known = _hash(path)
+        remember(memory, {key: known})
+    return known
+
+
+def _hash(path: Path) -> str:
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK_BYTES):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def recall(path: Path) -> dict[str, str]:
+    """A small JSON object; empty if there is none or it cannot be read."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def remember(path: Path, news: Mapping[str, str | None]) -> None:
+    """Merge into a small JSON file, atomically; None removes. A cache that cannot be written only costs time."""
+    merged = {key: value for key, value in {**recall(path), **news}.items() if value is not None}
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(merged, indent=0), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

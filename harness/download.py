@@ -1,0 +1,106 @@
+"""One file over https: to a temporary name, resumed if it was cut off, verified, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from harness.errors import MissingError, UsageError
+
+_BLOCK_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 30.0
+_RESUMED = 206  # HTTP: partial content
+
+
+def download(
+    url: str, target: Path, size: int, check: Callable[[Path], str], progress: Callable[[int, int], None]
+) -> None:
+    """Bring `url` to `target`. `size`: exact bytes or 0; `check(path)` returns what is wrong, "" if nothing.
+
+    An interrupted transfer leaves `<target>.part`, which the next call continues. Raises MissingError with one
+    sentence: no network, server refusal, disk too small, wrong bytes (which are then deleted).
+    """
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"'{url}' is not a web address.")
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive(part) as file:
+            _transfer(url, file, size, target, progress)
+        problem = check(part)
+        if problem:
+            part.unlink()
+            raise MissingError(f"The download from {url} was thrown away: {problem}")
+        os.replace(part, target)
+    except OSError as error:
+        raise _explained(error, url, target) from error
+
+
+def _exclusive(part: Path) -> IO[bytes]:
+    """Open for appending, and refuse if another process is at the same file (lock where the system has one)."""
+    file = part.open("ab")
+    try:
+        import fcntl
+    except ImportError:  # Windows: two downloads at once end in a wrong hash, not in a wrong file
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise UsageError(f"Another process is downloading {part.name}.", "Wait for it, then try again.") from error
+    return file
+
+
+def _transfer(url: str, file: IO[bytes], size: int, target: Path, progress: Callable[[int, int], None]) -> None:
+    from http.client import HTTPException
+    from urllib.request import Request, urlopen
+
+    done = file.tell()
+    if size and done >= size:  # complete, or too long and thus wrong: `check` decides
+        return
+    request = Request(url, headers={"User-Agent": "cmet-bench", **({"Range": f"bytes={done}-"} if done else {})})
+    try:
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+            if answer.status != _RESUMED:
+                file.truncate(0)
+                done = 0
+            length = int(answer.headers.get("Content-Length") or 0)
+            whole = size or (done + length if length else 0)
+            _demand_space(target, whole - done)
+            while block := answer.read(_BLOCK_BYTES):
+                file.write(block)
+                done += len(block)
+                progress(done, whole)
+    except HTTPException as error:
+        raise ConnectionError(f"the connection was cut ({type(error).__name__})") from error
+    if whole and done < whole:
+        raise ConnectionError(f"the connection was cut after {done} of {whole} bytes")
+
+
+def _demand_space(target: Path, needed: int) -> None:
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise MissingError(
+            f"{target.name} needs {needed / 1e9:.2f} GB more, {target.parent} has {free / 1e9:.2f} GB free.",
+            "Make room, or set CMET_BENCH_CACHE to a larger disk.",
+        )
+
+
+def _explained(error: OSError, url: str, target: Path) -> MissingError:
+    from urllib.error import HTTPError, URLError
+
+    if isinstance(error, HTTPError):
+        if error.code == 416:  # what we hold is longer than the file: start afresh next time
+            target.with_name(target.name + ".part").unlink(missing_ok=True)
+        return MissingError(f"{url} answers '{error.code} {error.reason}'.", f"Get {target.name} by hand: {target}.")
+    if isinstance(error, (URLError, ConnectionError, TimeoutError)):
+        reason = getattr(error, "reason", error)
+        cure = f"Connect and repeat (it continues where it stopped), or put the file at {target}."
+        return MissingError(f"{target.name} cannot be fetched from {url}: {reason}.", cure)
+    if error.errno == errno.ENOSPC:
+        return MissingError(f"The disk of {target.parent} is full.", "Make room, or set CMET_BENCH_CACHE elsewhere.")
+    return MissingError(f"{target} cannot be written: {error.strerror or error}.", "Set CMET_BENCH_CACHE elsewhere.")

@@ -1,0 +1,226 @@
+"""Weights as data: where each file is published, its hash, its licence; found, verified, fetched, never guessed.
+
+The table is weights.toml. A file is used only if its bytes agree with the published hash; a file without
+one is recorded at first sight, any later change is an error, and whoever loads it must put it through a
+plausibility gate (`State.published` says which case it is). Nothing here unpickles anything or imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.digest import cache_dir, digest, recall, remember
+from harness.errors import MissingError, unknown_name
+
+TABLE = Path(__file__).with_name("weights.toml")
+
+Status = Literal["verified", "recorded", "new", "wrong", "absent"]
+Progress = Callable[[str, int, int], None]  # (name, bytes so far, bytes in all or 0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of weights.toml; see its head for the fields."""
+
+    name: str
+    file: str
+    url: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    about: str = ""
+    licence: str = ""
+    trained_on: str = ""
+    source: str = ""
+    groups: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is on this machine for one entry. `found` is the SHA-256 of the file, "" if there is none.
+
+    Status: `verified` = agrees with the published hash; `recorded` = none is published, same bytes as at first
+    sight; `new` = none is published, not seen before; `wrong` = differs from what it must be; `absent`.
+    """
+
+    entry: Entry
+    path: Path
+    status: Status
+    found: str = ""
+    detail: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether a published hash vouches for the bytes (else: run a plausibility gate)."""
+        return self.status == "verified"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form, for `weights list --json`."""
+        return {**asdict(self.entry), "path": str(self.path), "status": self.status, "found": self.found}
+
+
+def table() -> Mapping[str, Entry]:
+    """Every entry by name, in the order of weights.toml."""
+    return _read_table(TABLE)
+
+
+@lru_cache(maxsize=4)
+def _read_table(path: Path) -> dict[str, Entry]:
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        import tomli as tomllib  # type: ignore[import-not-found,no-redef,unused-ignore]
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: _entry(name, row) for name, row in rows.items()}
+
+
+def _entry(name: str, row: Mapping[str, Any]) -> Entry:
+    fields = dict(row)
+    fields.setdefault("file", str(fields.get("url", "")).rsplit("/", 1)[-1] or name)
+    fields["groups"] = tuple(fields.get("groups", ()))
+    return Entry(name=name, **fields)
+
+
+def select(names: Iterable[str] = ()) -> list[Entry]:
+    """The entries of these names and groups, without repeats; all of them for no names. UsageError if unknown."""
+    rows, names = table(), list(names)
+    groups = {group for entry in rows.values() for group in entry.groups}
+    chosen: dict[str, Entry] = {}
+    for name in names:
+        found = [entry for entry in rows.values() if name == entry.name or name in entry.groups]
+        if not found:
+            raise unknown_name("weights file or group", name, {*rows, *groups})
+        chosen.update({entry.name: entry for entry in found})
+    return list(chosen.values()) if names else list(rows.values())
+
+
+def variable(name: str) -> str:
+    """The environment variable that points `name` at a copy of the user's own."""
+    return "CMET_BENCH_WEIGHTS_" + name.upper().replace("-", "_")
+
+
+def cached_path(entry: Entry) -> Path:
+    """Where the cache keeps this file (whether it is there or not)."""
+    return cache_dir() / "weights" / entry.name / entry.file
+
+
+def locate(name: str, override: str | Path | None = None, *, any_hash: bool = False) -> Path:
+    """The verified file of `name`: `override`, else $CMET_BENCH_WEIGHTS_NAME, else the cache.
+
+    Raises MissingError if it is absent or its hash is not the published (or recorded) one. With `any_hash`, a
+    file that the user points at himself is taken as it is (own training): its digest still belongs in the record.
+    """
+    entry = _one(name)
+    given = override or os.environ.get(variable(name))
+    path = Path(given).expanduser() if given else cached_path(entry)
+    if given and any_hash and path.is_file():
+        return path
+    state = _inspect(entry, path)
+    if state.status == "absent":
+        where = f"at {path}" if given else "on this machine"
+        raise MissingError(f"The weights '{name}' ({entry.file}) are not {where}.", _cure(entry))
+    if state.status == "wrong":
+        raise MissingError(state.detail, _cure(entry))
+    if state.status == "new" and not given:
+        remember(_recorded_file(), {name: state.found})
+    return path
+
+
+def verify(names: Iterable[str] = ()) -> list[State]:
+    """The state of each named entry or group (default: all): hashes every file that is here, fetches nothing."""
+    return [_inspect(entry, _configured(entry)) for entry in select(names)]
+
+
+def fetch(name: str, progress: Progress | None = None) -> list[State]:
+    """Download one entry or every entry of a group; files that are here and right are left alone.
+
+    Downloads go to a temporary name, are verified, then renamed. Raises MissingError offline, for a wrong hash or
+    size, for a full disk, or, after the others are done, for a file that must be got by hand.
+    """
+    from harness import download
+
+    states, by_hand = [], []
+    for entry in select([name]):
+        state = _inspect(entry, cached_path(entry))
+        if state.status in ("absent", "wrong") and not entry.url:
+            by_hand.append(entry)
+            continue
+        if state.status in ("absent", "wrong"):
+            download.download(entry.url, state.path, entry.bytes, partial(_check, entry), _named(progress, entry))
+            _forget_record(entry)
+            state = _inspect(entry, state.path)
+        if state.status == "new":
+            remember(_recorded_file(), {entry.name: state.found})
+        states.append(state)
+    if by_hand:
+        raise MissingError(f"{_count(by_hand)} cannot be downloaded automatically.", " ".join(map(_cure, by_hand)))
+    return states
+
+
+def _configured(entry: Entry) -> Path:
+    given = os.environ.get(variable(entry.name))
+    return Path(given).expanduser() if given else cached_path(entry)
+
+
+def _one(name: str) -> Entry:
+    rows = table()
+    if name not in rows:
+        raise unknown_name("weights file", name, rows)
+    return rows[name]
+
+
+def _inspect(entry: Entry, path: Path) -> State:
+    if not path.is_file():
+        return State(entry, path, "absent")
+    problem = _check(entry, path)
+    found = digest(path)
+    if problem:
+        return State(entry, path, "wrong", found, problem)
+    if entry.sha256:
+        return State(entry, path, "verified", found)
+    recorded = recall(_recorded_file()).get(entry.name) if path == cached_path(entry) else None
+    if recorded is None:
+        return State(entry, path, "new", found)
+    if recorded != found:
+        detail = f"{path} has changed since it was recorded: expected SHA-256 {recorded}, found {found}."
+        return State(entry, path, "wrong", found, detail)
+    return State(entry, path, "recorded", found)
+
+
+def _check(entry: Entry, path: Path) -> str:
+    """What is wrong with the bytes at `path`, as one sentence; "" if nothing is."""
+    size = path.stat().st_size
+    if entry.sha256 and not digest(path).startswith(entry.sha256.lower()):
+        cut = f" ({size} of {entry.bytes} bytes)" if entry.bytes and size != entry.bytes else ""
+        return f"{path} is not the published {entry.file}{cut}: expected SHA-256 {entry.sha256}, found {digest(path)}."
+    if entry.bytes and size != entry.bytes:
+        return f"{path} is not the published {entry.file}: expected {entry.bytes} bytes, found {size}."
+    return ""
+
+
+def _cure(entry: Entry) -> str:
+    if entry.url:
+        return f"Type: python bench.py weights fetch {entry.name} (licence: {entry.licence or 'see ' + entry.source})."
+    return f"Get {entry.file} from {entry.source} ({entry.licence}) and put it at {cached_path(entry)}."
+
+
+def _count(entries: list[Entry]) -> str:
+    return " and ".join(f"'{entry.name}'" for entry in entries)
+
+
+def _named(progress: Progress | None, entry: Entry) -> Callable[[int, int], None]:
+    return lambda done, whole: progress(entry.name, done, whole) if progress else None
+
+
+def _recorded_file() -> Path:
+    return cache_dir() / "weights" / "recorded.json"
+
+
+def _forget_record(entry: Entry) -> None:
+    if entry.name in recall(_recorded_file()):
+        remember(_recorded_file(), {entry.name: None})

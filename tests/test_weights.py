@@ -1,0 +1,217 @@
+"""The weights table: what is verified, what is refused, and that nothing half-written ever gets the final name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness import weights
+from harness.digest import digest
+from harness.errors import EXIT_MISSING, MissingError, UsageError
+
+GOOD = bytes(range(256)) * 40
+SHA = hashlib.sha256(GOOD).hexdigest()
+
+
+class _Server(BaseHTTPRequestHandler):
+    """/good serves GOOD (with ranges), /cut promises more than it sends, /other serves other bytes."""
+
+    requests: list[tuple[str, str | None]]
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.requests.append((self.path, wanted))
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        body = GOOD if self.path != "/other" else b"other" * 50
+        first = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(body) - first))
+        self.end_headers()
+        self.wfile.write(body[first : 5000 if self.path == "/cut" else None])
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Server]]:
+    """A web server, a table that points at it, and an empty cache."""
+    handler = type("Handler", (_Server,), {"requests": []})
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+    root = f"http://127.0.0.1:{web.server_address[1]}"
+    rows = tmp_path / "weights.toml"
+    rows.write_text(
+        f'[good]\nurl = "{root}/good"\nsha256 = "{SHA}"\nbytes = {len(GOOD)}\nlicence = "MIT"\ngroups = ["both"]\n'
+        f'[open]\nfile = "open.bin"\nurl = "{root}/good"\ngroups = ["both"]\n'
+        f'[tampered]\nurl = "{root}/other"\nsha256 = "{SHA}"\n'
+        f'[cut]\nfile = "cut"\nurl = "{root}/cut"\nsha256 = "{SHA}"\n'
+        f'[gone]\nurl = "{root}/missing"\n'
+        f'[prefix]\nurl = "{root}/good"\nsha256 = "{SHA[:8]}"\n'
+        '[byhand]\nfile = "by hand.pth"\nsource = "https://example.org/page"\nlicence = "NC"\ngroups = ["mixed"]\n'
+        f'[mixed-web]\nurl = "{root}/good"\ngroups = ["mixed"]\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(weights, "TABLE", rows)
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path / "cache ü '"))
+    yield handler
+    web.shutdown()
+    web.server_close()
+
+
+def _statuses(states: list[weights.State]) -> dict[str, str]:
+    return {state.entry.name: state.status for state in states}
+
+
+def test_fetch_verifies_renames_and_locates(server: type[_Server]) -> None:
+    seen: list[tuple[str, int, int]] = []
+    states = weights.fetch("good", lambda *news: seen.append(news))
+    assert _statuses(states) == {"good": "verified"}
+    assert states[0].published
+    assert seen[-1] == ("good", len(GOOD), len(GOOD))
+    path = weights.locate("good")
+    assert path.read_bytes() == GOOD
+    assert [p.name for p in path.parent.iterdir()] == ["good"]
+    weights.fetch("good")
+    assert len(server.requests) == 1  # what is here and right is not fetched again
+
+
+def test_a_group_fetches_all_and_unpublished_files_are_only_recorded(server: type[_Server]) -> None:
+    states = weights.fetch("both")
+    assert _statuses(states) == {"good": "verified", "open": "new"}
+    assert not states[1].published
+    assert _statuses(weights.verify(["both"])) == {"good": "verified", "open": "recorded"}
+    weights.locate("open").write_bytes(b"changed")
+    with pytest.raises(MissingError, match=f"expected SHA-256 {SHA}, found"):
+        weights.locate("open")
+    assert _statuses(weights.fetch("open")) == {"open": "new"}  # fetched again and recorded afresh
+    assert weights.locate("open").read_bytes() == GOOD
+
+
+def test_a_file_dropped_into_the_cache_is_taken_if_its_hash_is_right(server: type[_Server]) -> None:
+    path = weights.cached_path(weights.table()["good"])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(GOOD)
+    assert weights.locate("good") == path
+    path.write_bytes(GOOD[:-1])
+    with pytest.raises(MissingError, match=rf"10239 of 10240 bytes.*expected SHA-256 {SHA}") as refused:
+        weights.locate("good")
+    assert refused.value.exit_code == EXIT_MISSING
+    assert "weights fetch good" in refused.value.cure
+    assert "weights list" not in str(refused.value)
+
+
+def test_wrong_bytes_never_get_the_final_name(server: type[_Server]) -> None:
+    with pytest.raises(MissingError, match="thrown away"):
+        weights.fetch("tampered")
+    folder = weights.cached_path(weights.table()["tampered"]).parent
+    assert list(folder.iterdir()) == []
+
+
+def test_a_cut_transfer_goes_on_where_it_stopped(server: type[_Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingError, match="cut"):
+        weights.fetch("cut")
+    path = weights.cached_path(weights.table()["cut"])
+    assert not path.exists()
+    assert path.with_name("cut.part").stat().st_size == 5000
+    rows = weights.TABLE.read_text(encoding="utf-8").replace("/cut", "/good")
+    second = weights.TABLE.with_name("second.toml")
+    second.write_text(rows, encoding="utf-8")
+    monkeypatch.setattr(weights, "TABLE", second)
+    assert _statuses(weights.fetch("cut")) == {"cut": "verified"}
+    assert server.requests[-1] == ("/good", "bytes=5000-")
+    assert path.read_bytes() == GOOD
+
+
+def test_server_refusal_and_no_network_are_one_sentence(server: type[_Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingError, match="404"):
+        weights.fetch("gone")
+    rows = weights.TABLE.with_name("offline.toml")
+    rows.write_text('[far]\nurl = "http://127.0.0.1:9/file.pt"\n', encoding="utf-8")
+    monkeypatch.setattr(weights, "TABLE", rows)
+    with pytest.raises(MissingError, match=r"file\.pt cannot be fetched from") as offline:
+        weights.fetch("far")
+    assert offline.value.exit_code == EXIT_MISSING
+
+
+def test_what_must_be_got_by_hand_says_how_after_the_rest_is_done(server: type[_Server]) -> None:
+    with pytest.raises(MissingError, match=r"https://example\.org/page \(NC\) and put it at .*by hand\.pth"):
+        weights.fetch("mixed")
+    assert weights.locate("mixed-web").read_bytes() == GOOD
+
+
+def test_a_published_prefix_is_checked(server: type[_Server]) -> None:
+    assert _statuses(weights.fetch("prefix")) == {"prefix": "verified"}
+    weights.locate("prefix").write_bytes(b"no")
+    assert _statuses(weights.verify(["prefix"])) == {"prefix": "wrong"}
+
+
+def test_own_copies(server: type[_Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own copy.pt"
+    own.write_bytes(GOOD)
+    assert weights.locate("good", own) == own
+    monkeypatch.setenv(weights.variable("good"), str(own))
+    assert weights.locate("good") == own
+    own.write_bytes(b"own training")
+    with pytest.raises(MissingError, match="expected SHA-256"):
+        weights.locate("good")
+    assert weights.locate("good", any_hash=True) == own
+    with pytest.raises(MissingError, match="nowhere"):
+        weights.locate("good", tmp_path / "nowhere", any_hash=True)
+
+
+def test_unknown_names_and_absent_files(server: type[_Server]) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'good'"):
+        weights.locate("goood")
+    with pytest.raises(UsageError, match="both"):
+        weights.fetch("bothh")
+    with pytest.raises(MissingError, match="not on this machine"):
+        weights.locate("good")
+    assert set(_statuses(weights.verify()).values()) == {"absent"}
+    assert weights.verify(["good"])[0].as_dict()["status"] == "absent"
+
+
+def test_digest_follows_a_rewrite_of_equal_size(tmp_path: Path) -> None:
+    path = tmp_path / "big.bin"
+    path.write_bytes(b"\0" * (9 << 20))
+    first = digest(path)
+    assert first == hashlib.sha256(b"\0" * (9 << 20)).hexdigest() == digest(path)
+    stat = path.stat()
+    path.write_bytes(b"\1" * (9 << 20))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert digest(path) == hashlib.sha256(b"\1" * (9 << 20)).hexdigest()
+
+
+def test_the_shipped_table_is_complete() -> None:
+    rows = weights.table()
+    assert {entry.name for entry in weights.select(["cmet"])} >= {
+        "emotion2vec",
+        "cmet-connector",
+        "edtalk",
+        "audio2lip",
+    }
+    for entry in rows.values():
+        assert entry.licence, entry.name
+        assert entry.trained_on, entry.name
+        assert entry.source.startswith("https://"), entry.name
+        assert not entry.url or entry.url.startswith("https://"), entry.name
+        assert not entry.sha256 or len(entry.sha256) in range(8, 65), entry.name
+        int(entry.sha256 or "0", 16)
+        assert "/" not in entry.file, entry.name
+
+
+def test_the_table_is_read_without_torch() -> None:
+    code = "import sys, harness.weights as w; w.table(); print('torch' in sys.modules, 'numpy' in sys.modules)"
+    root = Path(weights.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
