@@ -1,0 +1,40 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import MediaError
+
+PARTIAL_PREFIX = ".partial-"
+
+
+def partial_path(path: Path) -> Path:
+    """A fresh name beside `path`, with its extension, hidden and unmistakably unfinished."""
+    return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
+
+
+def cannot_write(path: Path, error: OSError) -> MediaError:
+    """The error of a file that could not be written (full disk, no permission, …)."""
+    return MediaError(f"{path} cannot be written: {error.strerror or error}.", "Check the free space and permissions.")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a partial file's name; it replaces `path` on success and is removed on any failure, Ctrl-C included.
+
+    Makes the parent folders. Raises MediaError when the system refuses to write.
+    """
+    partial = partial_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)

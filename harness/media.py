@@ -1,0 +1,40 @@
+"""The one door to media files: facts, frames, sound, pictures, and the one encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.container import check_file, undecodable
+from harness.encode import CODEC_NAME, VideoWriter
+from harness.sound import AudioTrack, read_audio, to_pcm16, write_wav
+from harness.video import MediaInfo, VideoReader, probe
+
+__all__ = [
+    "CODEC_NAME",
+    "AudioTrack",
+    "MediaInfo",
+    "VideoReader",
+    "VideoWriter",
+    "probe",
+    "read_audio",
+    "read_image",
+    "to_pcm16",
+    "write_wav",
+]
+
+
+def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
+    """A picture as uint8 RGB (height, width, 3), upright by its EXIF rotation. Raises MediaError."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    check_file(path)
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("RGB"))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise undecodable(path, str(error).rstrip(".") or type(error).__name__) from error

@@ -1,0 +1,150 @@
+"""Sound of a clip or a sound file as 16 kHz mono float32, and wav files.
+
+The rule: channels are averaged first, then 16 kHz sound is left untouched (16-bit samples are value / 32768, bit
+for bit) and other rates go through harness.resample. Time zero is the first picture where there is one: sound that
+starts later is preceded by silence, sound before it is cut.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import replacing
+from harness.container import check_complete, open_media
+from harness.errors import MediaError
+from harness.records import SAMPLE_RATE_HZ
+from harness.resample import Resampler
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.container import InputContainer
+
+Samples = npt.NDArray[np.float32]
+_BELOW_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
+_LATE_SECONDS = 0.01  # a later start than this is worth a note
+_CANCELS = 0.1  # mono level below this part of the channels' level: the down-mix cancels
+_AUDIBLE = 1e-3  # root mean square of the channels, full scale = 1
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """float32 (n,) 16 kHz mono in [-1, 1) and what it was before."""
+
+    samples: Samples
+    notes: tuple[str, ...]  # reason codes: audio_offset, downmix_cancels
+    channels: int
+    rate: int  # Hz
+    start_seconds: float  # of the sound, relative to the first picture
+
+
+def _scaled(frame: AudioFrame) -> Samples:
+    """The frame as float32 (channels, n); integers are divided by their full scale."""
+    values: npt.NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, frame.layout.nb_channels).T
+    if values.dtype == np.uint8:
+        return (values.astype(np.float32) - 128) / np.float32(128)
+    if np.issubdtype(values.dtype, np.integer):
+        values = values / float(-int(np.iinfo(values.dtype).min))
+    return values.astype(np.float32)
+
+
+class _Mixer:
+    """Averages channels, resamples, and watches whether the average cancels."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.channels = 0
+        self._resampler = Resampler(rate, SAMPLE_RATE_HZ)
+        self._energy = np.zeros(2)  # of the mono sound; of the channels' mean
+        self._count = 0
+        self._out: list[Samples] = []
+
+    def silence(self, samples: int) -> None:
+        self._out.append(self._resampler.feed(np.zeros(samples, dtype=np.float32)))
+
+    def add(self, block: Samples) -> None:
+        self.channels = len(block)
+        mono = block[0] if len(block) == 1 else block.mean(axis=0, dtype=np.float32)
+        self._energy += float(np.dot(mono, mono)), float(np.mean(np.einsum("cn,cn->c", block, block)))
+        self._count += len(mono)
+        self._out.append(self._resampler.feed(mono))
+
+    @property
+    def cancels(self) -> bool:
+        mono, mean = np.sqrt(self._energy / max(1, self._count))
+        return bool(mean > _AUDIBLE and mono < _CANCELS * mean)
+
+    def finish(self) -> Samples:
+        samples = np.concatenate([*self._out, self._resampler.finish()])
+        return np.clip(samples, -1.0, _BELOW_ONE, out=samples)
+
+
+def _picture_start(container: InputContainer) -> float | None:
+    for stream in container.streams.video:
+        if stream.start_time is not None and stream.time_base is not None:
+            return float(stream.start_time * stream.time_base)
+    return None
+
+
+def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, int, float | None]]:
+    """(channels, n) blocks with their rate and time stamp in seconds."""
+    stream = container.streams.audio[0]
+    check_complete(path, stream)
+    for frame in container.decode(stream):
+        if frame.samples:
+            stamp, base = frame.pts, frame.time_base
+            yield _scaled(frame), frame.sample_rate, None if stamp is None or base is None else float(stamp * base)
+
+
+def read_audio(path: Path | str) -> AudioTrack:
+    """The first sound stream of any media file. Raises MediaError (reason `no_audio` where there is none)."""
+    path = Path(path)
+    mixer: _Mixer | None = None
+    start = 0.0
+    cut = 0
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise MediaError(f"{path} has no sound stream.", reason="no_audio")
+        zero = _picture_start(container)
+        for block, rate, seconds in _blocks(container, path):
+            if mixer is None:
+                mixer = _Mixer(rate)
+                start = 0.0 if zero is None or seconds is None else seconds - zero
+                late = round(start * rate)
+                mixer.silence(max(0, late))
+                cut = max(0, -late)
+            if rate != mixer.rate:
+                raise MediaError(f"{path} changes its sample rate inside the clip.", reason="unreadable")
+            drop = min(cut, block.shape[1])
+            cut -= drop
+            mixer.add(block[:, drop:])
+    if mixer is None:
+        raise MediaError(f"{path} has a sound stream without sound.", reason="no_audio")
+    offset = ("audio_offset",) if start > _LATE_SECONDS else ()
+    cancels = ("downmix_cancels",) if mixer.cancels else ()
+    return AudioTrack(mixer.finish(), offset + cancels, mixer.channels, mixer.rate, start)
+
+
+def to_pcm16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
+    """float in [-1, 1) to 16 bits: round(value * 32768), limited to the range; inverse of `read_audio`."""
+    scaled = np.rint(np.asarray(samples, dtype=np.float64) * 32768.0)
+    return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+def write_wav(path: Path | str, samples: npt.ArrayLike, rate: int = SAMPLE_RATE_HZ) -> None:
+    """Write float (n,) in [-1, 1) as 16-bit mono PCM, in one step (atomic rename). Raises MediaError."""
+    path = Path(path)
+    data = to_pcm16(samples).astype("<i2").tobytes()
+    with replacing(path) as partial, partial.open("wb") as raw, wave.open(raw, "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(rate)
+        stream.writeframes(data)

@@ -1,0 +1,66 @@
+"""Small films and sounds for the tests, in any container that libavformat writes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from harness.media import VideoWriter
+
+
+def film(count: int, size: tuple[int, int] = (64, 64)) -> npt.NDArray[np.uint8]:
+    """(count, height, width, 3): a bright coloured bar that moves over a gradient; every frame differs."""
+    height, width = size
+    ground = np.linspace(20, 120, width)[None, :, None] * np.array([1.0, 0.6, 0.3])
+    frames = np.broadcast_to(ground, (count, height, width, 3)).astype(np.uint8).copy()
+    for k in range(count):
+        left = (3 * k) % (width - 4)
+        frames[k, :, left : left + 4] = 60, 230, 250 - 5 * (k % 30)
+    return frames
+
+
+def click_track(samples: int, clicks: list[int]) -> npt.NDArray[np.float32]:
+    """Silence (samples,) with single full-scale clicks."""
+    sound = np.zeros(samples, dtype=np.float32)
+    sound[clicks] = 0.9
+    return sound
+
+
+def voice(seconds: float, seed: int = 0) -> npt.NDArray[np.float32]:
+    """A buzz with slow loudness changes, 16 kHz: something that is neither silent nor constant."""
+    time = np.arange(round(seconds * 16000)) / 16000
+    pitch = 110 + 10 * (seed % 7)
+    buzz = sum(np.sin(2 * np.pi * pitch * k * time + seed) / k for k in range(1, 8))
+    return (0.2 * buzz * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time + seed))).astype(np.float32)
+
+
+def write_film(
+    path: Path,
+    frames: npt.NDArray[np.uint8],
+    fps: int | Fraction = 25,
+    audio: npt.NDArray[np.float32] | None = None,
+) -> Path:
+    """Write frames to `path`; mp4 by our writer, any other extension (flv, mkv, avi) by PyAV with H.264 and AAC."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".mp4":
+        with VideoWriter(path, frames.shape[2], frames.shape[1], fps=fps, audio=audio) as writer:
+            for frame in frames:
+                writer.write(frame)
+        return path
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=Fraction(fps), options={"preset": "ultrafast", "threads": "1"})
+        video.height, video.width, video.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        sound = None if audio is None else container.add_stream("aac", rate=16000, layout="mono")
+        for frame in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode(None))
+        if sound is not None and audio is not None:
+            block = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None]), format="fltp", layout="mono")
+            block.sample_rate = 16000
+            container.mux(sound.encode(block))
+            container.mux(sound.encode(None))
+    return path
