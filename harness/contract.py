@@ -54,7 +54,7 @@ class Method(Protocol):
     stochastic: ClassVar[bool]
     licence: ClassVar[str]
     anchor: ClassVar[bool]  # a ceiling or floor, not a contestant
-    needs_reference: ClassVar[bool]  # reads the ground-truth clip (only anchors may)
+    needs_truth: ClassVar[bool]  # is handed the ground truth as `self.truth`, `self.donor` (only anchors may)
 
     def __init__(self, options: Mapping[str, str], device: str) -> None: ...  # cheap: no weights, no GPU
 

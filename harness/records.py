@@ -153,6 +153,24 @@ class SummaryRow:
     cluster_high: float | None = None
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on the samples that both have: `difference` = first − second, in the unit of the metric."""
+
+    dataset: str
+    metric: str
+    first: str
+    second: str
+    difference: float
+    low: float  # 95 % interval of the difference
+    high: float
+    p_value: float  # two-sided, before correction
+    p_holm: float  # corrected over the comparisons of one run
+    n_pairs: int
+    signature: str
+    test: str = "sign-flip permutation"  # or "clip-swap permutation" for pooled metrics
+
+
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
     """Remove from `emotion` what `lane` forbids, so that no method can peek (baselines spec §4.3)."""
     if lane == "label":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.records import Clip, Failed, Row, Sample, Scored, SummaryRow, Unscored
+from harness.records import Clip, Comparison, Failed, Row, Sample, Scored, SummaryRow, Unscored
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS rows (
     value REAL, reason TEXT, detail TEXT, notes TEXT, statistics BLOB,
     PRIMARY KEY (dataset, method, sample, metric, signature));
 CREATE TABLE IF NOT EXISTS summary (position INTEGER PRIMARY KEY, record TEXT);
+CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEXT);
 """
 
 
@@ -144,22 +145,20 @@ class RunStore:
 
     def row_keys(self) -> set[tuple[str, str, str, str, str]]:
         """(dataset, method, sample, metric, signature) of every finished row; crashed ones are tried again."""
-        return set(
-            self._db.execute(
-                "SELECT dataset, method, sample, metric, signature FROM rows WHERE reason IS NULL OR reason != 'crashed'"
-            )
-        )
+        columns = "dataset, method, sample, metric, signature"
+        return set(self._db.execute(f"SELECT {columns} FROM rows WHERE reason IS NULL OR reason != 'crashed'"))
 
     def rows(self, statistics: bool = True) -> Iterator[StoredRow]:
         """Every row, in list order of the samples; without `statistics` their bytes are left out."""
         blob = "r.statistics" if statistics else "x''"
         cursor = self._db.execute(
-            f"SELECT r.dataset, r.method, r.sample, r.metric, r.signature, r.value, r.reason, r.detail, r.notes, {blob} "
+            "SELECT r.dataset, r.method, r.sample, r.metric, r.signature, r.value, r.reason, r.detail, "
+            f"r.notes, {blob} "
             "FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample "
             "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature"
         )
-        for *head, notes, data in cursor:
-            yield StoredRow(*head, notes=tuple(json.loads(notes)), statistics=data or b"")
+        for found in cursor:
+            yield StoredRow(*found[:8], tuple(json.loads(found[8])), found[9] or b"")
 
     def samples(self) -> list[tuple[str, str, str, str]]:
         """(dataset, sample, identity, emotion) in list order."""
@@ -167,16 +166,24 @@ class RunStore:
             "SELECT dataset, sample, identity, emotion FROM samples ORDER BY dataset, position, sample"
         ).fetchall()
 
-    def set_summary(self, rows: Iterable[SummaryRow]) -> None:
-        """Replace the summary."""
+    def set_summary(self, rows: Iterable[SummaryRow], comparisons: Iterable[Comparison] = ()) -> None:
+        """Replace the summary and the comparisons between methods."""
         with self._db:
-            self._db.execute("DELETE FROM summary")
-            self._db.executemany("INSERT INTO summary VALUES (?, ?)", [(k, _encode(r)) for k, r in enumerate(rows)])
+            for table, records in (("summary", rows), ("comparisons", comparisons)):
+                self._db.execute(f"DELETE FROM {table}")
+                self._db.executemany(
+                    f"INSERT INTO {table} VALUES (?, ?)", [(k, _encode(r)) for k, r in enumerate(records)]
+                )
 
     def summary(self) -> list[SummaryRow]:
         """The summary as last written."""
         found = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
         return [SummaryRow(**json.loads(record)) for (record,) in found]
+
+    def comparisons(self) -> list[Comparison]:
+        """The comparisons as last written."""
+        found = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
+        return [Comparison(**json.loads(record)) for (record,) in found]
 
 
 def _row_columns(row: Row) -> tuple[Any, ...]:

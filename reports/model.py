@@ -4,8 +4,8 @@
 every producer keeps, because tables, page and gate rely on them:
 
 * a row's `value` is in the unit of its metric, and the mean over the scored rows of a (dataset, method, metric) is the
-  value in the summary, unless the metric is pooled (then `value` is None with reason ``pooled``, or descriptive only);
-* a row with `value` None always has a `reason` (a code of harness.reasons); nothing is left out;
+  value in the summary, unless the metric is pooled (then `value` is None, or descriptive only);
+* a row with `value` None has a `reason` (a code of harness.reasons), or is part of a pool; nothing is left out;
 * two numbers may share a column only if their signatures are equal.
 """
 
@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.records import SummaryRow
+from harness.records import Comparison, SummaryRow
+
+__all__ = ["CEILINGS", "FLOORS", "Comparison", "MetricFact", "Pool", "RunData", "RunRow"]
 
 #: Methods that bound the scale instead of competing: shown apart, never ranked.
 CEILINGS = frozenset({"ground_truth"})
@@ -39,6 +41,16 @@ class RunRow:
     signature: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def scored(self) -> bool:
+        """Whether the clip counts: it has a value, or its statistics are in the pool that has one."""
+        return self.reason is None or self.reason == "pooled"
+
+    @property
+    def expected(self) -> bool:
+        """Whether the metric was asked of this clip at all."""
+        return self.reason != "not_applicable"
+
 
 @dataclass(frozen=True)
 class MetricFact:
@@ -50,24 +62,6 @@ class MetricFact:
     higher_is_better: bool
     ranked: bool = True  # False: descriptive only, never bold, never gated
     pooled: bool = False  # the value belongs to a set of clips (FID)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two methods on the samples that both have: `difference` = first − second, in the unit of the metric."""
-
-    dataset: str
-    metric: str
-    first: str
-    second: str
-    difference: float
-    low: float  # 95 % interval of the difference
-    high: float
-    p_value: float  # two-sided, before correction
-    p_holm: float  # corrected over the comparisons of one run
-    n_pairs: int
-    signature: str
-    test: str = "sign-flip permutation"  # or "clip-swap permutation" for pooled metrics
 
 
 @dataclass(frozen=True)

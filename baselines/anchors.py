@@ -1,0 +1,102 @@
+"""Anchors: the ceiling and the floors that every table needs to be read against. None of them is a contestant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from harness.contract import Frame, Missing, Output
+from harness.media import VideoReader
+from harness.records import FPS, Clip, Failed, Request, Sample
+
+
+class Anchor:
+    """What the anchors share: they are told the truth, take no emotion and know every label."""
+
+    emotion_sources: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = ()
+    pose: ClassVar[str] = "clip"
+    size: ClassVar[int] = 256
+    stochastic: ClassVar[bool] = False
+    licence: ClassVar[str] = "Apache-2.0"
+    anchor: ClassVar[bool] = True
+    needs_truth: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, str], device: str) -> None:
+        self.truth: Path | None = None  # set by the harness before each request
+        self.donor: Sample | None = None
+
+    def missing(self) -> list[Missing]:
+        """Anchors need nothing."""
+        return []
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def mirrored(frames: list[Frame], count: int) -> Iterator[Frame]:
+    """`count` frames of a clip, played forwards and backwards as often as needed."""
+    cycle = [*range(len(frames)), *range(len(frames) - 1, -1, -1)]
+    return (frames[cycle[k % len(cycle)]] for k in range(count))
+
+
+def read_frames(path: Path, limit: int) -> list[Frame]:
+    """The first `limit` frames of a clip at 25 fps."""
+    frames: list[Frame] = []
+    for chunk in VideoReader(path, fps=float(FPS)):
+        frames.extend(np.asarray(frame) for frame in chunk[: limit - len(frames)])
+        if len(frames) >= limit:
+            break
+    return frames
+
+
+class GroundTruth(Anchor):
+    """The ceiling: the true clip, through the same encoder and the same judges as everyone."""
+
+    name: ClassVar[str] = "ground_truth"
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        """Copy the true clip's frames, held or cut to the expected length."""
+        assert self.truth is not None  # the harness refuses samples without a truth
+        frames = read_frames(self.truth, request.frames)
+        for frame in frames:
+            out.frame(frame)
+        for _ in range(request.frames - len(frames)):
+            out.frame(frames[-1])
+        return out.clip(used="truth")
+
+
+class StillFace(Anchor):
+    """A floor: the identity picture, motionless. Its sync and emotion are what no motion at all is worth."""
+
+    name: ClassVar[str] = "still_face"
+    needs_truth: ClassVar[bool] = False
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        """Repeat the source picture."""
+        picture = out.image(request.source_image, self.size)
+        for _ in range(request.frames):
+            out.frame(picture)
+        return out.clip(used="none")
+
+
+class WrongAudio(Anchor):
+    """A floor for sync: a true, moving, speaking face whose lips belong to another sound."""
+
+    name: ClassVar[str] = "wrong_audio"
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        """Play the clip of another sample under this sample's sound."""
+        donor = self.donor
+        if donor is None or donor.reference_video is None:
+            return Failed("unsupported", "no other sample with another sound and a true clip is in this list")
+        frames = read_frames(donor.reference_video, request.frames)
+        for frame in mirrored(frames, request.frames):
+            out.frame(frame)
+        return out.clip(used="truth", notes=f"picture of {donor.id}")

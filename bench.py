@@ -1,0 +1,118 @@
+"""cmet-bench: the reference evaluation for emotional talking faces. `python bench.py --help` lists the verbs.
+
+Exit codes: 0 fine, 1 unforeseen crash, 2 usage, 3 regression, 4 cannot compare or too little measured,
+5 a prerequisite is missing (weights, data, tool, space), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, BenchError
+
+#: verb → (module, one line of help); the module's `command` is a click command.
+VERBS: dict[str, tuple[str, str]] = {
+    "run": ("verbs.run", "Generate and judge clips of one or more methods."),
+    "score": ("verbs.score", "Judge clips that exist already."),
+    "report": ("verbs.report", "Write tables and the page of one or more runs."),
+    "compare": ("verbs.compare", "Better, same or worse than a baseline: the CI gate."),
+    "reproduce": ("verbs.reproduce", "A published table beside ours."),
+    "edit": ("verbs.edit", "Make one video speak with another emotion."),
+    "verify": ("verbs.verify", "Check a corpus on disk, and say which lists it can serve."),
+    "prepare": ("verbs.prepare", "Crop, resample and extract features of a corpus; resumable."),
+    "train": ("verbs.train", "Train C-MET, or one of the small demo networks."),
+    "calibrate": ("verbs.calibrate", "Push known damage through every metric and see whether it answers."),
+    "weights": ("verbs.weights", "List, fetch or verify weight files."),
+    "doctor": ("verbs.doctor", "Is this machine ready? Every red line carries its cure."),
+    "list": ("verbs.list", "Methods, datasets, protocols, evaluators; --check a method of yours."),
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb when it is typed, so that --help stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of use."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of one verb; with a suggestion when it is unknown."""
+        if cmd_name not in VERBS:
+            near = difflib.get_close_matches(cmd_name, VERBS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " See --help for the verbs."
+            raise click.UsageError(f"There is no verb '{cmd_name}'.{hint}", ctx)
+        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def bench() -> None:
+    """The reference evaluation for emotional talking faces: one command, the same number everywhere, signed."""
+
+
+def say(error: BenchError) -> int:
+    """Print a user's error as its sentence and its cure."""
+    click.echo(f"bench.py: {error.what}", err=True)
+    if error.cure:
+        click.echo(f"          {error.cure}", err=True)
+    return error.exit_code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and return the exit code; a traceback only for what nobody foresaw."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1") if "--jobs" in (arguments or sys.argv) else None
+    try:
+        outcome = bench.main(args=arguments, prog_name="bench.py", standalone_mode=False)
+    except BenchError as error:
+        return say(error)
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (OSError, sqlite3.OperationalError) as error:
+        return _system(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _interrupted() -> int:
+    click.echo("bench.py: interrupted; what was finished is kept. Go on with the same command and --resume.", err=True)
+    return EXIT_INTERRUPTED
+
+
+def _system(error: OSError | sqlite3.OperationalError) -> int:
+    """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
+    where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
+    full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
+    if full:
+        click.echo(f"bench.py: the disk is full{where}. Free some space and add --resume.", err=True)
+        return EXIT_MISSING
+    if isinstance(error, PermissionError):
+        click.echo(f"bench.py: no permission{where}. Choose a path you can read and write.", err=True)
+        return EXIT_MISSING
+    if isinstance(error, sqlite3.OperationalError) or getattr(error, "errno", None) in (errno.EROFS, errno.ENOTDIR):
+        click.echo(f"bench.py: cannot write there{where}: {error}. Choose another --out.", err=True)
+        return EXIT_MISSING
+    raise error
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.exit(main())

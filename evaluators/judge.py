@@ -1,0 +1,135 @@
+"""The one pass: a clip is decoded once, every judge of the protocol is fed from it, every metric ends as a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from evaluators import protocol
+from evaluators.contract import Chunk, ClipContext, Measurement
+from harness.errors import MissingError
+from harness.guard import Crash, attempt
+from harness.media import VideoReader, read_audio
+from harness.records import Clip, Failed, Row, Sample, Unscored
+
+CHUNK_FRAMES = 32
+
+
+@dataclass
+class _Seat:
+    """One judge at the table for one clip; `problem` is set when it drops out."""
+
+    evaluator: Any
+    measurement: Measurement | None = None
+    problem: tuple[str, str] | None = None  # reason code, detail
+
+
+class Judge:
+    """All judges of one protocol, loaded on first use and kept for the next clips."""
+
+    def __init__(self, protocol_name: str, device: str) -> None:
+        self.protocol = protocol.read(protocol_name)
+        self.evaluators = protocol.build(self.protocol, device)
+        self._ready: dict[int, tuple[str, str] | None] = {}
+
+    def columns(self) -> list[tuple[Any, str, str]]:
+        """(evaluator, metric name, signature line) of everything this protocol measures."""
+        return [(e, m.name, str(e.signature(m.name))) for e in self.evaluators for m in e.metrics]
+
+    def rows(
+        self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Row, ...]:
+        """One row per metric that is not in `finished` (pairs of metric and signature)."""
+        open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
+        if isinstance(clip, Failed):
+            code = "unsupported" if clip.kind == "unsupported" else "generation_failed"
+            return tuple(row for e in open_judges for row in unscored(e, code, clip.reason))
+        return tuple(
+            row for row in self._pass(sample, clip, open_judges) if (row.metric, row.signature) not in finished
+        )
+
+    def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Any]) -> list[Row]:
+        seats = [_Seat(evaluator, problem=self._load(evaluator)) for evaluator in judges]
+        opened = attempt(lambda: self._open(sample, clip))
+        if isinstance(opened, Crash):
+            return [row for seat in seats for row in unscored(seat.evaluator, opened.code, opened.reason)]
+        reader, context = opened
+        for seat in seats:
+            self._try(seat, lambda seat=seat: _start(seat, context))  # type: ignore[misc]
+        decoded = attempt(lambda: self._feed(reader, seats))
+        if isinstance(decoded, Crash):
+            return [row for seat in seats for row in unscored(seat.evaluator, decoded.code, decoded.reason)]
+        return [row for seat in seats for row in self._finish(seat)]
+
+    def _open(self, sample: Sample, clip: Clip) -> tuple[VideoReader, ClipContext]:
+        reader = VideoReader(clip.path, fps=25.0, chunk=CHUNK_FRAMES)
+        sound = read_audio(clip.path) if reader.info.has_audio else None
+        notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
+        return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes)
+
+    def _feed(self, reader: VideoReader, seats: list[_Seat]) -> None:
+        first = 0
+        for frames in reader:
+            chunk = Chunk(first, frames)
+            for seat in seats:
+                self._try(seat, lambda seat=seat, chunk=chunk: _feed(seat, chunk))  # type: ignore[misc]
+            first += len(frames)
+
+    def _finish(self, seat: _Seat) -> list[Row]:
+        rows: list[Row] = []
+        self._try(seat, lambda: rows.extend(_finish(seat)))
+        if seat.problem is not None:
+            return unscored(seat.evaluator, *seat.problem)
+        return rows
+
+    def _try(self, seat: _Seat, work: Callable[[], None]) -> None:
+        """One judge's failure is its own rows' reason and nobody else's."""
+        if seat.problem is not None:
+            return
+        outcome = attempt(work)
+        if isinstance(outcome, Crash):
+            seat.problem = (outcome.code, outcome.detail or outcome.reason)
+
+    def _load(self, evaluator: Any) -> tuple[str, str] | None:
+        key = id(evaluator)
+        if key not in self._ready:
+            self._ready[key] = _load(evaluator)
+        return self._ready[key]
+
+
+def _load(evaluator: Any) -> tuple[str, str] | None:
+    """None when the judge is ready, else the reason code and sentence why it is not."""
+    missing = evaluator.missing()
+    if missing:
+        return "weights_missing", "; ".join(f"{what} ({cure})" for what, cure in missing)
+    try:
+        loaded = attempt(evaluator.load)
+    except MissingError as error:
+        return "weights_missing", str(error)
+    if isinstance(loaded, Crash):
+        return loaded.code, loaded.detail or f"{loaded.reason} {loaded.cure}".strip()
+    return None
+
+
+def _start(seat: _Seat, context: ClipContext) -> None:
+    seat.measurement = seat.evaluator.start(context)
+
+
+def _feed(seat: _Seat, chunk: Chunk) -> None:
+    assert seat.measurement is not None
+    seat.measurement.feed(chunk)
+
+
+def _finish(seat: _Seat) -> Iterable[Row]:
+    assert seat.measurement is not None
+    return seat.measurement.finish()
+
+
+def _keys(evaluator: Any) -> frozenset[tuple[str, str]]:
+    return frozenset((m.name, str(evaluator.signature(m.name))) for m in evaluator.metrics)
+
+
+def unscored(evaluator: Any, code: str, detail: str) -> list[Row]:
+    """A row for each metric of a judge that could not measure."""
+    return [Unscored(m.name, code, str(evaluator.signature(m.name)), detail) for m in evaluator.metrics]

@@ -1,0 +1,143 @@
+"""Where items are worked off: in this process, in several processes, or on a Ray cluster. One interface."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+from harness.errors import MissingError
+from harness.records import Failed
+from harness.worker import Item, Plan, Result, Worker
+
+
+class Executor(Protocol):
+    """Works off items in any order; every item comes back exactly once."""
+
+    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]: ...
+
+
+class InProcess:
+    """One item after the other, here."""
+
+    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
+        """Yield one result per item, in order."""
+        worker = Worker(plan)
+        for item in items:
+            yield worker.work(item)
+
+
+_WORKER: Worker | None = None
+
+
+def _start(plan: Plan) -> None:
+    global _WORKER  # one per worker process, set once by the pool's initializer
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    torch.set_num_threads(1)
+    _WORKER = Worker(plan)
+
+
+def _work(item: Item) -> Result:
+    assert _WORKER is not None
+    return _WORKER.work(item)
+
+
+class Processes:
+    """`jobs` worker processes. If one dies, the items in flight are tried alone, so that only the guilty one fails."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
+        """Yield results as they come; keeps at most two items per worker in flight (bounded memory)."""
+        waiting = iter(items)
+        while True:
+            flight: dict[Future[Result], Item] = {}
+            try:
+                with self._pool(plan, self._jobs) as pool:
+                    yield from self._drain(pool, waiting, flight)
+                    return
+            except BrokenProcessPool:
+                yield from self._alone(plan, list(flight.values()))
+
+    def _pool(self, plan: Plan, jobs: int) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(plan,))
+
+    def _drain(
+        self, pool: ProcessPoolExecutor, waiting: Iterator[Item], flight: dict[Future[Result], Item]
+    ) -> Iterator[Result]:
+        try:
+            while True:
+                while len(flight) < 2 * self._jobs and (item := next(waiting, None)) is not None:
+                    flight[pool.submit(_work, item)] = item
+                if not flight:
+                    return
+                done, _ = wait(flight, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    del flight[future]
+                    yield result
+        except (KeyboardInterrupt, GeneratorExit):
+            _kill(pool)
+            raise
+
+    def _alone(self, plan: Plan, items: list[Item]) -> Iterator[Result]:
+        for item in items:
+            try:
+                with self._pool(plan, 1) as pool:
+                    result = pool.submit(_work, item).result()
+            except BrokenProcessPool:
+                failed = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
+                result = Result(item, failed, ())
+            yield result
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    processes: dict[int, Any] = getattr(pool, "_processes", None) or {}
+    for process in list(processes.values()):
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Ray:
+    """Items as Ray tasks, one actor per job. Ray is the user's to install; it is asked for only here."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
+        """Yield results as they come."""
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingError(
+                "--executor ray needs the package 'ray'.", "pip install ray, or --executor local"
+            ) from error
+        ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, log_to_driver=False)
+        actor = ray.remote(Worker)
+        idle = [actor.remote(plan) for _ in range(self._jobs)]
+        busy: dict[Any, Any] = {}
+        waiting = iter(items)
+        while True:
+            while idle and (item := next(waiting, None)) is not None:
+                worker = idle.pop()
+                busy[worker.work.remote(item)] = worker
+            if not busy:
+                return
+            (ready, *_), _ = ray.wait(list(busy), num_returns=1)
+            idle.append(busy.pop(ready))
+            yield ray.get(ready)
+
+
+EXECUTORS: dict[str, Callable[[int], Executor]] = {
+    "local": lambda jobs: InProcess() if jobs == 1 else Processes(jobs),
+    "ray": Ray,
+}

@@ -1,0 +1,49 @@
+"""Progress of long work on stderr: how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+
+class Progress:
+    """`total` steps of one kind. A terminal gets one line rewritten in place; a log gets a line every 15 seconds."""
+
+    LOG_SECONDS = 15.0
+
+    def __init__(self, label: str, total: int, stream: TextIO | None = None) -> None:
+        self._label = label
+        self._total = total
+        self._stream = stream if stream is not None else sys.stderr
+        self._live = self._stream.isatty()
+        self._started = self._last = time.monotonic()
+        self._done = 0
+
+    def step(self, note: str = "") -> None:
+        """One more step is finished."""
+        self._done += 1
+        now = time.monotonic()
+        if self._live or self._done == self._total or now - self._last >= self.LOG_SECONDS:
+            self._last = now
+            self._print(now, note)
+
+    def _print(self, now: float, note: str) -> None:
+        rest = (now - self._started) / self._done * (self._total - self._done)
+        times = f"{clock(now - self._started)} gone, {clock(rest)} to go"
+        line = f"{self._label} {self._done}/{self._total}  {times}  {note}"
+        end = "\n" if not self._live or self._done == self._total else ""
+        self._stream.write(("\r\x1b[K" if self._live else "") + line.rstrip()[:118] + end)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the terminal's line in order after an interruption."""
+        if self._live and self._done < self._total:
+            self._stream.write("\n")
+
+
+def clock(seconds: float) -> str:
+    """`seconds` as m:ss, or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,80 @@
+"""What a run was made with: commit, versions, machine, weights; enough to make it again."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = (
+    "av",
+    "facenet-pytorch",
+    "lpips",
+    "numpy",
+    "pandas",
+    "pillow",
+    "scipy",
+    "torch",
+    "torchvision",
+    "transformers",
+)
+
+
+def commit() -> dict[str, Any]:
+    """The checkout's commit and whether it was changed; None where there is no git."""
+    head = _git("rev-parse", "HEAD")
+    return {"commit": head, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if head else None}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of every package that can move a number."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """The machine in words; no host or user name."""
+    return {
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "python": sys.implementation.name,
+    }
+
+
+def fingerprint(method: Any) -> str:
+    """What made a clip: the method's source file and its weights. A change means the clip is made again."""
+    text = hashlib.sha256()
+    source = inspect.getsourcefile(method if inspect.isclass(method) else type(method))
+    if source is not None:
+        text.update(Path(source).read_bytes())
+    for name, digest in sorted(weights_of(method).items()):
+        text.update(f"{name}={digest}".encode())
+    return text.hexdigest()[:16]
+
+
+def weights_of(method: Any) -> dict[str, str]:
+    """name → sha256 of the weight files a method will load; {} if it says nothing about them."""
+    tell = getattr(method, "weights", None)
+    return dict(tell()) if callable(tell) else {}

@@ -1,0 +1,196 @@
+"""The runner: everything asked for, less what is already finished, worked off and stored as it comes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import provenance, registry
+from harness.errors import UsageError
+from harness.executors import EXECUTORS
+from harness.progress import Progress
+from harness.records import Clip, Failed, Sample
+from harness.store import SCHEMA_VERSION, RunStore
+from harness.summary import facts_of, summarise
+from harness.worker import Item, Plan, Result
+
+#: What must be the same when a run goes on; methods and the limit may be extended.
+_FIXED = ("dataset", "dataset_options", "protocol", "lane", "seed", "method_options")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked for, as run.json records it."""
+
+    methods: tuple[str, ...]
+    dataset: str
+    dataset_options: Mapping[str, Any]
+    protocol: str
+    lane: str
+    seed: int
+    limit: int | None
+    method_options: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    made: int
+    failed: int
+    reused: int
+
+
+def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
+    """The run's store, new or resumed. UsageError when the folder holds another run."""
+    exists = (folder / "run.sqlite").is_file()
+    if exists and not resume:
+        raise UsageError(f"'{folder}' already holds a run.", "Add --resume to go on with it, or choose another --out.")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"'{folder}' is a file, not a folder.", "Choose another --out.")
+    store = RunStore(folder)
+    before = store.meta("asked")
+    now = json.loads(json.dumps(asdict(asked), default=str))
+    if before is not None:
+        changed = [key for key in _FIXED if before.get(key) != now.get(key)]
+        if changed:
+            store.close()
+            raise UsageError(
+                f"'{folder}' was started with another {' and '.join(changed)}.",
+                "Repeat the first command, or choose another --out.",
+            )
+        now["methods"] = list(dict.fromkeys([*before["methods"], *now["methods"]]))
+    store.set_meta("asked", now)
+    return store
+
+
+def run(
+    store: RunStore,
+    plan: Plan,
+    samples: Sequence[Sample],
+    judge: Any,
+    asked: Asked,
+    jobs: int,
+    executor: str = "local",
+) -> Outcome:
+    """Work off methods x samples; every finished item is in the store before the next is awaited."""
+    folder = store.path.parent
+    store.add_samples(samples)
+    marks = {name: provenance.fingerprint(_bare(plan, name)) for name in plan.methods}
+    signatures = frozenset((metric, line) for _, metric, line in judge.columns())
+    items = list(_items(store, plan, samples, marks, signatures))
+    total = len(plan.methods) * len(samples)
+    write_run_json(folder, asked, plan, judge, marks)
+    progress = Progress("clips", len(items))
+    made = failed = 0
+    try:
+        for result in EXECUTORS[executor](max(1, min(jobs, len(items)))).run(plan, items) if items else ():
+            _keep(store, result, marks, judge)
+            made += isinstance(result.clip, Clip)
+            failed += isinstance(result.clip, Failed)
+            progress.step(f"{result.item.method} {result.item.sample.id}")
+    finally:
+        progress.close()
+        finish(store, judge, asked.seed)
+    return Outcome(folder, made, failed, total - len(items))
+
+
+def finish(store: RunStore, judge: Any, seed: int) -> None:
+    """Compute the summary of whatever is in the store."""
+    columns = judge.columns()
+    store.set_meta("metrics", {metric: _described(evaluator, metric) for evaluator, metric, _ in columns})
+    store.set_summary(*summarise(store, columns, seed))
+
+
+def _described(evaluator: Any, metric: str) -> dict[str, Any]:
+    """Facts and signature of a metric as plain data, so that reports need not import the judges."""
+    signature = evaluator.signature(metric)
+    return {**asdict(facts_of(evaluator, metric)), "signature": str(signature), "long": dict(signature.long)}
+
+
+def _bare(plan: Plan, name: str) -> Any:
+    """A method built but not loaded, to ask it for its facts."""
+    return registry.load(plan.methods[name])(plan.method_options.get(name, {}), plan.device)
+
+
+def _items(
+    store: RunStore,
+    plan: Plan,
+    samples: Sequence[Sample],
+    marks: Mapping[str, str],
+    signatures: frozenset[tuple[str, str]],
+) -> Iterator[Item]:
+    clips = store.clips()
+    done: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+    for dataset, method, name, metric, signature in store.row_keys():
+        done.setdefault((dataset, method, name), set()).add((metric, signature))
+    for name, spec in plan.methods.items():
+        needs_donor = bool(getattr(registry.load(spec), "needs_truth", False))
+        for index, sample in enumerate(samples):
+            key = (sample.dataset, name, sample.id)
+            clip, mark = clips.get(key, (None, ""))
+            whole = isinstance(clip, Clip) and mark == marks[name] and clip.path.is_file()
+            finished = frozenset(done.get(key, ())) if whole else frozenset()
+            if whole and signatures <= finished:
+                continue
+            donor = donor_of(samples, index) if needs_donor else None
+            yield Item(name, sample, clip if whole and isinstance(clip, Clip) else None, donor, finished)
+
+
+def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
+    """Another sample with another driving sound, of the same identity if there is one: for mismatched anchors."""
+    mine = samples[index]
+    others = [*samples[index + 1 :], *samples[:index]]
+    different = [s for s in others if s.driving_audio != mine.driving_audio and s.reference_video is not None]
+    same_identity = [s for s in different if s.identity == mine.identity]
+    return next(iter(same_identity or different), None)
+
+
+def _keep(store: RunStore, result: Result, marks: Mapping[str, str], judge: Any) -> None:
+    item = result.item
+    key = (item.sample.dataset, item.method, item.sample.id)
+    if result.clip is not item.clip:
+        store.put(*key, result.clip, marks[item.method])
+    rows = result.rows
+    if not rows and isinstance(result.clip, Failed):
+        rows = judge.rows(item.sample, result.clip, frozenset())
+    store.put_rows(*key, rows)
+
+
+def write_run_json(folder: Path, asked: Asked, plan: Plan, judge: Any, marks: Mapping[str, str]) -> None:
+    """run.json: what was asked, with what, on what; written atomically."""
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "name": folder.name,
+        "asked": asdict(asked),
+        "made_with": provenance.commit(),
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "device": plan.device,
+        "methods": {name: {"spec": spec, "fingerprint": marks.get(name, "")} for name, spec in plan.methods.items()},
+        "weights": {name: provenance.weights_of(_bare(plan, name)) for name in plan.methods},
+        "signatures": {metric: line for _, metric, line in judge.columns()},
+    }
+    text = json.dumps(facts, indent=1, default=str, sort_keys=True)
+    partial = folder / ".run.json.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, folder / "run.json")
+
+
+def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:
+    """The first `limit` samples, spread evenly over the list so that emotions and identities stay mixed."""
+    if limit is None or limit >= len(samples):
+        return tuple(samples)
+    if limit < 1:
+        raise UsageError(f"--limit {limit} leaves nothing to do.", "Give a number of at least 1.")
+    return tuple(samples[k * len(samples) // limit] for k in range(limit))
+
+
+def at(plan: Plan, folder: Path) -> Plan:
+    """The plan with its clips in a run folder."""
+    return replace(plan, clips_folder=folder / "clips")

@@ -1,0 +1,160 @@
+"""One worker: makes and judges one sample with one method at a time, keeping networks loaded between samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+from harness.contract import Method
+from harness.guard import Crash, attempt
+from harness.output import ClipWriter
+from harness.records import FPS, Clip, Failed, FailureKind, Lane, Request, Row, Sample, strip_to_lane
+from harness.seeds import seed_for
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every worker of a run knows. Plain data: it crosses process borders."""
+
+    dataset_spec: str
+    dataset_options: Mapping[str, Any]
+    methods: Mapping[str, str]  # method name → spec
+    method_options: Mapping[str, Mapping[str, str]]
+    judge_spec: str
+    protocol: str  # name of a protocol, or a path to one
+    lane: Lane
+    seed: int
+    device: str
+    clips_folder: Path
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit of work: a sample and a method, and what of it is already finished."""
+
+    method: str
+    sample: Sample
+    clip: Clip | None = None  # made before: only judge it
+    donor: Sample | None = None  # another sample, for methods that need one (wrong_audio)
+    finished: frozenset[tuple[str, str]] = frozenset()  # (metric, signature) of rows that exist
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of an item."""
+
+    item: Item
+    clip: Clip | Failed
+    rows: tuple[Row, ...]
+
+
+def request_for(sample: Sample, method: str, plan: Plan) -> Request:
+    """The sample as its lane allows a method to see it."""
+    return Request(
+        id=sample.id,
+        identity=sample.identity,
+        emotion=strip_to_lane(sample.emotion, plan.lane),
+        source_image=sample.source_image,
+        driving_audio=sample.driving_audio,
+        frames=sample.frames,
+        fps=FPS,
+        seed=seed_for(plan.seed, method, sample.id),
+        lane=plan.lane,
+        source_video=sample.source_video,
+        pose_video=sample.pose_video,
+    )
+
+
+class Worker:
+    """Lives in one process. Methods and judges are built on first use."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
+        self._methods: dict[str, Method] = {}
+        self._load_seconds: dict[str, float] = {}
+        self._judge: Any = None
+
+    def work(self, item: Item) -> Result:
+        """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
+        ready = attempt(lambda: self._materialise(item))
+        if isinstance(ready, Crash):
+            failed = Failed("bad-input", ready.reason, ready.cure, ready.detail)
+            return Result(item, failed, self._judge_rows(item, failed))
+        clip = item.clip if item.clip is not None else self._generate(item)
+        return Result(item, clip, self._judge_rows(item, clip))
+
+    def _materialise(self, item: Item) -> None:
+        self._dataset.materialise(item.sample)
+        if item.donor is not None:
+            self._dataset.materialise(item.donor)
+
+    def _method(self, name: str) -> Method:
+        if name not in self._methods:
+            method: Method = registry.load(self._plan.methods[name])(
+                self._plan.method_options.get(name, {}), self._plan.device
+            )
+            began = time.perf_counter()
+            if hasattr(method, "load"):
+                method.load()
+            self._load_seconds[name] = time.perf_counter() - began
+            self._methods[name] = method
+        return self._methods[name]
+
+    def _generate(self, item: Item) -> Clip | Failed:
+        method = attempt(lambda: self._method(item.method))
+        if isinstance(method, Crash):
+            return Failed("unavailable", method.reason, method.cure, method.detail)
+        refusal = unsupported(method, item.sample, self._plan.lane)
+        if refusal is not None:
+            return refusal
+        target = self._plan.clips_folder / item.method / f"{item.sample.id}.mp4"
+        request = request_for(item.sample, item.method, self._plan)
+        out = ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False)))
+        if getattr(method, "needs_truth", False):  # anchors only: what no contestant may see
+            method.truth = item.sample.reference_video  # type: ignore[attr-defined]
+            method.donor = item.donor  # type: ignore[attr-defined]
+        made = attempt(lambda: method.generate(request, out))
+        if isinstance(made, Crash):
+            out.discard()
+            kind: FailureKind = "bad-input" if made.expected else "crashed"
+            return Failed(kind, made.reason, made.cure, made.detail)
+        if isinstance(made, Clip):
+            load = self._load_seconds.pop(item.method, 0.0)
+            return replace(made, seconds={**made.seconds, "load": load})
+        return made
+
+    def _judge_rows(self, item: Item, clip: Clip | Failed) -> tuple[Row, ...]:
+        if self._judge is None:
+            self._judge = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
+        rows: tuple[Row, ...] = self._judge.rows(item.sample, clip, item.finished)
+        return rows
+
+
+def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
+    """The refusal of a sample that the method cannot take in this lane, or None (checked before any work)."""
+    emotion = strip_to_lane(sample.emotion, lane)
+    has = {
+        "speech": bool(emotion.speech or emotion.features),
+        "label": emotion.label is not None,
+        "image": emotion.image is not None,
+        "clip": emotion.clip is not None,
+        "driving-speech": True,
+    }
+    sources = tuple(getattr(method, "emotion_sources", ()))
+    if getattr(method, "needs_truth", False) and sample.reference_video is None:
+        return Failed("unsupported", f"sample {sample.id} has no ground-truth clip")
+    if sources and not any(has.get(source, False) for source in sources):
+        return Failed(
+            "unsupported",
+            f"{method.name} takes the emotion as {' or '.join(sources)}, which lane '{lane}' does not offer",
+            "Choose another --lane.",
+        )
+    labels = tuple(getattr(method, "labels", ()))
+    if labels and sources[:1] == ("label",) and emotion.label not in labels:
+        return Failed("unsupported", f"{method.name} does not know the label '{emotion.label}'")
+    return None

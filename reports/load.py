@@ -1,0 +1,119 @@
+"""From a run folder to the plain records that every report is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+from harness.errors import UsageError
+from harness.records import Clip
+from harness.store import RunStore
+from harness.summary import unpack
+from reports.model import MetricFact, Pool, RunData, RunRow
+
+JUDGE = "evaluators.judge:Judge"
+
+
+def load_run(folder: Path, pools: bool = False) -> RunData:
+    """Everything the reports know of the run in `folder`.
+
+    With `pools`, the per-clip statistics of pooled metrics (FID) are read too, for paired tests. UsageError when the
+    folder is no run, or one of another schema.
+    """
+    with RunStore(folder, create=False) as store:
+        facts = _facts(folder)
+        asked = store.meta("asked") or {}
+        metrics: Mapping[str, Mapping[str, Any]] = store.meta("metrics") or {}
+        who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
+        rows = tuple(
+            RunRow(
+                row.dataset,
+                row.method,
+                row.sample,
+                *who.get((row.dataset, row.sample), ("", "")),
+                row.metric,
+                row.value,
+                row.reason or ("pooled" if row.value is None else None),
+                row.detail,
+                row.signature,
+                row.notes,
+            )
+            for row in store.rows(statistics=False)
+        )
+        clips = {
+            (method, sample): _relative(clip.path, folder)
+            for (_, method, sample), (clip, _) in store.clips().items()
+            if isinstance(clip, Clip)
+        }
+        return RunData(
+            name=folder.resolve().name,
+            protocol=str(asked.get("protocol", "")),
+            lane=str(asked.get("lane", "")),
+            facts=facts,
+            summary=tuple(store.summary()),
+            rows=rows,
+            metric_facts={name: _fact(name, told) for name, told in metrics.items()},
+            comparisons=tuple(store.comparisons()),
+            clips=clips,
+            long_signatures={told["signature"]: told["long"] for told in metrics.values() if told["long"]},
+            folder=folder,
+            pools=_pools(store, asked, metrics) if pools else {},
+        )
+
+
+def load_any(path: Path) -> RunData:
+    """A run folder, or a bare scores.json."""
+    if path.is_dir():
+        return load_run(path, pools=True)
+    if path.is_file():
+        from reports.scores import read_scores
+
+        return read_scores(path)
+    raise UsageError(f"There is no run at '{path}'.", "Name a run folder, or a scores.json.")
+
+
+def _facts(folder: Path) -> Mapping[str, Any]:
+    path = folder / "run.json"
+    if not path.is_file():
+        return {}
+    try:
+        facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(
+            f"'{path}' is not valid JSON: {error}.", "Repeat the run with --resume; it is rewritten."
+        ) from error
+    return facts
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return str(path.relative_to(folder.resolve()))
+    except ValueError:
+        return str(path)
+
+
+def _fact(name: str, told: Mapping[str, Any]) -> MetricFact:
+    return MetricFact(name, told["title"], told["unit"], told["higher_is_better"], told["ranked"], told["pooled"])
+
+
+def _pools(
+    store: RunStore, asked: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str, str], Pool]:
+    """Per-clip statistics of the pooled metrics; only here the judges are imported (for their `combine`)."""
+    pooled = {name for name, told in metrics.items() if told["pooled"] and told["ranked"]}
+    if not pooled:
+        return {}
+    judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
+    combine = {metric: evaluator for evaluator, metric, _ in judge.columns() if metric in pooled}
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in store.rows():
+        if row.metric in combine and row.scored:
+            found.setdefault((row.dataset, row.method, row.metric), {})[row.sample] = unpack(row)
+    return {key: Pool(items, _scorer(combine[key[2]], key[2])) for key, items in found.items()}
+
+
+def _scorer(judge: Any, metric: str) -> Any:
+    return lambda items: float(judge.combine(metric, items))

@@ -1,0 +1,77 @@
+"""Options that several verbs share, and their defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.errors import UsageError, unknown_name
+from harness.records import LANES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RUNS = Path("runs")
+
+#: Which protocol a dataset is judged by when none is named: the small networks fit only the puppets.
+DEFAULT_PROTOCOL = {"puppets": "demo"}
+
+
+def protocol_for(dataset: str, asked: str | None) -> str:
+    """The protocol named, or the dataset's default."""
+    return asked or DEFAULT_PROTOCOL.get(dataset, "standard")
+
+
+def default_jobs() -> int:
+    """As many workers as cores, at most 8 (each holds its own networks)."""
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """`--set NAME.KEY=VALUE` pairs as {name: {key: value}}."""
+    found: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        left, equals, value = pair.partition("=")
+        name, dot, key = left.partition(".")
+        if not (equals and dot and name and key):
+            raise UsageError(f"--set '{pair}' is not NAME.KEY=VALUE.", "Example: --set cmet.num_samples=5")
+        found.setdefault(name, {})[key] = value
+    return found
+
+
+def check_lane(lane: str) -> str:
+    """The lane, or a UsageError with a suggestion."""
+    if lane not in LANES:
+        raise unknown_name("lane", lane, LANES)
+    return lane
+
+
+def device_option(function: F) -> F:
+    """--device."""
+    return click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")(function)
+
+
+def out_option(default: str) -> Callable[[F], F]:
+    """--out, a folder."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), default=None, help=f"Output folder. [default: {default}]"
+    )
+
+
+def check_device(device: str) -> str:
+    """The device, or one sentence why it is not here (imports torch)."""
+    import torch
+
+    from harness.errors import MissingError
+
+    kind = device.partition(":")[0]
+    if kind not in {"cpu", "cuda", "mps"}:
+        raise unknown_name("device", kind, ("cpu", "cuda", "mps"))
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise MissingError("No CUDA device is usable on this machine.", "Use --device cpu, or check the driver.")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise MissingError("No MPS device is usable on this machine.", "Use --device cpu.")
+    return device

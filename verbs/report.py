@@ -1,0 +1,27 @@
+"""`report`: tables and the page from one or more runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verbs.choices import out_option
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@out_option("<first run>/report")
+def command(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Write index.html, table.md, table.tex, numbers.tex, scores.csv and scores.json of RUNS."""
+    from reports.terminal import table
+
+    from reports import write
+    from reports.load import load_run
+
+    data = [load_run(run) for run in runs]
+    folder = out or runs[0] / "report"
+    paths = write(data if len(data) > 1 else data[0], folder)
+    for run in data:
+        click.echo(table(run))
+    click.echo("\n" + "\n".join(str(path) for path in paths))

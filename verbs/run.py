@@ -1,0 +1,64 @@
+"""`run`: generate and judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verbs.choices import (
+    RUNS,
+    check_device,
+    check_lane,
+    default_jobs,
+    device_option,
+    out_option,
+    protocol_for,
+    settings,
+)
+
+
+@click.command("run")
+@click.option(
+    "--method", "methods", multiple=True, required=True, help="A method's name, or path/to/file.py:Class. Many."
+)
+@click.option("--dataset", default="puppets", show_default=True, help="See `list`.")
+@click.option("--root", type=click.Path(path_type=Path), default=None, help="Where the corpus lies on disk.")
+@click.option("--list", "list_name", default=None, help="A frozen test list of the dataset.")
+@click.option("--protocol", default=None, help="See `list`. [default: demo for puppets, else standard]")
+@click.option("--lane", default="speech", show_default=True, help="How methods are told the emotion.")
+@click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
+@out_option("runs/<dataset>")
+@click.option("--resume", is_flag=True, help="Go on with a run that exists.")
+@device_option
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--set", "sets", multiple=True, help="An option of a method: NAME.KEY=VALUE. Many.")
+@click.option("--no-anchors", is_flag=True, help="Leave out ceiling and floors.")
+def command(**given: Any) -> int:
+    """Generate clips with every METHOD, judge them, and write tables and the page.
+
+    Without --dataset the dataset is `puppets`: built in, nothing to download.
+    """
+    from verbs.session import Session, print_outcome
+
+    dataset = str(given["dataset"])
+    check_lane(given["lane"])
+    check_device(given["device"])
+    session = Session.for_run(
+        methods=given["methods"],
+        anchors=not given["no_anchors"],
+        dataset=dataset,
+        dataset_options={"root": given["root"], "list_name": given["list_name"]},
+        protocol=protocol_for(dataset, given["protocol"]),
+        lane=given["lane"],
+        seed=given["seed"],
+        limit=given["limit"],
+        method_options=settings(given["sets"]),
+        device=given["device"],
+    )
+    out = given["out"] or RUNS / dataset
+    outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), given["executor"])
+    return print_outcome(outcome)

@@ -1,0 +1,113 @@
+"""What `run` and `score` share: names resolved to specs, prerequisites checked, work done, reports written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from baselines import ANCHORS, METHODS
+from datasets import DATASETS
+from evaluators.judge import Judge
+from harness import registry, runner
+from harness.errors import EXIT_CANNOT_COMPARE, MissingError, UsageError
+from harness.records import Lane, Sample
+from harness.worker import Plan
+
+JUDGE = "evaluators.judge:Judge"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run, resolved and checked, before anything is done."""
+
+    plan: Plan
+    samples: tuple[Sample, ...]
+    judge: Judge
+    asked: runner.Asked
+
+    @classmethod
+    def for_run(
+        cls,
+        methods: Sequence[str],
+        anchors: bool,
+        dataset: str,
+        dataset_options: Mapping[str, Any],
+        protocol: str,
+        lane: Lane,
+        seed: int,
+        limit: int | None,
+        method_options: Mapping[str, Mapping[str, str]],
+        device: str,
+    ) -> Session:
+        """Resolve every name and check every prerequisite; raises UsageError or MissingError."""
+        specs = _methods(methods, anchors)
+        _known_settings(method_options, specs)
+        spec = registry.resolve("dataset", dataset, DATASETS)
+        options = {key: value for key, value in dataset_options.items() if value is not None}
+        plan = Plan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
+        asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
+        judge = Judge(protocol, device)
+        _check_methods(plan)
+        samples = runner.with_limit(registry.load(spec)(**options).samples(), limit)
+        if not samples:
+            raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
+        return cls(plan, samples, judge, asked)
+
+    def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.Outcome:
+        """Do the run and write its report."""
+        from reports import write
+        from reports.load import load_run
+
+        with runner.open_store(folder, self.asked, resume) as store:
+            outcome = runner.run(
+                store, runner.at(self.plan, folder), self.samples, self.judge, self.asked, jobs, executor
+            )
+        write(load_run(folder), folder / "report")
+        return outcome
+
+
+def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
+    """Column title → spec, contestants first, then the anchors that were not named."""
+    specs: dict[str, str] = {}
+    for name in [*names, *(ANCHORS if anchors else ())]:
+        spec = registry.resolve("method", name, METHODS)
+        title = str(registry.load(spec).name) if registry.is_file_spec(name) else name
+        if specs.get(title, spec) != spec:
+            raise UsageError(f"Two methods are called '{title}'.", "Rename one of them.")
+        specs[title] = spec
+    return specs
+
+
+def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
+    for name in given:
+        if name not in specs:
+            raise UsageError(f"--set {name}.… is about a method that is not run.", f"Add --method {name}.")
+
+
+def _check_methods(plan: Plan) -> None:
+    """Stop before any work if a method cannot run here."""
+    for name, spec in plan.methods.items():
+        method = registry.load(spec)(plan.method_options.get(name, {}), plan.device)
+        missing = method.missing() if hasattr(method, "missing") else []
+        if missing:
+            raise MissingError(f"Method '{name}' needs {missing[0].what}.", missing[0].cure)
+
+
+def print_outcome(outcome: runner.Outcome) -> int:
+    """The table on stdout, and where everything is; exit code 4 when nothing at all was measured."""
+    from reports.terminal import table
+
+    from reports.load import load_run
+
+    data = load_run(outcome.folder)
+    click.echo(table(data))
+    made = f"{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there"
+    click.echo(f"\n{made}. Page: {outcome.folder / 'report' / 'index.html'}")
+    if not any(row.n_scored for row in data.summary):
+        click.echo("bench.py: nothing could be measured; the reasons are in report/scores.json.", err=True)
+        return EXIT_CANNOT_COMPARE
+    return 0

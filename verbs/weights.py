@@ -1,0 +1,64 @@
+"""`weights`: list, fetch, verify."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from harness import weights
+from harness.errors import EXIT_MISSING
+
+_MARKS = {
+    "verified": "ok",
+    "recorded": "ok, own record",
+    "new": "here, not yet recorded",
+    "absent": "-",
+    "wrong": "WRONG",
+}
+
+
+@click.group("weights")
+def command() -> None:
+    """List, fetch or verify the weight files that cmet-bench can use and does not ship."""
+
+
+@command.command("list")
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def list_(names: tuple[str, ...], as_json: bool) -> None:
+    """Every file (or those of NAMES): where it comes from, its hash and licence, and whether it is here."""
+    states = weights.verify(names)
+    if as_json:
+        click.echo(json.dumps([state.as_dict() for state in states], indent=1))
+        return
+    for state in states:
+        entry = state.entry
+        size = f"{entry.bytes / 1e6:.0f} MB" if entry.bytes else entry.about or "size unknown"
+        click.echo(f"{entry.name:<24} {_MARKS.get(state.status, state.status):<16} {size:<14} {entry.licence}")
+        click.echo(f"{'':<24} {entry.url or 'by hand from ' + entry.source}")
+
+
+@command.command("fetch")
+@click.argument("names", nargs=-1, required=True)
+def fetch(names: tuple[str, ...]) -> None:
+    """Download and verify NAMES (files or groups such as `cmet`)."""
+    for name in names:
+        for state in weights.fetch(name, _tell):
+            click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+
+
+def _tell(name: str, done: int, total: int) -> None:
+    share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
+    click.echo(f"\r{name}: {share}", nl=done >= total > 0, err=True)
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> int:
+    """Hash every file that is here; exit code 5 if one that was named is absent, or any is wrong."""
+    states = weights.verify(names)
+    bad = [s for s in states if s.status == "wrong" or (names and s.status == "absent")]
+    for state in states:
+        click.echo(f"{state.entry.name:<24} {state.status:<10} {state.found[:16]} {state.detail}".rstrip())
+    return EXIT_MISSING if bad else 0
