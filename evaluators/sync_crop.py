@@ -1,0 +1,76 @@
+"""The face crop of syncnet_python: 224 px, 2.8 half-sides wide, shifted down (metrics spec §1.7 item 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.tracks import Track
+
+Float = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.uint8]
+_MEDIAN_KERNEL = 13
+_MARGIN = 0.4
+_GRAY = 110
+
+
+@dataclass(frozen=True)
+class CropPath:
+    """Half side and centre in px for each frame of a track, median-filtered; all (n,)."""
+
+    half_px: Float
+    x_px: Float
+    y_px: Float
+
+
+def median_filter(values: Float, kernel: int = _MEDIAN_KERNEL, ends: str = "zero") -> Float:
+    """Running median; beyond both ends are zeros ("zero", as the reference: pulls six end values down) or the end
+    values themselves ("edge")."""
+    half = kernel // 2
+    padded = np.pad(np.asarray(values, np.float64), half, mode="edge") if ends == "edge" else np.pad(values, half)
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, kernel), axis=1))
+
+
+def path(track: Track, ends: str = "zero") -> CropPath:
+    """The smoothed crop of a track."""
+    low, high = track.boxes[:, :2], track.boxes[:, 2:]
+    centre = (low + high) / 2
+    half = (high - low).max(1) / 2
+    return CropPath(*(median_filter(values, ends=ends) for values in (half, centre[:, 0], centre[:, 1])))
+
+
+def bounds(half: float, x: float, y: float) -> tuple[int, int, int, int, int]:
+    """(padding, first row, end row, first column, end column) in the padded picture, all px."""
+    pad = int(half * (1 + 2 * _MARGIN))
+    top, left = y + pad, x + pad
+    reach = half * (1 + _MARGIN)
+    return pad, int(top - half), int(top + half * (1 + 2 * _MARGIN)), int(left - reach), int(left + reach)
+
+
+def crop(frame: Frames, half: float, x: float, y: float, size: int = 224) -> Frames:
+    """The crop (size, size, 3) of a frame (h, w, 3); what lies outside the picture is gray 110.
+
+    Rows and columns are clipped as array slices are; raises ValueError where nothing is left of the face.
+    """
+    pad, row0, row1, column0, column1 = bounds(half, x, y)
+    height, width = frame.shape[0] + 2 * pad, frame.shape[1] + 2 * pad
+    row0, row1, column0, column1 = max(0, row0), min(height, row1), max(0, column0), min(width, column1)
+    if row0 >= row1 or column0 >= column1:
+        raise ValueError(f"the face crop at x {x:.1f}, y {y:.1f} px with half side {half:.1f} px is empty")
+    window = np.full((row1 - row0, column1 - column0, 3), _GRAY, np.uint8)
+    inside = (slice(max(0, row0 - pad), max(0, row1 - pad)), slice(max(0, column0 - pad), max(0, column1 - pad)))
+    part = frame[inside]
+    y0, x0 = max(0, pad - row0), max(0, pad - column0)
+    window[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+    return np.asarray(cv2.resize(window, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def crops(frames: Frames, first: int, track: Track, smooth: CropPath, size: int = 224) -> Iterator[tuple[int, Frames]]:
+    """(frame index, crop) for those of `frames` (from clip index `first` on) that the track covers."""
+    for index in range(max(first, track.first), min(first + len(frames), track.last + 1)):
+        at = index - track.first
+        yield index, crop(frames[index - first], smooth.half_px[at], smooth.x_px[at], smooth.y_px[at], size)
