@@ -1,0 +1,102 @@
+"""Face crops by named rules, shared by judges and by the recipes that train the demo judges.
+
+A rule turns a frame and the faces found in it into one uint8 RGB square of the LARGEST face, or None:
+
+* `mtcnn5`: chip by MTCNN's five points (evaluators.face_chip.mtcnn_chip), padding 0.25;
+* `mtcnn-box`: MTCNN's box (margin 0), PIL bilinear with antialiasing: facenet-pytorch's crop of a picture;
+* `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.dlib_points);
+* `frame`: the whole frame, for clips that are face crops already.
+
+The demo judges (emotion and identity) use `mtcnn5` at DEMO_SIZE px, in training and in judging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from evaluators.contract import Chunk
+from evaluators.face_chip import mtcnn_chip
+from evaluators.mtcnn import Faces, chunk_faces, detector, sampled
+
+Picture = npt.NDArray[np.uint8]
+
+RULES = ("mtcnn5", "mtcnn-box", "dlib5", "frame")
+DEMO_RULE, DEMO_SIZE = "mtcnn5", 64
+
+
+def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) -> Picture | None:
+    """The crop (size, size, 3) of a frame (h, w, 3) by an MTCNN rule; None if there is no face."""
+    if len(faces) == 0:
+        return None
+    if rule == "mtcnn5":
+        return mtcnn_chip(frame, faces.landmarks[0], size)
+    return box_crop(frame, faces.boxes[0], size, margin)
+
+
+def box_crop(frame: Picture, box: npt.NDArray[np.floating], size: int, margin: int = 0) -> Picture | None:
+    """The box, grown by `margin` px of the crop in all, clipped to the frame and cut to whole pixels (spec §3.1)."""
+    grown = margin * (box[2:] - box[:2]) / (size - margin) / 2
+    start = np.maximum(box[:2] - grown, 0).astype(int)
+    stop = np.minimum(box[2:] + grown, [frame.shape[1], frame.shape[0]]).astype(int)
+    if (stop <= start).any():
+        return None
+    picture = Image.fromarray(frame).crop((*start.tolist(), *stop.tolist()))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def whole(frame: Picture, size: int) -> Picture:
+    """The whole frame as a square: bilinear, area when it shrinks."""
+    if frame.shape[:2] == (size, size):
+        return frame
+    shrink = frame.shape[0] > size
+    return np.asarray(cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR))
+
+
+def demo_crops(frames: npt.NDArray[np.uint8], device: str = "cpu") -> list[Picture | None]:
+    """The demo judges' crops of uint8 RGB frames (n, h, w, 3): one (DEMO_SIZE, DEMO_SIZE, 3) or None a frame."""
+    found = detector(device).detect(frames)
+    return [crop(frame, faces, DEMO_RULE, DEMO_SIZE) for frame, faces in zip(frames, found, strict=True)]
+
+
+def chunk_crops(chunk: Chunk, rule: str, size: int, every: int = 1, device: str = "cpu") -> dict[int, Picture | None]:
+    """Crops of the chunk's frames whose index in the clip is a multiple of `every`: index -> crop or None.
+
+    Kept on the chunk by rule and size, so that judges with one rule share them.
+    """
+    known: dict[int, Picture | None] = chunk.once(f"crops/{rule}/{size}", dict)
+    wanted = [index for index in sampled(chunk, every) if index not in known]
+    if wanted:
+        known.update(zip(wanted, _crops(chunk, wanted, rule, size, every, device), strict=True))
+    return {index: known[index] for index in sampled(chunk, every)}
+
+
+def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, every: int, device: str) -> list[Picture | None]:
+    frames = [chunk.frames[index - chunk.first] for index in wanted]
+    if rule == "frame":
+        return [whole(frame, size) for frame in frames]
+    if rule == "dlib5":
+        from evaluators.dlib_points import DlibPoints
+
+        return [DlibPoints.shared().chip(frame, size) for frame in frames]
+    faces = chunk_faces(chunk, device, every)
+    return [crop(frame, faces[index], rule, size) for index, frame in zip(wanted, frames, strict=True)]
+
+
+def emotion_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
+    """EmotionFAN's input (n, 3, size, size) in [0, 1] from uint8 crops."""
+    return _tensor(crops, device) / 255
+
+
+def identity_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
+    """IdentityNet's input (n, 3, size, size) in [-1, 1] from uint8 crops."""
+    return (_tensor(crops, device) - 127.5) / 127.5
+
+
+def _tensor(crops: Sequence[Picture], device: str) -> torch.Tensor:
+    return torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float()
