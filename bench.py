@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
-import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -73,7 +72,6 @@ def say(error: BenchError) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return the exit code; a traceback only for what nobody foresaw."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1") if "--jobs" in (arguments or sys.argv) else None
     try:
         outcome = bench.main(args=arguments, prog_name="bench.py", standalone_mode=False)
     except BenchError as error:

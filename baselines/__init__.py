@@ -6,7 +6,7 @@ METHODS: dict[str, str] = {
     "cmet": "baselines.cmet:CMet",
     "edtalk": "baselines.edtalk:EDTalk",
     "label": "baselines.edtalk:Label",
-    "no_edit": "baselines.anchors:NoEdit",
+    "no_edit": "baselines.cmet:NoEdit",
     "ground_truth": "baselines.anchors:GroundTruth",
     "still_face": "baselines.anchors:StillFace",
     "wrong_audio": "baselines.anchors:WrongAudio",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,11 +22,23 @@ class Executor(Protocol):
     def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]: ...
 
 
+def one_thread() -> None:
+    """Let each worker compute with one thread: sums then have one order, whatever --jobs is.
+
+    Works before torch is imported (by the environment) and after.
+    """
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
 class InProcess:
     """One item after the other, here."""
 
     def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
         """Yield one result per item, in order."""
+        one_thread()
         worker = Worker(plan)
         for item in items:
             yield worker.work(item)
@@ -35,12 +49,8 @@ _WORKER: Worker | None = None
 
 def _start(plan: Plan) -> None:
     global _WORKER  # one per worker process, set once by the pool's initializer
-    import signal
-
-    import torch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    torch.set_num_threads(1)
+    one_thread()
     _WORKER = Worker(plan)
 
 

@@ -178,5 +178,5 @@ def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
     if lane == "reference":
         return replace(emotion, features=None, speech=(), neutral_speech=())
     if lane == "speech":
-        return replace(emotion, image=None, clip=None)
+        return replace(emotion, label=None, image=None, clip=None)  # a label here is what a recogniser hears
     return emotion

@@ -157,8 +157,9 @@ class RunStore:
             "FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample "
             "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature"
         )
-        for found in cursor:
-            yield StoredRow(*found[:8], tuple(json.loads(found[8])), found[9] or b"")
+        for dataset, method, sample, metric, signature, value, reason, detail, notes, data in cursor:
+            found = tuple(json.loads(notes))
+            yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, found, data or b"")
 
     def samples(self) -> list[tuple[str, str, str, str]]:
         """(dataset, sample, identity, emotion) in list order."""

@@ -48,6 +48,7 @@ class Session:
         _known_settings(method_options, specs)
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
+        method_options = _with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
         plan = Plan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device)
@@ -88,6 +89,15 @@ def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
             raise UsageError(f"--set {name}.… is about a method that is not run.", f"Add --method {name}.")
 
 
+def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """On puppets every method that ships small networks uses them, unless told otherwise."""
+    options = {name: dict(values) for name, values in given.items()}
+    for name, spec in specs.items():
+        if getattr(registry.load(spec), "demo_weights", False):
+            options.setdefault(name, {}).setdefault("weights", "demo")
+    return options
+
+
 def _check_methods(plan: Plan) -> None:
     """Stop before any work if a method cannot run here."""
     for name, spec in plan.methods.items():
@@ -99,9 +109,8 @@ def _check_methods(plan: Plan) -> None:
 
 def print_outcome(outcome: runner.Outcome) -> int:
     """The table on stdout, and where everything is; exit code 4 when nothing at all was measured."""
-    from reports.terminal import table
-
     from reports.load import load_run
+    from reports.terminal import table
 
     data = load_run(outcome.folder)
     click.echo(table(data))

@@ -1,0 +1,92 @@
+"""A dataset, methods and a judge without networks: every branch of the runner in milliseconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from evaluators.contract import MetricFacts
+from harness.contract import Output
+from harness.errors import MediaError
+from harness.media import write_wav
+from harness.records import Clip, Emotion, Failed, Request, Row, Sample, Scored, Unscored
+from harness.signature import Signature
+
+FRAMES = 4
+
+
+class FakeDataset:
+    """`count` samples of two identities; sample number `broken` cannot be materialised."""
+
+    def __init__(self, root: Path, count: int = 4, broken: int = -1) -> None:
+        self._root, self._count, self._broken = Path(root), count, broken
+
+    def samples(self) -> tuple[Sample, ...]:
+        return tuple(self._sample(k) for k in range(self._count))
+
+    def _sample(self, k: int) -> Sample:
+        wav = self._root / f"{k}.wav"
+        emotion = Emotion(name="happy" if k % 2 else "sad", label="happy", speech=(wav,))
+        truth = self._root / "truth.mp4"
+        return Sample(f"s{k}", "fake", f"id{k % 2}", emotion, self._root / "a.png", wav, FRAMES, reference_video=truth)
+
+    def materialise(self, sample: Sample) -> None:
+        if sample.id == f"s{self._broken}":
+            raise MediaError(f"'{sample.driving_audio}' cannot be decoded.", "Replace it.")
+        if not sample.driving_audio.is_file():
+            write_wav(sample.driving_audio, np.zeros(FRAMES * 640, dtype=np.float32))
+
+
+class Painter:
+    """Paints frames whose brightness depends on the seed."""
+
+    name: ClassVar[str] = "painter"
+    emotion_sources: ClassVar[tuple[str, ...]] = ("speech",)
+
+    def __init__(self, options: Mapping[str, str], device: str) -> None:
+        self._frames = int(options.get("frames", FRAMES))
+        self._trouble = options.get("trouble", "")
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        if self._trouble == "raise" and request.id == "s1":
+            raise RuntimeError("no such luck")
+        if self._trouble == "die" and request.id == "s1":
+            os._exit(9)
+        if self._trouble == "refuse":
+            return Failed("bad-input", "the picture shows no face")
+        shade = 0 if self._trouble == "still" else 10
+        for k in range(self._frames):
+            out.frame(np.full((32, 32, 3), request.seed % 100 + shade * k, dtype=np.uint8))
+        return out.clip(used="speech")
+
+
+class FakeJudge:
+    """Scores a clip by the brightness of its first frame's file size; the protocol name chooses the version."""
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts("bytes", "Bytes", "", True, 0, 1e9),)
+
+    def __init__(self, protocol: str, device: str) -> None:
+        self._version = protocol
+
+    def signature(self, metric: str) -> Signature:
+        return Signature(metric, (("v", self._version),))
+
+    def columns(self) -> list[tuple[Any, str, str]]:
+        return [(self, "bytes", str(self.signature("bytes")))]
+
+    def rows(
+        self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[Row, ...]:
+        line = str(self.signature("bytes"))
+        if ("bytes", line) in finished:
+            return ()
+        if isinstance(clip, Failed):
+            return (Unscored("bytes", "generation_failed", line, clip.reason),)
+        return (Scored("bytes", float(clip.path.stat().st_size), line),)
+
+    def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
+        return float(np.mean([row["value"][0] for row in rows]))
