@@ -1,0 +1,91 @@
+"""Per-emotion means of per-clip values, with coverage and intervals."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.records import BASIC_EMOTIONS
+from harness.statistics import mean_interval
+from reports.model import MetricFact, RunData, RunRow
+from reports.numbers import decimals
+
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Share:
+    """One method on the clips of one emotion: mean of the scored clips' values, None where none was scored."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n_scored: int
+    n_expected: int
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """One metric under one signature, by method and emotion."""
+
+    dataset: str
+    fact: MetricFact
+    signature: str
+    methods: tuple[str, ...]
+    emotions: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Share]
+    places: int
+    run: str
+
+    @property
+    def title(self) -> str:
+        """What is shown, of which run."""
+        unit = f" ({self.fact.unit})" if self.fact.unit else ""
+        return f"{self.fact.title}{unit} by emotion, {self.dataset}, run {self.run}"
+
+
+def breakdowns(run: RunData) -> list[Breakdown]:
+    """One table a (dataset, metric, signature) that has per-clip values and more than one emotion."""
+    groups: dict[tuple[str, str, str], list[RunRow]] = defaultdict(list)
+    for row in run.rows:
+        if row.expected:
+            groups[row.dataset, row.metric, row.signature].append(row)
+    order = list(dict.fromkeys((row.dataset, row.metric, row.signature) for row in run.summary))
+    found = [_breakdown(run, key, groups[key]) for key in order if key in groups]
+    return [one for one in found if one is not None]
+
+
+def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) -> Breakdown | None:
+    dataset, metric, signature = key
+    fact = run.fact(metric)
+    emotions = emotion_order(row.emotion for row in rows)
+    if fact.pooled or len(emotions) < 2 or all(row.value is None or not math.isfinite(row.value) for row in rows):
+        return None
+    cells: dict[tuple[str, str], list[RunRow]] = defaultdict(list)
+    for row in rows:
+        cells[row.method, row.emotion].append(row)
+    here = {row.method for row in rows}
+    methods = tuple(dict.fromkeys(row.method for row in run.summary if row.dataset == dataset and row.method in here))
+    shares = {cell: _share(found, "|".join((*key, *cell))) for cell, found in cells.items()}
+    places = decimals(fact.unit, [share.value for share in shares.values()])
+    return Breakdown(dataset, fact, signature, methods, emotions, shares, places, run.name)
+
+
+def emotion_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Basic emotions in their order, then the extended ones by name; unnamed ones are left out."""
+    found = set(names) - {""}
+    return (*(name for name in BASIC_EMOTIONS if name in found), *sorted(found - set(BASIC_EMOTIONS)))
+
+
+def _share(rows: Sequence[RunRow], key: str) -> Share:
+    values = [row.value for row in rows if row.value is not None and math.isfinite(row.value)]
+    if not values:
+        return Share(None, None, None, 0, len(rows))
+    rng = np.random.default_rng(zlib.crc32(key.encode()))  # the same table from the same rows, wherever it is made
+    low, high = mean_interval(values, rng, draws=_DRAWS) or (None, None)
+    return Share(float(np.mean(values)), low, high, len(values), len(rows))

@@ -1,0 +1,122 @@
+"""The tables as LaTeX: booktabs and nothing else to load."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.model import RunData
+from reports.numbers import coverage, interval, number
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    '"': "''",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": r"$-$",
+    "–": "--",
+    "—": "---",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+} | {c: f"\\{c}" for c in "&%$#_{}"}
+_COLUMNS_A_TABLE = 6
+_ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
+
+
+def escape(text: str) -> str:
+    """`text` as literal LaTeX for pdflatex and its standard fonts: accents stay, other scripts become code points."""
+    return "".join(_SPECIAL.get(c) or _plain(c) for c in unicodedata.normalize("NFC", text))
+
+
+def _plain(character: str) -> str:
+    if character.isspace() or not character.isprintable():
+        return " "
+    if ord(character) < 128 or (0xC0 <= ord(character) < 0x180 and character not in "×÷ĸŉſ"):
+        return character
+    bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return "".join(_SPECIAL.get(c, c) for c in bare) or f"[U+{ord(character):04X}]"
+
+
+def table(runs: Sequence[RunData]) -> str:
+    r"""The whole of table.tex: one or more table environments to \input; the preamble needs booktabs alone."""
+    parts = ["% Needs \\usepackage{booktabs}. Written by cmet-bench; \\input this file.", ""]
+    for section in sections(runs):
+        for start in range(0, len(section.columns), _COLUMNS_A_TABLE):
+            parts += _table(section, slice(start, start + _COLUMNS_A_TABLE))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _table(section: Section, part: slice) -> list[str]:
+    columns = section.columns[part]
+    head = " & ".join(["Method", *(_head(column) for column in columns)])
+    body: list[str] = []
+    for role in ROLES:
+        lines = section.of(role)
+        if lines and _ROLE_TITLES[role]:
+            body += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{_ROLE_TITLES[role]}}}}} \\"]
+        for line in lines:
+            body += _line(line, part)
+    return [
+        r"\begin{table}[t]",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{_caption(section, part)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\smallskip\raggedright\tiny",
+        *(_footnote(column) for column in columns),
+        r"\end{table}",
+        "",
+    ]
+
+
+def _head(column: Column) -> str:
+    return rf"{escape(column.title)}\textsuperscript{{{column.mark}}}"
+
+
+def _line(line: Line, part: slice) -> list[str]:
+    """Two rows a method: value with coverage, and below it the interval."""
+    cells = line.cells[part]
+    values = " & ".join([escape(line.label), *(_value(cell) for cell in cells)])
+    below = [_interval(cell) for cell in cells]
+    rows = [rf"{values} \\"]
+    if any(below):
+        rows.append(rf"{' & '.join(['', *below])} \\[2pt]")
+    return rows
+
+
+def _value(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    value = escape(number(cell.row.value, cell.places))
+    value = {"best": rf"\textbf{{{value}}}", "second": rf"\underline{{{value}}}", "": value}[cell.rank]
+    mark = r"$^\dagger$" if cell.partial else ""
+    return rf"{value}{mark} {{\tiny {coverage(cell.row)}}}"
+
+
+def _interval(cell: Cell | None) -> str:
+    text = interval(cell.row.low, cell.row.high, cell.places) if cell else ""
+    return rf"{{\tiny {escape(text)}}}" if text else ""
+
+
+def _caption(section: Section, part: slice) -> str:
+    what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
+    more = " (continued)" if part.start else ""
+    return (
+        f"{escape(what)}{more}. Small: clips scored / expected, and 95\\,\\% bootstrap intervals over clips. "
+        "Bold: best, underlined: second among contestants. $\\dagger$: too few clips scored to be ranked."
+    )
+
+
+def _footnote(column: Column) -> str:
+    # Breakable after each field, or a signature would run out of the page.
+    signature = escape(column.signature).replace(r"\textbar{}", r"\textbar{}\allowbreak ")
+    return rf"\textsuperscript{{{column.mark}}}\,{escape(column.fact.title)}: \texttt{{{signature}}}\par"

@@ -1,0 +1,183 @@
+"""The one arrangement that every table prints: sections by dataset and lane, columns by signature, anchors apart.
+
+Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are. That
+rule lives here and nowhere else; Markdown, LaTeX, terminal and page differ only in ink.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records import SummaryRow
+from reports.model import CEILINGS, MetricFact, RunData
+from reports.numbers import decimals
+
+Rank = Literal["best", "second", ""]
+Role = Literal["contestant", "ceiling", "floor"]
+ROLES: tuple[Role, ...] = ("contestant", "ceiling", "floor")
+
+#: A contestant that scored less than this share of the best-covered one's clips is printed but not ranked.
+RANKED_COVERAGE = 0.9
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric under one signature; `mark` is the letter of its footnote."""
+
+    fact: MetricFact
+    signature: str
+    mark: str
+    places: int
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better; nothing for descriptive metrics."""
+        return "" if not self.fact.ranked else "↑" if self.fact.higher_is_better else "↓"
+
+    @property
+    def title(self) -> str:
+        """Title with unit and arrow, without the footnote mark."""
+        unit = f" ({self.fact.unit})" if self.fact.unit else ""
+        return f"{self.fact.title}{unit}{' ' + self.arrow if self.arrow else ''}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table with its rank; `partial`: too little coverage to be ranked."""
+
+    row: SummaryRow
+    places: int
+    rank: Rank = ""
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method of one run across all columns of its section; None where it was not asked."""
+
+    label: str
+    method: str
+    run: int  # index into the runs given
+    role: Role
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All methods that were told the emotion in one way, on one dataset."""
+
+    dataset: str
+    lane: str
+    protocols: tuple[str, ...]
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    def of(self, role: Role) -> tuple[Line, ...]:
+        """The lines of one role, in order."""
+        return tuple(line for line in self.lines if line.role == role)
+
+
+def sections(runs: Sequence[RunData]) -> list[Section]:
+    """Arrange the summaries of one or more runs; order of datasets, metrics and methods is that of the runs."""
+    keys = dict.fromkeys((row.dataset, run.lane) for run in runs for row in run.summary)
+    return [_section(runs, dataset, lane) for dataset, lane in keys]
+
+
+def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
+    here = {index: run for index, run in enumerate(runs) if run.lane == lane}
+    rows = {index: [row for row in run.summary if row.dataset == dataset] for index, run in here.items()}
+    columns = _columns([(here[index], row) for index, found in rows.items() for row in found])
+    labels = _labels(here, rows)
+    lines = [
+        Line(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
+        for (index, method), label in labels.items()
+    ]
+    ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns)
+    protocols = tuple(dict.fromkeys(run.protocol for index, run in here.items() if rows[index]))
+    return Section(dataset, lane, protocols, columns, ranked)
+
+
+def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
+    """Columns in the metrics' order; one metric's several signatures stand side by side."""
+    order = list(dict.fromkeys(row.metric for _, row in rows))
+    facts = {(row.metric, row.signature): run.fact(row.metric) for run, row in reversed(rows)}
+    keys = sorted(dict.fromkeys((row.metric, row.signature) for _, row in rows), key=lambda key: order.index(key[0]))
+    columns = []
+    for place, key in enumerate(keys):
+        values = [row.value for _, row in rows if (row.metric, row.signature) == key]
+        columns.append(Column(facts[key], key[1], letters(place), decimals(facts[key].unit, values)))
+    return tuple(columns)
+
+
+def letters(place: int) -> str:
+    """a, b, …, z, aa, ab, …"""
+    text = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def _labels(runs: Mapping[int, RunData], rows: Mapping[int, Sequence[SummaryRow]]) -> dict[tuple[int, str], str]:
+    """(run, method) → line label; the run's name is added where several runs have the method."""
+    keys = list(dict.fromkeys((index, row.method) for index, found in rows.items() for row in found))
+    often = Counter(method for _, method in keys)
+    names = Counter(run.name for run in runs.values())
+    labels = {}
+    for index, method in keys:
+        name = runs[index].name + (f" #{index + 1}" if names[runs[index].name] > 1 else "")
+        labels[index, method] = f"{method} ({name})" if often[method] > 1 else method
+    return labels
+
+
+def _role(run: RunData, method: str) -> Role:
+    if method not in run.anchors:
+        return "contestant"
+    return "ceiling" if method in CEILINGS else "floor"
+
+
+def _cells(rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]) -> tuple[Cell | None, ...]:
+    found = {(row.metric, row.signature): row for row in rows if row.method == method}
+    cells = []
+    for column in columns:
+        row = found.get((column.fact.name, column.signature))
+        cells.append(None if row is None else Cell(row, column.places))
+    return tuple(cells)
+
+
+def _ranked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...]:
+    """The lines with best and second marked among the contestants of each column."""
+    cells = [list(line.cells) for line in lines]
+    for place, column in enumerate(columns):
+        contest = [
+            (index, cell)
+            for index, line in enumerate(lines)
+            if line.role == "contestant" and (cell := line.cells[place]) is not None and cell.row.value is not None
+        ]
+        if not column.fact.ranked or len(contest) < 2:
+            continue
+        for index, rank, partial in _ranks(contest, column):
+            old = cells[index][place]
+            assert old is not None
+            cells[index][place] = Cell(old.row, old.places, rank, partial)
+    return tuple(
+        Line(line.label, line.method, line.run, line.role, tuple(row)) for line, row in zip(lines, cells, strict=True)
+    )
+
+
+def _ranks(contest: Sequence[tuple[int, Cell]], column: Column) -> list[tuple[int, Rank, bool]]:
+    """(line, rank, partial): ties at printed precision share a rank; little-covered values have none."""
+    most = max(cell.row.n_scored / max(cell.row.n_expected, 1) for _, cell in contest)
+    full = {i: c for i, c in contest if c.row.n_scored / max(c.row.n_expected, 1) >= RANKED_COVERAGE * most}
+    printed = {i: round(c.row.value, column.places) for i, c in full.items() if c.row.value is not None}
+    steps = sorted(set(printed.values()), reverse=column.fact.higher_is_better)
+    names: dict[float, Rank] = {}
+    if len(steps) > 1:  # where all are equal, nothing is best
+        names[steps[0]] = "best"
+        if sum(value == steps[0] for value in printed.values()) == 1:
+            names[steps[1]] = "second"
+    return [(i, names.get(printed[i], "") if i in printed else "", i not in full) for i, _ in contest]

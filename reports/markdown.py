@@ -1,0 +1,157 @@
+"""The tables as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.reasons import sentence
+from reports.breakdown import Breakdown, breakdowns
+from reports.failures import failures
+from reports.layout import ROLES, Cell, Column, Section, sections
+from reports.model import RunData
+from reports.numbers import MISSING, coverage, interval, number
+from reports.sentences import sentences
+
+_ESCAPED = str.maketrans(
+    {c: f"\\{c}" for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " ", "\r": " "}
+)
+_TITLES = {"contestant": "", "ceiling": "ceiling: ", "floor": "floor: "}
+
+
+def escape(text: str) -> str:
+    """`text` as literal Markdown inside a table cell or a paragraph."""
+    return text.translate(_ESCAPED)
+
+
+def code(text: str) -> str:
+    """`text` as a code span, whatever it holds."""
+    flat = text.replace("\n", " ").replace("\r", " ")
+    longest = max((len(run) for run in _backticks(flat)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"
+
+
+def _backticks(text: str) -> list[str]:
+    runs, current = [], ""
+    for character in text + " ":
+        if character == "`":
+            current += "`"
+        elif current:
+            runs.append(current)
+            current = ""
+    return runs
+
+
+def table(runs: Sequence[RunData]) -> str:
+    """The whole of table.md: sections, sentences, per-emotion tables, what is missing, signatures."""
+    parts = [f"# {escape(title(runs))}", ""]
+    for section in sections(runs):
+        parts += _section(section)
+    parts += _sentences(runs)
+    parts += _breakdowns(runs)
+    parts += _failures(runs)
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def title(runs: Sequence[RunData]) -> str:
+    """Names of the runs in one line."""
+    return " + ".join(dict.fromkeys(run.name for run in runs)) or "no run"
+
+
+def heading(section: Section) -> str:
+    """What all numbers of a section have in common."""
+    return f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
+
+
+def _section(section: Section) -> list[str]:
+    head = ["method", *(f"{escape(column.title)} <sup>{column.mark}</sup>" for column in section.columns)]
+    lines = [f"## {escape(heading(section))}", "", *_grid(head, _body(section)), ""]
+    lines += [
+        "Each cell: value, 95 % bootstrap interval over clips, clips scored / expected. "
+        "**Bold**: best, <u>underlined</u>: second among contestants; ceiling and floors are never ranked. "
+        f"{MISSING}: no number. †: too few clips scored to be ranked.",
+        "",
+    ]
+    return [*lines, *(_footnote(column) for column in section.columns), "", *_clustered(section)]
+
+
+def _clustered(section: Section) -> list[str]:
+    """The intervals that treat a person, not a clip, as the unit; only where some cell has one."""
+    if all(cell is None or cell.row.cluster_low is None for line in section.lines for cell in line.cells):
+        return []
+    head = ["95 % interval by identity", *(escape(column.title) for column in section.columns)]
+    body = [[escape(line.label), *(_cluster(cell) for cell in line.cells)] for line in section.lines]
+    return [*_grid(head, body), ""]
+
+
+def _cluster(cell: Cell | None) -> str:
+    return "" if cell is None else interval(cell.row.cluster_low, cell.row.cluster_high, cell.places)
+
+
+def _body(section: Section) -> list[list[str]]:
+    return [
+        [f"{_TITLES[role]}{escape(line.label)}", *(_cell(cell) for cell in line.cells)]
+        for role in ROLES
+        for line in section.of(role)
+    ]
+
+
+def _grid(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    rule = ["---", *("---:" for _ in head[1:])]
+    return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    value = number(cell.row.value, cell.places)
+    value = {"best": f"**{value}**", "second": f"<u>{value}</u>", "": value}[cell.rank] + ("†" if cell.partial else "")
+    return " ".join(filter(None, [value, interval(cell.row.low, cell.row.high, cell.places), coverage(cell.row)]))
+
+
+def _footnote(column: Column) -> str:
+    return f"- <sup>{column.mark}</sup> {escape(column.fact.title)}: {code(column.signature)}"
+
+
+def _sentences(runs: Sequence[RunData]) -> list[str]:
+    found = sentences(runs)
+    if not found:
+        return []
+    parts = ["## In words", ""]
+    for kind, name in (("contestants", "Between contestants"), ("anchors", "Against ceiling and floors")):
+        chosen = [f"- {escape(s.text)}" for s in found if s.kind == kind]
+        parts += [f"### {name}", "", *chosen, ""] if chosen else []
+    return parts
+
+
+def _breakdowns(runs: Sequence[RunData]) -> list[str]:
+    found = [one for run in runs for one in breakdowns(run)]
+    parts = ["## Per emotion", ""] if found else []
+    for one in found:
+        parts += [f"### {escape(one.title)}", "", *_grid(["method", *map(escape, one.emotions)], _emotions(one)), ""]
+    return parts
+
+
+def _emotions(one: Breakdown) -> list[list[str]]:
+    return [
+        [
+            escape(method),
+            *(
+                f"{number(share.value, one.places)} {share.n_scored}/{share.n_expected}" if share else ""
+                for share in (one.cells.get((method, emotion)) for emotion in one.emotions)
+            ),
+        ]
+        for method in one.methods
+    ]
+
+
+def _failures(runs: Sequence[RunData]) -> list[str]:
+    found = [failure for run in runs for failure in failures(run)]
+    if not found:
+        return []
+    body = [
+        [escape(f.method), escape(f.title), str(len(f.samples)), f"{escape(sentence(f.reason))} ({code(f.reason)})"]
+        for f in found
+    ]
+    return ["## Not measured", "", *_grid(["method", "metric", "clips", "reason"], body), ""]

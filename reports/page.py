@@ -1,0 +1,176 @@
+"""index.html: one file that opens offline, with everything a reviewer asks for; every name in it is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.errors import UsageError
+from harness.reasons import sentence
+from harness.signature import Signature
+from reports.breakdown import Breakdown, Share, breakdowns
+from reports.chart import dots, series_class, shape
+from reports.failures import Failure, failures, notes
+from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.markdown import heading, title
+from reports.model import RunData
+from reports.numbers import coverage, interval, number
+from reports.players import player_data
+from reports.sentences import sentences
+
+_PARTS = Path(__file__).parent / "page_parts"
+_ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
+_KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
+_LISTED = 200  # samples of one failure that the page spells out
+
+
+def render(runs: Sequence[RunData], folder: Path) -> str:
+    """The page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
+    script = (_PARTS / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(_PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sections(runs)
+    return environment.get_template("index.html.j2").render(
+        title=title(runs),
+        style=Markup((_PARTS / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+        facts=_facts(runs),
+        sections=[_section(section, index, runs) for index, section in enumerate(sections(runs))],
+        clustered=any(row.cluster_low is not None for run in runs for row in run.summary),
+        sentences=_sentences(runs),
+        charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
+        failures=[_failure(failure) for run in runs for failure in failures(run)],
+        notes=[(sentence(code), code, count) for run in runs for code, count in notes(run).items()],
+        provenance=[(run.name, _tree(run.facts)) for run in runs],
+        data=player_data(runs, folder),
+    )
+
+
+def _facts(runs: Sequence[RunData]) -> list[tuple[str, str]]:
+    def joined(values: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(value for value in values if value))
+
+    rows = [row for run in runs for row in run.summary]
+    samples = {(row.dataset, row.sample) for run in runs for row in run.rows}
+    found = [
+        ("dataset", joined(row.dataset for row in rows)),
+        ("protocol", joined(run.protocol for run in runs)),
+        ("lane", joined(run.lane for run in runs)),
+        ("samples", str(len(samples)) if samples else ""),
+        ("identities", str(len({row.identity for run in runs for row in run.rows} - {""}) or "")),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str, Any]:
+    groups = [(role, _ROLE_TITLES[role], [_line(line) for line in section.of(role)]) for role in ROLES]
+    return {
+        "index": index,
+        "dataset": section.dataset,
+        "lane": section.lane,
+        "heading": heading(section),
+        "columns": [_column(column, runs) for column in section.columns],
+        "groups": [group for group in groups if group[2]],
+    }
+
+
+def _column(column: Column, runs: Sequence[RunData]) -> dict[str, Any]:
+    try:
+        fields = Signature.parse(column.signature).fields
+    except UsageError:
+        fields = ()  # a foreign scores.json may hold anything
+    long = next((run.long_signatures[column.signature] for run in runs if column.signature in run.long_signatures), {})
+    return {
+        "fact": column.fact,
+        "arrow": column.arrow,
+        "mark": column.mark,
+        "signature": column.signature,
+        "fields": fields,
+        "long": list(long.items()),
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {"label": line.label, "cells": [_cell(cell) for cell in line.cells]}
+
+
+def _cell(cell: Cell | None) -> dict[str, Any] | None:
+    if cell is None:
+        return None
+    row = cell.row
+    return {
+        "value": number(row.value, cell.places),
+        "interval": interval(row.low, row.high, cell.places),
+        "clustered": interval(row.cluster_low, row.cluster_high, cell.places),
+        "coverage": coverage(row),
+        "short": row.n_scored < row.n_expected,
+        "note": sentence(row.note) if row.note and row.value is None else "",
+        "rank": cell.rank,
+        "partial": cell.partial,
+    }
+
+
+def _sentences(runs: Sequence[RunData]) -> list[tuple[str, list[Any]]]:
+    found = sentences(runs)
+    groups = [(name, [s for s in found if s.kind == kind]) for kind, name in _KINDS]
+    return [(name, lines) for name, lines in groups if lines]
+
+
+def _chart(one: Breakdown, run: RunData, identifier: str) -> dict[str, Any]:
+    legend = [
+        (method, series_class(k) + (" hollow" if method in run.anchors else ""), Markup(shape(k, 7, 7)))
+        for k, method in enumerate(one.methods)
+    ]
+    rows = [
+        (method, [_share(one.cells.get((method, emotion)), one.places) for emotion in one.emotions])
+        for method in one.methods
+    ]
+    picture = Markup(dots(one, run.anchors, identifier))
+    return {"title": one.title, "legend": legend, "svg": picture, "emotions": one.emotions, "rows": rows}
+
+
+def _share(share: Share | None, places: int) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    told = f"{share.n_scored}/{share.n_expected}"
+    return {"value": number(share.value, places), "coverage": told, "short": share.n_scored < share.n_expected}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    details = dict(failure.details)
+    listed = [(sample, details.get(sample, "")) for sample in failure.samples[:_LISTED]]
+    return {
+        "method": failure.method,
+        "title": failure.title,
+        "samples": failure.samples,
+        "reason": failure.reason,
+        "sentence": sentence(failure.reason),
+        "listed": listed,
+        "hidden": len(failure.samples) - len(listed),
+    }
+
+
+def _tree(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """run.json as nested (name, value) pairs; lists become lines, None a dash."""
+    return [(str(key), _leaf(value)) for key, value in facts.items()]
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(_tree(value)) if value else "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value) or "–"
+    return "–" if value is None else str(value)

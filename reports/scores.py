@@ -1,0 +1,140 @@
+"""scores.csv and scores.json (schema of DESIGN §4), and a RunData back from scores.json."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CannotCompareError, UsageError
+from harness.records import SummaryRow
+from reports.model import RunData, RunRow
+
+SCHEMA_VERSION = 1
+_SUMMARY = (
+    *("dataset", "method", "metric", "value", "unit", "higher_is_better", "low", "high"),
+    *("n_scored", "n_expected", "signature"),
+)
+_CSV = ("run", "protocol", "lane", *_SUMMARY, "cluster_low", "cluster_high", "note")
+_CURE = "Name a run folder or a scores.json written by `report`."
+
+
+def to_json(runs: Sequence[RunData]) -> str:
+    """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, one row a line.
+
+    `lane` stands beside `protocol`: numbers of different lanes must not be compared. With several runs the names are
+    joined, and a method that several runs have carries the run's name.
+    """
+    labelled = list(zip(runs, _labels(runs), strict=True))
+    summary = [_summary(row, names.get(row.method, row.method)) for run, names in labelled for row in run.summary]
+    rows = [_row(row, names.get(row.method, row.method)) for run, names in labelled for row in run.rows]
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "run": _joined(run.name for run in runs),
+        "protocol": _joined(run.protocol for run in runs),
+        "lane": _joined(run.lane for run in runs),
+    }
+    body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+    body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
+    return "{\n" + ",\n".join(body) + "\n}\n"
+
+
+def _joined(names: Iterable[str]) -> str:
+    return " + ".join(dict.fromkeys(names))
+
+
+def _labels(runs: Sequence[RunData]) -> list[dict[str, str]]:
+    """For each run: method → name that no other run's method has."""
+    methods = [dict.fromkeys(row.method for row in run.summary) for run in runs]
+    often = Counter(method for own in methods for method in own)
+    same = Counter(run.name for run in runs)
+    names = [f"{run.name} #{k}" if same[run.name] > 1 else run.name for k, run in enumerate(runs, 1)]
+    return [{m: f"{m} ({name})" for m in own if often[m] > 1} for own, name in zip(methods, names, strict=True)]
+
+
+def _list(key: str, items: Sequence[dict[str, Any]]) -> str:
+    lines = ",\n".join("    " + json.dumps(item, ensure_ascii=False, allow_nan=False) for item in items)
+    return f"  {json.dumps(key)}: [\n{lines}\n  ]" if items else f"  {json.dumps(key)}: []"
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _summary(row: SummaryRow, method: str) -> dict[str, Any]:
+    fields = asdict(row) | {"method": method}
+    return {key: _finite(fields[key]) for key in _SUMMARY}
+
+
+def _row(row: RunRow, method: str) -> dict[str, Any]:
+    """One row; a clip that only its pool scores says so in `reason`. Rows that were never asked for are left out."""
+    if not row.expected:
+        return {}
+    value = _finite(row.value)
+    found = {"dataset": row.dataset, "method": method, "sample": row.sample, "metric": row.metric, "value": value}
+    if value is None:
+        found["reason"] = row.reason or ("pooled" if row.value is None else "not_finite")
+    return found
+
+
+def to_csv(runs: Sequence[RunData]) -> str:
+    """scores.csv: one line a cell of the table, full precision, empty where there is no number."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _CSV, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for run in runs:
+        for row in run.summary:
+            fields = {key: _finite(value) for key, value in asdict(row).items()}
+            writer.writerow(fields | {"run": run.name, "protocol": run.protocol, "lane": run.lane})
+    return out.getvalue()
+
+
+def read_scores(path: Path) -> RunData:
+    """A RunData of a scores.json: numbers and rows, without identities, emotions or clips.
+
+    Raises UsageError when the file is not one, CannotCompareError when it is of another schema.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror}.", _CURE) from error
+    except ValueError as error:
+        raise UsageError(f"'{path}' is not JSON: {error}.", _CURE) from error
+    if not isinstance(found, dict) or "schema_version" not in found:
+        raise UsageError(f"'{path}' is not a scores.json: it names no schema_version.", _CURE)
+    if found["schema_version"] != SCHEMA_VERSION:
+        raise CannotCompareError(
+            f"'{path}' has schema {found['schema_version']}; this version reads {SCHEMA_VERSION}.",
+            "Write it again with `report`, or use the version of cmet-bench that wrote it.",
+        )
+    try:
+        return _run(found)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"'{path}' lacks or misnames a field of scores.json: {error}.", _CURE) from error
+
+
+def _run(found: dict[str, Any]) -> RunData:
+    summary = tuple(SummaryRow(**{key: item[key] for key in _SUMMARY}) for item in found["summary"])
+    signatures = {(row.dataset, row.method, row.metric): row.signature for row in summary}
+    rows = tuple(
+        RunRow(
+            item["dataset"],
+            item["method"],
+            item["sample"],
+            "",
+            "",
+            item["metric"],
+            item["value"],
+            item.get("reason"),
+            "",
+            signatures.get((item["dataset"], item["method"], item["metric"]), ""),
+        )
+        for item in found["rows"]
+    )
+    return RunData(str(found["run"]), str(found["protocol"]), str(found.get("lane", "")), {}, summary, rows, {})

@@ -1,0 +1,63 @@
+"""One plain sentence for each comparison of two methods, by Holm-corrected p-value and in the metric's own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records import Comparison
+from reports.model import MetricFact, RunData
+from reports.numbers import decimals, difference_unit, interval, number, probability
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A comparison in words; `kind` says who is compared, so that a report can group them."""
+
+    text: str
+    metric: str
+    kind: str  # "contestants" | "anchors"
+    different: bool
+
+
+def sentences(runs: Sequence[RunData]) -> list[Sentence]:
+    """Sentences of all comparisons that involve a contestant, contestants among themselves first."""
+    found = [
+        _sentence(comparison, run, f"{run.name}: " if len(runs) > 1 else "")
+        for run in runs
+        for comparison in run.comparisons
+        if not {comparison.first, comparison.second} <= run.anchors
+    ]
+    return sorted(found, key=lambda sentence: sentence.kind != "contestants")
+
+
+def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
+    pair = {comparison.first, comparison.second}
+    kind = "anchors" if pair & run.anchors else "contestants"
+    different = comparison.p_holm <= ALPHA and comparison.difference != 0
+    words = prefix + in_words(comparison, run.fact(comparison.metric))
+    return Sentence(words, comparison.metric, kind, different)
+
+
+def in_words(comparison: Comparison, fact: MetricFact) -> str:
+    """The sentence of one comparison."""
+    first, second, clips = comparison.first, comparison.second, _clips(comparison.n_pairs)
+    where = f"in {fact.title} on {comparison.dataset}"
+    places = decimals(fact.unit, [comparison.difference, comparison.low, comparison.high])
+    if comparison.difference == 0 and comparison.low == comparison.high == 0:
+        return f"{first} and {second} are equal {where} ({clips})."
+    signed = f"{number(comparison.difference, places, sign=True)}{difference_unit(fact.unit)}"
+    size = f"{signed}, 95 % interval {interval(comparison.low, comparison.high, places)}"
+    test = f"{probability(comparison.p_holm)} after Holm's correction, {clips}"
+    if comparison.p_holm > ALPHA:
+        return f"{first} and {second} do not differ measurably {where} ({size}, {test})."
+    if not fact.ranked:
+        return f"{first} and {second} differ {where} ({size}, {test})."
+    better = (comparison.difference > 0) == fact.higher_is_better
+    return f"{first} is {'better' if better else 'worse'} than {second} {where} ({size}, {test})."
+
+
+def _clips(n: int) -> str:
+    return f"{n} clip{'' if n == 1 else 's'} that both have"

@@ -1,0 +1,128 @@
+"""The table as plain text, printed at the end of a run: 100 columns wide, two rows a method."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.reasons import sentence
+from reports.failures import failures
+from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.model import RunData
+from reports.numbers import coverage, interval, number
+
+WIDTH = 100
+_GAP = 2
+_MARKS = "* best, + second contestant, ~ too few clips to rank; scored/expected; [95 % interval over clips]"
+
+
+def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
+    """Sections, then what was not measured and why; a last line explains the marks."""
+    runs = [run] if isinstance(run, RunData) else list(run)
+    parts: list[str] = []
+    for section in sections(runs):
+        parts += [
+            f"{_clean(section.dataset)}  lane {section.lane}  protocol {_clean(' + '.join(section.protocols))}",
+            "",
+        ]
+        measured = [k for k, _ in enumerate(section.columns) if _has_value(section, k)]
+        for block in _blocks(section, measured, width):
+            parts += [*_block(section, block), ""]
+    parts.append(_MARKS)
+    return "\n".join([*parts, *_missing(runs)]) + "\n"
+
+
+def _clean(text: str) -> str:
+    """`text` without control characters: a hostile name must not drive the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _has_value(section: Section, place: int) -> bool:
+    return any(
+        cell is not None and cell.row.value is not None for cell in (line.cells[place] for line in section.lines)
+    )
+
+
+def _blocks(section: Section, places: Sequence[int], width: int) -> list[list[int]]:
+    """Columns cut into blocks that fit the width; a block has at least one."""
+    blocks: list[list[int]] = []
+    left = 0
+    for place in places:
+        need = _width(section, place) + _GAP
+        if not blocks or need > left:
+            blocks.append([])
+            left = width - _names(section)
+        blocks[-1].append(place)
+        left -= need
+    return blocks
+
+
+def _names(section: Section) -> int:
+    return max(len(_label(line)) for line in section.lines)
+
+
+def _label(line: Line) -> str:
+    return _clean(line.label) + ("" if line.role == "contestant" else f" ({line.role})")
+
+
+def _width(section: Section, place: int) -> int:
+    texts = [_head(section.columns[place])]
+    for line in section.lines:
+        texts += _texts(line.cells[place])
+    return max(len(text) for text in texts)
+
+
+def _head(column: Column) -> str:
+    return _clean(column.title)
+
+
+def _texts(cell: Cell | None) -> tuple[str, str]:
+    """The two texts of a cell: value with coverage, and its interval."""
+    if cell is None:
+        return "", ""
+    mark = {"best": "*", "second": "+", "": "~" if cell.partial else ""}[cell.rank]
+    return f"{number(cell.row.value, cell.places)}{mark} {coverage(cell.row)}", interval(
+        cell.row.low, cell.row.high, cell.places
+    )
+
+
+def _block(section: Section, places: Sequence[int]) -> list[str]:
+    widths = [_width(section, place) for place in places]
+    names, gap = _names(section), " " * _GAP
+
+    def row(label: str, texts: Sequence[str]) -> str:
+        cells = [text.rjust(size) for text, size in zip(texts, widths, strict=True)]
+        return gap.join([label.ljust(names), *cells]).rstrip()
+
+    out = [row("", [_head(section.columns[place]) for place in places])]
+    rule = "-" * (names + sum(widths) + _GAP * len(widths))
+    for role in ROLES:
+        lines = section.of(role)
+        out += [rule] if lines else []
+        for line in lines:
+            top, below = zip(*(_texts(line.cells[place]) for place in places), strict=True)
+            out.append(row(_label(line), top))
+            if any(below):
+                out.append(row("", below))
+    return out
+
+
+def _missing(runs: Sequence[RunData]) -> list[str]:
+    """One line a metric and reason: how many clips of how many methods."""
+    counts: Counter[tuple[str, str]] = Counter()
+    methods: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        for failure in failures(run):
+            key = (failure.title, failure.reason)
+            counts[key] += len(failure.samples)
+            methods.setdefault(key, set()).add(failure.method)
+    lines = [
+        _clean(f"  {title}: {sentence(reason)} ({n} clip{'s' if n > 1 else ''}; {_some(methods[title, reason])})")
+        for (title, reason), n in counts.items()
+    ]
+    return ["Not measured:", *lines] if lines else []
+
+
+def _some(names: set[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown) if len(shown) <= 3 else f"{len(shown)} methods"
