@@ -1,4 +1,4 @@
-"""Mel windows for Audio2Lip: 16 kHz sound -> one (80, 16) window per 25-fps frame, and lip smoothing.
+"""Mel windows for Audio2Lip: 16 kHz sound -> one (80, 16) window per 25-fps frame.
 
 The settings are those of Wav2Lip's front end, which EDTalk took over; the spectra equal librosa's (0.9 and 0.11) on
 16 kHz sound. NumPy and float64 throughout, so that the same file gives the same window everywhere.
@@ -20,6 +20,7 @@ N_FFT = 800
 BANDS = 80
 WINDOW_COLUMNS = 16
 COLUMNS_PER_SECOND = SAMPLE_RATE // HOP
+_CHUNK = 2000  # columns of the spectrum held at a time: memory must not grow with the sound beyond the mel values
 
 Floats = npt.NDArray[np.floating]
 
@@ -56,10 +57,11 @@ def mel_spectrogram(samples: Floats) -> Floats:
     padded = np.pad(emphasised, N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
     window = signal.get_window("hann", N_FFT)
-    magnitude = np.empty((N_FFT // 2 + 1, len(frames)))
-    for start in range(0, len(frames), 2000):  # 10 s at a time: a long recording must not need its spectrum twice
-        magnitude[:, start : start + 2000] = np.abs(np.fft.rfft(frames[start : start + 2000] * window)).T
-    decibels = 20.0 * np.log10(np.maximum(1e-5, mel_matrix() @ magnitude)) - 20.0
+    mel = np.empty((BANDS, len(frames)))
+    for start in range(0, len(frames), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        mel[:, part] = mel_matrix() @ np.abs(np.fft.rfft(frames[part] * window)).T
+    decibels = 20.0 * np.log10(np.maximum(1e-5, mel)) - 20.0
     return np.clip(8.0 * (decibels + 100.0) / 100.0 - 4.0, -4.0, 4.0)
 
 

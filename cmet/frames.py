@@ -1,0 +1,71 @@
+"""Pictures between files and the generator: uint8 RGB -> (N, 3, S, S) in [-1, 1], and back to uint8 for a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def _scaled(pixels: Pixels) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
+    return (torch.from_numpy(np.require(pixels, requirements=("C", "W"))).permute(0, 3, 1, 2).float() / 255 - 0.5) * 2
+
+
+def picture_input(picture: Pixels, size: int = 256) -> Tensor:
+    """(1, 3, size, size) of an RGB picture (H, W, 3), resized by Pillow's bicubic filter if it has another size."""
+    if picture.shape[:2] != (size, size):
+        picture = np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+    return _scaled(picture[None])
+
+
+def clip_input(frames: Pixels, size: int = 256, antialias: bool = True) -> Tensor:
+    """(N, 3, size, size) of RGB frames (N, H, W, 3), resized bilinearly if they have another size.
+
+    `antialias=False` is what torchvision did before 0.17 and the released code saw at its time.
+    """
+    pictures = _scaled(frames)
+    if pictures.shape[-2:] == (size, size):
+        return pictures
+    return F.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=antialias)
+
+
+def _channels_last(pictures: Tensor) -> Pixels:
+    return pictures.to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def fixed_pixels(pictures: Tensor) -> Pixels:
+    """(N, H, W, 3) uint8 of (N, 3, H, W): [-1, 1] -> [0, 255], clamped and rounded; the inverse of `clip_input`."""
+    return _channels_last(((pictures.float().clamp(-1, 1) + 1) * 127.5).round())
+
+
+def _stretch(clamped: Tensor, low: float, high: float) -> Pixels:
+    return _channels_last((clamped - low) / (high - low) * 255)
+
+
+def stretched_pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
+    """Official mapping of a whole clip, chunk by chunk: its darkest value -> 0, its brightest -> 255, truncated.
+
+    The extremes of the clip must be known before its first frame can be written. Nothing exceeds [-1, 1], so chunks
+    are only held back until both ends were reached; a clip that never reaches them is held to its end. A clip of one
+    single value, which the released code divides by zero, comes out as `fixed_pixels` shows it.
+    """
+    low, high = 1.0, -1.0
+    held: list[Tensor] = []
+    for chunk in chunks:
+        held.append(chunk.float().clamp(-1, 1))
+        low, high = min(low, float(held[-1].min())), max(high, float(held[-1].max()))
+        if low == -1.0 and high == 1.0:
+            yield from (_stretch(part, low, high) for part in held)
+            held.clear()
+    if low == high:
+        yield from (fixed_pixels(part) for part in held)
+    else:
+        yield from (_stretch(part, low, high) for part in held)

@@ -1,0 +1,44 @@
+"""Lip codes from sound: mel windows through Audio2Lip, and the smoothing that EDTalk applies to every lip track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cmet.audio2lip import Audio2Lip
+from cmet.mel import Floats, mel_windows
+
+
+def gaussian_weights(kernel: int = 3, sigma: float = 1.0) -> Tensor:
+    """(kernel,) float32 weights exp(-x^2 / 2 sigma^2) around the middle tap, of sum 1."""
+    offsets = np.arange(kernel) - kernel // 2
+    weights = np.exp(-(offsets**2) / (2 * sigma**2))
+    return torch.from_numpy((weights / weights.sum()).astype(np.float32))
+
+
+def smooth(track: Tensor, kernel: int = 3, sigma: float = 1.0, weights: Sequence[float] | None = None) -> Tensor:
+    """Filters each column of a track (F, D) over time; `weights` replaces the Gaussian of odd size `kernel`.
+
+    Beyond the ends the track counts as zero, so the first and the last frames shrink: the official behaviour.
+    """
+    taps = gaussian_weights(kernel, sigma) if weights is None else torch.tensor(weights, dtype=torch.float32)
+    columns = track.shape[1]
+    filter_ = taps.to(track)[None, None].expand(columns, 1, -1)
+    return F.conv1d(track.T[None], filter_, padding=len(taps) // 2, groups=columns)[0].T
+
+
+def lips_from_audio(model: Audio2Lip, samples: Floats, batch: int = 64, smoothed: bool = True) -> Tensor:
+    """Lip codes (F, lip) at 25 fps of mono 16 kHz sound (n,), F = n // 640, on the model's device, without gradients.
+
+    Frames do not depend on each other; `batch` windows are evaluated at a time, so memory stays small for long sound.
+    """
+    device = model.mapping.weight.device
+    windows = torch.from_numpy(mel_windows(samples))
+    with torch.no_grad():
+        parts = [model(piece.to(device)) for piece in windows.split(batch)] if len(windows) else []
+    codes = torch.cat(parts) if parts else torch.zeros(0, model.mapping.out_features, device=device)
+    return smooth(codes) if smoothed and len(codes) else codes

@@ -1,0 +1,95 @@
+"""From speech features and source codes to an edited expression track: picks, roll-out, fitting to the sound."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cmet.connector import Connector
+
+OFFICIAL_TRIM = 20
+"""Frames that the released inference drops from the end of every expression track."""
+
+Floats = npt.NDArray[np.floating]
+
+
+def pick_samples(
+    neutral: Sequence[str], target: Sequence[str], num_samples: int = 10, seed: int = 42
+) -> tuple[list[str], list[str]]:
+    """`num_samples` names of each list (all of them where there are fewer), reproducible: lists are sorted first.
+
+    On sorted lists of ten names or more these are the picks of the released code: one `random.Random(seed)` draws from
+    the neutral list, then from the target's.
+    """
+    draw = random.Random(seed)
+    first, second = (draw.sample(sorted(names), min(num_samples, len(names))) for names in (neutral, target))
+    return first, second
+
+
+def emotion_difference(neutral: Floats, target: Floats) -> npt.NDArray[np.float32]:
+    """(D,) mean of target features (m, D) minus mean of neutral ones (n, D), not normalised."""
+    means = [np.mean(np.asarray(features, dtype=np.float32), axis=0) for features in (neutral, target)]
+    return (means[1] - means[0]).astype(np.float32)
+
+
+def _windows(codes: Tensor, window: int, pad_last: bool) -> Tensor:
+    """(W, T, D) consecutive windows; an incomplete last one is dropped, or filled by repeating the last frame."""
+    missing = -len(codes) % window
+    if missing and pad_last:
+        codes = torch.cat((codes, codes[-1:].expand(missing, -1)))
+    whole = len(codes) // window
+    return codes[: whole * window].reshape(whole, window, codes.shape[1])
+
+
+def roll_out(connector: Connector, speech: Tensor, codes: Tensor, pad_last: bool = False) -> Tensor:
+    """Expression directions (E, n, exp) for E edits of one source track, all of them rolled out together.
+
+    speech: differences (E, 1, D), or (E, W, D) with one for each of the W windows of T frames; codes: the source's
+    expression codes (N, exp). n = N - N mod T as in the released code, N with `pad_last`. The directions predicted
+    for one window are the reference of the next; the first has zeros. ValueError if nothing would come out, or if
+    the number of speech rows is neither 1 nor W.
+    """
+    windows = _windows(codes, connector.window, pad_last)
+    if not len(windows):
+        raise ValueError(f"{len(codes)} frames are too few for windows of {connector.window}.")
+    edits, rows = speech.shape[:2]
+    if rows not in (1, len(windows)):
+        raise ValueError(f"{rows} speech vectors do not fit {len(windows)} windows.")
+    reference = codes.new_zeros(edits, connector.window, codes.shape[1])
+    predicted: list[Tensor] = []
+    with torch.no_grad():
+        for index, window in enumerate(windows):
+            row = index if rows > 1 else 0
+            directions, _ = connector(reference, speech[:, row : row + 1], window.expand(edits, -1, -1))
+            reference = directions.reshape(edits, connector.window, -1)
+            predicted.append(reference)
+    return torch.cat(predicted, dim=1)[:, : len(codes)]
+
+
+def mirrored_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
+    """(frames,) rows of a track of `length` rows played forwards, backwards, forwards ...; both ends sound twice."""
+    if length < 1:
+        raise ValueError("An empty track cannot be extended.")
+    phase = np.arange(frames, dtype=np.int64) % (2 * length)
+    return np.where(phase < length, phase, 2 * length - 1 - phase)
+
+
+def held_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
+    """(frames,) rows of a track of `length` rows whose last row is held once it ends."""
+    if length < 1:
+        raise ValueError("An empty track cannot be extended.")
+    return np.minimum(np.arange(frames, dtype=np.int64), length - 1)
+
+
+def fit_track(track: Tensor, frames: int, trim: int = OFFICIAL_TRIM) -> Tensor:
+    """(frames, D) rows of a track (n, D): its last `trim` rows dropped, then mirrored as long as needed.
+
+    A track of `trim` rows or fewer is kept whole (the released code never comes back from one).
+    """
+    kept = len(track) - trim if len(track) > trim else len(track)
+    return track[torch.from_numpy(mirrored_indices(kept, frames)).to(track.device)]

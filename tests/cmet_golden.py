@@ -1,0 +1,126 @@
+"""What the golden tests of `cmet` share: stand-in weights, inputs as networks take them, comparison by tolerance."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cmet.connector import Connector
+from cmet.edtalk import Audio2Lip, Generator
+from harness.seeded import fill
+
+torch.set_num_threads(1)
+
+
+class Golden:
+    """One golden file: arrays by name, and `check` against the tolerance that the file states for each."""
+
+    def __init__(self, shared: Path, name: str) -> None:
+        self._file = np.load(shared / "golden" / f"{name}.npz")
+        self._tolerance: dict[str, float] = json.loads(str(self._file["tolerance_json"]))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file.files
+
+    def names(self, prefix: str) -> list[str]:
+        return [name for name in self._file.files if name.startswith(prefix)]
+
+    def array(self, name: str) -> np.ndarray:
+        return self._file[name]
+
+    def tensor(self, name: str) -> Tensor:
+        return torch.from_numpy(self._file[name])
+
+    def picture(self, name: str, index: int | None = None) -> Tensor:
+        """Network input (1, 3, H, W) of a stored uint8 CHW picture."""
+        pixels = self._file[name] if index is None else self._file[name][index]
+        return (torch.from_numpy(pixels).float()[None] / 255 - 0.5) * 2
+
+    def check(self, name: str, ours: Any) -> float:
+        """Largest difference from array `name`; fails where it exceeds the file's tolerance (0 where none is given)."""
+        wanted = self._file[name]
+        given = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours)
+        assert given.shape == wanted.shape, f"{name}: shape {given.shape}, golden {wanted.shape}"
+        error = float(np.abs(given.astype(np.float64) - wanted.astype(np.float64)).max())
+        limit = self._tolerance.get(name, 0.0)
+        assert error <= limit, f"{name}: differs by {error:.3g}, tolerance {limit:.3g}"
+        return error
+
+    def check_picture(self, name: str, picture: Tensor) -> None:
+        """Every summary of a rendered picture that the file holds under `name`: pooled, statistics, crops."""
+        checked = 0
+        for key in self.names(name + "_"):
+            kind = key[len(name) + 1 :].split("_")
+            if kind[0].startswith("pool"):
+                self.check(key, F.adaptive_avg_pool2d(picture, min(int(kind[0][4:]), picture.shape[-1])))
+            elif kind == ["stats"]:
+                self.check(key, statistics(picture))
+            elif kind[0] == "crop":
+                row, column, edge = map(int, kind[1:])
+                self.check(key, picture[:, :, row : row + edge, column : column + edge])
+            else:
+                continue
+            checked += 1
+        assert checked, f"the golden file holds nothing of {name}"
+
+
+def statistics(picture: Tensor) -> Tensor:
+    """Rows mean, unbiased std, min, max per channel of (B, C, H, W), over batch and space."""
+    flat = picture.transpose(0, 1).flatten(1)
+    return torch.stack((flat.mean(1), flat.std(1), flat.amin(1), flat.amax(1)))
+
+
+def with_gain(generator: Generator, prefix: str) -> Generator:
+    """Stand-in weights at a gain that lets the codes depend on the picture: the goldens' README describes the step."""
+    fill(generator, prefix)
+    skipped = ("direction_lipnonlip.", "direction_exp.", "dec.fineadainresblock.")
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if name.endswith(".weight") and not name.startswith(skipped) and ".noise." not in name:
+                parameter.mul_(math.sqrt(math.prod(parameter.shape[1:])))
+        generator.dec.to_rgbs[5].bias.sub_(1.6)  # type: ignore[operator]
+    return generator.eval()
+
+
+@functools.lru_cache(maxsize=1)
+def generator() -> Generator:
+    return with_gain(Generator(), "gen.")
+
+
+@functools.lru_cache(maxsize=1)
+def lip_pose_generator() -> Generator:
+    return with_gain(Generator(expression=False), "lip_pose.")
+
+
+@functools.lru_cache(maxsize=1)
+def connector() -> Connector:
+    network = Connector()
+    fill(network, "connector.")
+    return network.eval()
+
+
+@functools.lru_cache(maxsize=1)
+def audio2lip() -> Audio2Lip:
+    network = Audio2Lip()
+    fill(network, "audio2lip.")
+    return network.eval()
+
+
+def tiny_generator(**changes: Any) -> Generator:
+    """A generator of 32 px that runs in milliseconds; its weights depend on their names only."""
+    settings: dict[str, Any] = {"size": 32, "style": 24, "channels": {4: 16, 8: 16, 16: 12, 32: 8}}
+    network = Generator(**{**settings, **changes})
+    fill(network, "tiny.")
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith(".weight") and parameter.ndim >= 2 and not name.startswith("direction"):
+                parameter.mul_(math.sqrt(math.prod(parameter.shape[1:])))
+    return network.eval()
