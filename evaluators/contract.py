@@ -20,6 +20,9 @@ from harness.signature import Signature
 
 T = TypeVar("T")
 
+#: Reason code of rows that are not expected in a metric (extended emotions under basic-emotion accuracy).
+NOT_APPLICABLE = "not_applicable"
+
 
 @dataclass(frozen=True)
 class MetricFacts:

@@ -5,6 +5,7 @@ A rule turns a frame and the faces found in it into one uint8 RGB square of the 
 * `mtcnn5`: chip by MTCNN's five points (evaluators.face_chip.mtcnn_chip), padding 0.25;
 * `mtcnn-box`: MTCNN's box (margin 0), PIL bilinear with antialiasing: facenet-pytorch's crop of a picture;
 * `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.dlib_points);
+* `dlib5-jpeg95`: the same with EAT's two JPEG passes of quality 95 (frame, then chip);
 * `frame`: the whole frame, for clips that are face crops already.
 
 The demo judges (emotion and identity) use `mtcnn5` at DEMO_SIZE px, in training and in judging.
@@ -12,7 +13,7 @@ The demo judges (emotion and identity) use `mtcnn5` at DEMO_SIZE px, in training
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -22,11 +23,11 @@ from PIL import Image
 
 from evaluators.contract import Chunk
 from evaluators.face_chip import mtcnn_chip
-from evaluators.mtcnn import Faces, chunk_faces, detector, sampled
+from evaluators.mtcnn import Faces, detector, faces_at
 
 Picture = npt.NDArray[np.uint8]
 
-RULES = ("mtcnn5", "mtcnn-box", "dlib5", "frame")
+RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
 DEMO_RULE, DEMO_SIZE = "mtcnn5", 64
 
 
@@ -64,28 +65,42 @@ def demo_crops(frames: npt.NDArray[np.uint8], device: str = "cpu") -> list[Pictu
     return [crop(frame, faces, DEMO_RULE, DEMO_SIZE) for frame, faces in zip(frames, found, strict=True)]
 
 
-def chunk_crops(chunk: Chunk, rule: str, size: int, every: int = 1, device: str = "cpu") -> dict[int, Picture | None]:
-    """Crops of the chunk's frames whose index in the clip is a multiple of `every`: index -> crop or None.
+def chunk_crops(
+    chunk: Chunk, wanted: Iterable[int], rule: str, size: int, device: str = "cpu"
+) -> dict[int, Picture | None]:
+    """Crops of the frames with these indexes in the clip (all in the chunk): index -> crop, or None without a face.
 
     Kept on the chunk by rule and size, so that judges with one rule share them.
     """
     known: dict[int, Picture | None] = chunk.once(f"crops/{rule}/{size}", dict)
-    wanted = [index for index in sampled(chunk, every) if index not in known]
-    if wanted:
-        known.update(zip(wanted, _crops(chunk, wanted, rule, size, every, device), strict=True))
-    return {index: known[index] for index in sampled(chunk, every)}
+    indexes = list(wanted)
+    unknown = [index for index in indexes if index not in known]
+    if unknown:
+        known.update(zip(unknown, _crops(chunk, unknown, rule, size, device), strict=True))
+    return {index: known[index] for index in indexes}
 
 
-def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, every: int, device: str) -> list[Picture | None]:
+def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: str) -> list[Picture | None]:
     frames = [chunk.frames[index - chunk.first] for index in wanted]
     if rule == "frame":
         return [whole(frame, size) for frame in frames]
-    if rule == "dlib5":
+    if rule.startswith("dlib5"):
         from evaluators.dlib_points import DlibPoints
 
-        return [DlibPoints.shared().chip(frame, size) for frame in frames]
-    faces = chunk_faces(chunk, device, every)
+        dlib = DlibPoints.shared()
+        if rule == "dlib5":
+            return [dlib.chip(frame, size) for frame in frames]
+        chips = [dlib.chip(jpeg95(frame), size) for frame in frames]
+        return [None if chip is None else jpeg95(chip) for chip in chips]
+    faces = faces_at(chunk, wanted, device)
     return [crop(frame, faces[index], rule, size) for index, frame in zip(wanted, frames, strict=True)]
+
+
+def jpeg95(picture: Picture) -> Picture:
+    """The picture after OpenCV's JPEG of quality 95: what EAT's evaluation does to frames and again to chips."""
+    _, encoded = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return np.ascontiguousarray(decoded[:, :, ::-1])
 
 
 def emotion_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:

@@ -132,18 +132,24 @@ def detector(device: str = "cpu") -> Mtcnn:
 
 
 def chunk_faces(chunk: Chunk, device: str = "cpu", every: int = 1) -> dict[int, Faces]:
-    """Faces of the chunk's frames whose index in the clip is a multiple of `every`: index in the clip -> faces.
+    """Faces of the chunk's frames whose index in the clip is a multiple of `every`: index in the clip -> faces."""
+    return faces_at(chunk, sampled(chunk, every), device)
+
+
+def faces_at(chunk: Chunk, wanted: Iterable[int], device: str = "cpu") -> dict[int, Faces]:
+    """Faces of the frames with these indexes in the clip (all in the chunk): index -> faces.
 
     What any judge asked for is kept on the chunk (key "mtcnn"), so a frame is searched once.
     """
     known: dict[int, Faces] = chunk.once("mtcnn", dict)
-    wanted = [index for index in sampled(chunk, every) if index not in known]
-    if wanted:
-        frames = chunk.frames[np.array(wanted) - chunk.first]
-        known.update(zip(wanted, detector(device).detect(frames), strict=True))
-    return {index: known[index] for index in sampled(chunk, every)}
+    indexes = list(wanted)
+    unknown = [index for index in indexes if index not in known]
+    if unknown:
+        frames = chunk.frames[np.array(unknown) - chunk.first]
+        known.update(zip(unknown, detector(device).detect(frames), strict=True))
+    return {index: known[index] for index in indexes}
 
 
-def sampled(chunk: Chunk, every: int) -> Iterable[int]:
+def sampled(chunk: Chunk, every: int) -> range:
     """Indexes in the clip of the chunk's frames that are multiples of `every`."""
     return range(-(-chunk.first // every) * every, chunk.first + len(chunk.frames), every)

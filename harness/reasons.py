@@ -33,6 +33,8 @@ REASONS: dict[str, str] = {
     "undecided": "the judge could not decide",
     "identical": "picture and reference are identical",
     "not_applicable": "this measure does not apply to this sample",
+    "not_validated": "the judge was not validated on real labelled faces for this emotion",
+    "reference_only": "this sample only lends its ground truth to a pooled measure",
     "pooled": "only the whole set has a value",
     "weights_missing": "the judge's weights are not on this machine",
     "weights_implausible": "the judge's weights fail the plausibility gate",

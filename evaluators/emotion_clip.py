@@ -1,0 +1,178 @@
+"""Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate (meld_extended.md M5).
+
+The score of an emotion is published only if the same scorer reaches AUC >= 0.65 for it on real labelled faces
+that the user supplies (setting `validation`: a folder with one folder of pictures an emotion); else `not_validated`.
+The model must be on this machine (setting `model`: a folder, or a name in the Hugging Face cache).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.emotion_prompts import VERSION, prompts
+from evaluators.labels import canonical
+from harness.digest import digest
+from harness.errors import MissingError, UsageError
+from harness.records import BASIC_EMOTIONS
+
+if TYPE_CHECKING:
+    from evaluators.crops import Picture
+
+Float = npt.NDArray[np.float32]
+DEFAULT_MODEL = "openai/clip-vit-base-patch32"
+LEAST_AUC = 0.65
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+_BATCH = 16
+
+
+class ClipZeroShot:
+    """Image embeddings as features; logits are the scaled cosines with the prompts of each basic emotion."""
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        import torch
+        from transformers import AutoTokenizer, CLIPModel
+
+        folder = model_folder(settings)
+        self._torch, self._device = torch, device
+        self._model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().to(device)
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._text = np.stack([self._text_embedding(prompts(name)) for name in BASIC_EMOTIONS])
+        self._scale = float(self._model.logit_scale.exp())
+        self.validated: frozenset[str] | None = self._validate(settings.get("validation", ""))
+
+    def features(self, crops: Sequence[Picture]) -> Float:
+        """(n, d) unit image embeddings of uint8 crops of the model's size."""
+        mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+        deviation = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+        parts = []
+        for first in range(0, len(crops), _BATCH):
+            pictures = (np.stack(crops[first : first + _BATCH]).astype(np.float32) / 255 - mean) / deviation
+            x = self._torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).to(self._device)
+            with self._torch.inference_mode():
+                parts.append(_tensor(self._model.get_image_features(pixel_values=x)).cpu().numpy())
+        return _unit(np.concatenate(parts))
+
+    def logits(self, features: Float) -> Float:
+        """(8,) mean over frames, in the order of BASIC_EMOTIONS."""
+        return np.asarray(self._scale * (features @ self._text.T).mean(axis=0), dtype=np.float32)
+
+    def _text_embedding(self, sentences: Sequence[str]) -> Float:
+        tokens = self._tokenizer(list(sentences), padding=True, return_tensors="pt").to(self._device)
+        with self._torch.inference_mode():
+            each = _unit(_tensor(self._model.get_text_features(**tokens)).cpu().numpy())
+        return _unit(each.mean(axis=0, keepdims=True))[0]
+
+    def _validate(self, folder: str) -> frozenset[str]:
+        """Emotions that reach the least AUC on the labelled faces; none without a folder."""
+        if not folder:
+            return frozenset()
+        from evaluators.crops import crop
+        from evaluators.mtcnn import detector
+        from harness.media import read_image
+
+        names, scores = [], []
+        for name, path in labelled_pictures(folder):
+            picture = read_image(path)
+            face = crop(picture, detector(self._device).detect(picture[None])[0], "mtcnn-box", 224)
+            if face is not None:
+                names.append(name)
+                scores.append(self.logits(self.features([face])))
+        return validated(names, np.array(scores))
+
+
+def validated(names: Sequence[str], logits: npt.NDArray[np.floating]) -> frozenset[str]:
+    """Emotions whose probability reaches AUC >= 0.65 against the other labelled faces. logits (n, 8), BASIC order."""
+    if len(names) == 0:
+        return frozenset()
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+    labels = np.array(names)
+    good = {
+        name for column, name in enumerate(BASIC_EMOTIONS) if auc(probabilities[:, column], labels == name) >= LEAST_AUC
+    }
+    return frozenset(good)
+
+
+def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve, ties as a half; 0 where one of the two kinds is absent."""
+    wins, others = scores[positive], scores[~positive]
+    if len(wins) == 0 or len(others) == 0:
+        return 0.0
+    difference = wins[:, None] - others[None, :]
+    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
+
+
+def labelled_pictures(folder: str) -> list[tuple[str, Path]]:
+    """(canonical emotion, picture) of a folder with one folder an emotion, sorted. Unknown names raise."""
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise UsageError(f"There is no folder '{root}' of labelled faces.", "Set validation to FOLDER/<emotion>/*.jpg.")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    return [
+        (canonical(sub.name), path)
+        for sub in folders
+        for path in sorted(sub.iterdir())
+        if path.suffix.lower() in _PICTURES
+    ]
+
+
+def model_folder(settings: Mapping[str, str]) -> Path:
+    """The folder of the model: given, or in the Hugging Face cache. Raises MissingError."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name = settings.get("model", DEFAULT_MODEL)
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    cached = try_to_load_from_cache(name, "config.json") if name.count("/") <= 1 else None
+    if not isinstance(cached, str):
+        raise MissingError(
+            f"The CLIP model '{name}' is not on this machine.",
+            f"Type: .venv/bin/hf download {name}, or set model to a folder that holds it.",
+        )
+    return Path(cached).parent
+
+
+def missing(settings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(what, cure) where the model is not here."""
+    try:
+        _weights(settings)
+    except MissingError as error:
+        return [(error.what, error.cure)]
+    return []
+
+
+def fields(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The signature's fields: model, prompts, labelled faces of the gate, weights."""
+    model = Path(settings.get("model", DEFAULT_MODEL)).name
+    gate = "none"
+    if settings.get("validation"):
+        from evaluators.labels import digest as names_digest
+
+        gate = names_digest([f"{name}={digest(path)}" for name, path in labelled_pictures(settings["validation"])])
+    weights = "absent" if missing(settings) else digest(_weights(settings))[:8]
+    return ("model", model), ("prompts", VERSION), ("valid", f"auc{LEAST_AUC}-{gate}"), ("w", weights)
+
+
+def _weights(settings: Mapping[str, str]) -> Path:
+    folder = model_folder(settings)
+    for name in _WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingError(
+        f"The CLIP model in '{folder}' has no weights.", f"One of {', '.join(_WEIGHT_FILES)} must be there."
+    )
+
+
+def _tensor(output: Any) -> Any:
+    """Newer transformers wrap the projected features in an output object."""
+    return output if hasattr(output, "shape") else output.pooler_output
+
+
+def _unit(rows: Float) -> Float:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,131 @@
+"""Features of an emotion network over one clip, computed once a chunk for every judge that uses that network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.contract import Chunk
+from evaluators.emotion_specs import NetSpec, Sampling, spec
+from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.judge_weights import JudgeWeights
+from evaluators.settings import choice
+
+if TYPE_CHECKING:
+    from evaluators.emotion_nets import EmotionNet
+
+Float = npt.NDArray[np.float32]
+SETTINGS = ("net", "form", "align", "samp", "model", "validation", *WEIGHT_SETTINGS)
+_RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
+
+
+class EmotionFront:
+    """A judge's network with its crop rule and sampling. Cheap to make; `load` builds the network.
+
+    Settings: net, form (eval|train), align, samp, weights, hash, gate; for net = clip: model, validation.
+    """
+
+    def __init__(self, settings: Mapping[str, str], device: str, net: str = "efan8-eat") -> None:
+        self.spec: NetSpec = spec(settings.get("net", net))
+        self.align = choice(settings, "align", _RULES, self.spec.align)
+        self.form = choice(settings, "form", ("eval", "train"), "eval")
+        self.sampling = Sampling.parse(settings.get("samp", self.spec.samples))
+        self._settings = dict(settings)
+        self.device = device
+        self.net: EmotionNet | None = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights and tools that are not here."""
+        lacks: list[tuple[str, str]] = []
+        if self.align.startswith("dlib5"):
+            from evaluators import dlib_points
+
+            lacks += dlib_points.missing()
+        if self.spec.weights:
+            lacks += JudgeWeights(self.spec.weights, self._settings).missing()
+        if self.spec.name == "clip":
+            from evaluators import emotion_clip
+
+            lacks += emotion_clip.missing(self._settings)
+        return lacks
+
+    def load(self) -> None:
+        """Build the network. Raises MissingError where its weights are absent or implausible."""
+        from evaluators.emotion_nets import build
+
+        self.net = self.net or build(self.spec, self._settings, self.device)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields: network, crop, detector, sampling, pooling."""
+        detector = {"frame": "none", "dlib5": "hog1", "dlib5-jpeg95": "hog1"}.get(self.align, "mtcnn-fn2.6.0")
+        pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
+        return (
+            ("net", self.spec.name),
+            ("align", f"{self.align}-{self.spec.size}"),
+            ("det", detector),
+            ("samp", self.sampling.text),
+            ("form", pooling),
+        )
+
+    def weight_fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields about the weights."""
+        if self.spec.weights:
+            return JudgeWeights(self.spec.weights, self._settings).fields()
+        if self.spec.name == "clip":
+            from evaluators import emotion_clip
+
+            return emotion_clip.fields(self._settings)
+        from evaluators.demo_weights import EMOTION
+        from harness.digest import digest
+
+        return (("w", digest(EMOTION)[:8]),)
+
+    def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
+        """Features (features,) of the frames with these indexes that show a face, by index."""
+        from evaluators.crops import chunk_crops
+
+        assert self.net is not None, "load() comes first"
+        key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
+        known: dict[int, Float] = chunk.once(key, dict)
+        crops = chunk_crops(chunk, [k for k in wanted if k not in known], self.align, self.spec.size, self.device)
+        fresh = {index: crop for index, crop in crops.items() if crop is not None}
+        if fresh:
+            known.update(zip(fresh, self.net.features(list(fresh.values())), strict=True))
+        return {index: known[index] for index in wanted if index in known}
+
+    def follow(self, path: Path) -> FeatureTrack:
+        """A track for one clip at `path`."""
+        frames = None
+        if self.sampling.count:
+            from harness.media import VideoReader
+
+            frames = self.sampling.indexes(VideoReader(path).frames)
+        return FeatureTrack(self, frames)
+
+
+@dataclass
+class FeatureTrack:
+    """Features of the sampled frames of one clip, as chunks come in."""
+
+    front: EmotionFront
+    indexes: frozenset[int] | None  # None: every sampling.step-th frame
+    features: list[Float] = field(default_factory=list)
+    sampled: int = 0  # frames looked at
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the features of the wanted frames of this chunk."""
+        wanted = [k for k in range(chunk.first, chunk.first + len(chunk.frames)) if self._wants(k)]
+        self.sampled += len(wanted)
+        self.features.extend(self.front.chunk_features(chunk, wanted).values())
+
+    def _wants(self, index: int) -> bool:
+        return index % self.front.sampling.step == 0 if self.indexes is None else index in self.indexes
+
+    def stacked(self) -> Float:
+        """(frames with a face, features); may have no rows."""
+        return np.stack(self.features) if self.features else np.zeros((0, 0), np.float32)

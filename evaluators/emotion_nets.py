@@ -1,0 +1,139 @@
+"""The networks behind the emotion judges: crops of one clip -> features -> one vector of logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from evaluators.crops import Picture, emotion_input
+from evaluators.emotion_fan import EmotionFAN, Form
+from evaluators.emotion_specs import NetSpec
+from evaluators.judge_weights import JudgeWeights
+from evaluators.plausibility import require_trained
+from evaluators.resnet18 import ResNet18Trunk
+from harness.errors import MissingError
+
+Float = npt.NDArray[np.float32]
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_BATCH = 32
+
+
+class EmotionNet(Protocol):
+    """A loaded network."""
+
+    validated: frozenset[str] | None  # emotions it may publish; None: no gate
+
+    def features(self, crops: Sequence[Picture]) -> Float: ...  # (n, features), the penultimate layer
+
+    def logits(self, features: Float) -> Float: ...  # (classes,) of one clip's n >= 1 frames
+
+
+def build(spec: NetSpec, settings: Mapping[str, str], device: str) -> EmotionNet:
+    """Load the network of a judge. Raises MissingError where weights are absent or implausible."""
+    if spec.name == "hsemotion-b0-8":
+        from evaluators.emotion_onnx import HsEmotion
+
+        return HsEmotion(JudgeWeights(spec.weights, settings))
+    if spec.name == "clip":
+        from evaluators.emotion_clip import ClipZeroShot
+
+        return ClipZeroShot(settings, device)
+    form: Form = "train" if settings.get("form") == "train" else "eval"
+    if spec.name == "demo-efan":
+        from evaluators.demo_weights import load_emotion
+
+        return FrameAttention(load_emotion(), form, device)
+    module: nn.Module = EmotionFAN() if spec.name == "efan8-eat" else ResNet18Classifier(len(spec.classes))
+    _load(module, JudgeWeights(spec.weights, settings))
+    if isinstance(module, EmotionFAN):
+        return FrameAttention(module, form, device)
+    return FrameMean(module, device)
+
+
+class ResNet18Classifier(ResNet18Trunk):
+    """torchvision's ResNet-18 by names: the trunk and `fc`. The C-MET paper's judge has seven outputs."""
+
+    def __init__(self, classes: int = 7, width: int = 64) -> None:
+        super().__init__(width)
+        self.fc = nn.Linear(self.feature_size, classes)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of ImageNet-normalised pictures (n, 3, h, w)."""
+        logits: torch.Tensor = self.fc(self.features(pictures))
+        return logits
+
+
+class FrameAttention:
+    """Emotion-FAN: one attended decision a clip."""
+
+    validated: frozenset[str] | None = None
+
+    def __init__(self, module: EmotionFAN, form: Form, device: str) -> None:
+        self._module = module.eval().requires_grad_(False).to(device)
+        self._form: Form = form
+        self._device = device
+
+    @torch.inference_mode()
+    def features(self, crops: Sequence[Picture]) -> Float:
+        """(n, features) of uint8 crops."""
+        return _batched(crops, lambda part: self._module.features(emotion_input(part, self._device)))
+
+    @torch.inference_mode()
+    def logits(self, features: Float) -> Float:
+        """(classes,) of the features of one clip."""
+        return self._module.decide(torch.from_numpy(features).to(self._device), self._form).logits.cpu().numpy()
+
+
+class FrameMean:
+    """A classifier of pictures: the mean of its logits over frames."""
+
+    validated: frozenset[str] | None = None
+
+    def __init__(self, module: Any, device: str) -> None:
+        self._module = module.eval().requires_grad_(False).to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def features(self, crops: Sequence[Picture]) -> Float:
+        """(n, features) of uint8 crops, ImageNet statistics."""
+        return _batched(crops, lambda part: self._module.features(imagenet_input(part, self._device)))
+
+    @torch.inference_mode()
+    def logits(self, features: Float) -> Float:
+        """(classes,) of the features of one clip."""
+        logits: Float = self._module.fc(torch.from_numpy(features).to(self._device)).mean(0).cpu().numpy()
+        return logits
+
+
+def imagenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
+    """(n, 3, size, size) with ImageNet's mean and deviation taken out."""
+    mean = torch.tensor(IMAGENET_MEAN, device=device)[:, None, None]
+    deviation = torch.tensor(IMAGENET_STD, device=device)[:, None, None]
+    return (emotion_input(crops, device) - mean) / deviation
+
+
+def _batched(crops: Sequence[Picture], forward: Any) -> Float:
+    parts = [forward(crops[first : first + _BATCH]).cpu().numpy() for first in range(0, len(crops), _BATCH)]
+    return np.concatenate(parts)
+
+
+def _load(module: nn.Module, weights: JudgeWeights) -> None:
+    """Strict, but for `fc.*` of Emotion-FAN's checkpoint, which its network does not have (manifest's note)."""
+    state = weights.state()
+    if isinstance(module, EmotionFAN):
+        state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+    try:
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise MissingError(
+            f"The weights '{weights.name}' do not fit their network: {problem}", "Get the published file."
+        ) from error
+    if weights.must_pass_gate:
+        require_trained(weights.name, state)

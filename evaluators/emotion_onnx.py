@@ -1,0 +1,44 @@
+"""HSEmotion (EfficientNet-B0, AffectNet-8; Savchenko 2022) from its published ONNX file: the independent judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.crops import Picture
+from evaluators.judge_weights import JudgeWeights
+from evaluators.labels import HSEMOTION_8
+from evaluators.onnx_net import OnnxNet
+from harness.errors import MissingError
+
+Float = npt.NDArray[np.float32]
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+class HsEmotion:
+    """Eight logits a picture; their mean over frames decides.
+
+    The file has one output, so its features ARE the eight logits: what lies before the last layer is not exported.
+    """
+
+    validated: frozenset[str] | None = None
+
+    def __init__(self, weights: JudgeWeights) -> None:
+        self._net = OnnxNet(weights.path())
+
+    def features(self, crops: Sequence[Picture]) -> Float:
+        """(n, 8) logits of uint8 crops (224 px), ImageNet statistics. MissingError if the network has other outputs."""
+        pictures = (np.stack(crops).astype(np.float32) / 255 - _MEAN) / _STD
+        logits = self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+        if logits.shape[1] != len(HSEMOTION_8):
+            raise MissingError(
+                f"The HSEmotion network has {logits.shape[1]} outputs, not 8.", "Get an eight-class file (…_8_….onnx)."
+            )
+        return logits
+
+    def logits(self, features: Float) -> Float:
+        """(8,) mean over frames."""
+        return np.asarray(features.mean(axis=0), dtype=np.float32)

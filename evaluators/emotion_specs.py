@@ -1,0 +1,64 @@
+"""The emotion judges as data: classes in output order, crop rule, sampling, how frames become one decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluators.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
+from harness.errors import UsageError, unknown_name
+from harness.records import BASIC_EMOTIONS
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """One judge. `weights` is a row of weights.toml, "" where the files are found in another way."""
+
+    name: str  # as signatures name it
+    classes: tuple[str, ...]
+    align: str  # default crop rule (evaluators.crops)
+    size: int  # px
+    samples: str  # default sampling: all, every<N>, even<N>
+    pooling: str  # attention: frame attention; mean-logits
+    weights: str = ""
+
+
+SPECS = {
+    "efan8-eat": NetSpec("efan8-eat", EAT_FAN, "mtcnn5", 224, "every5", "attention", "emotion-fan-eat"),
+    "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", "emotion-cmet7"),
+    "hsemotion8": NetSpec("hsemotion-b0-8", HSEMOTION_8, "mtcnn-box", 224, "every5", "mean-logits", "hsemotion-b0-8"),
+    "clip": NetSpec("clip", BASIC_EMOTIONS, "mtcnn-box", 224, "even16", "mean-logits"),
+    "demo": NetSpec("demo-efan", EAT_FAN, "mtcnn5", 64, "every5", "attention"),
+}
+
+
+def spec(name: str) -> NetSpec:
+    """The judge of that name. UsageError for an unknown one."""
+    if name not in SPECS:
+        raise unknown_name("emotion judge", name, SPECS)
+    return SPECS[name]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a clip a judge looks at: every `step`-th, or `count` evenly spaced ones (step 0)."""
+
+    text: str
+    step: int = 0
+    count: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Sampling:
+        """`all`, `every5`, `even16`. UsageError for anything else."""
+        if text == "all":
+            return cls(text, step=1)
+        for prefix in ("every", "even"):
+            number = text.removeprefix(prefix)
+            if text.startswith(prefix) and number.isdigit() and int(number) > 0:
+                return cls(text, **{"step" if prefix == "every" else "count": int(number)})
+        raise UsageError(f"'{text}' is no sampling of frames.", "Use all, every5 or even16 (any number).")
+
+    def indexes(self, frames: int) -> frozenset[int] | None:
+        """The wanted indexes in a clip of that many frames; None where `step` says it."""
+        if self.step:
+            return None
+        return frozenset(int(k * (frames - 1) / max(1, self.count - 1)) for k in range(self.count))

@@ -1,0 +1,79 @@
+"""Can these weights have been trained? A gate for files without a published hash, so that noise is no judge.
+
+Training leaves traces in normalisation layers: running variances of neighbouring channels differ by orders of
+magnitude, while initial or seeded ones are equal or nearly so. And a trained face network separates pictures
+that a random one maps onto each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import MissingError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pictures = npt.NDArray[np.uint8]
+
+#: Largest over smallest running variance inside a layer, median over layers: 1 in a fresh network, below 3 for
+#: uniform(0.5, 1.5); with tens to hundreds of trained channels it is far more.
+_LEAST_SPREAD = 4.0
+_MOST_SIMILAR = 0.98
+
+
+def normalisation_spread(state: Mapping[str, Tensor]) -> float:
+    """Median over layers of largest over smallest running variance; 0 if there is no normalisation layer."""
+    spreads = [
+        float(tensor.double().max() / tensor.double().clamp_min(1e-12).min())
+        for name, tensor in state.items()
+        if name.endswith("running_var") and tensor.numel() > 1
+    ]
+    return float(np.median(spreads)) if spreads else 0.0
+
+
+def require_trained(name: str, state: Mapping[str, Tensor]) -> None:
+    """Raise MissingError unless the normalisation statistics look trained and every tensor is finite."""
+    broken = [key for key, tensor in state.items() if tensor.is_floating_point() and not bool(tensor.isfinite().all())]
+    if broken:
+        raise MissingError(f"The weights '{name}' are not finite ({broken[0]}).", "Get the file again.")
+    spread = normalisation_spread(state)
+    if spread < _LEAST_SPREAD:
+        raise MissingError(
+            f"The weights '{name}' look untrained (spread of the normalisation statistics {spread:.1f}, "
+            f"expected at least {_LEAST_SPREAD:.0f}).",
+            "Get the published file; for your own tests set gate = off, which the signature will say.",
+        )
+
+
+def require_separating(name: str, embed: Callable[[Pictures], npt.NDArray[np.float32]], size: int) -> None:
+    """Raise MissingError unless a picture is closer to itself, dimmed, than different pictures are to each other.
+
+    `embed` maps uint8 pictures (n, size, size, 3) to unit vectors (n, d).
+    """
+    probes = probe_pictures(size)
+    dimmed = (probes * 0.9).astype(np.uint8)
+    first, second = embed(probes), embed(dimmed)
+    same = float(np.min((first * second).sum(axis=1)))
+    between = first @ first.T
+    others = float(np.max(between[~np.eye(len(first), dtype=bool)]))
+    if not math.isfinite(same + others) or others > _MOST_SIMILAR or same <= others:
+        raise MissingError(
+            f"The weights '{name}' do not tell pictures apart (same picture {same:.3f}, different ones {others:.3f}).",
+            "Get the published file; for your own tests set gate = off, which the signature will say.",
+        )
+
+
+def probe_pictures(size: int) -> Pictures:
+    """Four drawn pictures that have nothing in common: stripes, a disc, a ramp, blocks; (4, size, size, 3)."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    stripes = np.stack([np.sin(x * 40), np.sin(x * 40 + 1), np.sin(x * 40 + 2)], axis=-1) * 0.5 + 0.5
+    disc = np.where((((x - 0.5) ** 2 + (y - 0.5) ** 2) < 0.1)[..., None], [0.9, 0.7, 0.6], [0.1, 0.2, 0.3])
+    ramp = np.stack([x, y, 1 - x], axis=-1)
+    blocks = np.stack([(x * 4 // 1 + y * 4 // 1) % 2, (y * 3 // 1) % 2, (x * 5 // 1) % 2], axis=-1)
+    return np.asarray(np.stack([stripes, disc, ramp, blocks]) * 255, dtype=np.uint8)
