@@ -1,0 +1,81 @@
+"""The small judges that ship in the repository: their files, how they are stored, and how they load.
+
+Each file is safetensors: float16 tensors and, as metadata, the constructor keywords (`config`) and the recipe
+with its seed (`recipe`), both JSON. What is stored is what was measured: figures are taken after this round trip.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import MissingError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from evaluators.emotion_fan import EmotionFAN
+    from evaluators.identity_net import IdentityNet
+    from evaluators.syncnet import SyncNet
+
+FOLDER = Path(__file__).resolve().parent / "demo"
+EMOTION = FOLDER / "emotion.safetensors"  # EmotionFAN; crops: evaluators.crops.demo_crops, input: emotion_input
+IDENTITY = FOLDER / "identity.safetensors"  # IdentityNet; crops: demo_crops, input: identity_input
+SYNC = FOLDER / "sync.safetensors"  # SyncNet
+
+
+def store(path: Path, module: nn.Module, config: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    """Write `module` to `path`, atomically. `config` are the keywords that construct it again."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: (tensor.half() if tensor.dtype == torch.float32 else tensor).contiguous().clone()
+        for name, tensor in module.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    save_file(tensors, str(partial), metadata={"config": json.dumps(config), "recipe": json.dumps(recipe)})
+    partial.replace(path)
+
+
+def load_emotion(path: Path | None = None) -> EmotionFAN:
+    """The demo's emotion judge, in eval mode."""
+    from evaluators.emotion_fan import EmotionFAN
+
+    network: EmotionFAN = _loaded(EmotionFAN, path or EMOTION)
+    return network
+
+
+def load_identity(path: Path | None = None) -> IdentityNet:
+    """The demo's identity judge, in eval mode."""
+    from evaluators.identity_net import IdentityNet
+
+    network: IdentityNet = _loaded(IdentityNet, path or IDENTITY)
+    return network
+
+
+def load_sync(path: Path | None = None) -> SyncNet:
+    """The demo's lip-sync judge, in eval mode."""
+    from evaluators.syncnet import SyncNet
+
+    network: SyncNet = _loaded(SyncNet, path or SYNC)
+    return network
+
+
+def _loaded(kind: Any, path: Path) -> Any:
+    """The network of a stored file. Raises MissingError if it is not there."""
+    import torch
+    from safetensors import safe_open
+
+    if not path.is_file():
+        raise MissingError(f"The demo weights {path} are not there.", f"Type: git checkout -- {path.name}")
+    with safe_open(str(path), framework="pt") as file:
+        config = json.loads(file.metadata()["config"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    network = kind(**config)
+    floats = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
+    network.load_state_dict(floats, strict=True)
+    return network.eval().requires_grad_(False)
