@@ -74,3 +74,27 @@ def crops(frames: Frames, first: int, track: Track, smooth: CropPath, size: int 
     for index in range(max(first, track.first), min(first + len(frames), track.last + 1)):
         at = index - track.first
         yield index, crop(frames[index - first], smooth.half_px[at], smooth.x_px[at], smooth.y_px[at], size)
+
+
+DEMO_PX = 96  # input of the demo judge
+_LOWER_ROWS, _LOWER_COLUMNS = (0.44, 0.94), (0.25, 0.75)
+
+
+def lower_face(frames: Frames, size: int = DEMO_PX) -> Frames:
+    """A fixed window around the mouth of centred faces: (n, h, w, 3) -> (n, size, size, 3).
+
+    The demo judge's crop, in training and in judging: it needs no detector and shows head motion as it is.
+    """
+    height, width = frames.shape[1:3]
+    rows = slice(*(round(height * share) for share in _LOWER_ROWS))
+    columns = slice(*(round(width * share) for share in _LOWER_COLUMNS))
+    window = frames[:, rows, columns]
+    shrink = cv2.INTER_AREA if window.shape[1] > size else cv2.INTER_LINEAR
+    return np.stack([np.asarray(cv2.resize(part, (size, size), interpolation=shrink), np.uint8) for part in window])
+
+
+def stretched(frames: Frames, size: int = 224) -> Frames:
+    """Whole frames (n, h, w, 3) resized bilinearly to a square, whatever their shape: what Wav2Lip's scripts do."""
+    if frames.shape[1:3] == (size, size):
+        return frames
+    return np.stack([np.asarray(cv2.resize(frame, (size, size)), np.uint8) for frame in frames])

@@ -1,0 +1,140 @@
+"""The hidden JPEG of the sync protocols: ffmpeg's MJPEG encoder at its default 200 kbit/s (metrics spec §0.2).
+
+The references write frames with ``ffmpeg -f image2 %06d.jpg`` and no quality, so that quality falls during the
+first thirteen frames and depends on a frame's place in the clip. The same encoder and rate control are in PyAV's
+libavcodec; what changed since ffmpeg 5.1 is libswscale's step to full range, whose old 15-bit arithmetic is redone
+here. Measured against the JPEGs of ffmpeg 5.1.9: 8-bit 4:2:0 video at native size, every pixel equal; scaled by
+libswscale on the way (EAT's 224 px from other sizes), mean difference 0.1 to 0.3 levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from harness.records import FPS
+from harness.video import VideoReader, _display_matrix, _oriented
+
+NAME = "mjpeg@ffmpeg-5.1-emulated"  # as signatures name it
+Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
+Plane = npt.NDArray[np.uint8]
+Planes = tuple[Plane, Plane, Plane]  # Y, U, V of 4:2:0
+_BITS_PER_SECOND = 200_000
+_JPEG_RANGE = 2
+_LUMA, _CHROMA = (30189, 19077, -39057361, 14), (30775, 4663, -9289992, 12)  # limit, factor, offset, shift
+
+
+def _stretched(values: npt.NDArray[np.int64], constants: tuple[int, int, int, int]) -> Plane:
+    """15-bit video-range samples to 8-bit full range, with ffmpeg 5.1's integers."""
+    limit, factor, offset, shift = constants
+    wide = (np.minimum(values, limit) * factor + offset) >> shift
+    return np.clip((wide + 64) >> 7, 0, 255).astype(np.uint8)
+
+
+def full_range(planes: Planes) -> Planes:
+    """Video-range 8-bit planes as ffmpeg 5.1 stretches them for JPEG."""
+    y, u, v = (plane.astype(np.int64) << 7 for plane in planes)
+    return _stretched(y, _LUMA), _stretched(u, _CHROMA), _stretched(v, _CHROMA)
+
+
+def _array(plane: Any, dtype: type = np.uint8) -> npt.NDArray[Any]:
+    values: npt.NDArray[Any] = np.frombuffer(plane, dtype)
+    return values.reshape(plane.height, -1)[:, : plane.width]
+
+
+def _planes(frame: VideoFrame, dtype: type = np.uint8) -> Any:
+    return tuple(_array(plane, dtype) for plane in frame.planes)
+
+
+def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, height: int) -> Planes:
+    """Full-range planes of a decoded frame at (width, height), scaled with libswscale's bicubic if need be."""
+    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _JPEG_RANGE
+    if full or (frame.width, frame.height) == (width, height):
+        name = "yuvj420p" if full else "yuv420p"
+        same = frame.format.name == name and (frame.width, frame.height) == (width, height)
+        fit = frame if same else reformatter.reformat(frame, width, height, name, interpolation="BICUBIC")
+        planes: Planes = _planes(fit)
+        return planes if full else full_range(planes)
+    luma = _planes(reformatter.reformat(frame, width, height, "yuvj420p", interpolation="BICUBIC"))[0]
+    deep = _planes(reformatter.reformat(frame, width, height, "yuv420p14le", interpolation="BICUBIC"), np.uint16)
+    u, v = (_stretched(plane.astype(np.int64) << 1, _CHROMA) for plane in deep[1:])
+    return luma, u, v
+
+
+def rgb_planes(frame: Frame, reformatter: VideoReformatter, width: int, height: int) -> Planes:
+    """Full-range planes of an RGB picture, by way of 4:2:0 video range as every video file has it."""
+    coded = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    return jpeg_planes(
+        reformatter.reformat(coded, format="yuv420p", interpolation="BICUBIC"), reformatter, width, height
+    )
+
+
+class JpegPass:
+    """One clip's frames through the encoder, in order: quality depends on what came before."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        encoder = CodecContext.create("mjpeg", "w")
+        assert isinstance(encoder, VideoCodecContext)
+        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+        encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS, 1)
+        encoder.bit_rate, encoder.thread_count = _BITS_PER_SECOND, 1
+        encoder.color_range = _JPEG_RANGE
+        self._encoder = encoder
+        self._count = 0
+
+    def encode(self, planes: Planes) -> bytes:
+        """The next frame's JPEG file."""
+        frame = VideoFrame(self.width, self.height, "yuvj420p")
+        for target, plane in zip(frame.planes, planes, strict=True):
+            padded = np.zeros((target.height, target.line_size), np.uint8)
+            padded[:, : target.width] = plane
+            target.update(padded.tobytes())
+        frame.color_range = _JPEG_RANGE
+        frame.pts, frame.time_base = self._count, Fraction(1, FPS)
+        self._count += 1
+        return b"".join(bytes(packet) for packet in self._encoder.encode(frame))
+
+    def passed(self, planes: Planes) -> Frame:
+        """The next frame as a reader of its JPEG sees it, RGB."""
+        bgr = cv2.imdecode(np.frombuffer(self.encode(planes), np.uint8), cv2.IMREAD_COLOR)
+        assert bgr is not None
+        return np.ascontiguousarray(bgr[:, :, ::-1]).astype(np.uint8)
+
+
+class JpegReader(VideoReader):
+    """A clip at true 25 fps, every frame after the JPEG pass; `size` (width, height) asks libswscale to scale first."""
+
+    def __init__(self, path: Path | str, size: tuple[int, int] | None = None, chunk: int = 32) -> None:
+        super().__init__(path, fps=float(FPS), chunk=chunk)
+        self._size = size or (self.info.width, self.info.height)
+        self._jpeg = JpegPass(*self._size)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+        self._jpeg = JpegPass(*self._size)
+        return super().__iter__()
+
+    def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frame]:
+        matrix = _display_matrix(frame)
+        if _display_is_upright(matrix):
+            planes = jpeg_planes(frame, reformatter, *self._size)
+        else:
+            rgb = _oriented(reformatter.reformat(frame, format="rgb24").to_ndarray(), matrix)
+            planes = rgb_planes(rgb, VideoReformatter(), *self._size)
+        for _ in range(count):  # a repeated frame is encoded again, by a rate control that has moved on
+            yield self._jpeg.passed(planes)
+
+
+def _display_is_upright(matrix: tuple[int, int, int, int]) -> bool:
+    a, b, c, d = matrix
+    return b == 0 and c == 0 and a > 0 and d > 0
