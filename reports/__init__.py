@@ -30,5 +30,5 @@ def write(run: RunData | Sequence[RunData], folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         with replacing(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     return [folder / name for name in texts]

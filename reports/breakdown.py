@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.records import BASIC_EMOTIONS
-from harness.statistics import mean_interval
+from harness.statistics import mean_interval, wilson
 from reports.model import MetricFact, RunData, RunRow
 from reports.numbers import decimals
 
@@ -71,7 +71,7 @@ def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) 
         cells[row.method, row.emotion].append(row)
     here = {row.method for row in rows}
     methods = tuple(dict.fromkeys(row.method for row in run.summary if row.dataset == dataset and row.method in here))
-    shares = {cell: _share(found, "|".join((*key, *cell))) for cell, found in cells.items()}
+    shares = {cell: _share(found, "|".join((*key, *cell)), fact.unit) for cell, found in cells.items()}
     places = decimals(fact.unit, [share.value for share in shares.values()])
     return Breakdown(dataset, fact, signature, methods, emotions, shares, places, run.name)
 
@@ -82,10 +82,14 @@ def emotion_order(names: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in BASIC_EMOTIONS if name in found), *sorted(found - set(BASIC_EMOTIONS)))
 
 
-def _share(rows: Sequence[RunRow], key: str) -> Share:
+def _share(rows: Sequence[RunRow], key: str, unit: str) -> Share:
     values = [row.value for row in rows if row.value is not None and math.isfinite(row.value)]
     if not values:
         return Share(None, None, None, 0, len(rows))
     rng = np.random.default_rng(zlib.crc32(key.encode()))  # the same table from the same rows, wherever it is made
+    if unit == "%" and set(values) <= {0.0, 100.0}:
+        # Few clips, all right or all wrong, are common here; a bootstrap would give them no width at all.
+        low, high = (100 * end for end in wilson(sum(values) / 100, len(values)))
+        return Share(float(np.mean(values)), low, high, len(values), len(rows))
     low, high = mean_interval(values, rng, draws=_DRAWS) or (None, None)
     return Share(float(np.mean(values)), low, high, len(values), len(rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from harness.reasons import sentence
 from reports.layout import ROLES, Cell, Column, Line, Section, sections
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
@@ -45,7 +46,7 @@ def table(runs: Sequence[RunData]) -> str:
     r"""The whole of table.tex: one or more table environments to \input; the preamble needs booktabs alone."""
     parts = ["% Needs \\usepackage{booktabs}. Written by cmet-bench; \\input this file.", ""]
     for section in sections(runs):
-        for start in range(0, len(section.columns), _COLUMNS_A_TABLE):
+        for start in range(0, max(1, len(section.columns)), _COLUMNS_A_TABLE):
             parts += _table(section, slice(start, start + _COLUMNS_A_TABLE))
     return "\n".join(parts).rstrip() + "\n"
 
@@ -73,6 +74,7 @@ def _table(section: Section, part: slice) -> list[str]:
         r"\end{tabular}",
         r"\par\smallskip\raggedright\tiny",
         *(_footnote(column) for column in columns),
+        *(_absent(column, why) for column, why in section.empty if part.stop >= len(section.columns)),
         r"\end{table}",
         "",
     ]
@@ -114,6 +116,10 @@ def _caption(section: Section, part: slice) -> str:
         f"{escape(what)}{more}. Small: clips scored / expected, and 95\\,\\% bootstrap intervals over clips. "
         "Bold: best, underlined: second among contestants. $\\dagger$: too few clips scored to be ranked."
     )
+
+
+def _absent(column: Column, why: str) -> str:
+    return f"{escape(column.fact.title)}: no number{': ' + escape(sentence(why)) if why else ''}.\\par"
 
 
 def _footnote(column: Column) -> str:

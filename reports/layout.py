@@ -74,6 +74,7 @@ class Section:
     protocols: tuple[str, ...]
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+    empty: tuple[tuple[Column, str], ...] = ()  # columns without any number, and the commonest reason code
 
     def of(self, role: Role) -> tuple[Line, ...]:
         """The lines of one role, in order."""
@@ -89,7 +90,9 @@ def sections(runs: Sequence[RunData]) -> list[Section]:
 def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
     here = {index: run for index, run in enumerate(runs) if run.lane == lane}
     rows = {index: [row for row in run.summary if row.dataset == dataset] for index, run in here.items()}
-    columns = _columns([(here[index], row) for index, found in rows.items() for row in found])
+    every = _columns([(here[index], row) for index, found in rows.items() for row in found])
+    columns = tuple(column for column in every if column.places >= 0)
+    empty = tuple((column, _why(column, rows)) for column in every if column.places < 0)
     labels = _labels(here, rows)
     lines = [
         Line(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
@@ -97,18 +100,25 @@ def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
     ]
     ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns)
     protocols = tuple(dict.fromkeys(run.protocol for index, run in here.items() if rows[index]))
-    return Section(dataset, lane, protocols, columns, ranked)
+    return Section(dataset, lane, protocols, columns, ranked, empty)
+
+
+def _why(column: Column, rows: Mapping[int, Sequence[SummaryRow]]) -> str:
+    key = (column.fact.name, column.signature)
+    notes = Counter(row.note for found in rows.values() for row in found if (row.metric, row.signature) == key)
+    return notes.most_common(1)[0][0]
 
 
 def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
-    """Columns in the metrics' order; one metric's several signatures stand side by side."""
+    """Columns in the metrics' order, several signatures of one metric side by side; `places` is −1 without numbers."""
     order = list(dict.fromkeys(row.metric for _, row in rows))
     facts = {(row.metric, row.signature): run.fact(row.metric) for run, row in reversed(rows)}
     keys = sorted(dict.fromkeys((row.metric, row.signature) for _, row in rows), key=lambda key: order.index(key[0]))
     columns = []
     for place, key in enumerate(keys):
         values = [row.value for _, row in rows if (row.metric, row.signature) == key]
-        columns.append(Column(facts[key], key[1], letters(place), decimals(facts[key].unit, values)))
+        places = decimals(facts[key].unit, values) if any(value is not None for value in values) else -1
+        columns.append(Column(facts[key], key[1], letters(place), places))
     return tuple(columns)
 
 

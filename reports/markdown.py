@@ -73,7 +73,13 @@ def _section(section: Section) -> list[str]:
         f"{MISSING}: no number. †: too few clips scored to be ranked.",
         "",
     ]
-    return [*lines, *(_footnote(column) for column in section.columns), "", *_clustered(section)]
+    empty = [
+        f"No number at all: {escape(column.title)} <sup>{column.mark}</sup>{': ' * bool(why)}{escape(sentence(why))}."
+        for column, why in section.empty
+    ]
+    notes = [_footnote(column) for column in (*section.columns, *(column for column, _ in section.empty))]
+    apart = [line for text in empty for line in (text, "")]
+    return [*lines, *apart, *notes, "", *_clustered(section)]
 
 
 def _clustered(section: Section) -> list[str]:

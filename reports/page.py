@@ -83,6 +83,7 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "lane": section.lane,
         "heading": heading(section),
         "columns": [_column(column, runs) for column in section.columns],
+        "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
         "groups": [group for group in groups if group[2]],
     }
 
@@ -96,6 +97,7 @@ def _column(column: Column, runs: Sequence[RunData]) -> dict[str, Any]:
     return {
         "fact": column.fact,
         "arrow": column.arrow,
+        "title": column.title,
         "mark": column.mark,
         "signature": column.signature,
         "fields": fields,

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import CannotCompareError, UsageError
 from harness.records import SummaryRow
-from reports.model import RunData, RunRow
+from reports.model import MetricFact, RunData, RunRow
 
 SCHEMA_VERSION = 1
 _SUMMARY = (
@@ -28,18 +28,21 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, one row a line.
 
-    `lane` stands beside `protocol`: numbers of different lanes must not be compared. With several runs the names are
+    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`. With several runs the names are
     joined, and a method that several runs have carries the run's name.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     summary = [_summary(row, names.get(row.method, row.method)) for run, names in labelled for row in run.summary]
     rows = [_row(row, names.get(row.method, row.method)) for run, names in labelled for row in run.rows]
-    head = {
+    head: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "run": _joined(run.name for run in runs),
         "protocol": _joined(run.protocol for run in runs),
         "lane": _joined(run.lane for run in runs),
     }
+    descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
+    if descriptive:
+        head["descriptive"] = descriptive  # metrics without a better or worse
     body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
     body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
     return "{\n" + ",\n".join(body) + "\n}\n"
@@ -137,4 +140,10 @@ def _run(found: dict[str, Any]) -> RunData:
         )
         for item in found["rows"]
     )
-    return RunData(str(found["run"]), str(found["protocol"]), str(found.get("lane", "")), {}, summary, rows, {})
+    descriptive = {
+        row.metric: MetricFact(row.metric, row.metric, row.unit, row.higher_is_better, ranked=False)
+        for row in summary
+        if row.metric in found.get("descriptive", ())
+    }
+    names = (str(found["run"]), str(found["protocol"]), str(found.get("lane", "")))
+    return RunData(*names, {}, summary, rows, descriptive)

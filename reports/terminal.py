@@ -22,32 +22,25 @@ def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
     parts: list[str] = []
     for section in sections(runs):
         parts += [
-            f"{_clean(section.dataset)}  lane {section.lane}  protocol {_clean(' + '.join(section.protocols))}",
+            f"{printable(section.dataset)}  lane {section.lane}  protocol {printable(' + '.join(section.protocols))}",
             "",
         ]
-        measured = [k for k, _ in enumerate(section.columns) if _has_value(section, k)]
-        for block in _blocks(section, measured, width):
+        for block in _blocks(section, width):
             parts += [*_block(section, block), ""]
     parts.append(_MARKS)
     return "\n".join([*parts, *_missing(runs)]) + "\n"
 
 
-def _clean(text: str) -> str:
-    """`text` without control characters: a hostile name must not drive the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def printable(text: str) -> str:
+    """`text` without control characters but line ends: a hostile name must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
-def _has_value(section: Section, place: int) -> bool:
-    return any(
-        cell is not None and cell.row.value is not None for cell in (line.cells[place] for line in section.lines)
-    )
-
-
-def _blocks(section: Section, places: Sequence[int], width: int) -> list[list[int]]:
+def _blocks(section: Section, width: int) -> list[list[int]]:
     """Columns cut into blocks that fit the width; a block has at least one."""
     blocks: list[list[int]] = []
     left = 0
-    for place in places:
+    for place in range(len(section.columns)):
         need = _width(section, place) + _GAP
         if not blocks or need > left:
             blocks.append([])
@@ -62,7 +55,7 @@ def _names(section: Section) -> int:
 
 
 def _label(line: Line) -> str:
-    return _clean(line.label) + ("" if line.role == "contestant" else f" ({line.role})")
+    return printable(line.label) + ("" if line.role == "contestant" else f" ({line.role})")
 
 
 def _width(section: Section, place: int) -> int:
@@ -73,7 +66,7 @@ def _width(section: Section, place: int) -> int:
 
 
 def _head(column: Column) -> str:
-    return _clean(column.title)
+    return printable(column.title)
 
 
 def _texts(cell: Cell | None) -> tuple[str, str]:
@@ -117,7 +110,7 @@ def _missing(runs: Sequence[RunData]) -> list[str]:
             counts[key] += len(failure.samples)
             methods.setdefault(key, set()).add(failure.method)
     lines = [
-        _clean(f"  {title}: {sentence(reason)} ({n} clip{'s' if n > 1 else ''}; {_some(methods[title, reason])})")
+        printable(f"  {title}: {sentence(reason)} ({n} clip{'s' if n > 1 else ''}; {_some(methods[title, reason])})")
         for (title, reason), n in counts.items()
     ]
     return ["Not measured:", *lines] if lines else []

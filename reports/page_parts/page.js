@@ -59,6 +59,12 @@
       video.setAttribute("aria-label", data.methods[k] + ", " + sample.id);
       video.addEventListener("error", () => video.replaceWith(make("div", "this clip is not beside the page any more", "none")), { once: true });
       near.observe(video);
+      if (matchMedia("(hover: hover)").matches) { // the controls would hide half a small face
+        video.controls = false;
+        video.tabIndex = 0;
+        for (const event of ["pointerenter", "focus"]) video.addEventListener(event, () => { video.controls = true; });
+        for (const event of ["pointerleave", "blur"]) video.addEventListener(event, () => { video.controls = false; });
+      }
       box.append(video);
     } else {
       box.append(make("div", "no clip", "none"));

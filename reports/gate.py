@@ -1,0 +1,79 @@
+"""The gate: did a metric get worse against a baseline? Paired on the same samples, corrected, with a minimum effect.
+
+A metric is worse only if the change is larger than chance explains (permutation test, Holm over all cells of the
+comparison) *and* larger than an effect that matters; either alone would fail pull requests that changed nothing. Losing
+numbers is worse too: no method may gain by failing on its hard clips. What cannot be decided is said, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.atomic import replacing
+from harness.statistics import holm
+from reports.gate_cell import Key, Side, cells, side
+from reports.gate_verdict import CellVerdict, State, Thresholds, Verdict
+from reports.model import RunData
+
+__all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_junit", "write_markdown"]
+
+
+def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = None) -> Verdict:
+    """Judge every ranked metric that the baseline has a number for; equal input gives an equal verdict, always."""
+    limits, before, after = thresholds or Thresholds(), side(baseline), side(run)
+    if baseline.lane and run.lane and baseline.lane != run.lane:
+        why = f"the baseline ran in lane {baseline.lane}, the run in lane {run.lane}"
+        return Verdict(baseline.name, run.name, (), (), why)
+    ranked = [key for key in before.summary if baseline.fact(key[2]).ranked and run.fact(key[2]).ranked]
+    wanted = [key for key in ranked if before.summary[key].n_scored]
+    if not wanted:
+        return Verdict(baseline.name, run.name, (), (), "the baseline holds no number to compare with")
+    tried = cells(before, after, wanted, limits)
+    return Verdict(baseline.name, run.name, _corrected(tried, limits), _remarks(before, after, ranked))
+
+
+def _corrected(tried: Sequence[CellVerdict], limits: Thresholds) -> tuple[CellVerdict, ...]:
+    """Holm over all tested cells, then the state of each."""
+    corrected = iter(holm([cell.p_value for cell in tried if cell.p_value is not None]))
+    return tuple(_decided(cell, next(corrected), limits) if cell.p_value is not None else cell for cell in tried)
+
+
+def _decided(cell: CellVerdict, p_value: float, limits: Thresholds) -> CellVerdict:
+    cell, change = replace(cell, p_value=p_value), abs(cell.change or 0.0)
+    if change < cell.effect:
+        return replace(cell, reason="smaller than an effect that matters")
+    if p_value > limits.alpha:
+        return replace(cell, reason="not beyond chance")
+    return replace(cell, state=cell.direction)
+
+
+def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...]:
+    """What was left out of the judgement, and why."""
+    empty = sorted({key[2] for key in ranked if not before.summary[key].n_scored})
+    extra = [key for key, row in after.summary.items() if key not in before.summary and row.n_scored]
+    told = {
+        "Without a number in the baseline, so not judged": empty,
+        "Only in the run, so not judged": sorted({f"{metric} of {method}" for _, method, metric in extra}),
+    }
+    return tuple(f"{what}: {', '.join(names)}." for what, names in told.items() if names)
+
+
+def write_junit(verdict: Verdict, path: Path) -> None:
+    """JUnit XML: a test case a cell; worse is a failure, cannot compare an error. Raises MediaError on a full disk."""
+    from reports.gate_text import junit
+
+    _write(path, junit(verdict))
+
+
+def write_markdown(verdict: Verdict, path: Path) -> None:
+    """The verdict as Markdown, for a pull request's comment. Raises MediaError on a full disk."""
+    from reports.gate_text import markdown
+
+    _write(path, markdown(verdict))
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

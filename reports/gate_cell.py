@@ -1,0 +1,186 @@
+"""One cell of the gate: coverage first, then signatures, then the paired test."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UsageError
+from harness.reasons import sentence
+from harness.records import SummaryRow
+from harness.signature import Signature
+from harness.statistics import Test, detectable_difference, paired_test, swap_test
+from reports.gate_verdict import CellVerdict, State, Thresholds
+from reports.model import MetricFact, Pool, RunData, RunRow
+
+Key = tuple[str, str, str]  # dataset, method, metric
+Rows = Mapping[str, RunRow]  # sample → row
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs, indexed by cell."""
+
+    data: RunData
+    summary: Mapping[Key, SummaryRow]
+    rows: Mapping[Key, Rows]
+
+
+def side(run: RunData) -> Side:
+    """Index a run."""
+    rows: dict[Key, dict[str, RunRow]] = defaultdict(dict)
+    for row in run.rows:
+        if row.expected:
+            rows[row.dataset, row.method, row.metric][row.sample] = row
+    return Side(run, {(row.dataset, row.method, row.metric): row for row in run.summary}, rows)
+
+
+def differing(old: str, new: str) -> str:
+    """Which fields of two signatures differ, in words."""
+    try:
+        first, second = Signature.parse(old), Signature.parse(new)
+    except UsageError:
+        return f"'{old}' against '{new}'"
+    a, b = dict(first.fields), dict(second.fields)
+    keys = [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)]
+    told = [f"{key} {a.get(key, 'absent')} → {b.get(key, 'absent')}" for key in keys]
+    if first.metric != second.metric:
+        told.insert(0, f"metric {first.metric} → {second.metric}")
+    return ", ".join(told) or "the order of their fields"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one method on its way to a verdict; a raw p-value in the answer waits for its correction."""
+
+    key: Key
+    old: SummaryRow
+    new: SummaryRow | None
+    before: Side
+    after: Side
+    limits: Thresholds
+    share: float  # of alpha, for this cell alone
+
+    def judge(self) -> CellVerdict:
+        """Whether numbers were lost, whether both sides mean the same, and the test."""
+        if self.new is None:
+            return self.answer("cannot compare", "the run does not have it")
+        before, after = self.before.rows.get(self.key, {}), self.after.rows.get(self.key, {})
+        found = self._lost(self.new, before, after)
+        if found is not None:
+            return found
+        if self.old.signature != self.new.signature:
+            what = differing(self.old.signature, self.new.signature)
+            return self.answer("cannot compare", f"signatures differ: {what}")
+        both = [s for s, row in before.items() if row.scored and s in after and after[s].scored]
+        pairs = [(_number(after[s]), _number(before[s])) for s in both]
+        if pairs and not self.fact.pooled and not np.isnan(pairs).any() and self._is_mean(before):
+            return self._mean(np.array(pairs, dtype=np.float64))
+        old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.key)
+        return self._pooled(old, new) if old is not None and new is not None else self._intervals(self.new)
+
+    def _lost(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict | None:
+        """A verdict if the run lacks samples or numbers that the baseline has."""
+        missing = sum(sample not in after for sample in before)
+        if missing > self.limits.missing_samples * len(before):
+            what = f"the run lacks {missing} of the baseline's {len(before)} samples (was it made with --limit?)"
+            return self.answer("cannot compare", what)
+        scored = [sample for sample, row in before.items() if row.scored and sample in after]
+        lost = [sample for sample in scored if not after[sample].scored]
+        gained = sum(not row.scored and s in after and after[s].scored for s, row in before.items())
+        if len(lost) - gained > self.limits.coverage_loss * len(scored):
+            why = ", ".join(sorted({sentence(after[sample].reason or "") for sample in lost}))
+            return self.answer("worse", f"{len(lost)} of {len(scored)} clips lost their number: {why}")
+        if not before and new.n_scored < self.old.n_scored:
+            return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
+        return None
+
+    def _is_mean(self, before: Rows) -> bool:
+        """Whether the table's value is the mean of its clips' values; if not, testing that mean would test another."""
+        values = [_number(row) for row in before.values() if row.scored]
+        value = self.old.value
+        return value is not None and abs(float(np.mean(values)) - value) <= _SAME * max(1.0, abs(value))
+
+    def _mean(self, pairs: npt.NDArray[np.float64]) -> CellVerdict:
+        """Per-clip values (n, 2) of run and baseline: the sign-flip test of their mean difference."""
+        if len(pairs) < self.limits.minimum_pairs:
+            return self._too_few(len(pairs))
+        change = pairs[:, 0] - pairs[:, 1]
+        test = paired_test(pairs[:, 0], pairs[:, 1], self._rng(), draws=self.limits.draws)
+        found = self._tested(float(pairs[:, 1].mean()), test, detectable_difference(change, self.share))
+        # Clip for clip the same: no sign flip could ever show a change, so it is none of the corrected tests (Tarone).
+        return found if change.any() else replace(found, p_value=None)
+
+    def _pooled(self, old: Pool, new: Pool) -> CellVerdict:
+        """A score that only a set has: the clip-swap test of the two sets."""
+        both = [sample for sample in old.items if sample in new.items]
+        if len(both) < self.limits.minimum_pairs:
+            return self._too_few(len(both))
+        first, second = [new.items[s] for s in both], [old.items[s] for s in both]
+        test = swap_test(first, second, old.score, self._rng(), draws=self.limits.pooled_draws)
+        found = self._tested(old.score(second), test, None)
+        return found if test.difference else replace(found, p_value=None)
+
+    def _intervals(self, new: SummaryRow) -> CellVerdict:
+        """Only two values with intervals are known: a change is one whose intervals lie apart."""
+        old, few = self.old, min(self.old.n_scored, new.n_scored)
+        if few < self.limits.minimum_pairs:
+            return self._too_few(few)
+        if old.value is None or new.value is None:
+            return self.answer("cannot compare", "there is no value to compare")
+        found = self._tested(old.value, Test(new.value - old.value, 1.0, few), None)
+        found = replace(found, p_value=None, reason="by intervals")
+        if not found.change:
+            return found
+        if old.low is None or old.high is None or new.low is None or new.high is None:
+            return self.answer("cannot compare", "only the whole set has a value, and it has no interval")
+        apart = old.high < new.low or new.high < old.low
+        return replace(found, state=found.direction) if apart and abs(found.change) >= found.effect else found
+
+    def _tested(self, baseline: float, test: Test, detectable: float | None) -> CellVerdict:
+        return replace(
+            self.answer("same", ""),
+            baseline=baseline,
+            run=baseline + test.difference,
+            change=test.difference,
+            p_value=test.p_value,
+            pairs=test.n_pairs,
+            detectable=detectable,
+            effect=self.limits.effect(self.key[2], self.old.unit, baseline),
+        )
+
+    def _too_few(self, pairs: int) -> CellVerdict:
+        what = f"too little was measured: {pairs} shared clips, {self.limits.minimum_pairs} are needed"
+        return self.answer("cannot compare", what)
+
+    def answer(self, state: State, reason: str) -> CellVerdict:
+        """A verdict without a test, with the values of the two tables."""
+        value = self.new.value if self.new else None
+        facts = (self.fact.title, self.old.unit, self.fact.higher_is_better)
+        return CellVerdict(*self.key, *facts, state, reason, self.old.value, value)
+
+    @property
+    def fact(self) -> MetricFact:
+        """Facts of the metric; a bare scores.json does not know titles, so the run is asked first."""
+        return self.after.data.fact(self.key[2]) if self.new else self.before.data.fact(self.key[2])
+
+    def _rng(self) -> np.random.Generator:
+        """Fixed by the cell's name: a repeated comparison cannot change its mind."""
+        return np.random.default_rng(zlib.crc32("|".join(self.key).encode()))
+
+
+def _number(row: RunRow) -> float:
+    return row.value if row.value is not None and math.isfinite(row.value) else math.nan
+
+
+def cells(before: Side, after: Side, wanted: Sequence[Key], limits: Thresholds) -> list[CellVerdict]:
+    """Every wanted cell judged, p-values still raw."""
+    share = limits.alpha / max(1, len(wanted))
+    return [Cell(k, before.summary[k], after.summary.get(k), before, after, limits, share).judge() for k in wanted]

@@ -1,0 +1,94 @@
+"""The gate's verdict for a terminal, for a pull request and for a CI server."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from reports.gate_verdict import CellVerdict, State, Verdict
+from reports.markdown import escape
+from reports.numbers import decimals, difference_unit, number, probability
+from reports.terminal import printable
+
+_ORDER: tuple[State, ...] = ("worse", "cannot compare", "better", "same")
+
+
+def conclusion(verdict: Verdict) -> str:
+    """One sentence for all."""
+    names = f"{verdict.run} against baseline {verdict.baseline}"
+    if verdict.fatal:
+        return f"Cannot compare {names}: {verdict.fatal}."
+    n = {state: sum(cell.state == state for cell in verdict.cells) for state in _ORDER}
+    counts = ", ".join(f"{n[state]} {state}" for state in _ORDER if n[state])
+    return f"{verdict.state.capitalize()}: {names} ({counts})."
+
+
+def plain(verdict: Verdict) -> str:
+    """Conclusion, one line a cell with the worst first, remarks."""
+    lines = [conclusion(verdict)]
+    ordered = sorted(verdict.cells, key=lambda cell: _ORDER.index(cell.state))
+    names = [f"{cell.method} {cell.title}" for cell in ordered]
+    width = max((len(name) for name in names), default=0)
+    several = len({cell.dataset for cell in ordered}) > 1
+    for cell, name in zip(ordered, names, strict=True):
+        where = f"{cell.dataset}: " if several else ""
+        lines.append(f"  {cell.state:<14}  {name:<{width}}  {where}{words(cell)}")
+    return printable("\n".join([*lines, *verdict.remarks]))
+
+
+def words(cell: CellVerdict) -> str:
+    """What happened to one cell: values, change, p-value, and what could have been seen."""
+    if cell.change is None:
+        return cell.reason
+    places = decimals(cell.unit, [cell.baseline, cell.run])
+    unit = difference_unit(cell.unit)
+    values = f"{number(cell.baseline, places)} → {number(cell.run, places)}"
+    told = [f"{values} ({number(cell.change, places, sign=True)}{unit}) on {cell.pairs} shared clips"]
+    if cell.p_value is not None:
+        told.append(probability(cell.p_value))
+    elif not cell.change:
+        told.append("equal")
+    if cell.reason:
+        told.append(cell.reason)
+    if cell.state == "same" and cell.detectable:
+        told.append(f"a change of {number(cell.detectable, places)}{unit} would have been found")
+    return ", ".join(told)
+
+
+def markdown(verdict: Verdict) -> str:
+    """Conclusion and a table; what is the same is folded away."""
+    parts = [f"## {escape(conclusion(verdict))}", ""]
+    for folded in (False, True):
+        rows = [cell for cell in verdict.cells if (cell.state == "same") == folded]
+        rows.sort(key=lambda cell: _ORDER.index(cell.state))
+        table = ["| verdict | dataset | method | metric | |", "| --- | --- | --- | --- | --- |", *map(_row, rows)]
+        if rows and folded:
+            table = ["<details><summary>The same</summary>", "", *table, "", "</details>"]
+        parts += [*table, ""] if rows else []
+    return "\n".join([*parts, *(escape(remark) for remark in verdict.remarks)]).rstrip() + "\n"
+
+
+def _row(cell: CellVerdict) -> str:
+    state = f"**{cell.state}**" if cell.state in ("worse", "cannot compare") else cell.state
+    return f"| {' | '.join([state, *map(escape, (cell.dataset, cell.method, cell.title, words(cell)))])} |"
+
+
+def junit(verdict: Verdict) -> str:
+    """JUnit XML that CI servers read: a test case a cell; worse is a failure, cannot compare an error."""
+    failures = sum(cell.state == "worse" for cell in verdict.cells)
+    errors = sum(cell.state == "cannot compare" for cell in verdict.cells) + bool(verdict.fatal)
+    counts = {"tests": len(verdict.cells) + bool(verdict.fatal), "failures": failures, "errors": errors}
+    suite = ElementTree.Element("testsuite", {"name": "cmet-bench compare", **{k: str(v) for k, v in counts.items()}})
+    if verdict.fatal:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": "compare", "name": "comparable"})
+        ElementTree.SubElement(case, "error", {"message": printable(conclusion(verdict))})
+    for cell in verdict.cells:
+        names = {"classname": printable(f"{cell.dataset}.{cell.method}"), "name": printable(cell.metric)}
+        case = ElementTree.SubElement(suite, "testcase", names)
+        told = printable(words(cell))
+        if cell.state in ("worse", "cannot compare"):
+            tag = "failure" if cell.state == "worse" else "error"
+            ElementTree.SubElement(case, tag, {"message": f"{cell.state}: {told}"})
+        else:
+            ElementTree.SubElement(case, "system-out").text = f"{cell.state}: {told}"
+    text: str = ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

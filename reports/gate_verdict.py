@@ -1,0 +1,93 @@
+"""What the gate says, and from which change on it says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.errors import EXIT_CANNOT_COMPARE, EXIT_FINE, EXIT_REGRESSION
+
+State = Literal["better", "same", "worse", "cannot compare"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What counts as a change. By default fewer than 1 in 100 comparisons of equal methods say "worse"."""
+
+    alpha: float = 0.02  # two-sided, for all cells of the comparison together
+    relative_effect: float = 0.01  # a change below 1 % of the baseline's value does not matter…
+    point_effect: float = 1.0  # …nor one below one point, for metrics in per cent
+    minimum_effect: Mapping[str, float] = field(default_factory=dict)  # per metric, in its unit; wins over both
+    minimum_pairs: int = 8  # fewer shared scored clips decide nothing
+    coverage_loss: float = 0.0  # share of the baseline's scored clips that may lose their number
+    missing_samples: float = 0.0  # share of the baseline's samples that the run may lack altogether (--limit)
+    draws: int = 10_000
+    pooled_draws: int = 300
+
+    def effect(self, metric: str, unit: str, baseline: float) -> float:
+        """The smallest change of a metric that matters, in its unit."""
+        if metric in self.minimum_effect:
+            return self.minimum_effect[metric]
+        return self.point_effect if unit == "%" else self.relative_effect * abs(baseline)
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """One metric of one method on one dataset; `change` = run − baseline on the shared clips, in the metric's unit."""
+
+    dataset: str
+    method: str
+    metric: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    state: State
+    reason: str
+    baseline: float | None = None
+    run: float | None = None
+    change: float | None = None
+    p_value: float | None = None  # Holm-corrected over the comparison
+    pairs: int = 0
+    detectable: float | None = None  # the smallest change that 8 of 10 such comparisons would have found
+    effect: float = 0.0
+
+    @property
+    def direction(self) -> State:
+        """Which way the change goes, whether it counts or not."""
+        if not self.change:
+            return "same"
+        return "better" if (self.change > 0) == self.higher_is_better else "worse"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of a run with its baseline: a state a cell, and one for all."""
+
+    baseline: str
+    run: str
+    cells: tuple[CellVerdict, ...]
+    remarks: tuple[str, ...] = ()
+    fatal: str = ""  # why nothing at all can be compared
+
+    @property
+    def state(self) -> State:
+        """`worse` if any cell is; else `cannot compare` if any cell cannot; else `better` if any is, else `same`."""
+        states = {cell.state for cell in self.cells}
+        if "worse" in states:
+            return "worse"
+        if self.fatal or not self.cells or "cannot compare" in states:
+            return "cannot compare"
+        return "better" if "better" in states else "same"
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 3 regression, 4 cannot compare."""
+        codes: dict[State, int] = {"worse": EXIT_REGRESSION, "cannot compare": EXIT_CANNOT_COMPARE}
+        return codes.get(self.state, EXIT_FINE)
+
+    def text(self) -> str:
+        """The verdict for a terminal."""
+        from reports.gate_text import plain
+
+        return plain(self)
