@@ -4,6 +4,7 @@ A rule turns a frame and the faces found in it into one uint8 RGB square of the 
 
 * `mtcnn5`: chip by MTCNN's five points (evaluators.face_chip.mtcnn_chip), padding 0.25;
 * `mtcnn-box`: MTCNN's box (margin 0), PIL bilinear with antialiasing: facenet-pytorch's crop of a picture;
+* `arcface5`: ArcFace's 112 px similarity by MTCNN's five points, bilinear, black outside;
 * `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.dlib_points);
 * `dlib5-jpeg95`: the same with EAT's two JPEG passes of quality 95 (frame, then chip);
 * `frame`: the whole frame, for clips that are face crops already.
@@ -22,12 +23,12 @@ import torch
 from PIL import Image
 
 from evaluators.contract import Chunk
-from evaluators.face_chip import mtcnn_chip
+from evaluators.face_chip import ARCFACE_POINTS_112, mtcnn_chip, similarity
 from evaluators.mtcnn import Faces, detector, faces_at
 
 Picture = npt.NDArray[np.uint8]
 
-RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
+RULES = ("mtcnn5", "mtcnn-box", "arcface5", "dlib5", "dlib5-jpeg95", "frame")
 DEMO_RULE, DEMO_SIZE = "mtcnn5", 64
 
 
@@ -37,6 +38,9 @@ def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) ->
         return None
     if rule == "mtcnn5":
         return mtcnn_chip(frame, faces.landmarks[0], size)
+    if rule == "arcface5":
+        matrix = similarity(faces.landmarks[0].astype(np.float64), ARCFACE_POINTS_112 * (size / 112))
+        return np.asarray(cv2.warpAffine(frame, matrix, (size, size)), dtype=np.uint8)
     return box_crop(frame, faces.boxes[0], size, margin)
 
 
@@ -66,21 +70,21 @@ def demo_crops(frames: npt.NDArray[np.uint8], device: str = "cpu") -> list[Pictu
 
 
 def chunk_crops(
-    chunk: Chunk, wanted: Iterable[int], rule: str, size: int, device: str = "cpu"
+    chunk: Chunk, wanted: Iterable[int], rule: str, size: int, device: str = "cpu", margin: int = 0
 ) -> dict[int, Picture | None]:
     """Crops of the frames with these indexes in the clip (all in the chunk): index -> crop, or None without a face.
 
-    Kept on the chunk by rule and size, so that judges with one rule share them.
+    Kept on the chunk by rule, size and margin, so that judges with one rule share them.
     """
-    known: dict[int, Picture | None] = chunk.once(f"crops/{rule}/{size}", dict)
+    known: dict[int, Picture | None] = chunk.once(f"crops/{rule}/{size}/{margin}", dict)
     indexes = list(wanted)
     unknown = [index for index in indexes if index not in known]
     if unknown:
-        known.update(zip(unknown, _crops(chunk, unknown, rule, size, device), strict=True))
+        known.update(zip(unknown, _crops(chunk, unknown, rule, size, device, margin), strict=True))
     return {index: known[index] for index in indexes}
 
 
-def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: str) -> list[Picture | None]:
+def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: str, margin: int) -> list[Picture | None]:
     frames = [chunk.frames[index - chunk.first] for index in wanted]
     if rule == "frame":
         return [whole(frame, size) for frame in frames]
@@ -93,7 +97,7 @@ def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: st
         chips = [dlib.chip(jpeg95(frame), size) for frame in frames]
         return [None if chip is None else jpeg95(chip) for chip in chips]
     faces = faces_at(chunk, wanted, device)
-    return [crop(frame, faces[index], rule, size) for index, frame in zip(wanted, frames, strict=True)]
+    return [crop(frame, faces[index], rule, size, margin) for index, frame in zip(wanted, frames, strict=True)]
 
 
 def jpeg95(picture: Picture) -> Picture:

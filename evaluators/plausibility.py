@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ def require_trained(name: str, state: Mapping[str, Tensor]) -> None:
         )
 
 
-def require_separating(name: str, embed: Callable[[Pictures], npt.NDArray[np.float32]], size: int) -> None:
+def require_separating(name: str, embed: Callable[[Any], npt.NDArray[np.float32]], size: int) -> None:
     """Raise MissingError unless a picture is closer to itself, dimmed, than different pictures are to each other.
 
     `embed` maps uint8 pictures (n, size, size, 3) to unit vectors (n, d).

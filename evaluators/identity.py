@@ -1,0 +1,222 @@
+"""Identity similarity (CSIM): cosine between face embeddings of a clip and of a named reference (metrics spec §3).
+
+There is no reference implementation, so every choice is a setting and a field of the signature: network, crop,
+reference (`image` the source picture, `first` the clip's first face, `paired` the same frame of the ground truth),
+aggregation, sampling, and what a frame without a face means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
+from evaluators.emotion_specs import Sampling
+from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.judge_weights import JudgeWeights
+from evaluators.packing import pack
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice, whole
+from harness.errors import UsageError
+from harness.records import Row, Scored, Unscored
+from harness.signature import Signature
+
+if TYPE_CHECKING:
+    from evaluators.crops import Picture
+    from evaluators.identity_nets import IdentityEmbedder
+
+Float = npt.NDArray[np.float32]
+METRIC = "identity_sim"
+_KEYS = ("net", "ref", "agg", "samp", "miss", "margin", *WEIGHT_SETTINGS)
+
+
+@dataclass(frozen=True)
+class _Spec:
+    name: str  # as signatures name it
+    rule: str  # crop rule (evaluators.crops)
+    size: int  # px
+    resize: str
+    weights: str = ""  # row of weights.toml
+
+
+_SPECS = {
+    "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", "facenet-vggface2"),
+    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", "arcface-r50"),
+    "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear"),
+}
+
+
+class IdentitySimilarity:
+    """The judge. Settings: net, ref, agg, samp, miss, margin (px of the crop, box crops only), weights, hash, gate."""
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("identity", settings, _KEYS)
+        self.spec = _SPECS[choice(settings, "net", _SPECS, "facenet-vggface2")]
+        self.reference = choice(settings, "ref", ("image", "first", "paired"), "image")
+        self.aggregation = choice(settings, "agg", ("mean-cos", "cos-mean", "frame-mean"), "mean-cos")
+        self.miss = choice(settings, "miss", ("skip", "zero", "refuse"), "skip")
+        self.sampling = Sampling.parse(settings.get("samp", "every5"))
+        self.margin = whole(settings, "margin", 0, least=0)
+        if self.sampling.count:
+            raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
+        self._settings, self.device = dict(settings), device
+        self._net: IdentityEmbedder | None = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights that are not here."""
+        return JudgeWeights(self.spec.weights, self._settings).missing() if self.spec.weights else []
+
+    def load(self) -> None:
+        """Build the network. Raises MissingError where its weights are absent or implausible."""
+        from evaluators import identity_nets
+
+        if self._net is not None:
+            return
+        if not self.spec.weights:
+            self._net = identity_nets.DemoIdentity(self.device)
+        elif self.spec.rule == "arcface5":
+            self._net = identity_nets.ArcFace(JudgeWeights(self.spec.weights, self._settings))
+        else:
+            self._net = identity_nets.FaceNet(JudgeWeights(self.spec.weights, self._settings), self.device)
+
+    def crop_fields(self) -> tuple[tuple[str, str], ...]:
+        """What changes an embedding."""
+        crop = f"{self.spec.rule}-{self.spec.size}-m{self.margin}-{self.spec.resize}"
+        return ("net", self.spec.name), ("det", "mtcnn-fn2.6.0"), ("crop", crop), ("face", "largest")
+
+    def signature(self, metric: str) -> Signature:
+        """Everything that changes the similarity."""
+        fields = (
+            *self.crop_fields(),
+            ("ref", self.reference),
+            ("agg", self.aggregation),
+            ("samp", self.sampling.text),
+            ("miss", self.miss),
+            *self.weight_fields(),
+            ("v", "1"),
+        )
+        return Signature(metric, fields)
+
+    def weight_fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields about the weights."""
+        if self.spec.weights:
+            return JudgeWeights(self.spec.weights, self._settings).fields()
+        from evaluators.demo_weights import IDENTITY
+        from harness.digest import digest
+
+        return (("w", digest(IDENTITY)[:8]),)
+
+    def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
+        """Embeddings (d,) of the crops that are there, by index."""
+        assert self._net is not None, "load() comes first"
+        there = {index: crop for index, crop in crops.items() if crop is not None}
+        return dict(zip(there, self._net.embed(list(there.values())), strict=True)) if there else {}
+
+    def chunk_embeddings(self, chunk: Chunk) -> tuple[list[int], dict[int, Float]]:
+        """(sampled indexes, embeddings of those that show a face) of one chunk."""
+        from evaluators.crops import chunk_crops
+        from evaluators.mtcnn import sampled
+
+        wanted = list(sampled(chunk, self.sampling.step))
+        crops = chunk_crops(chunk, wanted, self.spec.rule, self.spec.size, self.device, self.margin)
+        return wanted, self.embed(crops)
+
+    def start(self, context: ClipContext) -> Measurement:
+        """Follow one clip, or refuse it because its reference is absent or faceless."""
+        line = str(self.signature(METRIC))
+        reference: dict[int, Float] = {}
+        if self.reference != "first":
+            path = context.sample.source_image if self.reference == "image" else context.sample.reference_video
+            if path is None:
+                return Refused((METRIC,), (line,), "no_reference")
+            reference = self._reference(path)
+            if not reference:
+                return Refused((METRIC,), (line,), "no_reference_face", f"no face in {path.name}")
+        return IdentityMeasurement(self, context.notes, reference, line)
+
+    def _reference(self, path: Path) -> dict[int, Float]:
+        """Embeddings of the reference by frame (a picture is frame 0), kept in the cache by content."""
+        from evaluators.reference_cache import cached
+
+        pieces = [f"{key}:{value}" for key, value in (*self.crop_fields(), *self.weight_fields())]
+        kind = f"{self.reference}|{self.sampling.text}" if self.reference == "paired" else "image"
+        table = cached(path, "|".join(["identity", kind, *pieces]), [], lambda: self._embedded(path))
+        return {int(row[0]): row[1:] for row in table}
+
+    def _embedded(self, path: Path) -> Float:
+        """Rows (index, embedding) of a picture or a clip."""
+        from harness.media import VideoReader, read_image
+
+        if self.reference == "image":
+            _, found = self.chunk_embeddings(Chunk(0, read_image(path)[None]))
+        else:
+            found, first = {}, 0
+            for frames in VideoReader(path):
+                found |= self.chunk_embeddings(Chunk(first, frames))[1]
+                first += len(frames)
+        rows = [np.concatenate([[np.float32(index)], embedding]) for index, embedding in found.items()]
+        return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+
+    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+        """Mean over clips; over frames of all clips for agg = frame-mean."""
+        if not rows:
+            return float("nan")
+        if self.aggregation == "frame-mean":
+            return float(np.concatenate([np.asarray(row["cosines"], dtype=np.float64) for row in rows]).mean())
+        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]))
+
+
+@dataclass
+class IdentityMeasurement:
+    """One clip: its embeddings as chunks come in."""
+
+    judge: IdentitySimilarity
+    notes: tuple[str, ...]
+    reference: dict[int, Float]  # by frame; empty for ref = first
+    signature: str
+    found: dict[int, Float] = field(default_factory=dict)
+    sampled: list[int] = field(default_factory=list)
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the sampled frames' embeddings."""
+        wanted, embeddings = self.judge.chunk_embeddings(chunk)
+        self.sampled += wanted
+        self.found |= embeddings
+
+    def finish(self) -> Sequence[Row]:
+        """One row."""
+        pairs = self._pairs()
+        lost = len(self.sampled) - len(pairs)
+        if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
+            detail = f"{lost} of {len(self.sampled)} sampled frames show no face"
+            return [Unscored(METRIC, "no_face", self.signature, detail)]
+        cosines = np.array([float(clip @ reference) for clip, reference in pairs])
+        value = self._value(pairs, cosines, lost)
+        padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
+        statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))
+        return [Scored(METRIC, value, self.signature, statistics, self.notes)]
+
+    def _pairs(self) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        """(clip, reference) embeddings of the frames that have both, float64."""
+        found = {index: row.astype(np.float64) for index, row in self.found.items()}
+        if self.judge.reference == "paired":
+            common = [index for index in found if index in self.reference]
+            return [(found[index], self.reference[index].astype(np.float64)) for index in common]
+        only = next(iter((self.reference or self.found).values()), None)
+        return [] if only is None else [(row, only.astype(np.float64)) for row in found.values()]
+
+    def _value(self, pairs: Sequence[tuple[Any, Any]], cosines: npt.NDArray[np.float64], lost: int) -> float:
+        if not pairs:
+            return 0.0
+        share = len(pairs) / (len(pairs) + lost) if self.judge.miss == "zero" else 1.0
+        if self.judge.aggregation != "cos-mean":
+            return float(cosines.mean() * share)
+        clip, reference = (np.mean([pair[side] for pair in pairs], axis=0) for side in (0, 1))
+        return float(clip @ reference / (np.linalg.norm(clip) * np.linalg.norm(reference)) * share)

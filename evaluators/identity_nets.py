@@ -1,0 +1,99 @@
+"""The networks behind identity similarity: face crops -> unit embeddings; cosine = dot product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from evaluators.crops import Picture, identity_input
+from evaluators.judge_weights import JudgeWeights
+from evaluators.plausibility import require_separating, require_trained
+from harness.errors import MissingError
+
+Float = npt.NDArray[np.float32]
+_BATCH = 16
+
+
+class IdentityEmbedder(Protocol):
+    """A loaded network."""
+
+    def embed(self, crops: Sequence[Picture]) -> Float: ...  # (n, d) unit vectors
+
+
+class FaceNet:
+    """InceptionResnetV1 of facenet-pytorch 2.6.0 (the wheel's class: its names are the checkpoint's), VGGFace2."""
+
+    def __init__(self, weights: JudgeWeights, device: str) -> None:
+        self._network = facenet_module()
+        self._device = device
+        state = {name: tensor for name, tensor in weights.state().items() if not name.startswith("logits.")}
+        try:
+            self._network.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            problem = " ".join(str(error).split())[:300]
+            raise MissingError(
+                f"The weights '{weights.name}' do not fit FaceNet: {problem}", "Get the published file."
+            ) from error
+        self._network.to(device)
+        if weights.must_pass_gate:
+            require_trained(weights.name, state)
+            require_separating(weights.name, self.embed, 160)
+
+    @torch.inference_mode()
+    def embed(self, crops: Sequence[Picture]) -> Float:
+        """(n, 512) of uint8 RGB crops of 160 px."""
+        return _batched(crops, lambda part: self._network(facenet_input(part, self._device)))
+
+
+def facenet_module() -> torch.nn.Module:
+    """InceptionResnetV1 without its logits layer, in eval mode, nothing loaded."""
+    from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
+
+    network: torch.nn.Module = InceptionResnetV1(pretrained=None, classify=False)
+    return network.eval().requires_grad_(False)
+
+
+def facenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
+    """(n, 3, size, size) as (x - 127.5) / 128."""
+    return identity_input(crops, device) * (127.5 / 128)
+
+
+class ArcFace:
+    """insightface's ArcFace as an ONNX file of the user's own: RGB, (x - 127.5) / 127.5, 112 px (spec §3.2)."""
+
+    def __init__(self, weights: JudgeWeights) -> None:
+        from evaluators.onnx_net import OnnxNet
+
+        self._net = OnnxNet(weights.path())
+        if weights.must_pass_gate:
+            require_separating(weights.name, self.embed, 112)
+
+    def embed(self, crops: Any) -> Float:
+        """(n, 512) of uint8 RGB crops of 112 px."""
+        pictures = (np.stack(crops).astype(np.float32) - 127.5) / 127.5
+        rows = self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+class DemoIdentity:
+    """The small network trained on puppets."""
+
+    def __init__(self, device: str) -> None:
+        from evaluators.demo_weights import load_identity
+
+        self._network = load_identity().to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def embed(self, crops: Sequence[Picture]) -> Float:
+        """(n, d) of uint8 RGB crops (evaluators.crops.demo_crops)."""
+        return _batched(crops, lambda part: self._network(identity_input(part, self._device)))
+
+
+def _batched(crops: Sequence[Picture], forward: Any) -> Float:
+    parts = [forward(crops[first : first + _BATCH]).cpu().numpy() for first in range(0, len(crops), _BATCH)]
+    return np.concatenate(parts)
