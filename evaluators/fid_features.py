@@ -1,0 +1,234 @@
+"""Pictures → feature rows, in the named ways FID is computed; each says in the signature what it does.
+
+`tf-fid-2015` is pytorch-fid 0.3.0, `tv-in1k` the variant of EAT's evaluation (other weights, other resize,
+normalised twice, red and blue swapped: metrics spec §2.4), `demo` the small identity judge of the puppets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
+from harness.digest import digest
+from harness.errors import MissingError, UsageError, unknown_name
+from harness.weights import locate
+
+Frames = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+_BATCH = 16
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+
+
+class FeatureNet(Protocol):
+    """A network with its own preprocessing."""
+
+    @property
+    def width(self) -> int: ...  # columns of a feature row
+
+    def missing(self) -> list[tuple[str, str]]: ...
+
+    def load(self) -> None: ...
+
+    def fields(self) -> tuple[tuple[str, str], ...]: ...  # of the signature, weights' hash last
+
+    def features(self, frames: Frames) -> Features: ...  # uint8 RGB (n, h, w, 3) → (n, width)
+
+
+def build(settings: Mapping[str, str], device: str) -> FeatureNet:
+    """The network that setting `net` names. Raises UsageError for an unknown one."""
+    name = settings.get("net", "tf-fid-2015")
+    if name in _INCEPTIONS:
+        return InceptionNet(_INCEPTIONS[name], settings, device)
+    if name == "demo":
+        return DemoNet(device)
+    raise unknown_name("network for FID", name, [*_INCEPTIONS, "demo"])
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How one Inception is fed, and what the signature says about it."""
+
+    name: str
+    weights: str  # row of weights.toml
+    network: type[Inception]
+    resize: str
+    normalisation: str
+    channels: str
+
+
+_INCEPTIONS: dict[str, _Recipe] = {
+    "tf-fid-2015": _Recipe("tf-fid-2015", "pt_inception-2015-12-05", Inception, "torch-bilinear", "pm1", "rgb"),
+    "tv-in1k": _Recipe("tv-in1k", "inception_v3", ImageNetInception, "cv-linear", "pm1+in1k", "bgr"),
+}
+
+
+class WeightsFile:
+    """A row of weights.toml in use: where its file is, and its hash for the signature.
+
+    Setting `weights` points at another copy, which must have the published hash too unless setting `hash` is
+    `any`; the signature then says so, because random weights also give a number.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
+        self._name = name
+        self._override = settings.get("weights") or None
+        self._any_hash = settings.get("hash", "published") == "any"
+
+    def path(self) -> Path:
+        """The verified file. Raises MissingError."""
+        return locate(self._name, self._override, any_hash=self._any_hash)
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) where the file is not here or not the published one."""
+        try:
+            self.path()
+        except MissingError as error:
+            return [(error.what, error.cure)]
+        return []
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields about the weights."""
+        loose = (("hash", "any"),) if self._any_hash else ()
+        return (*loose, ("w", "absent" if self.missing() else digest(self.path())[:8]))
+
+    def state(self) -> dict[str, Any]:
+        """The state dict in the file. Raises MissingError."""
+        state: dict[str, Any] = torch.load(self.path(), weights_only=True, map_location="cpu")
+        return state
+
+
+class InceptionNet:
+    """FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`."""
+
+    def __init__(self, recipe: _Recipe, settings: Mapping[str, str], device: str) -> None:
+        self._recipe = recipe
+        self._weights = WeightsFile(recipe.weights, settings)
+        self._device = torch.device(device)
+        self._network: Inception | None = None
+        text = settings.get("dim", "2048")
+        if text not in map(str, TAPS):
+            raise UsageError(f"FID has no features of width '{text}'.", "dim is one of 64, 192, 768, 2048.")
+        self._width = int(text)
+
+    @property
+    def width(self) -> int:
+        """Columns of a feature row."""
+        return self._width
+
+    def missing(self) -> list[tuple[str, str]]:
+        """The weights, where they are not here."""
+        return self._weights.missing()
+
+    def load(self) -> None:
+        """Read the weights, strictly, and fold the normalisation into the convolutions."""
+        network = self._recipe.network()
+        try:
+            network.load_state_dict(self._weights.state())
+        except RuntimeError as error:
+            raise MissingError(
+                f"{self._weights.path()} does not hold the network '{self._recipe.name}'.",
+                f"Type: python bench.py weights fetch {self._recipe.weights}",
+            ) from error
+        self._network = network.folded().to(self._device)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Network, width, resize, normalisation, channel order and weights."""
+        recipe = self._recipe
+        return (
+            ("net", recipe.name),
+            ("dim", str(self._width)),
+            ("rs", recipe.resize),
+            ("norm", recipe.normalisation),
+            ("ch", recipe.channels),
+            *self._weights.fields(),
+        )
+
+    @torch.inference_mode()
+    def features(self, frames: Frames) -> Features:
+        """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        assert self._network is not None, "load() first"
+        prepare = tf_fid_input if self._recipe.network is Inception else imagenet_input
+        rows = [
+            self._network(prepare(frames[first : first + _BATCH]).to(self._device), self._width).cpu().numpy()
+            for first in range(0, len(frames), _BATCH)
+        ]
+        return np.concatenate(rows) if rows else np.zeros((0, self._width), dtype=np.float32)
+
+
+def tf_fid_input(frames: Frames) -> torch.Tensor:
+    """pytorch-fid's input: [0, 1], bilinear to 299 without antialiasing, then [-1, 1]; (n, 3, 299, 299)."""
+    x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
+    x = F.interpolate(x, size=(INPUT_PIXELS, INPUT_PIXELS), mode="bilinear", align_corners=False)
+    return 2 * x - 1
+
+
+def imagenet_input(frames: Frames, channels: str = "bgr", again: bool = True) -> torch.Tensor:
+    """EAT's input: OpenCV's bilinear to 299, [-1, 1], then torchvision's own normalisation on top (`again`).
+
+    The order of the channels is as the network meets it; EAT's script reverses pictures that were RGB already.
+    """
+    ordered = frames[..., ::-1] if channels == "bgr" else frames
+    sized = [
+        cv2.resize(picture.astype(np.float32) / 255, (INPUT_PIXELS, INPUT_PIXELS), interpolation=cv2.INTER_LINEAR)
+        for picture in ordered
+    ]
+    x = torch.from_numpy(np.stack(sized)).permute(0, 3, 1, 2) * 2 - 1
+    if not again:
+        return x
+    gain = torch.from_numpy(_IMAGENET_STD / 0.5).float()[:, None, None]
+    shift = torch.from_numpy((_IMAGENET_MEAN - 0.5) / 0.5).float()[:, None, None]
+    return x * gain + shift
+
+
+class DemoNet:
+    """Trunk features of the demo's identity judge on whole frames: for `puppets` only, and its signature says so.
+
+    Whole frames, not face crops, so that a picture without a face costs a method something and is not left out.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._network: Any = None
+
+    @property
+    def width(self) -> int:
+        """Columns of a feature row (known after load)."""
+        return int(self._network.feature_size)
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Nothing: the demo's weights ship with the project."""
+        return []
+
+    def load(self) -> None:
+        """Read the small network."""
+        from evaluators.demo_weights import load_identity
+
+        self._network = load_identity().eval().to(self._device)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Network, resize, normalisation, channel order and weights."""
+        from evaluators import demo_weights
+
+        weights = digest(demo_weights.IDENTITY)[:8]
+        return ("net", "demo-identity"), ("rs", "cv-area"), ("norm", "pm1"), ("ch", "rgb"), ("w", weights)
+
+    @torch.inference_mode()
+    def features(self, frames: Frames) -> Features:
+        """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        side = int(self._network.size)
+        rows = [np.zeros((0, self.width), dtype=np.float32)]
+        for first in range(0, len(frames), _BATCH):
+            sized = [cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in frames[first : first + _BATCH]]
+            x = torch.from_numpy(np.stack(sized)).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            rows.append(self._network.features(x).cpu().numpy())
+        return np.concatenate(rows)

@@ -1,0 +1,140 @@
+"""Which frame of a clip is compared with which frame of its reference, and reading both in lock step.
+
+`trunc`: frame k with frame k over the common length. `stretch`: EAT's rule, which spreads the longer clip over
+the shorter one (metrics spec §0.4). Both are part of a signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.contract import Chunk, ClipContext
+from harness.errors import MediaError
+from harness.media import VideoReader
+
+Indices = npt.NDArray[np.int64]
+Frames = npt.NDArray[np.uint8]
+Problem = tuple[str, str]  # reason code, detail
+
+
+def stretch(clip_frames: int, reference_frames: int) -> tuple[Indices, Indices]:
+    """EAT's pairs: floor(k n / L), k < L, L the smaller count; by linspace, whose rounding is part of the rule."""
+    common = min(clip_frames, reference_frames)
+    clip = np.linspace(0, clip_frames, common, endpoint=False).astype(np.int64)
+    return clip, np.linspace(0, reference_frames, common, endpoint=False).astype(np.int64)
+
+
+def truncate(clip_frames: int, reference_frames: int) -> tuple[Indices, Indices]:
+    """Frame k with frame k, as far as both go."""
+    common = np.arange(min(clip_frames, reference_frames), dtype=np.int64)
+    return common, common
+
+
+RULES: dict[str, Callable[[int, int], tuple[Indices, Indices]]] = {"trunc": truncate, "stretch": stretch}
+
+
+def spread(frames: int, count: int) -> Indices:
+    """`count` frames spread over a clip, floor(k frames / count); all of them where there are fewer."""
+    return np.unique(np.arange(count, dtype=np.int64) * frames // count)
+
+
+def clip_frames(context: ClipContext) -> int:
+    """How many frames the clip has at 25 fps, known before the first one is decoded."""
+    return context.once("frames@25", lambda: VideoReader(context.path).frames)
+
+
+def reference_reader(context: ClipContext) -> VideoReader:
+    """The reference at 25 fps; opened once per clip. Raises MediaError. The sample must have one."""
+    path = context.sample.reference_video
+    assert path is not None, "ask reference_problem first"
+    return context.once("reference@25", lambda: VideoReader(path))
+
+
+def reference_problem(context: ClipContext, rule: str | None) -> Problem | None:
+    """Why the reference cannot be used, or None. `rule` is the pairing; None where frames are not paired."""
+    path = context.sample.reference_video
+    if path is None:
+        return "no_reference", f"sample {context.sample.id} has no ground-truth clip"
+    if rule == "trunc" and not context.sample.reference_aligned:
+        return "not_aligned", f"frame k of {path.name} is not frame k of the result"
+    try:
+        reference_reader(context)
+    except MediaError as error:
+        return error.reason, f"reference: {error.what}"
+    return None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Frames of a chunk and their partners, both (k, height, width, 3) RGB; sizes may differ."""
+
+    index: Indices  # (k,) number of each pair within the clip's pairs
+    clip: Frames
+    reference: Frames
+
+
+def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
+    """The pairs whose clip frame lies in `chunk`; chunks must come in order. Shared by all judges with that rule."""
+
+    def open_reader() -> _LockStep:
+        reader = reference_reader(context)
+        return _LockStep(reader.path, iter(reader), *RULES[rule](clip_frames(context), reader.frames))
+
+    lock_step = context.once(f"lock-step:{rule}", open_reader)
+    return chunk.once(f"pairs:{rule}", lambda: lock_step.take(chunk))
+
+
+class _LockStep:
+    """Walks through the reference as the chunks of the clip come; holds one chunk of each."""
+
+    def __init__(self, path: Path, chunks: Iterator[Frames], clip: Indices, reference: Indices) -> None:
+        self._path = path
+        self._chunks = chunks
+        self._clip = clip
+        self._reference = reference
+        self._held: Frames | None = None
+        self._first = 0  # index of the first held reference frame
+
+    def take(self, chunk: Chunk) -> Pairs:
+        """The pairs of this chunk."""
+        start, stop = np.searchsorted(self._clip, [chunk.first, chunk.first + len(chunk.frames)])
+        index = np.arange(start, stop, dtype=np.int64)
+        wanted = self._reference[start:stop]
+        partners = self._frames(wanted) if len(wanted) else chunk.frames[:0]
+        return Pairs(index, chunk.frames[self._clip[start:stop] - chunk.first], partners)
+
+    def _frames(self, wanted: Indices) -> Frames:
+        parts, done = [], 0
+        while done < len(wanted):
+            held = self._hold(int(wanted[done]))
+            stop = int(np.searchsorted(wanted, self._first + len(held)))
+            parts.append(held[wanted[done:stop] - self._first])
+            done = stop
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _hold(self, frame: int) -> Frames:
+        """Advance until the held chunk has `frame`."""
+        while self._held is None or frame >= self._first + len(self._held):
+            following = next(self._chunks, None)
+            if following is None:
+                raise MediaError(f"{self._path} ends before frame {frame}.", reason="unreadable")
+            self._first += 0 if self._held is None else len(self._held)
+            self._held = following
+        return self._held
+
+
+def frames_at(reader: VideoReader, wanted: Indices) -> Iterator[Frames]:
+    """The frames of a clip at rising indices, chunk by chunk; decoding stops after the last of them."""
+    first = 0
+    for chunk in reader:
+        inside = wanted[(wanted >= first) & (wanted < first + len(chunk))]
+        if len(inside):
+            yield chunk[inside - first]
+        first += len(chunk)
+        if not len(wanted) or first > int(wanted[-1]):
+            return

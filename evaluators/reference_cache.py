@@ -1,0 +1,56 @@
+"""What was computed from a ground-truth clip once, kept for the next method that is judged against it.
+
+The key holds the content of the clip (SHA-256 of its bytes), the frames used and the signature of what was
+computed; another name or date of the file changes nothing, another byte changes everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import replacing
+from harness.digest import cache_dir, digest
+from harness.errors import MediaError
+
+Array = npt.NDArray[np.float32]
+
+
+def cached(
+    path: Path, signature: str, frames: Sequence[int] | npt.NDArray[np.int64], compute: Callable[[], Array]
+) -> Array:
+    """The float32 array of `compute` for these frames of the clip at `path`, from the cache where it is there.
+
+    `signature` names everything else that changes the array. A damaged entry is computed again; a cache that
+    cannot be written only costs time.
+    """
+    key = "\n".join([digest(path), signature, ",".join(map(str, np.asarray(frames).tolist()))])
+    file = cache_dir() / "reference" / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    known = _read(file, key)
+    if known is None:
+        known = np.ascontiguousarray(compute(), dtype=np.float32)
+        _write(file, key, known)
+    return known
+
+
+def _read(file: Path, key: str) -> Array | None:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if str(stored["key"]) != key:
+                return None
+            return np.asarray(stored["array"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write(file: Path, key: str, array: Array) -> None:
+    try:
+        with replacing(file) as partial, partial.open("wb") as stream:
+            np.savez(stream, key=np.array(key), array=array)
+    except MediaError:
+        return
