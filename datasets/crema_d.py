@@ -1,0 +1,147 @@
+"""CREMA-D through C-MET's list of 1546: the neutral clip of actor and sentence, edited towards an emotion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets import frozen
+from datasets.derived import Recipe
+from datasets.frozen import Row
+from datasets.labels import canonical
+from datasets.listed import Asked, Listed, Planned
+from datasets.mead_layout import SOUND_SUFFIXES
+from datasets.speech_pools import POOL_SIZE
+from harness.records import Emotion, Sample
+
+VIDEO_SUFFIXES = (".mp4", ".flv", ".mkv", ".avi", ".mov")
+#: Prepared files come first, then the official folders.
+_VIDEO_FOLDERS = ("FPS25", "dataset/CREMA_D/FPS25", "CREMA_D/FPS25", "", "VideoMP4", "VideoFlash", "CREMA-D/VideoFlash")
+_SOUND_FOLDERS = ("AudioWAV", "CREMA-D/AudioWAV", "AudioMP3", "CREMA-D/AudioMP3")
+_INTENSITY = {"LO": 1, "MD": 2, "HI": 3, "XX": None}
+
+
+class CremaTree:
+    """Finds clips by name, e.g. 1001_IEO_ANG_HI, in the official folders or a flat prepared one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._videos = self._index((*_VIDEO_FOLDERS,), VIDEO_SUFFIXES)
+        self._sounds = self._index((*_VIDEO_FOLDERS, *_SOUND_FOLDERS), SOUND_SUFFIXES)
+
+    def _index(self, folders: tuple[str, ...], suffixes: tuple[str, ...]) -> dict[str, Path]:
+        index: dict[str, Path] = {}
+        for folder in (self.root / name for name in folders):
+            try:
+                names = sorted(os.listdir(folder))
+            except OSError:
+                continue
+            for name in names:
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() in suffixes and not name.startswith("."):
+                    index.setdefault(stem, folder / name)
+        return index
+
+    def video(self, name: str) -> Path | None:
+        """The picture file of a clip, or None."""
+        return self._videos.get(name)
+
+    def sound(self, name: str) -> Path | None:
+        """The sound file of a clip (AudioWAV is better than the flv's own sound), or its picture file, or None."""
+        return self._sounds.get(name) or self._videos.get(name)
+
+    def names(self) -> Iterator[str]:
+        """Every clip with a picture, sorted."""
+        yield from sorted(self._videos)
+
+
+def clip_name(actor: str, sentence: str, emotion: str, level: str) -> str:
+    """CREMA-D's own name of a clip."""
+    return f"{actor}_{sentence}_{emotion}_{level}"
+
+
+class CremaD(Listed):
+    """CREMA-D in the official folders (VideoFlash, AudioWAV) or C-MET's flat FPS25 folder."""
+
+    name = "crema_d"
+    lists: ClassVar[Mapping[str, tuple[str, ...]]] = {"cmet-1546": ("crema_d-cmet-1546",)}
+    wanted = "CREMA-D (VideoFlash and AudioWAV, or a flat folder of prepared clips)"
+
+    def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
+        super().__init__(root, list_name, **options)
+        self._asked: dict[tuple[str, ...], Asked] = {}
+
+    @cached_property
+    def tree(self) -> CremaTree:
+        return CremaTree(self.root)
+
+    def row_id(self, row: Row) -> str:
+        return clip_name(row["actor"], row["sentence"], row["emotion"], row["level"])
+
+    def source_of(self, row: Row) -> str:
+        """The neutral clip that is edited."""
+        return clip_name(row["actor"], row["sentence"], "NEU", "XX")
+
+    def lacking(self, row: Row) -> list[str]:
+        return [name for name in (self.source_of(row), self.row_id(row)) if self.tree.video(name) is None]
+
+    def sound_source(self, row: Row) -> Path:
+        sound = self.tree.sound(self.source_of(row))
+        assert sound is not None
+        return sound
+
+    def plan(self, row: Row, frames: int) -> Planned:
+        source, target = self.tree.video(self.source_of(row)), self.tree.video(self.row_id(row))
+        assert source is not None
+        picture = self.workshop.recipe("first_picture", source)
+        sound = self.workshop.recipe("sound", self.sound_source(row), frames)
+        recipes = [picture, sound]
+        sample = Sample(
+            id=self.row_id(row),
+            dataset=self.label,
+            identity=row["actor"],
+            emotion=self._emotion(row).into(recipes),
+            source_image=picture.target,
+            driving_audio=sound.target,
+            frames=frames,
+            source_video=source,
+            pose_video=self.pose(source, frames, recipes),
+            reference_video=target,
+        )
+        return Planned(sample, tuple(recipes))
+
+    def _emotion(self, row: Row) -> Asked:
+        key = (*self.utterances(row["actor"], row["emotion"]), row["level"])
+        if key not in self._asked:
+            self._asked[key] = self._ask(row)
+        return self._asked[key]
+
+    def _ask(self, row: Row) -> Asked:
+        recipes: list[Recipe] = []
+        name = canonical("crema_d", row["emotion"])
+        clips = self.utterances(row["actor"], row["emotion"])
+        spoken = [sound for sound in map(self.tree.sound, clips) if sound is not None]
+        calm = [sound for sound in map(self.tree.sound, self.utterances(row["actor"], "NEU")) if sound is not None]
+        shown = next((video for video in map(self.tree.video, clips) if video is not None), None)
+        picture = None if shown is None else self.workshop.recipe("middle_picture", shown)
+        if picture is not None:
+            recipes.append(picture)
+        emotion = Emotion(
+            name=name,
+            label=name,
+            intensity=_INTENSITY[row["level"]],
+            speech=self.as_wavs(spoken, recipes),
+            neutral_speech=self.as_wavs(calm, recipes),
+            image=None if picture is None else picture.target,
+            clip=shown,
+        )
+        return Asked(emotion, tuple(recipes))
+
+    def utterances(self, actor: str, emotion: str) -> list[str]:
+        """Ten reference clips of an emotion by other actors (frozen list)."""
+        rows = frozen.read("crema_d-speech-references")
+        others = [row for row in rows if row["emotion"] == emotion and row["actor"] != actor]
+        return [clip_name(row["actor"], row["sentence"], emotion, "XX") for row in others[:POOL_SIZE]]

@@ -1,0 +1,190 @@
+"""Files made from corpus files when a sample needs them: cut sound, first picture, pose clip of exact length.
+
+They live in the cache, never in the corpus. Making one is idempotent, atomic, and safe when two processes do it at
+once: both write the same bytes and the last rename wins. A file older than its source is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.digest import cache_dir, recall, remember
+from harness.errors import MediaError
+from harness.records import FPS, SAMPLES_PER_FRAME
+
+Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one file is made. `frames` counts at 25 fps; it matters for `sound` and `pose`."""
+
+    kind: Kind
+    source: Path
+    target: Path
+    frames: int = 0
+
+
+class Workshop:
+    """Names the derived files of one corpus folder."""
+
+    def __init__(self, corpus: str, root: Path) -> None:
+        key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+        self.folder = cache_dir() / "derived" / f"{corpus}-{key}"
+
+    def recipe(self, kind: Kind, source: Path, frames: int = 0) -> Recipe:
+        """The recipe of a file made from `source`; equal requests name the same file."""
+        suffix = {"first_picture": ".png", "middle_picture": ".png", "pose": ".mp4"}.get(kind, ".wav")
+        key = hashlib.sha256(str(source).encode()).hexdigest()[:8]
+        count = f"-{frames}" if kind in ("sound", "pose") else ""
+        return Recipe(kind, source, self.folder / kind / f"{source.stem}-{key}{count}{suffix}", frames)
+
+
+def make(recipe: Recipe) -> Path:
+    """Make the file if it is absent or older than its source, and return its path. Raises MediaError."""
+    if not fresh(recipe.target, recipe.source):
+        {
+            "first_picture": _picture,
+            "middle_picture": _picture,
+            "sound": _sound,
+            "whole_sound": _sound,
+            "pose": _pose,
+        }[recipe.kind](recipe)
+    return recipe.target
+
+
+def fresh(target: Path, *sources: Path) -> bool:
+    """Whether `target` exists and is not older than any of the sources."""
+    try:
+        made = target.stat()
+        return made.st_size > 0 and all(made.st_mtime_ns >= source.stat().st_mtime_ns for source in sources)
+    except OSError:
+        return False
+
+
+def _picture(recipe: Recipe) -> None:
+    from PIL import Image
+
+    from harness.atomic import replacing
+    from harness.media import VideoReader
+
+    reader = VideoReader(recipe.source, chunk=1)
+    wanted = reader.frames // 2 if recipe.kind == "middle_picture" else 0
+    picture = next((chunk[0] for index, chunk in enumerate(reader) if index == wanted), None)
+    if picture is None:
+        raise MediaError(f"{recipe.source} has no frames.", reason="empty")
+    with replacing(recipe.target) as partial:
+        Image.fromarray(picture).save(partial, format="PNG", compress_level=1)
+
+
+def _sound(recipe: Recipe) -> None:
+    from harness.media import read_audio, write_wav
+
+    samples = read_audio(recipe.source).samples
+    if recipe.kind == "sound":
+        samples = exact_length(samples, recipe.frames * SAMPLES_PER_FRAME)
+    write_wav(recipe.target, samples)
+
+
+def exact_length(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
+    """The first `count` samples; silence is appended where there are fewer."""
+    return np.pad(samples[:count], (0, max(0, count - len(samples))))
+
+
+def mirrored_index(frame: int, count: int) -> int:
+    """Which of `count` frames is frame `frame` of the clip that swings to and fro (edge frames twice; cmet spec §8)."""
+    position = frame % (2 * count)
+    return position if position < count else 2 * count - 1 - position
+
+
+def _pose(recipe: Recipe) -> None:
+    """Exactly `frames` frames at 25 fps, mirrored in time where the source is shorter; no bit of a frame changes.
+
+    A clip that is so already is copied; others are stored without loss.
+    """
+    from harness.atomic import replacing
+    from harness.media import VideoReader, VideoWriter
+
+    reader = VideoReader(recipe.source)
+    count, wanted = reader.frames, recipe.frames
+    if count == wanted and not {"fps_resampled", "vfr_resampled", "rotation_applied"} & set(reader.notes):
+        with replacing(recipe.target) as partial:
+            shutil.copyfile(recipe.source, partial)
+        return
+    tail: deque[npt.NDArray[np.uint8]] = deque(maxlen=min(count, max(0, wanted - count)))  # all that mirroring needs
+    with VideoWriter(recipe.target, reader.info.width, reader.info.height, fps=FPS, lossless=True) as writer:
+        for frame in (frame for chunk in reader for frame in chunk):
+            if writer.frames == wanted:
+                return
+            writer.write(frame)
+            tail.append(frame)
+        for index in range(writer.frames, wanted):
+            writer.write(tail[mirrored_index(index, count) - count + len(tail)])
+
+
+class Lengths:
+    """Frames of sound and picture per file, remembered in the cache: a corpus is measured once."""
+
+    def __init__(self, corpus: str) -> None:
+        self._memory = cache_dir() / "derived" / f"lengths-{corpus}.json"
+        self._known = recall(self._memory)
+        self._news: dict[str, str | None] = {}
+
+    def sound_frames(self, path: Path) -> int:
+        """Whole frames of sound: floor(samples at 16 kHz / 640). 0 for a file that cannot be decoded."""
+        return self._look_up("sound", path)
+
+    def picture_frames(self, path: Path) -> int:
+        """Frames at 25 fps. 0 for a file that cannot be decoded."""
+        return self._look_up("picture", path)
+
+    def _look_up(self, what: str, path: Path) -> int:
+        try:
+            stat = path.stat()
+        except OSError:
+            return 0
+        key = f"{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in self._known:
+            self._known[key] = str(_measure(what, path))
+            self._news[key] = self._known[key]
+        return int(self._known[key])
+
+    def save(self) -> None:
+        """Write what was measured; does nothing if nothing was."""
+        if self._news:
+            remember(self._memory, self._news)
+            self._news = {}
+
+
+def _measure(what: str, path: Path) -> int:
+    from harness.media import VideoReader, read_audio
+
+    try:
+        if what == "sound":
+            quick = _wav_frames(path)
+            return quick if quick is not None else len(read_audio(path).samples) // SAMPLES_PER_FRAME
+        return VideoReader(path).frames
+    except MediaError:
+        return 0
+
+
+def _wav_frames(path: Path) -> int | None:
+    """Whole frames of a plain 16 kHz wav by its header; None for any other file."""
+    import wave
+
+    if path.suffix.lower() != ".wav":
+        return None
+    try:
+        with wave.open(str(path)) as stream:
+            whole = stream.getnframes() * stream.getnchannels() * stream.getsampwidth() + 44 <= path.stat().st_size
+            return stream.getnframes() // SAMPLES_PER_FRAME if stream.getframerate() == 16_000 and whole else None
+    except (OSError, EOFError, wave.Error):
+        return None

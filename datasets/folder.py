@@ -1,0 +1,218 @@
+"""Any folder of clips, with or without a csv of labels: a dataset to generate from, and a set of results to judge."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets.derived import Lengths, Recipe, Workshop, make
+from datasets.labels import free_label
+from harness.errors import MissingError, UsageError, unknown_name
+from harness.records import BASIC_EMOTIONS, Emotion, Sample
+
+MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
+COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "audio", "image", "speech")
+UNLABELLED = "unlabelled"
+_LABELS_FILE = "labels.csv"
+_TRUE = ("1", "true", "yes")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One clip and what its csv row says about it; paths are absolute and inside the folder."""
+
+    id: str
+    clip: Path
+    emotion: str = UNLABELLED
+    intensity: int | None = None
+    identity: str = ""
+    reference: Path | None = None
+    aligned: bool = False
+    audio: Path | None = None
+    image: Path | None = None
+    speech: tuple[Path, ...] = ()
+
+
+def clip_id(relative: Path) -> str:
+    """A file-name-safe id of a clip's path inside its folder, without extension."""
+    text = "__".join(relative.with_suffix("").parts)
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
+
+
+def unique_ids(paths: list[Path]) -> list[str]:
+    """Ids of relative paths; where several would be equal (upper and lower case included), each gets a hash."""
+    plain = [clip_id(path) for path in paths]
+    lower = [name.lower() for name in plain]
+    return [
+        f"{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}" if lower.count(name.lower()) > 1 else name
+        for name, path in zip(plain, paths, strict=True)
+    ]
+
+
+def inside(folder: Path, text: str, where: str) -> Path:
+    """The path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
+    path = (folder / text.strip()).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise UsageError(f"{where}: '{text}' lies outside {folder}.", "Paths in the csv must stay inside its folder.")
+    return path
+
+
+class Folder:
+    """Every media file under `root` is a sample, an unreadable one too: it becomes an unscored row with its reason.
+
+    `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of
+    COLUMNS; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity, reference (the
+    ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving sound, if not the
+    clip's own), image (identity picture, if not the clip's first frame), speech (emotional utterances, ';' between
+    them). A csv names the clips: others in the folder are left out. `references` is a folder of ground-truth clips
+    with the clips' names. Judging: `clip(sample)` is the file itself.
+    """
+
+    name = "folder"
+    options: ClassVar[tuple[str, ...]] = ("labels", "references")
+
+    def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
+        for option in options:
+            if option not in self.options:
+                raise unknown_name("option of dataset folder", option, self.options)
+        if list_name is not None:
+            raise UsageError("Dataset 'folder' has no lists.", "Leave --list out, or give a csv of clips.")
+        if root is None:
+            raise MissingError("Dataset 'folder' needs a folder of clips.", "Give --root DIR.")
+        given = Path(root).expanduser().resolve()
+        self.root = given.parent if given.suffix.lower() == ".csv" and given.is_file() else given
+        if not self.root.is_dir():
+            raise MissingError(f"{given} is neither a folder nor a csv file.", "Give a folder of clips.")
+        labels = options.get("labels") or (given if given.is_file() else None)
+        default = self.root / _LABELS_FILE
+        self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
+        self.references = Path(options["references"]).resolve() if options.get("references") else None
+        self.workshop = Workshop(self.name, self.root)
+        self.lengths = Lengths(self.name)
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """One entry per clip, in the order of the csv or of the paths. Raises UsageError for a wrong csv."""
+        rows = self._csv_rows() if self.labels else [(path, {}, "") for path in self._media()]
+        ids = unique_ids([path.relative_to(self.root) for path, _, _ in rows])
+        return tuple(self._entry(name, *row) for name, row in zip(ids, rows, strict=True))
+
+    def _media(self) -> list[Path]:
+        found = []
+        for folder, subfolders, names in os.walk(self.root):
+            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+            for name in names:
+                if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith("."):
+                    found.append(Path(folder) / name)
+        return sorted(found, key=lambda path: path.relative_to(self.root).parts)
+
+    def _csv_rows(self) -> list[tuple[Path, Mapping[str, str], str]]:
+        assert self.labels is not None
+        rows: list[tuple[Path, Mapping[str, str], str]] = []
+        seen: set[Path] = set()
+        for line, row in enumerate(_read_csv(self.labels), start=2):
+            where = f"Line {line} of {self.labels}"
+            if not row["clip"].strip():
+                raise UsageError(f"{where} names no clip.")
+            path = inside(self.root, row["clip"], where)
+            if path in seen:
+                raise UsageError(f"{where} gives '{row['clip']}' a second time.")
+            seen.add(path)
+            rows.append((path, row, where))
+        return rows
+
+    def _entry(self, name: str, clip: Path, row: Mapping[str, str], where: str) -> Entry:
+        def path(column: str) -> Path | None:
+            text = (row.get(column) or "").strip()
+            return inside(self.root, text, where) if text else None
+
+        words = [word for word in (row.get("speech") or "").split(";") if word.strip()]
+        intensity = (row.get("intensity") or "").strip()
+        if intensity and intensity not in ("1", "2", "3"):
+            raise UsageError(f"{where}: intensity '{intensity}' is not 1, 2 or 3.")
+        return Entry(
+            id=name,
+            clip=clip,
+            emotion=free_label(row.get("emotion") or "") or UNLABELLED,
+            intensity=int(intensity) if intensity else None,
+            identity=(row.get("identity") or "").strip() or name,
+            reference=path("reference") or self._reference(clip),
+            aligned=(row.get("aligned") or "").strip().lower() in _TRUE,
+            audio=path("audio"),
+            image=path("image"),
+            speech=tuple(inside(self.root, word, where) for word in words),
+        )
+
+    def _reference(self, clip: Path) -> Path | None:
+        if self.references is None:
+            return None
+        twin = self.references / clip.relative_to(self.root)
+        found = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
+        return next((path for path in found if path.is_file()), None)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """One sample per clip. Raises MissingError when there is none."""
+        if not self.entries:
+            raise MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
+        samples = tuple(self._plan(entry)[0] for entry in self.entries)
+        self.lengths.save()
+        return samples
+
+    def _plan(self, entry: Entry) -> tuple[Sample, tuple[Recipe, ...]]:
+        heard = entry.audio or entry.clip
+        frames = self.lengths.sound_frames(heard) or self.lengths.picture_frames(entry.clip)
+        sound = self.workshop.recipe("sound", heard, frames)
+        picture = self.workshop.recipe("first_picture", entry.clip)
+        pose = self.workshop.recipe("pose", entry.clip, frames)
+        known = entry.emotion if entry.emotion in BASIC_EMOTIONS else None
+        sample = Sample(
+            id=entry.id,
+            dataset=self.name,
+            identity=entry.identity,
+            emotion=Emotion(name=entry.emotion, label=known, intensity=entry.intensity, speech=entry.speech),
+            source_image=entry.image or picture.target,
+            driving_audio=sound.target,
+            frames=frames,
+            source_video=entry.clip,
+            pose_video=pose.target,
+            reference_video=entry.reference,
+            reference_aligned=entry.aligned,
+        )
+        return sample, (sound, pose) if entry.image else (picture, sound, pose)
+
+    def clip(self, sample: Sample) -> Path:
+        """The clip that a sample stands for, when the folder holds results to judge."""
+        return self._by_id(sample).clip
+
+    def _by_id(self, sample: Sample) -> Entry:
+        for entry in self.entries:
+            if entry.id == sample.id:
+                return entry
+        raise UsageError(f"'{sample.id}' is not a clip of {self.root}.")
+
+    def materialise(self, sample: Sample) -> None:
+        """Make the files that generating from this sample needs. Raises MediaError for an unreadable clip."""
+        for recipe in self._plan(self._by_id(sample))[1]:
+            make(recipe)
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = tuple(reader.fieldnames or ())
+            rows = [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as a csv file: {error}.") from error
+    unknown = [name for name in columns if name not in COLUMNS]
+    if "clip" not in columns or unknown:
+        wrong = "has no column 'clip'" if "clip" not in columns else f"has the unknown column '{unknown[0]}'"
+        raise UsageError(f"{path} {wrong}.", f"Known columns: {', '.join(COLUMNS)}.")
+    return rows

@@ -1,0 +1,171 @@
+"""What every corpus with frozen lists shares: which rows a folder can serve, and the samples of those rows.
+
+A list is served whole or not at all, so that a score never stands for a part by accident. A part has its own name:
+`cmet-1143@part` gives exactly the rows that the folder holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets import frozen
+from datasets.derived import Lengths, Recipe, Workshop, make
+from datasets.frozen import Row
+from harness.errors import MissingError, UsageError, unknown_name
+from harness.records import Emotion, Sample
+
+PART = "@part"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A sample and the files that must be made before it is used."""
+
+    sample: Sample
+    recipes: tuple[Recipe, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An emotion as many rows share it, and the files that it needs made."""
+
+    emotion: Emotion
+    recipes: tuple[Recipe, ...]
+
+    def into(self, recipes: list[Recipe]) -> Emotion:
+        """The emotion; its recipes are appended."""
+        recipes.extend(self.recipes)
+        return self.emotion
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a list a folder can serve."""
+
+    list_name: str
+    served: int
+    expected: int
+    lacking: tuple[str, ...]  # files that the other rows need, by name, each once
+
+    @property
+    def complete(self) -> bool:
+        return self.served == self.expected
+
+    def __str__(self) -> str:
+        return f"{self.list_name}: {self.served} of {self.expected} rows"
+
+
+class Listed:
+    """A corpus on disk seen through one frozen list. Subclasses say what a row needs and how it becomes a sample."""
+
+    name: ClassVar[str]
+    lists: ClassVar[Mapping[str, tuple[str, ...]]]  # user's name → list files; the first is the default
+    options: ClassVar[tuple[str, ...]] = ()
+    wanted: ClassVar[str]  # what --root must be, in words
+
+    def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
+        for option in options:
+            if option not in self.options:
+                raise unknown_name(f"option of dataset {self.name}", option, self.options or ("root", "list_name"))
+        asked = list_name or next(iter(self.lists))
+        self.part = asked.endswith(PART)
+        self.list_name = asked.removesuffix(PART)
+        if self.list_name not in self.lists:
+            raise unknown_name(f"list of dataset {self.name}", self.list_name, self.lists)
+        if root is None:
+            raise MissingError(
+                f"Dataset '{self.name}' needs a folder with {self.wanted}.",
+                f"Give --root DIR; `python bench.py verify {self.name} DIR` says what a folder can serve.",
+            )
+        self.root = Path(root).expanduser().resolve()
+        if not self.root.is_dir():
+            raise MissingError(f"{self.root} is not a folder.", f"Give the folder with {self.wanted} as --root.")
+        self.workshop = Workshop(self.name, self.root)
+        self.lengths = Lengths(self.name)
+        self._by_id: dict[str, Row] | None = None
+
+    # What a subclass must say.
+
+    def row_id(self, row: Row) -> str:
+        """The sample id of a row: unique in the list, file-name safe."""
+        raise NotImplementedError
+
+    def lacking(self, row: Row) -> list[str]:
+        """Names of the files that the row needs and the folder lacks."""
+        raise NotImplementedError
+
+    def sound_source(self, row: Row) -> Path:
+        """The file whose sound drives the sample. Called only for rows that lack nothing."""
+        raise NotImplementedError
+
+    def plan(self, row: Row, frames: int) -> Planned:
+        """The sample of a row that lacks nothing."""
+        raise NotImplementedError
+
+    # What follows from it.
+
+    @property
+    def label(self) -> str:
+        """What stands in the dataset column: the list is named unless it is the default one, served whole."""
+        default = next(iter(self.lists))
+        if self.list_name == default and not self.part:
+            return self.name
+        return f"{self.name}:{self.list_name}{PART if self.part else ''}"
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every row of the list, whether or not the folder holds it."""
+        return tuple(row for file in self.lists[self.list_name] for row in frozen.read(file))
+
+    def share(self) -> Share:
+        """How much of the list the folder can serve, by the presence of files (see `verify` for their health)."""
+        gaps = [self.lacking(row) for row in self.rows()]
+        names = tuple(dict.fromkeys(name for gap in gaps for name in gap))
+        return Share(self.list_name, sum(not gap for gap in gaps), len(gaps), names)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """The samples in the order of the list. Raises MissingError when the folder does not hold the list."""
+        rows = self.rows()
+        here = [row for row in rows if not self.lacking(row)]
+        if len(here) < len(rows) and not (self.part and here):
+            raise self._incomplete()
+        planned = [self.plan(row, self.lengths.sound_frames(self.sound_source(row))) for row in here]
+        self.lengths.save()
+        return tuple(plan.sample for plan in planned)
+
+    def _incomplete(self) -> MissingError:
+        share = self.share()
+        names = ", ".join(share.lacking[:_SHOWN]) + (", …" if len(share.lacking) > _SHOWN else "")
+        cure = f"`python bench.py verify {self.name} {self.root}` lists all."
+        if share.served:
+            cure = f"Add --list {self.list_name}{PART} to use exactly these {share.served}. {cure}"
+        return MissingError(f"{self.root} serves {share}; lacking {len(share.lacking)} files: {names}.", cure)
+
+    def materialise(self, sample: Sample) -> None:
+        """Make the files that the sample needs, unless they are there. Raises MediaError, UsageError."""
+        if self._by_id is None:
+            self._by_id = {self.row_id(row): row for row in self.rows()}
+        if sample.id not in self._by_id:
+            raise UsageError(f"'{sample.id}' is not a sample of list {self.list_name} of dataset {self.name}.")
+        for recipe in self.plan(self._by_id[sample.id], sample.frames).recipes:
+            make(recipe)
+
+    def as_wavs(self, sources: Sequence[Path], recipes: list[Recipe]) -> tuple[Path, ...]:
+        """Wavs of these files: themselves where they are wavs, otherwise recipes that are appended."""
+        return tuple(self._as_wav(source, recipes) for source in sources)
+
+    def _as_wav(self, source: Path, recipes: list[Recipe]) -> Path:
+        if source.suffix.lower() == ".wav":
+            return source
+        recipe = self.workshop.recipe("whole_sound", source)
+        recipes.append(recipe)
+        return recipe.target
+
+    def pose(self, source: Path, frames: int, recipes: list[Recipe]) -> Path:
+        """A pose clip of exactly `frames` frames at 25 fps; its recipe is appended."""
+        recipe = self.workshop.recipe("pose", source, frames)
+        recipes.append(recipe)
+        return recipe.target

@@ -1,0 +1,146 @@
+"""MEAD through C-MET's list of 1143 (neutral clip edited towards an emotion) and EAT's list of 100 (own sound)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets import frozen
+from datasets.derived import Recipe
+from datasets.frozen import Row
+from datasets.listed import Asked, Listed, Planned
+from datasets.mead_layout import Clip, MeadTree, read_remap
+from datasets.speech_pools import shipped_pool
+from harness.errors import UsageError
+from harness.records import Emotion, Sample
+
+#: Rows of C-MET's list that pair different sentences, although its rule calls them the same (datasets spec §1.4).
+SENTENCE_MISMATCH_SOURCE = 30
+_EAT_SOURCE_NUMBER = 1
+
+
+def neutral(identity: str, number: int) -> Clip:
+    """The identity's neutral clip."""
+    return Clip(identity, "neutral", 1, number)
+
+
+def target_of(row: Row) -> Clip:
+    """The emotional (or, in EAT's list, any) clip of a row."""
+    return Clip(row["identity"], row["emotion"], int(row["level"]), int(row.get("target_number") or row["number"]))
+
+
+class Mead(Listed):
+    """MEAD in the official layout, C-MET's FPS25 tree or EAT's flat names.
+
+    Options: `remap` (csv, see mead_layout.read_remap) and `speech_pool`: where the emotional utterances come from,
+    `train` (frozen list of training identities, the default) or `shipped` (C-MET's audios/MEAD: other test speakers).
+    """
+
+    name = "mead"
+    lists: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "cmet-1143": ("mead-cmet-1143",),
+        "eat-100": ("mead-eat-100",),
+    }
+    options = ("remap", "speech_pool")
+    wanted = "MEAD (official download, C-MET's FPS25 tree, or EAT's flat names)"
+
+    def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
+        super().__init__(root, list_name, **options)
+        self._asked: dict[tuple[str, str, int], Asked] = {}
+        self._remap = options.get("remap")
+        self._pool = str(options.get("speech_pool") or "train")
+        if self._pool not in ("train", "shipped"):
+            raise UsageError(f"speech_pool '{self._pool}' does not exist.", "Known: train, shipped.")
+
+    @cached_property
+    def tree(self) -> MeadTree:
+        return MeadTree(self.root, read_remap(Path(self._remap)) if self._remap else None)
+
+    def source_of(self, row: Row) -> Clip:
+        """The neutral clip that gives the identity and, in C-MET's list, the sound."""
+        return neutral(row["identity"], int(row.get("source_number") or _EAT_SOURCE_NUMBER))
+
+    def row_id(self, row: Row) -> str:
+        clip = target_of(row)
+        own = f"{clip.identity}_{clip.emotion}_{clip.level}_{clip.number:03d}"
+        return f"{own}_n{int(row['source_number']):03d}" if "source_number" in row else own
+
+    def lacking(self, row: Row) -> list[str]:
+        clips = (self.source_of(row), target_of(row))
+        return [f"{clip.name}.mp4" for clip in clips if self.tree.video(clip) is None]
+
+    def sound_source(self, row: Row) -> Path:
+        driver = self.source_of(row) if "source_number" in row else target_of(row)
+        sound = self.tree.sound(driver)
+        assert sound is not None
+        return sound
+
+    def plan(self, row: Row, frames: int) -> Planned:
+        source, target = self.tree.video(self.source_of(row)), self.tree.video(target_of(row))
+        assert source is not None
+        assert target is not None
+        edited = "source_number" in row
+        picture = self.workshop.recipe("first_picture", source)
+        sound = self.workshop.recipe("sound", self.sound_source(row), frames)
+        recipes = [picture, sound]
+        sample = Sample(
+            id=self.row_id(row),
+            dataset=self.label,
+            identity=row["identity"],
+            emotion=self._emotion(target_of(row)).into(recipes),
+            source_image=picture.target,
+            driving_audio=sound.target,
+            frames=frames,
+            source_video=source,
+            pose_video=self.pose(source if edited else target, frames, recipes),
+            reference_video=target,
+            reference_aligned=not edited,
+        )
+        return Planned(sample, tuple(recipes))
+
+    def _emotion(self, clip: Clip) -> Asked:
+        key = (clip.identity, clip.emotion, clip.level)
+        if key not in self._asked:
+            self._asked[key] = self._ask(clip)
+        return self._asked[key]
+
+    def _ask(self, clip: Clip) -> Asked:
+        recipes: list[Recipe] = []
+        clips = self.utterances(clip.emotion, clip.level)
+        spoken = self.sounds(clip.identity, clip.emotion, clip.level)
+        calm = self.sounds(clip.identity, "neutral", 1)
+        shown = next((video for video in map(self.tree.video, clips) if video is not None), None)
+        picture = None if shown is None else self.workshop.recipe("middle_picture", shown)
+        if picture is not None:
+            recipes.append(picture)
+        emotion = Emotion(
+            name=clip.emotion,
+            label=clip.emotion,
+            intensity=clip.level,
+            speech=self.as_wavs(spoken, recipes),
+            neutral_speech=self.as_wavs(calm, recipes),
+            image=None if picture is None else picture.target,
+            clip=shown,
+        )
+        return Asked(emotion, tuple(recipes))
+
+    @cached_property
+    def _references(self) -> dict[tuple[str, int], list[Clip]]:
+        pools: dict[tuple[str, int], list[Clip]] = {}
+        for row in frozen.read("mead-speech-references"):
+            clip = Clip(row["identity"], row["emotion"], int(row["level"]), int(row["number"]))
+            pools.setdefault((clip.emotion, clip.level), []).append(clip)
+        return pools
+
+    def utterances(self, emotion: str, level: int) -> list[Clip]:
+        """The frozen reference clips of an emotion and level: training identities only."""
+        return self._references[emotion, level]
+
+    def sounds(self, identity: str, emotion: str, level: int) -> tuple[Path, ...]:
+        """The emotional utterances that `identity` may be given: those of the pool that are on disk, never its own."""
+        if self._pool == "shipped":
+            return shipped_pool(self.root, emotion, identity)
+        found = [self.tree.sound(clip) for clip in self.utterances(emotion, level) if clip.identity != identity]
+        return tuple(path for path in found if path is not None)

@@ -1,0 +1,102 @@
+"""Any folder of clips: ids, labels, references, unreadable files, and csv paths that must stay inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datasets.folder import UNLABELLED, Folder, unique_ids
+from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
+from harness.media import read_audio
+from harness.records import SAMPLES_PER_FRAME
+from tests import corpus_samples as corpus
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    seed = corpus.seed_clip(tmp_path / "seed")
+    root = tmp_path / "clips"
+    for name in ("a.mp4", "sub dir/b ü.mp4", "sub dir/deep/a.MOV"):
+        corpus.link(seed, root / name)
+    (root / "broken.mp4").write_bytes(b"no film")
+    (root / "empty.mp4").write_bytes(b"")
+    (root / "notes.txt").write_text("not a clip")
+    (root / ".hidden.mp4").write_bytes(b"x")
+    return root
+
+
+def test_every_media_file_is_a_sample_unreadable_ones_too(clips: Path) -> None:
+    dataset = Folder(root=clips)
+    samples = dataset.samples()
+    assert [sample.id for sample in samples] == ["a", "broken", "empty", "sub_dir__b__", "sub_dir__deep__a"]
+    assert {sample.emotion.name for sample in samples} == {UNLABELLED}
+    assert {sample.emotion.label for sample in samples} == {None}
+    frames = {sample.id: sample.frames for sample in samples}
+    assert frames == {"a": 8, "broken": 0, "empty": 0, "sub_dir__b__": 8, "sub_dir__deep__a": 8}
+    assert dataset.clip(samples[3]) == clips / "sub dir" / "b ü.mp4"
+    dataset.materialise(samples[0])
+    assert read_audio(samples[0].driving_audio).samples.size == 8 * SAMPLES_PER_FRAME
+    with pytest.raises(MediaError, match=r"broken\.mp4"):
+        dataset.materialise(samples[1])
+
+
+def test_ids_are_unique_even_on_case_insensitive_disks() -> None:
+    ids = unique_ids([Path("a/b.mp4"), Path("a__b.mp4"), Path("A/B.mov"), Path("c.mp4"), Path("-x.mp4")])
+    assert len({name.lower() for name in ids}) == 5
+    assert ids[3:] == ["c", "x"]
+
+
+def test_csv_gives_labels_references_and_order(clips: Path) -> None:
+    (clips / "labels.csv").write_text(
+        "clip,emotion,intensity,identity,reference,aligned,speech\n"
+        "sub dir/b ü.mp4,Joy,2,anna,a.mp4,1,a.mp4;sub dir/deep/a.MOV\n"
+        "a.mp4,sarcastic,,,,,\n",
+        encoding="utf-8",
+    )
+    first, second = Folder(root=clips).samples()
+    assert (first.emotion.name, first.emotion.label, first.emotion.intensity) == ("happy", "happy", 2)
+    assert (first.identity, first.reference_video, first.reference_aligned) == ("anna", clips / "a.mp4", True)
+    assert len(first.emotion.speech) == 2
+    assert (second.id, second.emotion.name, second.emotion.label) == ("a", "sarcastic", None)
+    assert (second.identity, second.reference_video) == ("a", None)
+    assert [s.id for s in Folder(root=clips / "labels.csv").samples()] == [first.id, second.id]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("clip\n../seed/x.mp4\n", "outside"),
+        ("clip\n/etc/passwd\n", "outside"),
+        ("clip,reference\na.mp4,../../x.mp4\n", "outside"),
+        ("clip,audio\na.mp4,link/x.wav\n", "outside"),
+        ("clip\na.mp4\na.mp4\n", "second time"),
+        ("file\na.mp4\n", "no column 'clip'"),
+        ("clip,colour\na.mp4,red\n", "unknown column 'colour'"),
+        ("clip,intensity\na.mp4,strong\n", "intensity 'strong'"),
+        ("clip\n\n,\n", "names no clip"),
+    ],
+)
+def test_wrong_csvs_are_refused_with_the_place(clips: Path, rows: str, words: str) -> None:
+    (clips / "link").symlink_to(clips.parent)
+    (clips / "labels.csv").write_text(rows)
+    with pytest.raises(UsageError, match=words) as caught:
+        Folder(root=clips).samples()
+    assert "labels.csv" in str(caught.value)
+
+
+def test_reference_folder_pairs_by_name(clips: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth"
+    corpus.link(clips / "a.mp4", truth / "a.mp4")
+    samples = {sample.id: sample for sample in Folder(root=clips, references=truth).samples()}
+    assert samples["a"].reference_video == truth / "a.mp4"
+    assert samples["broken"].reference_video is None
+
+
+def test_missing_and_empty_folders(tmp_path: Path) -> None:
+    for root in (None, tmp_path / "absent", tmp_path):
+        with pytest.raises(MissingError) as caught:
+            Folder(root=root).samples()
+        assert caught.value.exit_code == EXIT_MISSING
+    with pytest.raises(UsageError, match="no lists"):
+        Folder(root=tmp_path, list_name="x")
