@@ -153,15 +153,15 @@ class Emotion2Vec(nn.Module):
         unused = [label.startswith("unuse") for label in self.labels]  # older releases print fewer classes so
         return logits.masked_fill(torch.tensor(unused, device=logits.device), -torch.inf)
 
-    def embed(self, waves: Sequence[Wave]) -> Floats:
+    def embed(self, waves: Sequence[Wave], names: Sequence[object] = ()) -> Floats:
         """Utterance vectors (N, width) float32 of 16 kHz mono waves in [-1, 1), each as if it were alone.
 
         Raises UsageError for a wave that is too short (under 400 samples), too long (over LONGEST_SECONDS: the
-        network compares every frame with every other; cut it into utterances), not float, or not finite.
+        network compares every frame with every other; cut it into utterances), not float, or not finite; the
+        sentence calls the wave by its entry in `names`, if given.
         """
-        return np.concatenate(
-            [np.zeros((0, self.width), np.float32), *(self._numpy(e.embedding) for e in self._run(waves))]
-        )
+        vectors = [self._numpy(encoded.embedding) for encoded in self._run(waves, names)]
+        return np.concatenate([np.zeros((0, self.width), np.float32), *vectors])
 
     def frames(self, waves: Sequence[Wave]) -> list[Floats]:
         """Frame outputs, one (T, width) float32 array per wave, 50 frames a second. Errors as `embed`."""
@@ -197,8 +197,9 @@ class Emotion2Vec(nn.Module):
         load_into(self, "emotion2vec", source)
         return self
 
-    def _run(self, waves: Sequence[Wave]) -> Iterator[Encoded]:
-        checked = [self._checked(wave, index) for index, wave in enumerate(waves)]
+    def _run(self, waves: Sequence[Wave], names: Sequence[object] = ()) -> Iterator[Encoded]:
+        called = names or [f"Wave {index} of the list" for index in range(len(waves))]
+        checked = [self._checked(wave, name) for wave, name in zip(waves, called, strict=True)]
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             for batch in _batches(checked, self._batch_samples()):
                 yield self(batch, _CHUNK_FRAMES if batch[0].device.type == "cpu" else 64 * _CHUNK_FRAMES)
@@ -207,9 +208,8 @@ class Emotion2Vec(nn.Module):
         seconds = _BATCH_SECONDS if self.proj.weight.device.type == "cpu" else 10 * _BATCH_SECONDS
         return int(seconds * SAMPLE_RATE_HZ)
 
-    def _checked(self, wave: Wave, index: int) -> Tensor:
+    def _checked(self, wave: Wave, name: object) -> Tensor:
         tensor = torch.as_tensor(wave)
-        name = f"Wave {index} of the list"
         if tensor.ndim != 1 or not tensor.is_floating_point():
             raise UsageError(f"{name} is {tuple(tensor.shape)} {tensor.dtype}.", "Give mono float samples in [-1, 1).")
         least = self._audio.local_encoder.receptive

@@ -19,7 +19,7 @@ from harness.errors import MissingError, unknown_name
 
 TABLE = Path(__file__).with_name("weights.toml")
 
-Status = Literal["verified", "recorded", "new", "wrong", "absent"]
+Status = Literal["verified", "recorded", "new", "own", "wrong", "absent"]
 Progress = Callable[[str, int, int], None]  # (name, bytes so far, bytes in all or 0)
 
 
@@ -45,7 +45,8 @@ class State:
     """What is on this machine for one entry. `found` is the SHA-256 of the file, "" if there is none.
 
     Status: `verified` = agrees with the published hash; `recorded` = none is published, same bytes as at first
-    sight; `new` = none is published, not seen before; `wrong` = differs from what it must be; `absent`.
+    sight; `new` = none is published, not seen before; `own` = a file that the user points at himself; `wrong` =
+    differs from what it must be; `absent`.
     """
 
     entry: Entry
@@ -131,9 +132,19 @@ def locate(name: str, override: str | Path | None = None, *, any_hash: bool = Fa
     return path
 
 
-def verify(names: Iterable[str] = ()) -> list[State]:
-    """The state of each named entry or group (default: all): hashes every file that is here, fetches nothing."""
-    return [_inspect(entry, _configured(entry)) for entry in select(names)]
+def verify(names: Iterable[str] = (), *, any_hash: bool = False) -> list[State]:
+    """The state of each named entry or group (default: all): hashes every file that is here, fetches nothing.
+
+    any_hash: as in `locate`, a file that $CMET_BENCH_WEIGHTS_NAME points at is `own`, not `wrong`.
+    """
+    states = []
+    for entry in select(names):
+        path = _configured(entry)
+        if any_hash and path != cached_path(entry) and path.is_file():
+            states.append(State(entry, path, "own", digest(path)))
+        else:
+            states.append(_inspect(entry, path))
+    return states
 
 
 def fetch(name: str, progress: Progress | None = None) -> list[State]:

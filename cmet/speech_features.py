@@ -1,0 +1,172 @@
+"""Speech features of wav files: each sound is embedded once, whatever its name, and written in C-MET's layout.
+
+The cache is keyed by the samples themselves and the hash of the weights; if every sound is known, the network is not
+even loaded. C-MET's trees keep one file an utterance: `<emotion>/emotion2vec+large_features/<wav name>.npy`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import replacing
+from harness.digest import cache_dir
+from harness.errors import UsageError
+from harness.records import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from cmet.emotion2vec import Emotion2Vec
+
+FEATURE_FOLDER = "emotion2vec+large_features"
+_GROUP_SECONDS = 60.0  # sound held in memory at once
+Floats = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]  # (files done, files in all)
+
+
+class SpeechFeatures:
+    """Embeds waves and files with one encoder, looking every sound up first.
+
+    encoder: makes the network when a sound is not in the cache; weights_sha256: hash of its weights file, plus
+    anything else that changes the numbers (`-bf16`); folder: where features are kept (default: the user's cache).
+    """
+
+    def __init__(
+        self, encoder: Callable[[], Emotion2Vec], weights_sha256: str, width: int = 1024, folder: Path | None = None
+    ) -> None:
+        self._make = encoder
+        self._encoder: Emotion2Vec | None = None
+        self._width = width
+        self._folder = (folder or cache_dir() / "features") / weights_sha256[:24]
+
+    @classmethod
+    def official(cls, path: str | Path | None = None) -> SpeechFeatures:
+        """emotion2vec+ large from the official file (`path`, else the cache). Raises MissingError."""
+        from harness import weights
+
+        file = weights.locate("emotion2vec", path, any_hash=True)
+
+        def load() -> Emotion2Vec:
+            from cmet.checkpoints import load_emotion2vec
+
+            return load_emotion2vec(file)
+
+        return cls(load, weights.digest(file))
+
+    def of_waves(self, waves: Sequence[Floats], names: Sequence[object] = ()) -> Floats:
+        """Vectors (N, width) of 16 kHz mono waves in [-1, 1). Errors as Emotion2Vec.embed."""
+        keys = [_key(wave) for wave in waves]
+        found = {key: self._recall(key) for key in keys}
+        called = names or [f"Wave {index} of the list" for index in range(len(waves))]
+        fresh: dict[str, int] = {key: index for index, key in enumerate(keys) if found[key] is None}
+        if fresh:
+            if self._encoder is None:
+                self._encoder = self._make()
+            vectors = self._encoder.embed([waves[i] for i in fresh.values()], [called[i] for i in fresh.values()])
+            for key, vector in zip(fresh, vectors, strict=True):
+                self._remember(key, vector)
+                found[key] = vector
+        rows = [vector for vector in (found[key] for key in keys) if vector is not None]
+        return np.stack(rows) if rows else np.zeros((0, self._width), np.float32)
+
+    def of_files(self, paths: Iterable[Path], progress: Progress | None = None) -> Floats:
+        """Vectors (N, width) of sound files of any rate and channel count (16 kHz mono by harness.media's rule).
+
+        About a minute of sound is in memory at a time. Raises MediaError or UsageError naming the file.
+        """
+        paths = list(paths)
+        rows = [np.zeros((0, self._width), np.float32)]
+        done = 0
+        for waves, names in _groups(paths):
+            rows.append(self.of_waves(waves, names))
+            done += len(names)
+            if progress:
+                progress(done, len(paths))
+        return np.concatenate(rows)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.npy"
+
+    def _recall(self, key: str) -> Floats | None:
+        try:
+            vector = np.load(self._path(key), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return vector if vector.shape == (self._width,) and vector.dtype == np.float32 else None
+
+    def _remember(self, key: str, vector: Floats) -> None:
+        """Keep a vector, atomically. A cache that cannot be written only costs time."""
+        path = self._path(key)
+        partial = path.with_name(f".{key}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                np.save(file, vector)
+            os.replace(partial, path)
+        except OSError:
+            return
+
+
+def write_features(wavs: Sequence[Path], features: Floats, folder: Path | None = None) -> list[Path]:
+    """Write one float32 file (width,) an utterance as the official extraction does; returns the paths.
+
+    They go to `folder`, else to `emotion2vec+large_features` beside each wav; names are the wavs' without the last
+    extension. Raises UsageError if two wavs would share a file, MediaError if the folder cannot be written.
+    """
+    if len(wavs) != len(features):
+        raise UsageError(f"{len(wavs)} sound files but {len(features)} features were given.")
+    targets = [(folder or wav.parent / FEATURE_FOLDER) / f"{wav.stem}.npy" for wav in wavs]
+    twice = [target for target, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise UsageError(f"Several sound files would write {twice[0]}.", "Rename one of them.")
+    for target, vector in zip(targets, features, strict=True):
+        with replacing(target) as partial, partial.open("wb") as file:
+            np.save(file, np.asarray(vector, dtype=np.float32))
+    return targets
+
+
+def read_features(folder: Path, width: int = 1024) -> tuple[list[str], Floats]:
+    """(names, (N, width)) of all utterances in a feature folder, or in the one beside its wavs, sorted by name.
+
+    Raises UsageError naming the first file that is no feature, or the folder if there is none in it.
+    """
+    inner = folder / FEATURE_FOLDER
+    paths = sorted((inner if inner.is_dir() else folder).glob("*.npy"))
+    if not paths:
+        raise UsageError(f"There are no features (*.npy) in {folder}.", "Give a folder of wavs or of features.")
+    return [path.stem for path in paths], np.stack([_read_feature(path, width) for path in paths])
+
+
+def _read_feature(path: Path, width: int) -> Floats:
+    try:
+        vector = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{path} is no feature file: {error}.") from error
+    if vector.shape != (width,) or not np.isfinite(vector).all():
+        raise UsageError(f"{path} is no speech feature: expected {width} finite numbers, found shape {vector.shape}.")
+    return np.asarray(vector, dtype=np.float32)
+
+
+def _key(wave: Floats) -> str:
+    return hashlib.sha256(np.ascontiguousarray(wave, dtype=np.float32).tobytes()).hexdigest()
+
+
+def _groups(paths: Sequence[Path]) -> Iterator[tuple[list[Floats], list[Path]]]:
+    from harness.media import read_audio
+
+    waves: list[Floats] = []
+    names: list[Path] = []
+    for path in paths:
+        waves.append(read_audio(path).samples)
+        names.append(path)
+        if sum(map(len, waves)) > _GROUP_SECONDS * SAMPLE_RATE_HZ:
+            yield waves, names
+            waves, names = [], []
+    if waves:
+        yield waves, names
