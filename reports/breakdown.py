@@ -62,7 +62,7 @@ def breakdowns(run: RunData) -> list[Breakdown]:
 
 def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) -> Breakdown | None:
     dataset, metric, signature = key
-    fact = run.fact(metric)
+    fact = run.fact(metric, signature)
     emotions = emotion_order(row.emotion for row in rows)
     if fact.pooled or len(emotions) < 2 or all(row.value is None or not math.isfinite(row.value) for row in rows):
         return None

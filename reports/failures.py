@@ -23,19 +23,20 @@ class Failure:
 
 def failures(run: RunData) -> list[Failure]:
     """Failures of a run, metrics and methods in the summary's order."""
-    groups: dict[tuple[str, str, str, str], list[RunRow]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, str, str], list[RunRow]] = defaultdict(list)
     for row in run.rows:
         if not row.scored and row.expected:
-            groups[row.dataset, row.method, row.metric, row.reason or ""].append(row)
-    order = {key: place for place, key in enumerate((r.dataset, r.method, r.metric) for r in run.summary)}
-    keys = sorted(groups, key=lambda key: (order.get(key[:3], len(order)), -len(groups[key])))
+            groups[row.dataset, row.method, row.metric, row.signature, row.reason or ""].append(row)
+    order = {key: place for place, key in enumerate((r.dataset, r.method, r.metric, r.signature) for r in run.summary)}
+    keys = sorted(groups, key=lambda key: (order.get(key[:4], len(order)), -len(groups[key])))
     return [_failure(run, key, groups[key]) for key in keys]
 
 
-def _failure(run: RunData, key: tuple[str, str, str, str], rows: list[RunRow]) -> Failure:
-    dataset, method, metric, reason = key
+def _failure(run: RunData, key: tuple[str, str, str, str, str], rows: list[RunRow]) -> Failure:
+    dataset, method, metric, signature, reason = key
+    samples = tuple(row.sample for row in rows)
     details = tuple((row.sample, row.detail) for row in rows if row.detail)
-    return Failure(dataset, method, metric, run.fact(metric).title, reason, tuple(row.sample for row in rows), details)
+    return Failure(dataset, method, metric, run.fact(metric, signature).title, reason, samples, details)
 
 
 def notes(run: RunData) -> dict[str, int]:

@@ -21,7 +21,11 @@ __all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_ju
 
 
 def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = None) -> Verdict:
-    """Judge every ranked metric that the baseline has a number for; equal input gives an equal verdict, always."""
+    """Judge every ranked metric of every contestant that the baseline has a number for.
+
+    The ceiling and the floors are only remarked on, unless the baseline has nothing else. Equal input gives an equal
+    verdict, always.
+    """
     limits, before, after = thresholds or Thresholds(), side(baseline), side(run)
     if baseline.lane and run.lane and baseline.lane != run.lane:
         why = f"the baseline ran in lane {baseline.lane}, the run in lane {run.lane}"
@@ -30,8 +34,18 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     wanted = [key for key in ranked if before.summary[key].n_scored]
     if not wanted:
         return Verdict(baseline.name, run.name, (), (), "the baseline holds no number to compare with")
-    tried = cells(before, after, wanted, limits)
-    return Verdict(baseline.name, run.name, _corrected(tried, limits), _remarks(before, after, ranked))
+    anchors = baseline.anchors | run.anchors
+    judged = [key for key in wanted if key[1] not in anchors] or wanted
+    tried = _corrected(cells(before, after, judged, limits), limits)
+    beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
+    return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
+
+
+def _moved(anchors: Sequence[CellVerdict]) -> tuple[str, ...]:
+    """Ceiling and floors do not compete; one that moved says that judge, data or backbone changed under everybody."""
+    found = [cell for cell in anchors if cell.state in ("better", "worse")]
+    names = ", ".join(f"{cell.method} {cell.title} ({cell.state})" for cell in found)
+    return (f"The ceiling or the floors moved, so what all methods share has changed: {names}.",) if found else ()
 
 
 def _corrected(tried: Sequence[CellVerdict], limits: Thresholds) -> tuple[CellVerdict, ...]:
@@ -52,10 +66,11 @@ def _decided(cell: CellVerdict, p_value: float, limits: Thresholds) -> CellVerdi
 def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...]:
     """What was left out of the judgement, and why."""
     empty = sorted({key[2] for key in ranked if not before.summary[key].n_scored})
-    extra = [key for key, row in after.summary.items() if key not in before.summary and row.n_scored]
+    known = {key[:3] for key in before.summary}
+    extra = [key for key, row in after.summary.items() if key[:3] not in known and row.n_scored]
     told = {
         "Without a number in the baseline, so not judged": empty,
-        "Only in the run, so not judged": sorted({f"{metric} of {method}" for _, method, metric in extra}),
+        "Only in the run, so not judged": sorted({f"{metric} of {method}" for _, method, metric, _ in extra}),
     }
     return tuple(f"{what}: {', '.join(names)}." for what, names in told.items() if names)
 

@@ -19,7 +19,7 @@ from harness.statistics import Test, detectable_difference, paired_test, swap_te
 from reports.gate_verdict import CellVerdict, State, Thresholds
 from reports.model import MetricFact, Pool, RunData, RunRow
 
-Key = tuple[str, str, str]  # dataset, method, metric
+Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 Rows = Mapping[str, RunRow]  # sample → row
 _SAME = 1e-6
 
@@ -38,8 +38,8 @@ def side(run: RunData) -> Side:
     rows: dict[Key, dict[str, RunRow]] = defaultdict(dict)
     for row in run.rows:
         if row.expected:
-            rows[row.dataset, row.method, row.metric][row.sample] = row
-    return Side(run, {(row.dataset, row.method, row.metric): row for row in run.summary}, rows)
+            rows[row.dataset, row.method, row.metric, row.signature][row.sample] = row
+    return Side(run, {(row.dataset, row.method, row.metric, row.signature): row for row in run.summary}, rows)
 
 
 def differing(old: str, new: str) -> str:
@@ -60,7 +60,8 @@ def differing(old: str, new: str) -> str:
 class Cell:
     """One metric of one method on its way to a verdict; a raw p-value in the answer waits for its correction."""
 
-    key: Key
+    key: Key  # in the baseline
+    other: Key  # in the run; another signature where the baseline's is not there
     old: SummaryRow
     new: SummaryRow | None
     before: Side
@@ -72,7 +73,7 @@ class Cell:
         """Whether numbers were lost, whether both sides mean the same, and the test."""
         if self.new is None:
             return self.answer("cannot compare", "the run does not have it")
-        before, after = self.before.rows.get(self.key, {}), self.after.rows.get(self.key, {})
+        before, after = self.before.rows.get(self.key, {}), self.after.rows.get(self.other, {})
         found = self._lost(self.new, before, after)
         if found is not None:
             return found
@@ -83,7 +84,7 @@ class Cell:
         pairs = [(_number(after[s]), _number(before[s])) for s in both]
         if pairs and not self.fact.pooled and not np.isnan(pairs).any() and self._is_mean(before):
             return self._mean(np.array(pairs, dtype=np.float64))
-        old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.key)
+        old, new = self.before.data.pools.get(self.key[:3]), self.after.data.pools.get(self.key[:3])
         return self._pooled(old, new) if old is not None and new is not None else self._intervals(self.new)
 
     def _lost(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict | None:
@@ -164,12 +165,12 @@ class Cell:
         """A verdict without a test, with the values of the two tables."""
         value = self.new.value if self.new else None
         facts = (self.fact.title, self.old.unit, self.fact.higher_is_better)
-        return CellVerdict(*self.key, *facts, state, reason, self.old.value, value)
+        return CellVerdict(*self.key[:3], *facts, state, reason, self.old.value, value)
 
     @property
     def fact(self) -> MetricFact:
         """Facts of the metric; a bare scores.json does not know titles, so the run is asked first."""
-        return self.after.data.fact(self.key[2]) if self.new else self.before.data.fact(self.key[2])
+        return self.after.data.fact(*self.other[2:]) if self.new else self.before.data.fact(*self.key[2:])
 
     def _rng(self) -> np.random.Generator:
         """Fixed by the cell's name: a repeated comparison cannot change its mind."""
@@ -183,4 +184,17 @@ def _number(row: RunRow) -> float:
 def cells(before: Side, after: Side, wanted: Sequence[Key], limits: Thresholds) -> list[CellVerdict]:
     """Every wanted cell judged, p-values still raw."""
     share = limits.alpha / max(1, len(wanted))
-    return [Cell(k, before.summary[k], after.summary.get(k), before, after, limits, share).judge() for k in wanted]
+    others = {key: _counterpart(key, before, after) for key in wanted}
+    return [
+        Cell(key, other, before.summary[key], after.summary.get(other), before, after, limits, share).judge()
+        for key, other in others.items()
+    ]
+
+
+def _counterpart(key: Key, before: Side, after: Side) -> Key:
+    """The same cell of the run, or its nearest one under a signature that the baseline does not have."""
+    if key in after.summary:
+        return key
+    free = [other for other in after.summary if other[:3] == key[:3] and other not in before.summary]
+    own = set(key[3].split("|"))
+    return min(free, key=lambda other: len(own ^ set(other[3].split("|"))), default=key)

@@ -112,7 +112,7 @@ def _why(column: Column, rows: Mapping[int, Sequence[SummaryRow]]) -> str:
 def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
     """Columns in the metrics' order, several signatures of one metric side by side; `places` is −1 without numbers."""
     order = list(dict.fromkeys(row.metric for _, row in rows))
-    facts = {(row.metric, row.signature): run.fact(row.metric) for run, row in reversed(rows)}
+    facts = {(row.metric, row.signature): run.fact(row.metric, row.signature) for run, row in reversed(rows)}
     keys = sorted(dict.fromkeys((row.metric, row.signature) for _, row in rows), key=lambda key: order.index(key[0]))
     columns = []
     for place, key in enumerate(keys):

@@ -12,7 +12,7 @@ every producer keeps, because tables, page and gate rely on them:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,26 @@ class RunData:
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     pools: Mapping[tuple[str, str, str], Pool] = field(default_factory=dict)  # (dataset, method, metric), if at hand
 
-    def fact(self, metric: str) -> MetricFact:
-        """The facts of a metric; from the summary where no evaluator described it (a bare scores.json)."""
+    def fact(self, metric: str, signature: str = "") -> MetricFact:
+        """The facts of a metric; from the summary where no evaluator described it (a bare scores.json).
+
+        Where the run has the metric under several signatures, the title says which one this is.
+        """
         known = self.metric_facts.get(metric)
-        if known is not None:
+        if known is None:
+            row = next((row for row in self.summary if row.metric == metric), None)
+            known = MetricFact(metric, metric, row.unit if row else "", row.higher_is_better if row else True)
+        several = dict.fromkeys(row.signature for row in self.summary if row.metric == metric)
+        if signature not in several or len(several) < 2:
             return known
-        row = next((row for row in self.summary if row.metric == metric), None)
-        return MetricFact(metric, metric, row.unit if row else "", row.higher_is_better if row else True)
+        return replace(known, title=f"{known.title} ({_distinction(signature, list(several))})")
+
+
+def _distinction(signature: str, several: Sequence[str]) -> str:
+    """The values of the first field in which the signatures differ: enough for a reader, the footnote has all."""
+    fields = [line.split("|")[1:] for line in several]
+    own = signature.split("|")[1:]
+    for place, text in enumerate(own):
+        if any(other[place : place + 1] != [text] for other in fields):
+            return text.partition(":")[2] or text
+    return f"signature {several.index(signature) + 1}"

@@ -14,58 +14,55 @@ from reports.layout import sections
 from reports.model import RunData, RunRow
 from reports.numbers import decimals
 
+Metric = tuple[str, str]  # name, signature
+
 
 def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
     """The JSON block of the page: methods and metrics by index, samples in list order. Empty without clips."""
     if not any(run.clips for run in runs):
         return {"samples": []}
-    labels = {(line.run, line.method): line.label for section in sections(runs) for line in section.lines}
+    lines = [line for section in sections(runs) for line in section.lines]
+    labels = {(line.run, line.method): line.label for line in lines}
     methods = list(dict.fromkeys(labels.values()))
     metrics = _metrics(runs)
-    names = [metric["name"] for metric in metrics]
-    places = {metric["name"]: metric["places"] for metric in metrics}
+    order = {key: place for place, key in enumerate(metrics)}
     samples: dict[tuple[str, str], dict[str, Any]] = {}
     for index, run in enumerate(runs):
         for row in run.rows:
             if (index, row.method) in labels and row.expected:
                 place = methods.index(labels[index, row.method])
                 sample = samples.setdefault((row.dataset, row.sample), _sample(row))
-                if row.metric in places:
-                    sample["values"].setdefault(place, {})[names.index(row.metric)] = _value(row, places[row.metric])
-                clip = run.clips.get((row.method, row.sample))
-                if clip is not None:
+                if (metric := order.get((row.metric, row.signature))) is not None:
+                    sample["values"].setdefault(place, {})[metric] = _value(row, metrics[row.metric, row.signature])
+                if (clip := run.clips.get((row.method, row.sample))) is not None:
                     sample["clips"][place] = link(run, clip, folder)
-    contestants = [labels[k, m] for k, m in labels if m not in runs[k].anchors]
     seen = {row.reason for run in runs for row in run.rows if row.reason}
     return {
         "methods": methods,
-        "contestants": list(dict.fromkeys(contestants)),
-        "metrics": metrics,
+        "contestants": list(dict.fromkeys(line.label for line in lines if line.role == "contestant")),
+        "metrics": list(metrics.values()),
         "samples": list(samples.values()),
         "reasons": {code: REASONS.get(code, code) for code in sorted(seen)},
     }
 
 
-def _metrics(runs: Sequence[RunData]) -> list[dict[str, Any]]:
-    """Metrics that have at least one number of a single clip."""
-    values: dict[str, list[float]] = {}
+def _metrics(runs: Sequence[RunData]) -> dict[Metric, dict[str, Any]]:
+    """Metrics that have at least one number of a single clip, in the summary's order."""
+    values: dict[Metric, list[float]] = {}
     for run in runs:
         for row in run.rows:
             if row.value is not None and math.isfinite(row.value):
-                values.setdefault(row.metric, []).append(row.value)
-    order = dict.fromkeys(row.metric for run in runs for row in run.summary if row.metric in values)
-    facts = {name: next(run for run in runs if any(r.metric == name for r in run.summary)).fact(name) for name in order}
-    return [
-        {
-            "name": name,
-            "title": fact.title,
-            "unit": fact.unit,
-            "higher": fact.higher_is_better,
-            "ranked": fact.ranked,
-            "places": decimals(fact.unit, values[name]),
-        }
-        for name, fact in facts.items()
-    ]
+                values.setdefault((row.metric, row.signature), []).append(row.value)
+    found: dict[Metric, dict[str, Any]] = {}
+    for run in runs:
+        for row in run.summary:
+            key = (row.metric, row.signature)
+            if key in values and key not in found:
+                fact = run.fact(*key)
+                places = decimals(fact.unit, values[key])
+                told = {"title": fact.title, "unit": fact.unit, "higher": fact.higher_is_better}
+                found[key] = {**told, "ranked": fact.ranked, "places": places}
+    return found
 
 
 def _sample(row: RunRow) -> dict[str, Any]:
@@ -73,11 +70,11 @@ def _sample(row: RunRow) -> dict[str, Any]:
     return {**told, "clips": {}, "values": {}}
 
 
-def _value(row: RunRow, places: int) -> float | str:
+def _value(row: RunRow, metric: dict[str, Any]) -> float | str:
     """The rounded value, or the reason code."""
     if row.value is None or not math.isfinite(row.value):
         return row.reason or "not_finite"
-    return round(row.value, places + 1)
+    return round(row.value, metric["places"] + 1)
 
 
 def link(run: RunData, clip: str, folder: Path) -> str:
@@ -86,4 +83,4 @@ def link(run: RunData, clip: str, folder: Path) -> str:
         path = clip if os.path.isabs(clip) else os.path.join("..", clip)
     else:
         path = os.path.relpath(run.folder.resolve() / clip, folder.resolve())
-    return quote(Path(path).as_posix())
+    return quote(Path(path).as_posix(), errors="surrogateescape")

@@ -28,12 +28,17 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, one row a line.
 
-    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`. With several runs the names are
-    joined, and a method that several runs have carries the run's name.
+    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`; a row names its signature
+    only where its metric has several. Names of several runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     summary = [_summary(row, names.get(row.method, row.method)) for run, names in labelled for row in run.summary]
-    rows = [_row(row, names.get(row.method, row.method)) for run, names in labelled for row in run.rows]
+    rows = [
+        _row(row, names.get(row.method, row.method), row.metric in ambiguous)
+        for run, names in labelled
+        for ambiguous in [_ambiguous(run.summary)]
+        for row in run.rows
+    ]
     head: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "run": _joined(run.name for run in runs),
@@ -75,7 +80,13 @@ def _summary(row: SummaryRow, method: str) -> dict[str, Any]:
     return {key: _finite(fields[key]) for key in _SUMMARY}
 
 
-def _row(row: RunRow, method: str) -> dict[str, Any]:
+def _ambiguous(summary: Iterable[SummaryRow]) -> set[str]:
+    """Metrics that stand under more than one signature: their rows must say which."""
+    often = Counter(metric for metric, _ in {(row.metric, row.signature) for row in summary})
+    return {metric for metric, n in often.items() if n > 1}
+
+
+def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
     """One row; a clip that only its pool scores says so in `reason`. Rows that were never asked for are left out."""
     if not row.expected:
         return {}
@@ -83,7 +94,7 @@ def _row(row: RunRow, method: str) -> dict[str, Any]:
     found = {"dataset": row.dataset, "method": method, "sample": row.sample, "metric": row.metric, "value": value}
     if value is None:
         found["reason"] = row.reason or ("pooled" if row.value is None else "not_finite")
-    return found
+    return found | ({"signature": row.signature} if signed else {})
 
 
 def to_csv(runs: Sequence[RunData]) -> str:
@@ -136,7 +147,7 @@ def _run(found: dict[str, Any]) -> RunData:
             item["value"],
             item.get("reason"),
             "",
-            signatures.get((item["dataset"], item["method"], item["metric"]), ""),
+            item.get("signature") or signatures.get((item["dataset"], item["method"], item["metric"]), ""),
         )
         for item in found["rows"]
     )

@@ -37,7 +37,7 @@ def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
     pair = {comparison.first, comparison.second}
     kind = "anchors" if pair & run.anchors else "contestants"
     different = comparison.p_holm <= ALPHA and comparison.difference != 0
-    words = prefix + in_words(comparison, run.fact(comparison.metric))
+    words = prefix + in_words(comparison, run.fact(comparison.metric, comparison.signature))
     return Sentence(words, comparison.metric, kind, different)
 
 
