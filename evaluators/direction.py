@@ -1,0 +1,176 @@
+"""Statistics of emotion directions (meld_extended.md M1, M2): pure functions of arrays, numpy only.
+
+A direction is what an edit does in some feature space: mean features of a clip minus those of the neutral clip
+of the same identity. n directions are rows (n, d); `labels` and `identities` are n names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+Float = npt.NDArray[np.float64]
+_EXACT_PERMUTATIONS = 8  # up to 8 emotions every permutation is tried
+
+
+def lengths(directions: npt.ArrayLike) -> Float:
+    """|d| of each direction."""
+    return np.linalg.norm(np.asarray(directions, dtype=np.float64), axis=1)
+
+
+def unit(directions: npt.ArrayLike) -> Float:
+    """Directions of length 1; a zero direction stays zero."""
+    rows = np.asarray(directions, dtype=np.float64)
+    return np.asarray(rows / np.maximum(lengths(rows), 1e-12)[:, None])
+
+
+def centroid_guesses(
+    queries: npt.ArrayLike,
+    query_identities: Sequence[str],
+    bank: npt.ArrayLike,
+    bank_labels: Sequence[str],
+    bank_identities: Sequence[str],
+    cosine: bool,
+) -> list[str]:
+    """Name of the nearest class centroid for each query; centroids leave the query's own identity out.
+
+    A class that no other identity shows cannot be guessed; "" where there is none at all. `cosine`: unit
+    directions and cosine similarity; else Euclidean distance.
+    """
+    rows, others = np.asarray(queries, dtype=np.float64), np.asarray(bank, dtype=np.float64)
+    if cosine:
+        rows, others = unit(rows), unit(others)
+    labels, who = np.array(bank_labels), np.array(bank_identities)
+    guesses = []
+    for row, identity in zip(rows, query_identities, strict=True):
+        allowed = who != identity
+        classes = sorted(set(labels[allowed].tolist()))
+        centroids = np.array([others[allowed & (labels == name)].mean(axis=0) for name in classes])
+        guesses.append(classes[_nearest(row, centroids, cosine)] if classes else "")
+    return guesses
+
+
+def _nearest(row: Float, centroids: Float, cosine: bool) -> int:
+    if cosine:
+        return int(np.argmax(unit(centroids) @ row))
+    return int(np.argmin(lengths(centroids - row)))
+
+
+def macro_recall(labels: Sequence[str], guesses: Sequence[str]) -> float:
+    """Mean over the labels that occur of the percent guessed right; nan for no labels."""
+    truth, guess = np.array(labels), np.array(guesses)
+    if len(truth) == 0:
+        return float("nan")
+    return 100.0 * float(np.mean([np.mean(guess[truth == name] == name) for name in np.unique(truth)]))
+
+
+def confusion(labels: Sequence[str], guesses: Sequence[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """(names, counts): counts[i, j] of label i guessed as j, over every name on either side."""
+    names = sorted({*labels, *guesses})
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    for label, guess in zip(labels, guesses, strict=True):
+        counts[names.index(label), names.index(guess)] += 1
+    return names, counts
+
+
+def kappa(labels: Sequence[str], guesses: Sequence[str]) -> float:
+    """Cohen's kappa: agreement beyond chance; nan where chance alone agrees fully."""
+    _, counts = confusion(labels, guesses)
+    total = counts.sum()
+    expected = float((counts.sum(axis=0) * counts.sum(axis=1)).sum()) / float(total**2) if total else 1.0
+    return (float(np.trace(counts)) / float(total) - expected) / (1.0 - expected) if expected < 1.0 else float("nan")
+
+
+def label_ceiling(emotions: Sequence[str], given: Sequence[str]) -> float:
+    """Percent of emotions that the best guess from a given label alone finds: what label-driven methods can reach."""
+    pairs = list(zip(given, emotions, strict=True))
+    if not pairs:
+        return float("nan")
+    best = 0
+    for label in set(given):
+        told = [emotion for known, emotion in pairs if known == label]
+        best += max(told.count(emotion) for emotion in set(told))
+    return 100.0 * best / len(pairs)
+
+
+def within_between(
+    directions: npt.ArrayLike, labels: Sequence[str], identities: Sequence[str], draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """(mean cosine inside emotions minus across them, p), pairs of different identities only.
+
+    p: share of label shuffles inside identities that reach the value, the observed one counted (M1 number 3).
+    """
+    rows, who, names = unit(directions), np.array(identities), np.array(labels)
+    cosines, apart = rows @ rows.T, who[:, None] != who[None, :]
+
+    def gap(shuffled: npt.NDArray[np.str_]) -> float:
+        same = (shuffled[:, None] == shuffled[None, :]) & apart
+        other = ~(shuffled[:, None] == shuffled[None, :]) & apart
+        return float(cosines[same].mean() - cosines[other].mean()) if same.any() and other.any() else float("nan")
+
+    observed, reached = gap(names), 1
+    for _ in range(draws):
+        shuffled = names.copy()
+        for identity in np.unique(who):
+            inside = np.nonzero(who == identity)[0]
+            shuffled[inside] = names[rng.permutation(inside)]
+        reached += gap(shuffled) >= observed - 1e-12
+    return observed, reached / (draws + 1)
+
+
+def class_means(directions: npt.ArrayLike, labels: Sequence[str]) -> tuple[list[str], Float]:
+    """(names in order, mean direction of each (k, d))."""
+    rows, known = np.asarray(directions, dtype=np.float64), np.array(labels)
+    names = sorted(set(labels))
+    return names, np.array([rows[known == name].mean(axis=0) for name in names])
+
+
+def structure_agreement(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Spearman rho of the cosine distances among k emotions in two spaces (k, d1), (k, d2); nan for k < 3."""
+    a, b = _distances(first), _distances(second)
+    return _spearman(a[np.triu_indices(len(a), 1)], b[np.triu_indices(len(b), 1)]) if len(a) >= 3 else float("nan")
+
+
+def structure_p_value(first: npt.ArrayLike, second: npt.ArrayLike, draws: int, rng: np.random.Generator) -> float:
+    """Share of permutations of the emotions that agree at least as well (Mantel); exact up to 8 emotions."""
+    a, b = _distances(first), _distances(second)
+    count = len(a)
+    if count < 3:
+        return float("nan")
+    upper = np.triu_indices(count, 1)
+    target, observed = a[upper], _spearman(a[upper], b[upper])
+    if count <= _EXACT_PERMUTATIONS:
+        orders = (np.array(order) for order in permutations(range(count)))
+        reached = sum(_spearman(target, b[np.ix_(order, order)][upper]) >= observed - 1e-12 for order in orders)
+        return reached / factorial(count)
+    orders = (rng.permutation(count) for _ in range(draws))
+    reached = sum(_spearman(target, b[np.ix_(order, order)][upper]) >= observed - 1e-12 for order in orders)
+    return (reached + 1) / (draws + 1)
+
+
+def profile(direction: npt.ArrayLike, basis: npt.ArrayLike) -> Float:
+    """Cosines of one direction (d,) with k basic ones (k, d)."""
+    return np.asarray(unit(basis) @ unit(np.asarray(direction, dtype=np.float64)[None])[0])
+
+
+def _distances(rows: npt.ArrayLike) -> Float:
+    directions = unit(rows)
+    return 1.0 - directions @ directions.T
+
+
+def _spearman(first: Float, second: Float) -> float:
+    a, b = _ranks(first), _ranks(second)
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / scale if scale > 0 else float("nan")
+
+
+def _ranks(values: Float) -> Float:
+    """Ranks with ties shared."""
+    _, inverse, counts = np.unique(values.round(12), return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2.0)[inverse.reshape(-1)]

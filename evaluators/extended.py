@@ -1,0 +1,191 @@
+"""Extended emotions (sarcasm, envy, …), for which no label-trained judge exists: meld_extended.md M1 and M2.
+
+Everything is about directions d = mean features of a clip minus those of the identity's neutral clip, in one
+named space (setting `space`; use several entries for several spaces). All metrics are pooled: a row keeps what
+the clip contributes, `combine` is pure numpy. Distinct and consistent is not yet correct: only `ext_acc`, which
+needs ground truth, says whether the emotion asked for is the one that came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import extended_pool, spaces
+from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
+from evaluators.packing import pack
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice
+from evaluators.voice import NETS, Voice
+from harness.errors import MissingError, UsageError
+from harness.records import Row, Sample, Scored, Unscored
+from harness.signature import Signature
+
+Float = npt.NDArray[np.float32]
+NAMES = ("ext_acc", "ext_shift", "ext_identifiability", "av_structure", "pseudo_agreement")
+
+
+def _facts(name: str, title: str, unit: str, low: float, high: float, reference: bool = False) -> MetricFacts:
+    return MetricFacts(name, title, unit, True, low, high, needs_reference=reference, pooled=True)
+
+
+class ExtendedEmotion:
+    """The judge. Settings: those of spaces and of EmotionFront, `dist` (euclid|cosine), `voice`, `scale`."""
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        _facts("ext_acc", "Extended-emotion accuracy", "%", 0.0, 100.0, reference=True),
+        MetricFacts("ext_shift", "Shift strength", "", True, 0.0, float("inf"), pooled=True, ranked=False),
+        _facts("ext_identifiability", "Identifiability", "%", 0.0, 100.0),
+        _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
+        _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale"))
+        self.space = spaces.build(settings, device)
+        self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
+        default_voice = "demo" if settings.get("net") == "demo" else "emotion2vec"
+        self.voice = Voice(choice(settings, "voice", NETS, default_voice), device)
+        self.scale = _positive(settings.get("scale", ""))
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of what the space needs; without the speech encoder only av_structure is unscored."""
+        return self.space.missing()
+
+    def load(self) -> None:
+        """Build the space's network."""
+        self.space.load()
+
+    def signature(self, metric: str) -> Signature:
+        """Everything that changes the metric."""
+        own = {
+            "ext_acc": (("dec", f"centroid-{self.distance}-loio"),),
+            "ext_shift": (("scale", f"{self.scale:g}" if self.scale else "truth"),),
+            "ext_identifiability": (("dec", "centroid-cosine-loio"),),
+            "av_structure": self.voice.fields(),
+            "pseudo_agreement": (("set", "closed-occurring"), ("agg", "macro-recall")),
+        }[metric]
+        return Signature(metric, (*self.space.fields(), ("base", "neutral-clip"), *own, ("v", "1")))
+
+    def start(self, context: ClipContext) -> Measurement:
+        """Follow one clip, unless the sample has no neutral clip or no emotion."""
+        lines = tuple(str(self.signature(name)) for name in NAMES)
+        sample = context.sample
+        if not sample.emotion.name:
+            return Refused(NAMES, lines, "no_label")
+        if sample.source_video is None:
+            return Refused(NAMES, lines, "no_reference", "the sample has no neutral clip of its identity")
+        return DirectionMeasurement(
+            self, context, self.space.follow(context.path), dict(zip(NAMES, lines, strict=True))
+        )
+
+    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+        """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
+        return extended_pool.combine(metric, rows, self.distance == "cosine", self.scale)
+
+    def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
+        """What must be read beside the number: chance, ceiling, spread, p."""
+        return extended_pool.note(metric, rows, self.scale)
+
+
+@dataclass
+class DirectionMeasurement:
+    """One clip: its features as chunks come in."""
+
+    judge: ExtendedEmotion
+    context: ClipContext
+    track: spaces.Track
+    lines: Mapping[str, str]
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the sampled frames' features."""
+        self.track.feed(chunk)
+
+    def finish(self) -> Sequence[Row]:
+        """One row a metric."""
+        sample = self.context.sample
+        assert sample.source_video is not None
+        clip = spaces.mean_of(self.track)
+        base = spaces.clip_mean(self.judge.space, sample.source_video)
+        if len(clip) == 0:
+            return [Unscored(name, "no_face", self.lines[name]) for name in NAMES]
+        if len(base) == 0:
+            return [Unscored(name, "no_reference_face", self.lines[name]) for name in NAMES]
+        if not np.isfinite(clip).all():
+            return [Unscored(name, "not_finite", self.lines[name]) for name in NAMES]
+        truth = np.zeros(0, np.float32)
+        if sample.reference_video is not None:
+            truth = spaces.clip_mean(self.judge.space, sample.reference_video)
+            truth = truth - base if len(truth) else truth
+        common = {
+            "direction": clip - base,
+            "truth": truth,
+            "label": sample.emotion.name,
+            "identity": sample.identity,
+            "extended": not sample.emotion.basic,
+            "pseudo": sample.emotion.label or "",
+        }
+        return [self._row(name, sample, common) for name in NAMES]
+
+    def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
+        if name == "av_structure":
+            return self._structure_row(sample, common)
+        if name == "pseudo_agreement":
+            return self._pseudo_row(sample, common)
+        if name == "ext_identifiability":
+            return self._scored(name, common) if common["extended"] else self._not_applicable(name)
+        if name == "ext_acc" or self.judge.scale is None:  # ground truth of basic emotions serves as well
+            if len(common["truth"]) == 0:
+                return Unscored(name, "no_reference", self.lines[name]) if common["extended"] else self._skip(name)
+            return self._scored(name, common, () if common["extended"] else ("reference_only",))
+        return self._scored(name, common) if common["extended"] else self._not_applicable(name)
+
+    def _structure_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
+        name = "av_structure"
+        if sample.emotion.name == "neutral":
+            return self._not_applicable(name)
+        try:
+            voice = self.judge.voice.direction(sample)
+        except MissingError as error:
+            return Unscored(name, "weights_missing", self.lines[name], str(error))
+        if voice is None:
+            return Unscored(name, "no_reference", self.lines[name], "the sample names no emotional and neutral speech")
+        return self._scored(name, {**common, "voice": voice})
+
+    def _pseudo_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
+        name, space = "pseudo_agreement", self.judge.space
+        label = sample.emotion.label
+        if sample.emotion.label_is != "pseudo" or label in (None, "", "neutral", "unknown"):
+            return self._not_applicable(name)
+        if not isinstance(space, spaces.JudgeSpace):
+            return self._not_applicable(name)
+        assert space.front.net is not None
+        classes = space.front.spec.classes
+        if label not in classes:
+            return Unscored(name, "label_unknown", self.lines[name], f"'{label}' is not one of the judge's classes")
+        logits = space.front.net.logits(self.track.stacked())
+        return self._scored(name, {**common, "logits": logits, "classes": np.array(classes)})
+
+    def _scored(self, name: str, common: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Row:
+        return Scored(name, None, self.lines[name], pack(**common), notes)
+
+    def _not_applicable(self, name: str) -> Row:
+        return Unscored(name, NOT_APPLICABLE, self.lines[name])
+
+    _skip = _not_applicable
+
+
+def _positive(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"'scale' is '{text}'.", "It must be the mean |d| of real emotional clips in this space, > 0.")
+    return value

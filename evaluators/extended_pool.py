@@ -1,0 +1,123 @@
+"""From the rows of the extended-emotion judge to its scores: pure numpy.
+
+A row: `direction` (d,), `truth` (d,) or (0,), `label`, `identity`, `extended`, `pseudo`; av_structure adds
+`voice` (v,), pseudo_agreement `logits` and `classes`. Rows of basic emotions lend their truth to centroids and
+scale, and are never counted as answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import direction
+
+Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
+_P_DRAWS = 10_000
+
+
+def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float:
+    """The score of a set of rows; nan where the set cannot answer."""
+    if metric == "ext_acc":
+        labels, guesses = accuracy_guesses(rows, cosine)
+        return 100.0 * float(np.mean(np.array(labels) == np.array(guesses))) if labels else float("nan")
+    if metric == "ext_shift":
+        strengths = shifts(rows, scale)
+        return float(np.median(strengths)) if len(strengths) else float("nan")
+    if metric == "ext_identifiability":
+        return direction.macro_recall(*identified(rows))
+    if metric == "av_structure":
+        return direction.structure_agreement(*structures(rows))
+    return direction.macro_recall(*pseudo_guesses(rows))
+
+
+def note(metric: str, rows: Rows, scale: float | None) -> str:
+    """Chance, ceiling, spread or p of a score, as one short sentence."""
+    if not rows:
+        return ""
+    asked = [str(row["label"]) for row in rows if bool(row["extended"])]
+    if metric == "ext_acc":
+        classes = {str(row["label"]) for row in rows if len(row["truth"])}
+        return f"chance {100 / len(classes):.1f} % of {len(classes)} classes" if classes else ""
+    if metric == "ext_identifiability":
+        given = [str(row["pseudo"]) for row in rows if bool(row["extended"])]
+        ceiling = direction.label_ceiling(asked, given)
+        return f"chance {100 / max(1, len(set(asked))):.1f} %, ceiling of a given label {ceiling:.1f} %"
+    if metric == "ext_shift" and len(strengths := shifts(rows, scale)):
+        low, high = np.quantile(strengths, [0.25, 0.75])
+        return f"median; quartiles {low:.2f} to {high:.2f}; 1 is the truth's mean strength"
+    if metric == "av_structure":
+        p = direction.structure_p_value(*structures(rows), _P_DRAWS, np.random.default_rng(0))
+        return f"permutation p {p:.4f}" if np.isfinite(p) else ""
+    if metric == "pseudo_agreement":
+        return f"Cohen's kappa {direction.kappa(*pseudo_guesses(rows)):.2f}; obeys a label given as input"
+    return ""
+
+
+def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:
+    """(labels, guesses) of the extended clips among the truth's classes of other identities."""
+    bank = [row for row in rows if len(row["truth"])]
+    asked = [row for row in rows if bool(row["extended"])]
+    if not bank or not asked:
+        return [], []
+    guesses = direction.centroid_guesses(
+        _stack(asked, "direction"),
+        _names(asked, "identity"),
+        _stack(bank, "truth"),
+        _names(bank, "label"),
+        _names(bank, "identity"),
+        cosine,
+    )
+    return _names(asked, "label"), guesses
+
+
+def identified(rows: Rows) -> tuple[list[str], list[str]]:
+    """(labels, guesses) of the extended clips among themselves, other identities only."""
+    asked = [row for row in rows if bool(row["extended"])]
+    if not asked:
+        return [], []
+    directions, labels, who = _stack(asked, "direction"), _names(asked, "label"), _names(asked, "identity")
+    return labels, direction.centroid_guesses(directions, who, directions, labels, who, cosine=True)
+
+
+def shifts(rows: Rows, scale: float | None) -> npt.NDArray[np.float64]:
+    """|d| of the extended clips over the mean |d| of real emotional clips: `scale`, or the truths of these rows."""
+    asked = [row for row in rows if bool(row["extended"])]
+    real = [row for row in rows if len(row["truth"]) and str(row["label"]) != "neutral"]
+    if not asked or (scale is None and not real):
+        return np.zeros(0)
+    unit = scale if scale is not None else float(direction.lengths(_stack(real, "truth")).mean())
+    return direction.lengths(_stack(asked, "direction")) / unit if unit > 0 else np.zeros(0)
+
+
+def structures(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean voice and face direction of each emotion, (k, v) and (k, d)."""
+    if not rows:
+        return np.zeros((0, 1)), np.zeros((0, 1))
+    labels = _names(rows, "label")
+    return (
+        direction.class_means(_stack(rows, "voice"), labels)[1],
+        direction.class_means(_stack(rows, "direction"), labels)[1],
+    )
+
+
+def pseudo_guesses(rows: Rows) -> tuple[list[str], list[str]]:
+    """(pseudo-labels, judged) by the argmax over the pseudo-labels that occur."""
+    given = _names(rows, "pseudo")
+    guesses = []
+    for row in rows:
+        classes = [str(name) for name in row["classes"]]
+        closed = [name for name in classes if name in given]
+        guesses.append(max(closed, key=lambda name: float(row["logits"][classes.index(name)])))
+    return given, guesses
+
+
+def _stack(rows: Rows, key: str) -> npt.NDArray[np.float64]:
+    return np.stack([np.asarray(row[key], dtype=np.float64) for row in rows])
+
+
+def _names(rows: Rows, key: str) -> list[str]:
+    return [str(row[key]) for row in rows]

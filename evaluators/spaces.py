@@ -1,0 +1,212 @@
+"""Feature spaces in which an emotion direction can be seen: one mean vector a clip (meld_extended.md M1).
+
+* `fer`: penultimate features of an emotion judge, independent of every contestant;
+* `geo`: the five MTCNN points after their similarity to the mean face is taken out: coarse (mouth width, corner
+  height, eye and nose offsets, no brows), but independent of any emotion training;
+* `ed`: EDTalk's expression code. Native space of EDTalk and C-MET, which synthesise in it: never the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.contract import Chunk
+from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
+from evaluators.emotion_features import EmotionFront
+from evaluators.settings import choice
+from harness.errors import MissingError
+
+Float = npt.NDArray[np.float32]
+SETTINGS = ("space", *FRONT_SETTINGS)
+_EVERY = 5
+
+
+class Track(Protocol):
+    """One clip on its way through a space."""
+
+    def feed(self, chunk: Chunk) -> None: ...
+
+    def stacked(self) -> Float: ...  # (frames that could be used, features)
+
+
+class Space(Protocol):
+    """A feature space; cheap to make, networks load in `load`."""
+
+    def missing(self) -> list[tuple[str, str]]: ...
+
+    def load(self) -> None: ...
+
+    def fields(self) -> tuple[tuple[str, str], ...]: ...  # of the signature, weights' hash last
+
+    def follow(self, path: Path) -> Track: ...
+
+
+def build(settings: Mapping[str, str], device: str) -> Space:
+    """The space that setting `space` names (default: fer)."""
+    name = choice(settings, "space", ("fer", "geo", "ed"), "fer")
+    if name == "geo":
+        return GeometrySpace(device)
+    if name == "ed":
+        return ExpressionSpace(settings.get("net", "official"), device)
+    return JudgeSpace({key: value for key, value in settings.items() if key in FRONT_SETTINGS}, device)
+
+
+def clip_mean(space: Space, path: Path) -> Float:
+    """Mean vector (d,) of a clip or picture, from the cache where it is known; (0,) if no frame can be used."""
+    from evaluators.reference_cache import cached
+
+    key = "|".join(f"{name}:{value}" for name, value in space.fields())
+    return cached(path, f"mean|{key}", [], lambda: _clip_mean(space, path))
+
+
+def _clip_mean(space: Space, path: Path) -> Float:
+    from harness.media import VideoReader
+
+    track, first = space.follow(path), 0
+    for frames in VideoReader(path):
+        track.feed(Chunk(first, frames))
+        first += len(frames)
+    return mean_of(track)
+
+
+def mean_of(track: Track) -> Float:
+    """Mean over the usable frames, (d,); (0,) without any."""
+    rows = track.stacked()
+    return np.asarray(rows.mean(axis=0), dtype=np.float32) if len(rows) else np.zeros(0, np.float32)
+
+
+class JudgeSpace:
+    """`fer`: the penultimate layer of the emotion judge that setting `net` names."""
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        self.front = EmotionFront(settings, device, net="hsemotion8")
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of the judge."""
+        return self.front.missing()
+
+    def load(self) -> None:
+        """Build the judge's network."""
+        self.front.load()
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Space, network, crop, sampling, weights."""
+        return ("space", "fer"), *self.front.fields(), *self.front.weight_fields()
+
+    def follow(self, path: Path) -> Track:
+        """A track for one clip."""
+        return self.front.follow(path)
+
+
+class GeometrySpace:
+    """`geo`: the five points of the largest face in the frame of the mean face, (10,)."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Nothing: the detector is in the wheel."""
+        return []
+
+    def load(self) -> None:
+        """Nothing to load ahead."""
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Space, detector, sampling."""
+        return ("space", "geo5"), ("det", "mtcnn-fn2.6.0"), ("samp", f"every{_EVERY}")
+
+    def follow(self, path: Path) -> Track:
+        """A track for one clip."""
+        return _GeometryTrack(self.device)
+
+
+class _GeometryTrack:
+    def __init__(self, device: str) -> None:
+        self._device, self._rows = device, []  # type: tuple[str, list[Float]]
+
+    def feed(self, chunk: Chunk) -> None:
+        from evaluators.face_chip import MTCNN_POINTS, similarity
+        from evaluators.mtcnn import chunk_faces
+
+        for faces in chunk_faces(chunk, self._device, _EVERY).values():
+            if len(faces):
+                points = faces.landmarks[0].astype(np.float64)
+                transform = similarity(points, MTCNN_POINTS)
+                shape = points @ transform[:, :2].T + transform[:, 2] - MTCNN_POINTS
+                self._rows.append(shape.reshape(-1).astype(np.float32))
+
+    def stacked(self) -> Float:
+        return np.stack(self._rows) if self._rows else np.zeros((0, 0), np.float32)
+
+
+class ExpressionSpace:
+    """`ed`: EDTalk's expression code of whole frames, (10,). The one judge that needs the method's own library."""
+
+    def __init__(self, net: str, device: str) -> None:
+        self._demo, self._device = net == "demo", device
+        self._generator: Any = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of EDTalk's weights."""
+        if self._demo:
+            return []
+        from harness.weights import locate
+
+        try:
+            locate("edtalk")
+        except MissingError as error:
+            return [(error.what, error.cure)]
+        return []
+
+    def load(self) -> None:
+        """Build EDTalk's encoder."""
+        if self._generator is None:
+            from cmet import checkpoints, demo_weights
+
+            generator = demo_weights.load_generator() if self._demo else checkpoints.load_generator()
+            self._generator = generator.eval().requires_grad_(False).to(self._device)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Space, network, sampling, weights."""
+        from harness.digest import digest
+        from harness.weights import locate
+
+        if self._demo:
+            from cmet.demo_weights import FOLDER
+
+            weights = digest(FOLDER / "generator.safetensors")[:8]
+        else:
+            weights = "absent" if self.missing() else digest(locate("edtalk"))[:8]
+        name = "edtalk-demo" if self._demo else "edtalk"
+        return ("space", "ed"), ("net", name), ("align", "frame"), ("samp", f"every{_EVERY}"), ("w", weights)
+
+    def follow(self, path: Path) -> Track:
+        """A track for one clip."""
+        return _ExpressionTrack(self._generator, self._device)
+
+
+class _ExpressionTrack:
+    def __init__(self, generator: Any, device: str) -> None:
+        self._generator, self._device = generator, device
+        self._rows: list[Float] = []
+
+    def feed(self, chunk: Chunk) -> None:
+        import torch
+
+        from evaluators.crops import chunk_crops, identity_input
+        from evaluators.mtcnn import sampled
+
+        crops = chunk_crops(chunk, sampled(chunk, _EVERY), "frame", self._generator.size)
+        pictures = [crop for crop in crops.values() if crop is not None]
+        if pictures:
+            with torch.inference_mode():
+                codes = self._generator.encode(identity_input(pictures, self._device)).exp
+            self._rows.append(codes.float().cpu().numpy())
+
+    def stacked(self) -> Float:
+        return np.concatenate(self._rows) if self._rows else np.zeros((0, 0), np.float32)
