@@ -71,18 +71,21 @@ def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, he
     return luma, u, v
 
 
-def rgb_planes(frame: Frame, reformatter: VideoReformatter, width: int, height: int) -> Planes:
-    """Full-range planes of an RGB picture, by way of 4:2:0 video range as every video file has it."""
-    coded = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-    return jpeg_planes(
-        reformatter.reformat(coded, format="yuv420p", interpolation="BICUBIC"), reformatter, width, height
-    )
+def shown_upright(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
+    """The frame itself, or its picture turned as the display matrix says, as 4:2:0 video."""
+    matrix = _display_matrix(frame)
+    if matrix[1] == matrix[2] == 0 and matrix[0] > 0 and matrix[3] > 0:
+        return frame
+    rgb: Any = reformatter.reformat(frame, format="rgb24").to_ndarray()
+    picture = _oriented(rgb, matrix)
+    turned = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return VideoReformatter().reformat(turned, format="yuv420p", interpolation="BICUBIC")
 
 
 class JpegPass:
-    """One clip's frames through the encoder, in order: quality depends on what came before."""
+    """One clip's frames through the encoder, in order: quality depends on what came before, unless fixed at 2."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, quality_2: bool = False) -> None:
         self.width, self.height = width, height
         encoder = CodecContext.create("mjpeg", "w")
         assert isinstance(encoder, VideoCodecContext)
@@ -90,6 +93,9 @@ class JpegPass:
         encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS, 1)
         encoder.bit_rate, encoder.thread_count = _BITS_PER_SECOND, 1
         encoder.color_range = _JPEG_RANGE
+        if quality_2:
+            encoder.options = {"qmin": "2", "qmax": "2"}
+            encoder.bit_rate = 100 * _BITS_PER_SECOND
         self._encoder = encoder
         self._count = 0
 
@@ -125,16 +131,6 @@ class JpegReader(VideoReader):
         return super().__iter__()
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frame]:
-        matrix = _display_matrix(frame)
-        if _display_is_upright(matrix):
-            planes = jpeg_planes(frame, reformatter, *self._size)
-        else:
-            rgb = _oriented(reformatter.reformat(frame, format="rgb24").to_ndarray(), matrix)
-            planes = rgb_planes(rgb, VideoReformatter(), *self._size)
+        planes = jpeg_planes(shown_upright(frame, reformatter), reformatter, *self._size)
         for _ in range(count):  # a repeated frame is encoded again, by a rate control that has moved on
             yield self._jpeg.passed(planes)
-
-
-def _display_is_upright(matrix: tuple[int, int, int, int]) -> bool:
-    a, b, c, d = matrix
-    return b == 0 and c == 0 and a > 0 and d > 0

@@ -1,0 +1,119 @@
+"""The sound as each sync protocol hears it, 16 kHz mono int16 (metrics spec §0.3, §1.6, §1.7 item 1).
+
+`direct`: libswresample straight from the file, late sound padded as ``-async 1`` did in ffmpeg 5.1.
+`mp3`: the same after the MP3 of an AVI file, which delays it by 1105 samples (401 if it was MP3 already).
+`aac2`: after two AAC passes, as LatentSync's evaluation. `clean`: the harness's own reading, nothing added.
+Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+
+from evaluators.contract import ClipContext
+from harness.container import open_media
+from harness.media import to_pcm16
+from harness.records import SAMPLE_RATE_HZ
+
+AudioPath = Literal["clean", "direct", "mp3", "aac2"]
+Samples = npt.NDArray[np.int16]
+_LAYOUTS = {1: "mono", 2: "stereo"}
+_CODECS = {"mp3": ("libmp3lame", "avi"), "aac2": ("aac", "mp4")}
+
+
+def _frames(container: Any) -> Iterator[AudioFrame]:
+    for frame in container.decode(container.streams.audio[0]):
+        frame.pts = None  # the resampler must not fill or cut by time stamps
+        yield frame
+
+
+def _late_samples(container: Any) -> int:
+    """Silence that ``-async 1`` puts before sound that starts after the file does, in samples at 16 kHz."""
+    stream = container.streams.audio[0]
+    seconds = float((stream.start_time or 0) * stream.time_base) - (container.start_time or 0) / 1e6
+    return max(0, round(seconds * SAMPLE_RATE_HZ))
+
+
+def _mono(container: Any) -> Samples:
+    resampler = AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
+    parts: list[npt.NDArray[Any]] = [np.zeros((1, _late_samples(container)), np.int16)]
+    for frame in [*_frames(container), None]:
+        parts += [part.to_ndarray() for part in resampler.resample(frame)]
+    return np.concatenate(parts, axis=1)[0].astype(np.int16)
+
+
+def _recoded(container: Any, codec: str, kind: str) -> io.BytesIO:
+    """The sound of a file in a new file, at its own rate and layout, at the encoder's default bit rate."""
+    source = container.streams.audio[0]
+    layout = _LAYOUTS.get(source.channels, source.layout.name)  # raw sound does not say which channels it has
+    target = io.BytesIO()
+    with av.open(target, "w", format=kind) as output:
+        stream = cast(AudioStream, output.add_stream(codec, rate=source.rate))
+        stream.codec_context.layout = layout
+        stream.codec_context.format = "fltp"
+        resampler = AudioResampler("fltp", layout, source.rate)
+        count = 0
+        for frame in [*_frames(container), None]:
+            for part in resampler.resample(frame):
+                part.pts, part.time_base = count, Fraction(1, source.rate)  # AAC's priming is cut by time stamps
+                count += part.samples
+                output.mux(stream.encode(part))
+        output.mux(stream.encode(None))
+    target.seek(0)
+    return target
+
+
+def _wav(samples: Samples) -> io.BytesIO:
+    target = io.BytesIO()
+    with av.open(target, "w", format="wav") as output:
+        stream = output.add_stream("pcm_s16le", rate=SAMPLE_RATE_HZ)
+        stream.codec_context.layout = "mono"
+        frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE_HZ
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    target.seek(0)
+    return target
+
+
+def _through(file: io.BytesIO, codec: str = "", kind: str = "") -> Samples:
+    with av.open(file) as container:
+        if not codec:
+            return _mono(container)
+        recoded = _recoded(container, codec, kind)
+    return _through(recoded)
+
+
+def heard(context: ClipContext, how: AudioPath) -> Samples:
+    """The clip's whole sound as the protocol `how` hears it before any cut. The clip must have sound."""
+    return context.once(f"lse:sound:{how}", lambda: _heard(context, how))
+
+
+def _heard(context: ClipContext, how: AudioPath) -> Samples:
+    if how == "clean":
+        assert context.audio is not None
+        return to_pcm16(context.audio)
+    with open_media(Path(context.path)) as container:
+        if how == "direct":
+            return _mono(container)
+        recoded = _recoded(container, *_CODECS[how])
+    return _through(recoded)
+
+
+def cut(samples: Samples, first_frame: int, last_frame: int, how: AudioPath) -> Samples:
+    """The sound of frames first … last at 25 fps; `aac2` encodes the piece once more."""
+    piece = samples[first_frame * 640 : (last_frame + 1) * 640]
+    if how != "aac2" or not len(piece):
+        return piece
+    return _through(_wav(piece), *_CODECS[how])
