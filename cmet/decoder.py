@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet.encoder import levels_of
-from cmet.layers import Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, Upsample
+from cmet.layers import Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, Kept, Upsample, channels_last, differentiable
 
 _DEMODULATION_EPS = 1e-8
 
@@ -34,26 +35,42 @@ class ModulatedConv2d(nn.Module):
         self.scale = 1 / math.sqrt(inputs * kernel * kernel)
         self.upsample = upsample
         self.demodulate = demodulate
+        self._kept = Kept()
 
-    def _weights(self, latent: Tensor) -> Tensor:
-        """(B, outputs, inputs, k, k): one kernel per sample."""
-        factors = self.modulation(latent)[:, None, :, None, None]
-        weight = self.scale * self.weight * factors
-        if self.demodulate:
-            weight = weight * torch.rsqrt(weight.square().sum((2, 3, 4), keepdim=True) + _DEMODULATION_EPS)
-        return weight
+    def _energies(self) -> Tensor:
+        """(outputs, inputs) sums of the squared kernels, from which the norm of any modulated weight follows."""
+        if differentiable(self.weight):
+            return _kernel_energies(self.weight)
+        return self._kept(_kernel_energies, self.weight)
+
+    def _factors(self, latent: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Factors of the input (B, inputs) and of the output channels (B, outputs), the latter if demodulated."""
+        factors = self.modulation(latent) * self.scale
+        if not self.demodulate:
+            return factors, None
+        return factors, torch.rsqrt(factors.square() @ self._energies().T + _DEMODULATION_EPS)
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        if not self.upsample:
+            return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        return self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
-        batch, inputs, height, width = x.shape
-        weight = self._weights(latent)
-        outputs, kernel = weight.shape[1], weight.shape[-1]
-        x = x.reshape(1, batch * inputs, height, width)
-        if not self.upsample:
-            x = F.conv2d(x, weight.view(batch * outputs, inputs, kernel, kernel), padding=kernel // 2, groups=batch)
-            return x.view(batch, outputs, height, width)
-        weight = weight.transpose(1, 2).reshape(batch * inputs, outputs, kernel, kernel)
-        x = F.conv_transpose2d(x, weight, stride=2, groups=batch)
-        return self.blur(x.view(batch, outputs, *x.shape[-2:]))
+        """Modulates the weight where it is smaller than the map, else the map: equal but for rounding.
+
+        Modulating the map lets a whole batch share one weight, so batches always do.
+        """
+        factors, gains = self._factors(latent)
+        weight = self.weight[0]
+        if len(latent) == 1 and weight.numel() < x.numel():
+            product = factors if gains is None else gains.T * factors
+            return self._convolve(x, channels_last(weight * product[:, :, None, None]))
+        y = self._convolve(x * factors[:, :, None, None], weight)
+        return y if gains is None else y * gains[:, :, None, None]
+
+
+def _kernel_energies(weight: Tensor) -> Tensor:
+    return weight[0].square().sum((2, 3))
 
 
 class _Noise(nn.Module):
@@ -93,9 +110,17 @@ class ToRGB(nn.Module):
             self.upsample = Upsample()
         self.conv = nn.Sequential(EqualConv2d(channels, 3, 1), FusedLeakyReLU(3))
 
-    def forward(self, x: Tensor, below: Tensor | None) -> Tensor:
-        picture = self.conv(x) + self.bias
+    def forward(self, warp: Tensor, below: Tensor | None) -> Tensor:
+        return self.finish(self.conv[0](warp), below)
+
+    def finish(self, colours: Tensor, below: Tensor | None) -> Tensor:
+        """Everything after the 1x1 convolution; may overwrite `colours`."""
+        picture = self.conv[1](colours) + self.bias
         return picture if below is None else picture + self.upsample(below)
+
+    def colour_weight(self) -> Tensor:
+        """(3, channels) weight of the 1x1 convolution."""
+        return self.conv[0].scaled_weight()[:, :, 0, 0]  # type: ignore[operator]
 
 
 @functools.lru_cache(maxsize=32)
@@ -120,18 +145,26 @@ class ToFlow(nn.Module):
         self.upsample = Upsample()
         self.conv = ModulatedConv2d(channels, 3, 1, style, demodulate=False)
 
-    def forward(
-        self, hidden: Tensor, latent: Tensor, feature: Tensor, below: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the masked warp, the next hidden map, and the raw flow map (before tanh and sigmoid)."""
+    def raw(self, hidden: Tensor, latent: Tensor, below: Tensor | None) -> Tensor:
+        """(B, 3, S, S) before tanh and sigmoid: two channels of flow, one of mask."""
         raw = self.conv(hidden, latent) + self.bias
-        if below is not None:
-            raw = raw + self.upsample(below)
+        return raw if below is None else raw + self.upsample(below)
+
+    def warp(self, feature: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """The masked warp of `feature` (B or 1, C, S, S), and what the mask leaves for the hidden map."""
         grid = base_grid(raw.shape[-1], raw.device).to(raw.dtype) + torch.tanh(raw[:, :2]).permute(0, 2, 3, 1)
         mask = torch.sigmoid(raw[:, 2:])
         feature = feature.expand(raw.shape[0], -1, -1, -1)
-        warp = F.grid_sample(feature, grid, mode="bilinear", padding_mode="zeros", align_corners=False) * mask
-        return warp, warp + hidden * (1.0 - mask), raw
+        warp = F.grid_sample(feature, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return channels_last(warp * mask), 1.0 - mask
+
+    def forward(
+        self, hidden: Tensor, latent: Tensor, feature: Tensor, below: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the masked warp, the next hidden map, and the raw flow map."""
+        raw = self.raw(hidden, latent, below)
+        warp, rest = self.warp(feature, raw)
+        return warp, warp + hidden * rest, raw
 
 
 class _AdaptiveNorm(nn.Module):
@@ -168,7 +201,16 @@ class ExpressionBlock(nn.Module):
 
     def forward(self, feature: Tensor, normalised: Tensor, expression: Tensor) -> Tensor:
         gamma, beta = self.norm2(expression)
-        return feature + (normalised * (1 + gamma) + beta)
+        return feature + torch.addcmul(beta, normalised, 1 + gamma)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source's maps (coarse to fine), their `ExpressionBlock.normalised` twins, and the finest map's colours."""
+
+    features: list[Tensor]
+    normalised: list[Tensor]
+    colours: Tensor
 
 
 class Decoder(nn.Module):
@@ -179,6 +221,7 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [8 << level for level in range(levels_of(size))]
+        self.expression = expression
         self.input = _ConstantInput(channels[4])
         self.conv1 = StyledConv(channels[4], channels[4], style)
         self.to_rgb1 = ToRGB(channels[4], upsample=False)  # in the checkpoints; the picture starts at 8 px
@@ -193,29 +236,54 @@ class Decoder(nn.Module):
                 ExpressionBlock(channels[edge], style, expression_hidden) for edge in sizes
             )
 
-    def normalised(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """What the expression blocks need of the source, one map per level; the same for every frame."""
-        return [self.fineadainresblock[level].normalised(feature) for level, feature in enumerate(features)]  # type: ignore[operator]
+    def held(self, features: Sequence[Tensor]) -> Held:
+        """What the levels need of the source's maps (coarse to fine), the same for every frame."""
+        painter = self.to_rgbs[-1].colour_weight()  # type: ignore[operator]
+        colours = _project(features[-1], painter)
+        if not self.expression:
+            return Held(list(features), [], colours)
+        blocks = enumerate(features)
+        return Held(list(features), [self.fineadainresblock[level].normalised(map_) for level, map_ in blocks], colours)  # type: ignore[operator]
 
-    def forward(
-        self,
-        latent: Tensor,
-        features: Sequence[Tensor],
-        expression: Tensor | None = None,
-        normalised: Sequence[Tensor] | None = None,
-    ) -> Tensor:
-        """Unbounded picture (callers clamp to [-1, 1]); `features` may have a batch of 1 for any batch of latents."""
-        if expression is not None and normalised is None:
-            normalised = self.normalised(features)
-        hidden = self.conv1(self.input.input.expand(latent.shape[0], -1, -1, -1), latent)
+    def _painted(self, held: Held, expression: Tensor | None) -> Tensor:
+        """(B or 1, 3, S, S): the finest source map after its expression block and the last level's 1x1 convolution.
+
+        Both are linear in the map, so they are applied to three colours instead of to every channel.
+        """
+        if expression is None:
+            return held.colours
+        painter = self.to_rgbs[-1].colour_weight()  # type: ignore[operator]
+        gamma, beta = self.fineadainresblock[-1].norm2(expression)  # type: ignore[operator]
+        weight = painter * (1 + gamma[:, None, :, 0, 0])  # (B, 3, C)
+        return held.colours + _project(held.normalised[-1], weight) + (beta[:, :, 0, 0] @ painter.T)[:, :, None, None]
+
+    def forward(self, latent: Tensor, source: Sequence[Tensor] | Held, expression: Tensor | None = None) -> Tensor:
+        """Unbounded picture (callers clamp to [-1, 1]).
+
+        source: feature maps, or what `held` made of them, with a batch of 1 or that of the latents. The last level's
+        hidden map is never used and its warp only as colours: warping the colours is the same for a fraction of the
+        work, since the warp and the 1x1 convolution are both linear.
+        """
+        held = source if isinstance(source, Held) else self.held(source)
+        hidden = self.conv1(channels_last(self.input.input.expand(latent.shape[0], -1, -1, -1)), latent)
         picture: Tensor | None = None
         flow: Tensor | None = None
-        for level, feature in enumerate(features):
-            hidden = self.convs[2 * level](hidden, latent)
-            hidden = self.convs[2 * level + 1](hidden, latent)
-            if expression is not None and normalised is not None:
-                feature = self.fineadainresblock[level](feature, normalised[level], expression)
+        last = len(held.features) - 1
+        for level, feature in enumerate(held.features):
+            hidden = self.convs[2 * level + 1](self.convs[2 * level](hidden, latent), latent)
+            if level == last:
+                break
+            if expression is not None:
+                feature = self.fineadainresblock[level](feature, held.normalised[level], expression)
             warp, hidden, flow = self.to_flows[level](hidden, latent, feature, flow)
             picture = self.to_rgbs[level](warp, picture)
-        assert picture is not None
-        return picture
+        raw = self.to_flows[last].raw(hidden, latent, flow)  # type: ignore[operator]
+        colours, _ = self.to_flows[last].warp(self._painted(held, expression), raw)  # type: ignore[operator]
+        return self.to_rgbs[last].finish(colours, picture)  # type: ignore[operator]
+
+
+def _project(map_: Tensor, weight: Tensor) -> Tensor:
+    """1x1 convolution of (B or 1, C, S, S) with a weight (3, C) or (B, 3, C)."""
+    batch, channels, height, width = map_.shape
+    pixels = map_.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+    return (pixels @ weight.mT).mT.reshape(-1, weight.shape[-2], height, width)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from cmet.audio2lip import Audio2Lip
-from cmet.decoder import Decoder
+from cmet.decoder import Decoder, Held
 from cmet.encoder import Encoder, affine_chain, scaled_channels
+from cmet.layers import Kept
 
 __all__ = ["Audio2Lip", "Codes", "Encoding", "Generator", "Source"]
 
@@ -39,11 +40,10 @@ class Encoding(Codes):
 
 @dataclass(frozen=True)
 class Source:
-    """A face to be animated, encoded once: appearance, maps, and what the expression blocks make of the maps."""
+    """A face to be animated, encoded once: appearance (B, style), and what the decoder needs of its maps."""
 
     wa: Tensor
-    features: list[Tensor]
-    normalised: list[Tensor] | None
+    held: Held
 
 
 class Directions(nn.Module):
@@ -64,12 +64,13 @@ class Directions(nn.Module):
         return self
 
 
-def orthogonal(columns: Tensor) -> Tensor:
-    """Q (style, count) of the reduced Householder QR of `columns + 1e-8`; differentiable.
+def orthogonal(*blocks: Tensor) -> Tensor:
+    """Q (style, count) of the reduced Householder QR of the columns of `blocks`, plus 1e-8; differentiable.
 
     The signs that LAPACK leaves on R's diagonal are part of the trained model: never normalise them. On a GPU the
     factorisation still runs on the CPU, in float32 at least, so that every machine gets the same axes.
     """
+    columns = torch.cat(blocks, dim=1)
     with torch.autocast(columns.device.type, enabled=False):
         host = columns.to("cpu", torch.promote_types(columns.dtype, torch.float32)) + 1e-8
         return torch.linalg.qr(host, mode="reduced").Q.to(columns.device)
@@ -113,7 +114,7 @@ class Generator(nn.Module):
         if expression:
             self.direction_exp = Directions(style, exp)
             self.exp_fc = affine_chain(style, style, style, exp)
-        self._cached_bank: tuple[object, Tensor] | None = None
+        self._kept_bank = Kept()
 
     def bank(self) -> Tensor:
         """Orthonormal directions (style, lip + pose + exp), columns in the order lip, pose, exp; float32.
@@ -124,12 +125,8 @@ class Generator(nn.Module):
         if self.expression:
             weights.append(self.direction_exp.weight)
         if self.training:
-            return orthogonal(torch.cat(weights, dim=1))
-        key = tuple((weight.data_ptr(), weight._version, weight.device) for weight in weights)
-        if self._cached_bank is None or self._cached_bank[0] != key:
-            with torch.inference_mode(False), torch.no_grad():
-                self._cached_bank = (key, orthogonal(torch.cat(weights, dim=1)))
-        return self._cached_bank[1]
+            return orthogonal(*weights)
+        return self._kept_bank(orthogonal, *weights)
 
     def encode(self, images: Tensor) -> Encoding:
         """Codes, appearance and feature maps of (B, 3, size, size) pictures in [-1, 1]."""
@@ -164,7 +161,7 @@ class Generator(nn.Module):
             wa, features = image.wa, image.features
         else:
             wa, features = self.enc(image)
-        return Source(wa, features, self.dec.normalised(features) if self.expression else None)
+        return Source(wa, self.dec.held(features))
 
     def motion(self, lip: Tensor, pose: Tensor, exp: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Codes (N, ..) -> motion and expression latents (N, style); the second is None without expression codes."""
@@ -192,9 +189,7 @@ class Generator(nn.Module):
         lip, pose = lip.expand(count, -1), pose.expand(count, -1)
         motion, expression = self.motion(lip, pose, None if exp is None else exp.expand(count, -1))
         latent = (source.wa + motion).to(source.wa.dtype)
-        return self.dec(
-            latent, source.features, None if expression is None else expression.to(latent.dtype), source.normalised
-        )
+        return self.dec(latent, source.held, None if expression is None else expression.to(latent.dtype))
 
     def frames(
         self, source: Tensor | Source, lip: Tensor, pose: Tensor, exp: Tensor | None = None, batch: int = 1

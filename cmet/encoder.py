@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from cmet.layers import EqualConv2d, EqualLinear, ResBlock, conv_layer
+from cmet.layers import EqualConv2d, EqualLinear, ResBlock, channels_last, conv_layer
 
 OFFICIAL_CHANNELS: Mapping[int, int] = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32, 1024: 16}
 """Channels by resolution in px at channel multiplier 1."""
@@ -34,7 +34,7 @@ class _Pyramid(nn.Module):
         self.convs = nn.ModuleList(layers)
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        maps = [self.convs[0](image)]
+        maps = [self.convs[0](channels_last(image))]
         for block in list(self.convs)[1:-1]:
             maps.append(block(maps[-1]))
         vector = self.convs[-1](maps[-1])

@@ -8,12 +8,45 @@ those of the released EDTalk checkpoints.
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 _SLOPE = 0.2
+
+
+class Kept:
+    """A tensor computed from weights, kept until one of them changes (loaded, moved, trained)."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._value: Tensor | None = None
+
+    def __call__(self, compute: Callable[..., Tensor], *weights: Tensor) -> Tensor:
+        """compute(*weights) without gradients, or what it gave last time for the same weights."""
+        if any(weight.is_inference() for weight in weights):  # they do not say when they change
+            return compute(*weights)
+        key = tuple((weakref.ref(weight), weight._version, weight.data_ptr()) for weight in weights)
+        if self._value is None or self._key != key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._key, self._value = key, compute(*weights)
+        return self._value
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()  # a copied or pickled network computes its own
+
+
+def differentiable(*weights: Tensor) -> bool:
+    """Whether gradients towards these weights are being recorded, so that nothing computed from them may be kept."""
+    return torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same map with its channels side by side in memory: convolutions, blurs and warps are faster on a CPU."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
@@ -58,7 +91,7 @@ class EqualLinear(nn.Module):
         self.scale = 1 / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias)
+        return F.linear(x * self.scale, self.weight, self.bias)  # scaling the vector is cheaper than the matrix
 
 
 class EqualConv2d(nn.Module):
@@ -70,9 +103,19 @@ class EqualConv2d(nn.Module):
         self.scale = 1 / math.sqrt(inputs * kernel * kernel)
         self.stride = stride
         self.padding = padding
+        self._kept = Kept()
+
+    def _scaled(self, weight: Tensor) -> Tensor:
+        return channels_last(weight * self.scale)
+
+    def scaled_weight(self) -> Tensor:
+        """(outputs, inputs, k, k) weight as it is applied."""
+        if differentiable(self.weight):
+            return self.weight * self.scale
+        return self._kept(self._scaled, self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+        return F.conv2d(x, self.scaled_weight(), stride=self.stride, padding=self.padding)
 
 
 class FusedLeakyReLU(nn.Module):
