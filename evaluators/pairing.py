@@ -7,9 +7,10 @@ the shorter one (metrics spec §0.4). Both are part of a signature.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -77,6 +78,11 @@ class Pairs:
     clip: Frames
     reference: Frames
 
+    def every(self, step: int) -> Pairs:
+        """The pairs whose number is a multiple of `step`."""
+        chosen = self.index % step == 0
+        return self if step == 1 else Pairs(self.index[chosen], self.clip[chosen], self.reference[chosen])
+
 
 def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
     """The pairs whose clip frame lies in `chunk`; chunks must come in order. Shared by all judges with that rule."""
@@ -87,6 +93,20 @@ def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
 
     lock_step = context.once(f"lock-step:{rule}", open_reader)
     return chunk.once(f"pairs:{rule}", lambda: lock_step.take(chunk))
+
+
+SIZE_RULES = ("refuse", "area")
+
+
+def sized(pairs: Pairs, rule: str) -> tuple[Pairs, Problem | None]:
+    """The pairs with the reference at the clip's size (rule `area`: by area averaging), or why they stay unequal."""
+    wanted, found = pairs.clip.shape[1:3], pairs.reference.shape[1:3]
+    if wanted == found or not len(pairs.index):
+        return pairs, None
+    if rule == "refuse":
+        return pairs, ("size_mismatch", f"clip {wanted[1]}x{wanted[0]}, reference {found[1]}x{found[0]}")
+    resized = [cv2.resize(f, (wanted[1], wanted[0]), interpolation=cv2.INTER_AREA) for f in pairs.reference]
+    return replace(pairs, reference=np.stack(resized)), None
 
 
 class _LockStep:

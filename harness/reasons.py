@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "rotation_applied": "the rotation of the display matrix was applied",
     "not_finite": "the value is not a finite number",
     "size_mismatch": "picture sizes differ",
+    "too_small": "the picture is too small for this measure",
     "no_reference": "there is no reference for this clip",
     "no_reference_face": "no face was found in the reference",
     "not_aligned": "the reference is not frame-aligned with the clip",

@@ -1,0 +1,235 @@
+"""LPIPS (Zhang et al. 2018), v0.1: learned perceptual distance of paired frames.
+
+The linear heads are the trained ones of the `lpips` 0.1.4 wheel; the trunk is torchvision's ImageNet network,
+which must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes feed [0, 1] (metrics spec §5.5).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from evaluators import pairing
+from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice, whole
+from evaluators.weights_file import WeightsFile
+from harness.errors import MissingError
+from harness.records import Row, Scored, Unscored
+from harness.signature import Signature
+
+_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+_EPSILON = 1e-10
+_LEAST_PX = 32  # below this the last pooling has nothing left
+
+#: Trunk → (row of weights.toml, layers of torchvision's `features` in order, layers after which a tap lies).
+#: A layer: (channels, kernel, stride, padding) of a convolution with its ReLU, or "pool" as (0, kernel, stride, 0).
+_Layer = tuple[int, int, int, int]
+_ALEX: tuple[_Layer, ...] = (
+    (64, 11, 4, 2),
+    (0, 3, 2, 0),
+    (192, 5, 1, 2),
+    (0, 3, 2, 0),
+    (384, 3, 1, 1),
+    (256, 3, 1, 1),
+    (256, 3, 1, 1),
+)
+_POOL: _Layer = (0, 2, 2, 0)
+
+
+def _vgg(width: int, count: int) -> tuple[_Layer, ...]:
+    return tuple((width, 3, 1, 1) for _ in range(count))
+
+
+_VGG = (*_vgg(64, 2), _POOL, *_vgg(128, 2), _POOL, *_vgg(256, 3), _POOL, *_vgg(512, 3), _POOL, *_vgg(512, 3))
+_TRUNKS: dict[str, tuple[str, tuple[_Layer, ...], tuple[int, ...]]] = {
+    "alex": ("alexnet", _ALEX, (0, 2, 4, 5, 6)),
+    "vgg": ("vgg16", _VGG, (1, 4, 8, 12, 16)),
+}
+
+
+class Trunk(nn.Module):
+    """The convolutions of torchvision's AlexNet or VGG16 under their names in `features` (0.weight, 3.weight, …)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        _, layers, self._taps = _TRUNKS[name]
+        self._layers: list[tuple[_Layer, str]] = []
+        self.widths = tuple(layers[tap][0] for tap in self._taps)
+        inputs, position = 3, 0
+        for layer in layers:
+            channels, kernel, stride, padding = layer
+            self._layers.append((layer, str(position)))
+            if channels:
+                self.add_module(str(position), nn.Conv2d(inputs, channels, kernel, stride, padding))
+                inputs = channels
+            position += 2 if channels else 1  # a convolution is followed by its ReLU
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Scaled pictures (n, 3, h, w) → the five activations after ReLU."""
+        taps = []
+        for index, ((channels, kernel, stride, _), name) in enumerate(self._layers):
+            x = F.relu(self.get_submodule(name)(x)) if channels else F.max_pool2d(x, kernel, stride)
+            if index in self._taps:
+                taps.append(x)
+        return taps
+
+
+class Distance(nn.Module):
+    """LPIPS v0.1 with the trunk `name` (alex or vgg)."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.trunk = Trunk(name)
+        self.heads = nn.ParameterList([nn.Parameter(torch.zeros(1, width, 1, 1)) for width in self.trunk.widths])
+        self.register_buffer("shift", torch.tensor(_SHIFT)[:, None, None], persistent=False)
+        self.register_buffer("scale", torch.tensor(_SCALE)[:, None, None], persistent=False)
+
+    def load_heads(self, name: str) -> None:
+        """The wheel's linear heads v0.1."""
+        state = torch.load(heads_file(name), weights_only=True, map_location="cpu")
+        with torch.no_grad():
+            for index, head in enumerate(self.heads):
+                head.copy_(state[f"lin{index}.model.1.weight"])
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Pictures (n, 3, h, w), RGB in [-1, 1] → distances by layer (n, 5); LPIPS is their sum."""
+        both = (torch.cat([first, second]) - self.shift) / self.scale
+        layers = []
+        for head, taps in zip(self.heads, self.trunk(both), strict=True):
+            unit = taps / (torch.sqrt(torch.sum(taps * taps, dim=1, keepdim=True)) + _EPSILON)
+            difference = (unit[: len(first)] - unit[len(first) :]) ** 2
+            layers.append((difference * head).sum(dim=1).mean(dim=(1, 2)))
+        return torch.stack(layers, dim=1)
+
+
+def heads_file(name: str) -> Path:
+    """The wheel's file of linear heads, found without importing the wheel. Raises MissingError."""
+    found = importlib.util.find_spec("lpips")
+    for folder in found.submodule_search_locations or () if found else ():
+        path = Path(folder) / "weights" / "v0.1" / f"{name}.pth"
+        if path.is_file():
+            return path
+    raise MissingError(f"The linear heads of LPIPS ({name}, v0.1) are not installed.", "Type: pip install lpips==0.1.4")
+
+
+class Lpips:
+    """LPIPS v0.1 against a frame-aligned reference.
+
+    Settings: net (alex, vgg), pair (trunc, stretch), every (each N-th pair; default 1), agg (clip, frame),
+    size (refuse, area), weights (another copy of the trunk), hash (published, any).
+    """
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        MetricFacts("lpips", "LPIPS", "", False, 0.0, float("inf"), needs_reference=True),
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("lpips", settings, ("net", "pair", "every", "agg", "size", "weights", "hash"))
+        self.net = choice(settings, "net", _TRUNKS, "alex")
+        self.pair = choice(settings, "pair", pairing.RULES, "trunc")
+        self.every = whole(settings, "every", 1)
+        self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
+        self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
+        self._weights = WeightsFile(_TRUNKS[self.net][0], settings)
+        self._device = torch.device(device)
+        self._distance: Distance | None = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """The trunk, where it is not here."""
+        return self._weights.missing()
+
+    def load(self) -> None:
+        """Read the trunk (strictly, from torchvision's whole classifier) and the heads."""
+        distance = Distance(self.net)
+        state = self._weights.state()
+        trunk = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
+        try:
+            distance.trunk.load_state_dict(trunk or state)
+        except RuntimeError as error:
+            raise MissingError(f"{self._weights.path()} does not hold torchvision's {self.net} trunk.") from error
+        distance.load_heads(self.net)
+        self._distance = distance.eval().requires_grad_(False).to(self._device)
+
+    def signature(self, metric: str) -> Signature:
+        """Network, heads, input range, pairing, pooling, weights."""
+        net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
+        rest = (("fps", "25"), ("pair", self.pair), ("samp", f"every:{self.every}"), ("agg", self.aggregation))
+        return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")))
+
+    def start(self, context: ClipContext) -> _Clip | Refused:
+        """Begin one clip."""
+        problem = pairing.reference_problem(context, self.pair)
+        if problem is not None:
+            return Refused(("lpips",), (str(self.signature("lpips")),), *problem)
+        return _Clip(self, context)
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """Mean over clips of their means, or over all frames; nan for none."""
+        sums, counts = np.array([[float(row["sum"]), float(row["count"])] for row in rows]).reshape(-1, 2).T
+        if not len(counts):
+            return float("nan")
+        return float(np.mean(sums / counts)) if self.aggregation == "clip" else float(sums.sum() / counts.sum())
+
+    @torch.inference_mode()
+    def distances(
+        self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], batch: int = 8
+    ) -> npt.NDArray[np.float64]:
+        """LPIPS of pairs of uint8 RGB frames (n, h, w, 3) → (n,)."""
+        assert self._distance is not None, "load() first"
+        values = [np.zeros(0)]
+        for k in range(0, len(first), batch):
+            a, b = (self._tensor(frames[k : k + batch]) for frames in (first, second))
+            values.append(self._distance(a, b).sum(dim=1).double().cpu().numpy())
+        return np.concatenate(values)
+
+    def _tensor(self, frames: npt.NDArray[np.uint8]) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(frames)).to(self._device)
+        return x.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class _Clip:
+    """Distances of the pairs of one clip."""
+
+    def __init__(self, judge: Lpips, context: ClipContext) -> None:
+        self._judge = judge
+        self._context = context
+        self._values: list[float] = []
+        self._problem: pairing.Problem | None = None
+
+    def feed(self, chunk: Chunk) -> None:
+        """Measure every N-th pair of this chunk."""
+        if self._problem is not None:
+            return
+        pairs = pairing.pairs(self._context, chunk, self._judge.pair)
+        pairs, self._problem = pairing.sized(pairs.every(self._judge.every), self._judge.size)
+        if self._problem is None and min(chunk.frames.shape[1:3]) < _LEAST_PX:
+            self._problem = "too_small", f"frames smaller than {_LEAST_PX} px"
+        if self._problem is None:
+            self._values += self._judge.distances(pairs.clip, pairs.reference).tolist()
+
+    def finish(self) -> Sequence[Row]:
+        """The clip's mean."""
+        signature = str(self._judge.signature("lpips"))
+        if self._problem is None and not self._values:
+            self._problem = "too_short", "no pair of frames"
+        if self._problem is None and not np.isfinite(self._values).all():
+            self._problem = "not_finite", "a distance is not finite"
+        if self._problem is not None:
+            return [Unscored("lpips", self._problem[0], signature, self._problem[1])]
+        buffer = io.BytesIO()
+        np.savez(buffer, sum=np.sum(self._values), count=len(self._values))
+        value = float(np.mean(self._values))
+        return [Scored("lpips", value, signature, buffer.getvalue(), self._context.notes)]

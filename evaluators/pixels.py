@@ -1,0 +1,197 @@
+"""PSNR and SSIM between paired frames: EAT's way and the usual one, on uint8 pictures (metrics spec §5).
+
+Values equal scikit-image 0.26 (`peak_signal_noise_ratio`, `structural_similarity`) to 1e-9.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import pairing
+from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice
+from harness.records import Row, Scored, Unscored
+from harness.signature import Signature
+
+Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB, or (height, width)
+Plane = npt.NDArray[np.float64]  # (height, width)
+_LEVELS = 255.0
+_C1, _C2 = (0.01 * _LEVELS) ** 2, (0.03 * _LEVELS) ** 2
+_UNIFORM_PX, _GAUSSIAN_PX, _SIGMA_PX = 7, 11, 1.5
+_METRICS = ("psnr", "ssim")
+
+
+def psnr(first: Picture, second: Picture) -> float:
+    """Peak signal-to-noise ratio in dB over all pixels and channels; inf for identical pictures."""
+    difference = first.astype(np.float64) - second.astype(np.float64)
+    error = float(np.mean(np.square(difference)))
+    return float(10 * np.log10(_LEVELS**2 / error)) if error else float("inf")
+
+
+def ssim(first: Picture, second: Picture, window: str = "g1.5", covariance: str = "pop") -> float:
+    """Structural similarity (Wang et al. 2004), the mean over the inside of the picture and its channels.
+
+    `window`: `u7` (uniform 7x7) or `g1.5` (Gaussian, sigma 1.5, 11x11); `covariance`: `sample` (n-1, scikit-image's
+    default, EAT's) or `pop` (Wang et al.). Raises ValueError for pictures smaller than the window.
+    """
+    side = _UNIFORM_PX if window == "u7" else _GAUSSIAN_PX
+    if min(first.shape[:2]) < side:
+        raise ValueError(f"pictures of {first.shape[1]}x{first.shape[0]} are smaller than the {side} px window")
+    unbiased = side * side / (side * side - 1) if covariance == "sample" else 1.0
+    planes = zip(_planes(first), _planes(second), strict=True)
+    return float(np.mean([_plane_ssim(x, y, window, unbiased) for x, y in planes]))
+
+
+def _planes(picture: Picture) -> Iterator[Plane]:
+    """The channels of a picture, one by one: small enough to stay in the processor's cache."""
+    channels = picture[..., None] if picture.ndim == 2 else picture
+    for k in range(channels.shape[2]):
+        yield channels[..., k].astype(np.float64)
+
+
+def _plane_ssim(x: Plane, y: Plane, window: str, unbiased: float) -> float:
+    """SSIM of one channel, in place (it overwrites both). The two variances are only ever needed as their sum."""
+    mean_x, mean_y, product = _filtered(x, window), _filtered(y, window), _filtered(x * y, window)
+    x *= x
+    y *= y
+    x += y
+    squares = _filtered(x, window)
+    means, mean_squares = mean_x * mean_y, mean_x * mean_x
+    mean_squares += mean_y * mean_y
+    product -= means  # covariance
+    squares -= mean_squares  # sum of the variances
+    for term, gain, constant in ((means, 2.0, _C1), (product, 2 * unbiased, _C2), (squares, unbiased, _C2)):
+        term *= gain
+        term += constant
+    mean_squares += _C1
+    means *= product
+    squares *= mean_squares
+    means /= squares
+    return float(np.mean(means))
+
+
+def _filtered(picture: Plane, window: str) -> Plane:
+    """Windowed means of one channel where the whole window lies inside it."""
+    if window == "u7":
+        sums = cv2.boxFilter(picture, -1, (_UNIFORM_PX, _UNIFORM_PX), normalize=False)  # exact: whole numbers
+        edge = _UNIFORM_PX // 2
+        means = np.asarray(sums, dtype=np.float64) / _UNIFORM_PX**2
+    else:
+        kernel = cv2.getGaussianKernel(_GAUSSIAN_PX, _SIGMA_PX, cv2.CV_64F)
+        edge = _GAUSSIAN_PX // 2
+        means = np.asarray(cv2.sepFilter2D(picture, -1, kernel, kernel), dtype=np.float64)
+    return means[edge:-edge, edge:-edge]
+
+
+def _gray(picture: Picture) -> Picture:
+    """Luma of an RGB picture, rounded to whole levels (BT.601, OpenCV)."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+class PixelQuality:
+    """PSNR and SSIM against a frame-aligned reference.
+
+    Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
+    size (refuse, area: the reference is resized to the clip by area averaging). EAT: pair=stretch win=u7 cov=sample
+    agg=frame.
+    """
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        MetricFacts("psnr", "PSNR", "dB", True, 0.0, float("inf"), needs_reference=True),
+        MetricFacts("ssim", "SSIM", "", True, -1.0, 1.0, needs_reference=True),
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("pixels", settings, ("pair", "win", "cov", "col", "agg", "size"))
+        self.pair = choice(settings, "pair", pairing.RULES, "trunc")
+        self.window = choice(settings, "win", ("g1.5", "u7"), "g1.5")
+        self.covariance = choice(settings, "cov", ("pop", "sample"), "pop")
+        self.colour = choice(settings, "col", ("rgb", "gray"), "rgb")
+        self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
+        self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Nothing is needed."""
+        return []
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def signature(self, metric: str) -> Signature:
+        """Pixel format, window and covariance (SSIM only), pairing, pooling."""
+        windowed = (("win", self.window), ("cov", self.covariance)) if metric == "ssim" else ()
+        infinite = (("inf", "left-out"),) if metric == "psnr" else ()
+        fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour), ("crop", "none"), ("enc", "none"))
+        pooled = (("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation), *infinite)
+        return Signature(metric, (*fields, *pooled, ("v", "1")))
+
+    def start(self, context: ClipContext) -> _Clip | Refused:
+        """Begin one clip."""
+        problem = pairing.reference_problem(context, self.pair)
+        if problem is not None:
+            return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
+        return _Clip(self, context)
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """Mean over clips of their means, or over all frames; PSNR without infinite frames; nan for none."""
+        sums = np.array([float(row["sum"]) for row in rows])
+        counts = np.array([float(row["count"]) for row in rows])
+        sums, counts = sums[counts > 0], counts[counts > 0]
+        if not len(counts):
+            return float("nan")
+        return float(np.mean(sums / counts)) if self.aggregation == "clip" else float(sums.sum() / counts.sum())
+
+    def measure(self, first: Picture, second: Picture) -> tuple[float, float]:
+        """(PSNR, SSIM) of one pair of equal size."""
+        if self.colour == "gray":
+            first, second = _gray(first), _gray(second)
+        return psnr(first, second), ssim(first, second, self.window, self.covariance)
+
+
+class _Clip:
+    """Sums over the pairs of one clip."""
+
+    def __init__(self, judge: PixelQuality, context: ClipContext) -> None:
+        self._judge = judge
+        self._context = context
+        self._values: list[tuple[float, float]] = []
+        self._problem: pairing.Problem | None = None
+
+    def feed(self, chunk: Chunk) -> None:
+        """Measure the pairs of this chunk."""
+        if self._problem is not None:
+            return
+        pairs = pairing.pairs(self._context, chunk, self._judge.pair)
+        pairs, self._problem = pairing.sized(pairs, self._judge.size)
+        side = _UNIFORM_PX if self._judge.window == "u7" else _GAUSSIAN_PX
+        if self._problem is None and min(chunk.frames.shape[1:3]) < side:
+            self._problem = "too_small", f"frames smaller than the {side} px window"
+        if self._problem is None:
+            self._values += [self._judge.measure(a, b) for a, b in zip(pairs.clip, pairs.reference, strict=True)]
+
+    def finish(self) -> Sequence[Row]:
+        """Both rows."""
+        if self._problem is None and not self._values:
+            self._problem = "too_short", "no pair of frames"
+        columns = np.array(self._values, dtype=np.float64).reshape(-1, 2).T
+        return [self._row(metric, column) for metric, column in zip(_METRICS, columns, strict=True)]
+
+    def _row(self, metric: str, values: npt.NDArray[np.float64]) -> Row:
+        signature = str(self._judge.signature(metric))
+        if self._problem is not None:
+            return Unscored(metric, self._problem[0], signature, self._problem[1])
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            return Unscored(metric, "identical", signature, f"all {len(values)} pairs are identical")
+        notes = ("identical",) if len(finite) < len(values) else ()
+        buffer = io.BytesIO()
+        np.savez(buffer, sum=finite.sum(), count=len(finite), infinite=len(values) - len(finite))
+        value = float(finite.mean())
+        return Scored(metric, value, signature, buffer.getvalue(), (*notes, *self._context.notes))
