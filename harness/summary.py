@@ -41,6 +41,11 @@ class Cell:
         return tuple(row for row in self.rows if row.scored)
 
     @property
+    def answers(self) -> int:
+        """How many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
+        return sum("reference_only" not in row.notes for row in self.scored)
+
+    @property
     def clusters(self) -> list[str]:
         """The identity of each scored row."""
         return [self.identity[row.sample] for row in self.scored]
@@ -84,7 +89,9 @@ def _cells(store: RunStore, identity: Mapping[tuple[str, str], str]) -> dict[tup
     cells = {}
     for key, rows in grouped.items():
         who = {row.sample: identity.get((row.dataset, row.sample), row.sample) for row in rows}
-        cells[key] = Cell(key[0], key[1], tuple(rows), len(rows), who)
+        expected = sum("reference_only" not in row.notes for row in rows)
+        if expected:
+            cells[key] = Cell(key[0], key[1], tuple(rows), expected, who)
     return cells
 
 
@@ -105,13 +112,18 @@ def _summary(cell: Cell, evaluator: Any, metric: str, signature: str, seed: int)
         facts.higher_is_better,
         interval[0] if interval else None,
         interval[1] if interval else None,
-        len(cell.scored),
+        cell.answers,
         cell.expected,
         signature,
-        "" if cell.scored else _why(cell.rows),
+        _note(cell, evaluator, metric) if cell.scored else _why(cell.rows),
         clustered[0] if clustered else None,
         clustered[1] if clustered else None,
     )
+
+
+def _note(cell: Cell, evaluator: Any, metric: str) -> str:
+    """What a judge wants read beside its number (chance, ceiling), if it has something to say."""
+    return str(evaluator.note(metric, [unpack(row) for row in cell.scored])) if hasattr(evaluator, "note") else ""
 
 
 def _why(rows: Sequence[StoredRow]) -> str:
