@@ -70,9 +70,8 @@ class Reproduction:
         return sum(line.ours is not None for line in self.lines)
 
     def _conclusion(self) -> str:
-        return (
-            f"{self.table.title}, table {self.table.table}: {self.measured} of {len(self.lines)} numbers measured here."
-        )
+        name = f"{self.table.title}, table {self.table.table}"
+        return f"{name}: {self.measured} of {len(self.lines)} numbers measured here."
 
     def markdown(self) -> str:
         """As Markdown."""
@@ -121,8 +120,7 @@ def _ours(cell: Published, runs: Sequence[RunData]) -> tuple[Ours | None, str]:
     """(our number, what explains the difference), or (None, why there is no number of ours)."""
     target = cell.target
     if target is None:
-        what = "no source states the number" if cell.value is None else "its protocol is none of ours"
-        return None, f"not comparable: {what}"
+        return None, f"not comparable: {cell.why}"
     fitting = [run for run in runs if (run.protocol, run.lane) == (target.protocol, target.lane)]
     if not fitting:
         return None, _misfit(target, runs)
