@@ -25,7 +25,6 @@ from av.video.reformatter import VideoReformatter
 from harness.records import FPS
 from harness.video import VideoReader, _display_matrix, _oriented
 
-NAME = "mjpeg@ffmpeg-5.1-emulated"  # as signatures name it
 Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Plane = npt.NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]  # Y, U, V of 4:2:0

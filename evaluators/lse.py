@@ -1,0 +1,137 @@
+"""Lip sync: LSE-C, LSE-D and offset by SyncNet v2 in every published dialect, and in a clean one.
+
+Dialects are data (sync_dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any
+length, only windows that exist. Reference: Chung & Zisserman 2016; protocols and their traps: metrics spec §1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import sync_dialect
+from evaluators.contract import ClipContext, Measurement, MetricFacts
+from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.judge_weights import JudgeWeights
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice
+from harness.signature import Signature
+
+if TYPE_CHECKING:
+    from evaluators.sync_measure import Networks
+    from evaluators.syncnet import SyncNet
+
+NET, DEMO_NET = "syncnet_v2", "demo-sync"
+WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
+
+
+class LipSync:
+    """The judge. Settings: `dialect` (sync_dialects.toml), `detector` (mtcnn|s3fd, dialect clean only), `faces`
+    (path to S3FD's weights), and `weights`, `hash`, `gate` for SyncNet's own."""
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        MetricFacts("lse_c", "LSE-C", "", True, 0.0, float("inf")),
+        MetricFacts("lse_d", "LSE-D", "", False, 0.0, float("inf")),
+        MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False),
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("lse", settings, ("dialect", "detector", "faces", *WEIGHT_SETTINGS))
+        self.dialect = sync_dialect.read(settings.get("dialect", "clean"))
+        if self.dialect.name == "clean":
+            detector = choice(settings, "detector", ("mtcnn", "s3fd"), "mtcnn")
+            self.dialect = replace(self.dialect, detector=detector)
+        elif "detector" in settings:
+            self.dialect = replace(self.dialect, detector=choice(settings, "detector", (self.dialect.detector,), ""))
+        self.device = device
+        self.demo = self.dialect.name == "demo"
+        self._demo_override = settings.get("weights") if self.demo else None
+        self._weights = JudgeWeights(WEIGHTS, settings)
+        faces = {"weights": settings["faces"]} if settings.get("faces") else {}
+        self._face_weights = JudgeWeights(FACE_WEIGHTS, faces) if self.dialect.detector == "s3fd" else None
+        self._networks: Networks | None = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights that are not here."""
+        found: list[tuple[str, str]] = []
+        if self.demo and not self._demo_file().is_file():
+            cure = "Type: git checkout -- evaluators/demo (the file is part of the repository)."
+            found.append((f"The demo weights {self._demo_file()} are not there.", cure))
+        elif not self.demo:
+            found += self._weights.missing()
+        return found + (self._face_weights.missing() if self._face_weights else [])
+
+    def load(self) -> None:
+        """Build the networks. Raises MissingError or ImplausibleError where their weights cannot be believed."""
+        if self._networks is not None:
+            return
+        from evaluators.sync_measure import Networks
+        from evaluators.syncnet_stream import LipRunner
+
+        net = self._net().to(self.device)
+        faces = None
+        if self._face_weights is not None:
+            from evaluators import s3fd
+
+            faces = s3fd.load(self._face_weights.path(), self.device)
+        key = "|".join(value for _, value in self._weight_fields())
+        self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
+
+    def _net(self) -> SyncNet:
+        if self.demo:
+            from evaluators.sync_weights import load_demo
+
+            return load_demo(self._demo_file(), self._weights.gated)
+        from evaluators.sync_weights import load_official
+
+        return load_official(self._weights)
+
+    def _weight_fields(self) -> tuple[tuple[str, str], ...]:
+        if not self.demo:
+            return self._weights.fields()
+        from harness.digest import digest
+
+        path = self._demo_file()
+        open_gate = () if self._weights.gated else (("gate", "off"),)
+        return (*open_gate, ("w", digest(path)[:8] if path.is_file() else "absent"))
+
+    def _demo_file(self) -> Path:
+        if self._demo_override:
+            return Path(self._demo_override)
+        from evaluators.demo_weights import SYNC
+
+        return SYNC
+
+    def signature(self, metric: str) -> Signature:
+        """Everything that changes the number."""
+        fields = self.dialect.signature(DEMO_NET if self.demo else NET)
+        faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
+        return Signature(metric, (*fields, *faces, *self._weight_fields(), ("v", "1")))
+
+    def _face_fields(self) -> tuple[tuple[str, str], ...]:
+        return self._face_weights.fields() if self._face_weights else ()
+
+    def start(self, context: ClipContext) -> Measurement:
+        """Follow one clip; without sound there is nothing to follow."""
+        names = tuple(facts.name for facts in self.metrics)
+        lines = tuple(str(self.signature(name)) for name in names)
+        if context.audio is None:
+            return Refused(names, lines, "no_audio", " ".join(context.notes))
+        from evaluators.sync_clip import SyncClip
+
+        assert self._networks is not None, "load() comes first"
+        return SyncClip(self.dialect, self._networks, context, dict(zip(names, lines, strict=True)))
+
+    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+        """Mean over clips, or over all tracks of all clips where the dialect averages lines."""
+        if not rows:
+            return float("nan")
+        if self.dialect.average == "track":
+            key = {"lse_c": "c", "lse_d": "d", "sync_offset": "offset"}[metric]
+            return float(np.concatenate([np.asarray(row[key], np.float64) for row in rows]).mean())
+        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]))

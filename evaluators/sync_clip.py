@@ -1,0 +1,152 @@
+"""The lip-sync judge at work on one clip: what refuses it, what is noted, and the number its dialect gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evaluators.contract import Chunk, ClipContext
+from evaluators.packing import pack
+from evaluators.sync import LipSyncScore, read_curve, windows
+from evaluators.sync_dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
+from evaluators.sync_faces import largest, together
+from evaluators.sync_measure import Inputs, Networks, Piece
+from evaluators.tracks import Track
+from harness.records import SAMPLES_PER_FRAME, Row, Scored, Unscored
+
+_UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note
+_Values = dict[str, float]
+
+
+class SyncClip:
+    """Measurement of one clip that has sound."""
+
+    def __init__(
+        self, dialect: Dialect, networks: Networks, context: ClipContext, signatures: Mapping[str, str]
+    ) -> None:
+        self._dialect, self._context, self._signatures = dialect, context, signatures
+        self._inputs = Inputs(dialect, networks, context)
+        assert context.audio is not None
+        self._samples = len(context.audio)
+        self._sound_problem = _sound_problem(context)
+        self._frames = 0
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the next frames; nothing is computed for sound that will be refused."""
+        self._frames = chunk.first + len(chunk.frames)
+        if self._sound_problem is None:
+            self._inputs.feed(chunk)
+
+    def finish(self) -> Sequence[Row]:
+        """Three rows: LSE-C, LSE-D, offset."""
+        problem = self._too_short() or self._sound_problem or self._partial()
+        if problem is not None:
+            return self._refused(*problem)
+        self._inputs.search()
+        found = self._stretches()
+        if isinstance(found, tuple):
+            return self._refused(*found)
+        pieces = [piece for track in found if (piece := self._inputs.piece(track)) is not None]
+        pieces = [piece for piece in pieces if piece.windows >= self._dialect.least]
+        if not pieces:
+            return self._refused("audio_partial", "no face track has enough sound")
+        return self._scored(pieces)
+
+    def _too_short(self) -> tuple[str, str] | None:
+        count = windows(self._frames, self._frames * SAMPLES_PER_FRAME)
+        if count >= self._dialect.least:
+            return None
+        detail = f"{self._frames} frames give {count} windows; this protocol needs {self._dialect.least}"
+        return "too_short", detail + (" (padding_dominates)" if count else "")
+
+    def _partial(self) -> tuple[str, str] | None:
+        cover = self._cover()
+        if cover < LEAST_COVER:
+            return "audio_partial", f"sound covers {cover:.2f} of the picture; at least {LEAST_COVER} is needed"
+        count = windows(self._frames, self._samples)
+        if count < self._dialect.least:
+            detail = f"{self._samples / 16000:.2f} s of sound give {count} windows, not {self._dialect.least}"
+            return "too_short", detail
+        return None
+
+    def _cover(self) -> float:
+        return min(1.0, (self._samples // SAMPLES_PER_FRAME) / max(1, self._frames))
+
+    def _stretches(self) -> Sequence[Track | None] | tuple[str, str]:
+        """The tracks to score ([None]: the whole picture), or why there is none."""
+        log, d = self._inputs.log, self._dialect
+        if not log.any:
+            return "no_face", f"no face in {len(log.found)} searched frames"
+        if not d.tracked:
+            if log.crowded:
+                return "multiple_faces", "this protocol takes the picture as one face crop"
+            return [None]
+        fit = [track for track in log.tracks(d) if len(track.boxes) >= d.least + 5]
+        if not fit:
+            need = f"more than {d.more_than} detections, {d.least + 5} frames, wider than {d.wider_than_px} px"
+            return "track_too_short", f"no face track has {need}"
+        return fit
+
+    def _refused(self, reason: str, detail: str) -> list[Row]:
+        told = "; ".join([detail, *self._context.notes])
+        return [Unscored(metric, reason, line, told) for metric, line in self._signatures.items()]
+
+    def _notes(self, pieces: Sequence[Piece]) -> tuple[str, ...]:
+        notes = list(self._context.notes)
+        if abs(self._samples / SAMPLES_PER_FRAME - self._frames) > _UNLIKE_FRAMES:
+            notes.append("length_mismatch")
+        if together([piece.track for piece in pieces if piece.track is not None]):
+            notes.append("multiple_faces")
+        if self._dialect.pad == "zero" and min(piece.windows for piece in pieces) < PADDING_WINDOWS:
+            notes.append("padding_dominates")
+        return tuple(dict.fromkeys(notes))
+
+    def _scored(self, pieces: Sequence[Piece]) -> list[Row]:
+        pad = self._dialect.pad
+        scores = [read_curve(piece.valid if pad == "valid" else piece.zero) for piece in pieces]
+        values, notes = _values(self._dialect, pieces, scores), self._notes(pieces)
+        facts = {
+            "c": [score.lse_c for score in scores],
+            "d": [score.lse_d for score in scores],
+            "offset": [score.offset for score in scores],
+            "curve_zero": np.stack([piece.zero for piece in pieces]),
+            "curve_valid": np.stack([piece.valid for piece in pieces]),
+            "windows": [piece.windows for piece in pieces],
+            "first": [piece.first for piece in pieces],
+            "last": [piece.last for piece in pieces],
+            "side_px": [piece.track.side_px if piece.track else np.nan for piece in pieces],
+            "cover": self._cover(),
+        }
+        return [
+            Scored(metric, values[metric], line, pack(value=values[metric], **facts), notes)
+            for metric, line in self._signatures.items()
+        ]
+
+
+def _sound_problem(context: ClipContext) -> tuple[str, str] | None:
+    assert context.audio is not None
+    if "downmix_cancels" in context.notes:
+        return "downmix_cancels", "what is left of the sound is not the speech"
+    power = float(np.mean(np.square(context.audio, dtype=np.float64))) if len(context.audio) else 0.0
+    level = 10 * np.log10(power) if power > 0 else -np.inf
+    if level < SILENCE_DB:
+        return "silent_audio", f"the sound's level is {level:.0f} dB of full scale; {SILENCE_DB} dB is the gate"
+    return None
+
+
+def _values(dialect: Dialect, pieces: Sequence[Piece], scores: Sequence[LipSyncScore]) -> _Values:
+    """The clip's one value per metric by the dialect's rule for several tracks."""
+    if dialect.face == "maxC-minD":
+        best = max(scores, key=lambda score: score.lse_c)
+        return {"lse_c": best.lse_c, "lse_d": min(s.lse_d for s in scores), "sync_offset": float(best.offset)}
+    if dialect.face in ("mean", "each"):
+        offset = float(np.mean([score.offset for score in scores]))
+        return {
+            "lse_c": float(np.mean([score.lse_c for score in scores])),
+            "lse_d": float(np.mean([score.lse_d for score in scores])),
+            "sync_offset": float(int(offset)) if dialect.face == "mean" else offset,
+        }
+    tracked = [piece.track for piece in pieces if piece.track is not None]
+    chosen = scores[largest(tracked) if tracked else 0]
+    return {"lse_c": chosen.lse_c, "lse_d": chosen.lse_d, "sync_offset": float(chosen.offset)}

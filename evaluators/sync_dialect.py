@@ -1,0 +1,109 @@
+"""Dialects of the lip-sync metric: named settings from sync_dialects.toml, and their signature fields."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.errors import unknown_name
+
+if TYPE_CHECKING:
+    from evaluators.sync import Pad
+    from evaluators.sync_audio import AudioPath
+    from evaluators.tracks import Rule
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE = Path(__file__).with_name("sync_dialects.toml")
+SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
+LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
+PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
+JPEG_NAME = "mjpeg@ffmpeg-5.1-emulated"
+MTCNN_NAME = "mtcnn-fn2.6.0"  # evaluators.mtcnn.NAME; that module imports torch
+DETECTORS = {"mtcnn": MTCNN_NAME, "s3fd": "s3fd@.25"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One table of sync_dialects.toml; its head explains the fields."""
+
+    name: str
+    about: str
+    frames: Literal["decoded", "pipeline"]
+    crop: Literal["track", "whole", "lower-face"]
+    detector: str
+    every: int
+    rule: Rule
+    more_than: int
+    wider_than_px: int
+    ends: Literal["zero", "edge"]
+    file: str
+    image: Literal["none", "mjpeg"]
+    resize: str
+    sound: AudioPath
+    pad: Pad
+    least: int
+    face: Literal["largest", "mean", "each", "maxC-minD", "checked"]
+    average: Literal["clip", "track"]
+    unpinned: str
+
+    @property
+    def tracked(self) -> bool:
+        """Whether faces are followed and cropped (else the picture is taken as it is)."""
+        return self.crop == "track"
+
+    def signature(self, net: str) -> tuple[tuple[str, str], ...]:
+        """The fields of the signature, in order; weights and version come after them."""
+        follow: tuple[tuple[str, str], ...] = (("crop", self.crop),)
+        if self.tracked:
+            every = "" if self.every == 1 else f"/{self.every}"
+            follow = (
+                ("crop", f"track-cs.4-med13{self.ends}-gray110"),
+                ("det", DETECTORS[self.detector] + every),
+                ("trk", f"{self.rule}>{self.more_than}@{self.wider_than_px}px"),
+            )
+        return (
+            ("net", net),
+            ("dialect", self.name),
+            ("fps", "25"),
+            ("pre", "none" if self.frames == "decoded" else "mpeg4-q2+jpeg-q2"),
+            ("img", JPEG_NAME if self.image == "mjpeg" else "none"),
+            ("rs", self.resize),
+            *follow,
+            ("file", self.file),
+            ("face", self.face if self.tracked else f"{self.face}-{MTCNN_NAME}/{self.every}"),
+            ("aud", self.sound),
+            ("mfcc", "psf0.6"),
+            ("vs", "15"),
+            ("pad", self.pad),
+            ("win", "L-5"),
+            ("minN", str(self.least)),
+            ("gate", f"{SILENCE_DB}dB"),
+            ("cover", str(LEAST_COVER)),
+            ("agg", self.average),
+            *((("unpinned", self.unpinned),) if self.unpinned else ()),
+        )
+
+
+@lru_cache(maxsize=1)
+def table() -> dict[str, Dialect]:
+    """Every dialect by name."""
+    rows: dict[str, dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    known = {field.name for field in fields(Dialect)}
+    for name, row in rows.items():
+        if {"name", *row} != known:
+            raise ValueError(f"sync_dialects.toml: '{name}' must have exactly the fields {sorted(known - {'name'})}")
+    return {name: Dialect(name=name, **row) for name, row in rows.items()}
+
+
+def read(name: str) -> Dialect:
+    """The dialect of that name. Raises UsageError for an unknown one."""
+    if name not in table():
+        raise unknown_name("lip-sync dialect", name, table())
+    return table()[name]

@@ -1,0 +1,88 @@
+"""Faces for the sync judge: detections by either detector, tracks of a clip, and the check of uncropped pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import tracks
+from evaluators.contract import Chunk
+from evaluators.mtcnn import Faces, chunk_faces
+from evaluators.sync_dialect import Dialect
+from evaluators.tracks import Track
+
+if TYPE_CHECKING:
+    from evaluators.s3fd import S3FD
+
+Float = npt.NDArray[np.float64]
+_COMPARABLE = 0.4  # a second face counts from this share of the largest one's side
+
+
+@dataclass
+class FaceLog:
+    """Boxes of the searched frames of one clip by one detector. `net` is S3FD, or None for MTCNN."""
+
+    every: int
+    device: str
+    net: S3FD | None = None
+    found: list[tuple[int, Float]] = field(default_factory=list)
+    frames: int = 0
+
+    def feed(self, chunk: Chunk) -> None:
+        """Search the next chunk; one that is known already is left alone."""
+        if chunk.first != self.frames:
+            return
+        self.frames += len(chunk.frames)
+        if self.net is None:
+            faces = chunk_faces(chunk, self.device, self.every)
+            self.found += [(index, np.asarray(found.boxes, np.float64)) for index, found in faces.items()]
+        else:
+            from evaluators import s3fd
+
+            boxes = s3fd.detect(self.net, chunk.frames)
+            self.found += [(chunk.first + place, found[:, :4]) for place, found in enumerate(boxes)]
+
+    def tracks(self, dialect: Dialect) -> list[Track]:
+        """Tracks by the dialect's rule, held to the clip's ends where frames between searches were skipped."""
+        built = tracks.build(self.found, dialect.rule, dialect.more_than, dialect.wider_than_px)
+        if self.every == 1:
+            return built
+        return [tracks.extended(track, 0, self.frames - 1, self.every - 1) for track in built]
+
+    @property
+    def any(self) -> bool:
+        """Whether any searched frame shows a face."""
+        return any(len(boxes) for _, boxes in self.found)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether most frames that show a face show a second one of comparable size."""
+        shown = [boxes for _, boxes in self.found if len(boxes)]
+        return 2 * sum(_second_face(boxes) for boxes in shown) > len(shown)
+
+
+def _second_face(boxes: Float) -> bool:
+    sides = np.sort((boxes[:, 2:4] - boxes[:, :2]).max(1))[::-1]
+    return len(sides) > 1 and bool(sides[1] >= _COMPARABLE * sides[0])
+
+
+def largest(found: list[Track]) -> int:
+    """Index of the track that covers most picture over time."""
+    return int(np.argmax([track.side_px**2 * len(track.boxes) for track in found]))
+
+
+def together(found: list[Track]) -> bool:
+    """Whether two tracks of comparable size are there at the same time."""
+    for place, one in enumerate(found):
+        for other in found[place + 1 :]:
+            overlap = min(one.last, other.last) >= max(one.first, other.first)
+            sides = sorted((one.side_px, other.side_px))
+            if overlap and sides[0] >= _COMPARABLE * sides[1]:
+                return True
+    return False
+
+
+__all__ = ["FaceLog", "Faces", "largest", "together"]

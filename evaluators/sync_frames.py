@@ -1,0 +1,62 @@
+"""A clip's frames a second time: from memory while they fit, decoded again when they do not.
+
+Tracks are known only after the last frame, crops are cut from the first one on. Clips of usual length are decoded
+once; a ten-minute clip is decoded twice rather than kept (12 GB at 512 px).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.contract import Chunk
+from evaluators.sync_pipeline import PipelineReader
+from harness.media import VideoReader
+
+Frames = npt.NDArray[np.uint8]
+KEEP_BYTES = 256 << 20
+
+
+class FrameStore:
+    """Chunks of one clip, shared by every judge that asks the context for it by its kind of frames."""
+
+    def __init__(self, path: Path, pipeline: bool, keep_bytes: int = KEEP_BYTES) -> None:
+        self._path, self._pipeline, self._room = path, pipeline, keep_bytes
+        self._kept: list[Chunk] | None = []
+        self.frames = 0
+        self.complete = False
+
+    def add(self, chunk: Chunk) -> None:
+        """Keep the next chunk; one that is known already (another judge brought it) is left alone."""
+        if chunk.first != self.frames:
+            return
+        self.frames += len(chunk.frames)
+        self._room -= chunk.frames.nbytes
+        if self._room < 0:
+            self._kept = None
+        if self._kept is not None:
+            self._kept.append(chunk)
+
+    def read(self) -> Iterator[Chunk]:
+        """First pass over frames that nobody fed (the pipeline's): read, keep what fits, yield."""
+        if self.complete or self.frames:
+            yield from self.chunks()
+            return
+        for chunk in self._decode():
+            self.add(chunk)
+            yield chunk
+        self.complete = True
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks in order, from memory or decoded again."""
+        return iter(self._kept) if self._kept is not None else self._decode()
+
+    def _decode(self) -> Iterator[Chunk]:
+        reader: Iterable[Frames] = PipelineReader(self._path) if self._pipeline else VideoReader(self._path)
+        first = 0
+        for frames in reader:
+            yield Chunk(first, frames)
+            first += len(frames)

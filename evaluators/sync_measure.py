@@ -1,0 +1,167 @@
+"""One clip under the lip-sync judge: from frames and sound to embeddings, each distinct input once.
+
+Everything that dialects share is kept on the clip's context by what it depends on: frames by kind, faces by
+detector, sound by path, lip embeddings by crop, audio embeddings by cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import sync, sync_crop
+from evaluators.contract import Chunk, ClipContext
+from evaluators.mjpeg import JpegReader
+from evaluators.sync_audio import cut, heard
+from evaluators.sync_dialect import Dialect
+from evaluators.sync_faces import FaceLog
+from evaluators.sync_frames import FrameStore
+from evaluators.sync_pipeline import crop_file_frames
+from evaluators.syncnet import WINDOW_FRAMES, SyncNet
+from evaluators.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
+from evaluators.tracks import Track
+
+Frames = npt.NDArray[np.uint8]
+_CROPS_PER_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What the judge has loaded: SyncNet (`key` names its weights) and S3FD where the dialect wants it."""
+
+    net: SyncNet
+    runner: LipRunner
+    key: str
+    device: str
+    faces: object | None = None  # evaluators.s3fd.S3FD
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One scored stretch of a clip: its track (None for the whole picture), windows, and both curves (31,)."""
+
+    track: Track | None
+    first: int
+    last: int
+    windows: int
+    zero: Rows
+    valid: Rows
+
+
+@dataclass
+class Inputs:
+    """The shared inputs of one clip as one dialect needs them."""
+
+    dialect: Dialect
+    networks: Networks
+    context: ClipContext
+    frames: int = 0
+    store: FrameStore = field(init=False)
+    log: FaceLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        d, context, networks = self.dialect, self.context, self.networks
+        pipeline = d.frames == "pipeline"
+        self.store = context.once(f"lse:frames:{d.frames}", lambda: FrameStore(context.path, pipeline))
+        net = networks.faces if d.detector == "s3fd" else None
+        kind = f"lse:faces:{d.frames}:{d.detector}:{d.every}"
+        self.log = context.once(kind, lambda: FaceLog(d.every, networks.device, net))  # type: ignore[arg-type]
+        if d.crop == "lower-face":
+            self._lower: LipStream = context.once(f"lse:lower:{networks.key}", lambda: LipStream(networks.runner))
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the next decoded frames: search faces, keep what a later crop needs."""
+        d = self.dialect
+        self.frames = chunk.first + len(chunk.frames)
+        if d.frames == "decoded":
+            self.log.feed(chunk)
+            if d.tracked:
+                self.store.add(chunk)
+        if d.crop == "lower-face":
+            self._feed_lower(chunk)
+
+    def _feed_lower(self, chunk: Chunk) -> None:
+        def feed() -> bool:
+            self._lower.feed(sync_crop.lower_face(chunk.frames, self.networks.runner.input_px))
+            return True
+
+        chunk.once(f"lse:lower:{self.networks.key}", feed)
+
+    def search(self) -> None:
+        """Finish the search for faces where frames of another kind than the decoded ones are searched."""
+        if self.dialect.frames == "pipeline":
+            for chunk in self.store.read():
+                self.log.feed(chunk)
+
+    def lip(self, track: Track | None, count: int) -> Rows:
+        """The first `count` lip embeddings of a track, or of the whole picture."""
+        if self.dialect.crop == "lower-face":
+            return self._lower.rows()[:count]
+        name = self._whole_name() if track is None else self._track_name(track)
+        return self.context.once(f"lse:lip:{self.networks.key}:{name}:{count}", lambda: self._lip(track, count))
+
+    def _lip(self, track: Track | None, count: int) -> Rows:
+        stream = LipStream(self.networks.runner)
+        seen = 0
+        for frames in self._pictures() if track is None else self._crops(track):
+            stream.feed(frames[: count + WINDOW_FRAMES - 1 - seen])
+            seen += len(frames)
+            if seen >= count + WINDOW_FRAMES - 1:  # the rest has no sound
+                break
+        return stream.rows()
+
+    def _whole_name(self) -> str:
+        reader = JpegReader(self.context.path)
+        side = self.networks.runner.input_px
+        return "whole" if (reader.info.width, reader.info.height) == (side, side) else f"whole-{self.dialect.resize}"
+
+    def _pictures(self) -> Iterator[Frames]:
+        side = self.networks.runner.input_px
+        scaled = (side, side) if self.dialect.resize == "sws-bicubic" else None
+        for frames in JpegReader(self.context.path, scaled):
+            yield sync_crop.stretched(frames, side)
+
+    def _track_name(self, track: Track) -> str:
+        d = self.dialect
+        boxes = hashlib.sha256(np.ascontiguousarray(track.boxes).tobytes()).hexdigest()
+        return f"{d.frames}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
+
+    def _crops(self, track: Track) -> Iterator[Frames]:
+        if self.dialect.file == "-":
+            return _chunked(self._single_crops(track))
+        return crop_file_frames(self._single_crops(track), self.dialect.file, self.networks.runner.input_px)
+
+    def _single_crops(self, track: Track) -> Iterator[Frames]:
+        smooth = sync_crop.path(track, self.dialect.ends)
+        for chunk in self.store.chunks():
+            cropped = sync_crop.crops(chunk.frames, chunk.first, track, smooth, self.networks.runner.input_px)
+            yield from (crop for _, crop in cropped)
+
+    def piece(self, track: Track | None) -> Piece | None:
+        """Both curves of a track (or the whole picture); None where no window has sound."""
+        first, last = (0, self.frames - 1) if track is None else (track.first, track.last)
+        sound = cut(heard(self.context, self.dialect.sound), first, last, self.dialect.sound)
+        count = sync.windows(last - first + 1, len(sound))
+        if count < 1:
+            return None
+        lip = self.lip(track, count)
+        key = f"lse:audio:{self.networks.key}:{self.dialect.sound}:{first}:{last}:{count}"
+        device = self.networks.device
+        audio = self.context.once(key, lambda: audio_rows(self.networks.net, sync.mfcc(sound), count, device))
+        zero, valid = (sync.mean_curve(sync.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))
+        return Piece(track, first, last, count, zero, valid)
+
+
+def _chunked(crops: Iterator[Frames]) -> Iterator[Frames]:
+    held: list[Frames] = []
+    for crop in crops:
+        held.append(crop)
+        if len(held) == _CROPS_PER_CHUNK:
+            yield np.stack(held)
+            held = []
+    if held:
+        yield np.stack(held)
