@@ -113,10 +113,10 @@ def labelled_pictures(folder: str) -> list[tuple[str, Path]]:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UsageError(f"There is no folder '{root}' of labelled faces.", "Set validation to FOLDER/<emotion>/*.jpg.")
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    named = [(canonical(sub.name), sub) for sub in sorted(root.iterdir()) if sub.is_dir()]
     return [
-        (canonical(sub.name), path)
-        for sub in folders
+        (name, path)
+        for name, sub in named
         for path in sorted(sub.iterdir())
         if path.suffix.lower() in _PICTURES
     ]

@@ -20,7 +20,7 @@ import torch
 from evaluators import mtcnn_boxes as stage
 from evaluators.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.contract import Chunk
-from evaluators.mtcnn_boxes import Candidates, Float
+from evaluators.mtcnn_boxes import Candidates, Float, Int
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -67,18 +67,24 @@ class Mtcnn:
     @torch.inference_mode()
     def _detect_batch(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
         integral = integral_images(frames)
-        proposed = self._propose(integral)
-        proposed = stage.squared(stage.moved(proposed, 0))
-        proposed, windows = stage.windows(proposed, frames.shape[1], frames.shape[2])
-        moves, scores = self._forward(self._rnet, crops(integral, proposed.frame, windows, 24))
-        refined = stage.passed(proposed, scores[:, 1], moves, R_THRESHOLD)[0]
-        refined = stage.squared(stage.moved(refined.take(stage.keep(refined, 0.7)), 1))
-        refined, windows = stage.windows(refined, frames.shape[1], frames.shape[2])
-        moves, points, scores = self._forward(self._onet, crops(integral, refined.frame, windows, 48))
-        final, index = stage.passed(refined, scores[:, 1], moves, O_THRESHOLD)
+        candidates = stage.squared(stage.moved(self._propose(integral), 0))
+        candidates, windows = stage.windows(candidates, frames.shape[1], frames.shape[2])
+        if len(windows):
+            candidates = self._refine(integral, candidates, windows)
+            candidates, windows = stage.windows(candidates, frames.shape[1], frames.shape[2])
+        if len(windows) == 0:
+            return [_faces_of(candidates, np.zeros((0, 5, 2), np.float32), frame) for frame in range(len(frames))]
+        moves, points, scores = self._forward(self._onet, crops(integral, candidates.frame, windows, 48))
+        final, index = stage.passed(candidates, scores[:, 1], moves, O_THRESHOLD)
         landmarks = stage.landmarks(final.boxes, points[index])
         final = stage.moved(final, 1)
         return [_faces_of(final, landmarks, frame) for frame in range(len(frames))]
+
+    def _refine(self, integral: IntegralImages, candidates: Candidates, windows: Int) -> Candidates:
+        """Windows that R-Net confirms, corrected and squared."""
+        moves, scores = self._forward(self._rnet, crops(integral, candidates.frame, windows, 24))
+        refined = stage.passed(candidates, scores[:, 1], moves, R_THRESHOLD)[0]
+        return stage.squared(stage.moved(refined.take(stage.keep(refined, 0.7)), 1))
 
     def _propose(self, integral: IntegralImages) -> Candidates:
         """Windows that P-Net finds on every level of the pyramid, suppressed within levels, then over them."""
@@ -94,9 +100,9 @@ class Mtcnn:
         return merged.take(stage.keep(merged, 0.7))
 
     def _forward(self, network: torch.nn.Module, pictures: Float, batch: int = 512) -> list[Float]:
-        """Outputs of a network on pictures (n, h, w, 3) with values 0..255."""
+        """Outputs of a network on n >= 1 pictures (n, h, w, 3) with values 0..255."""
         outputs = []
-        for first in range(0, max(1, len(pictures)), batch):
+        for first in range(0, len(pictures), batch):
             x = torch.from_numpy(pictures[first : first + batch]).to(self._device).permute(0, 3, 1, 2)
             outputs.append([y.cpu() for y in network((x - 127.5) * 0.0078125)])
         return [torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)]
