@@ -37,7 +37,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with suppress(
-            OSError
-        ):  # a folder that refuses the file refuses its removal too; the first error is the true one
+        with suppress(OSError):  # who refuses the file refuses its removal too: the first error is told
             partial.unlink(missing_ok=True)

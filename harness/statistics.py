@@ -212,9 +212,10 @@ def detectable_difference(
     power: float = 0.8,
     clusters: Sequence[Hashable] | None = None,
 ) -> float | None:
-    """Smallest mean paired difference that a two-sided test at `alpha` would find with `power` (normal approximation).
+    """Smallest mean paired difference that `paired_test` at `alpha` would find with `power`; None if no size would do.
 
-    `differences` (n,) in the metric's unit; the standard error is between clusters if given. None below two groups.
+    `differences` (n,) in the metric's unit; clusters count as one each. Normal approximation, with the shift itself in
+    the sign-flip variance: s·z / √(n − z²) for z = z(1 − alpha/2) + z(power), so few pairs find nothing however large.
     """
     d = np.asarray(differences, dtype=np.float64)
     sums, counts = _grouped(d, clusters)
@@ -222,5 +223,6 @@ def detectable_difference(
     if groups < 2:
         return None
     residuals = sums - counts * d.mean()
-    error = math.sqrt(float(np.sum(residuals**2)) * groups / (groups - 1)) / len(d)
-    return (NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)) * error
+    spread = math.sqrt(float(np.sum(residuals**2)) * groups / (groups - 1)) / len(d) * math.sqrt(groups)
+    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
+    return spread * z / math.sqrt(groups - z * z) if groups > z * z else None

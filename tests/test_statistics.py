@@ -173,9 +173,11 @@ def test_detectable_difference_is_what_the_test_finds() -> None:
     d = rng(15).normal(0, 1, 60)
     bar = detectable_difference(d)
     assert bar is not None
-    assert bar == pytest.approx(2.8 * d.std(ddof=1) / math.sqrt(60), rel=0.01)
+    assert bar == pytest.approx(2.8 * d.std(ddof=1) / math.sqrt(60 - 2.8**2), rel=0.01)
     found = [
         paired_test(rng(s).normal(bar, 1, 60), np.zeros(60), rng(s), draws=500).p_value <= 0.05 for s in range(200)
     ]
     assert 0.7 <= np.mean(found) <= 0.92
     assert detectable_difference([1.0]) is None
+    assert detectable_difference(d[:7]) is None  # 2^-6 is no small p-value: nothing could be found
+    assert detectable_difference(np.repeat(d, 5), clusters=np.repeat(np.arange(60), 5).tolist()) == pytest.approx(bar)

@@ -1,0 +1,307 @@
+"""The gate fails when a metric got worse, and only then: false alarms on equal methods, power on planted damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from harness.records import SummaryRow
+from reports import scores
+from reports.gate import Thresholds, Verdict, compare, write_junit, write_markdown
+from reports.gate_cell import differing
+from reports.model import MetricFact, Pool, RunData, RunRow
+from tests.synthetic_runs import SIGNATURES, make_run
+
+FACTS = {
+    "acc": MetricFact("acc", "Accuracy", "%", True),
+    "lse_c": MetricFact("lse_c", "LSE-C", "", True),
+    "lse_d": MetricFact("lse_d", "LSE-D", "", False),
+    "csim": MetricFact("csim", "Identity", "", True),
+}
+QUICK = Thresholds(draws=2000)
+
+
+def quick_run(seed: int, clips: int = 50, world: int = 7, shift: dict[str, float] | None = None) -> RunData:
+    """A run of one stochastic method on fixed samples: clips differ in difficulty, seeds only in noise."""
+    rng, hard = np.random.default_rng(seed), np.random.default_rng(world).normal(0, 1, clips)
+    shift = shift or {}
+    right = 100.0 * (rng.random(clips) < np.clip(0.75 + 0.1 * hard + shift.get("acc", 0.0) / 100, 0, 1))
+    values = {
+        "acc": right,
+        "lse_c": 6 + 0.5 * hard + 0.4 * rng.normal(size=clips) + shift.get("lse_c", 0.0),
+        "lse_d": 8 - 0.5 * hard + 0.4 * rng.normal(size=clips) + shift.get("lse_d", 0.0),
+        "csim": 0.85 + 0.03 * hard + 0.01 * rng.standard_t(3, clips) + shift.get("csim", 0.0),
+    }
+    rows = tuple(
+        RunRow("d", "m", f"s{k:03d}", "p", "happy", name, float(value), None, "", f"{name}|v:1")
+        for name, found in values.items()
+        for k, value in enumerate(found)
+    )
+    summary = tuple(_row(name, float(found.mean()), clips) for name, found in values.items())
+    return RunData(f"r{seed}", "p", "speech", {}, summary, rows, FACTS)
+
+
+def _row(name: str, value: float, clips: int) -> SummaryRow:
+    fact = FACTS[name]
+    n = (None, None, clips, clips)
+    return SummaryRow("d", "m", name, value, fact.unit, fact.higher_is_better, *n, f"{name}|v:1")
+
+
+def states(verdict: Verdict) -> dict[str, str]:
+    return {cell.metric: cell.state for cell in verdict.cells}
+
+
+# --- the promise -----------------------------------------------------------------------------------------------
+
+
+def test_false_alarms_on_equal_methods_are_rare() -> None:
+    """600 comparisons of runs that differ by seed alone: fewer than 1 % are meant to say worse, 12 is 2 %."""
+    pairs = ((quick_run(2 * k, world=k), quick_run(2 * k + 1, world=k)) for k in range(600))
+    assert sum(compare(*pair, QUICK).exit_code == 3 for pair in pairs) <= 12
+
+
+@pytest.mark.parametrize(("metric", "damage"), [("acc", -45.0), ("lse_c", -0.45), ("lse_d", 0.45), ("csim", -0.02)])
+def test_planted_damage_is_found(metric: str, damage: float) -> None:
+    found = 0
+    for k in range(40):
+        verdict = compare(quick_run(2 * k), quick_run(2 * k + 1, shift={metric: damage}), QUICK)
+        found += states(verdict)[metric] == "worse" and verdict.exit_code == 3
+    assert found >= 36
+
+
+def test_the_stated_detectable_change_is_found_8_times_in_10() -> None:
+    told = []
+    for k in range(20):
+        cell = next(c for c in compare(quick_run(2 * k), quick_run(2 * k + 1), QUICK).cells if c.metric == "lse_c")
+        assert cell.detectable is not None
+        told.append(cell.detectable)
+    damage, found = {"lse_c": -float(np.mean(told))}, 0
+    for k in range(100):
+        verdict = compare(quick_run(2 * k + 100), quick_run(2 * k + 101, shift=damage), QUICK)
+        found += states(verdict)["lse_c"] == "worse"
+    assert 68 <= found <= 94
+
+
+def test_an_equal_run_is_the_same_and_passes() -> None:
+    verdict = compare(make_run(), make_run())
+    assert set(states(verdict).values()) == {"same"}
+    assert verdict.exit_code == 0
+    assert verdict.state == "same"
+
+
+def test_a_better_run_is_better_and_passes() -> None:
+    verdict = compare(make_run(), make_run(shift={"lse_c": 0.5}))
+    assert states(verdict)["lse_c"] == "better"
+    assert (verdict.state, verdict.exit_code) == ("better", 0)
+
+
+def test_a_certain_but_tiny_change_does_not_matter() -> None:
+    run = quick_run(0)
+    rows = tuple(replace(r, value=r.value - 0.001) if r.metric == "lse_c" and r.value else r for r in run.rows)
+    verdict = compare(run, replace(run, rows=rows))
+    assert verdict.exit_code == 0
+    cell = next(c for c in verdict.cells if c.metric == "lse_c")
+    assert cell.p_value is not None
+    assert cell.p_value < 0.001
+    assert "smaller than an effect" in cell.reason
+    strict = compare(run, replace(run, rows=rows), Thresholds(minimum_effect={"lse_c": 0.0005}))
+    assert (states(strict)["lse_c"], strict.exit_code) == ("worse", 3)
+
+
+def test_lower_is_better_is_respected() -> None:
+    assert states(compare(quick_run(0), quick_run(1, shift={"lse_d": 1.0}), QUICK))["lse_d"] == "worse"
+    assert states(compare(quick_run(0), quick_run(1, shift={"lse_d": -1.0}), QUICK))["lse_d"] == "better"
+
+
+def test_the_verdict_does_not_change_its_mind() -> None:
+    pair = quick_run(0), quick_run(1, shift={"lse_c": -0.2})
+    assert compare(*pair) == compare(*pair)
+
+
+# --- coverage --------------------------------------------------------------------------------------------------
+
+
+def test_losing_numbers_is_worse_even_when_the_mean_gains() -> None:
+    verdict = compare(make_run(), make_run(lose={"identity": 1}, shift={"identity": 0.05}))
+    assert states(verdict)["identity"] == "worse"
+    assert verdict.exit_code == 3
+    assert "no face was found" in verdict.text()
+    assert compare(make_run(), make_run(lose={"identity": 1}), Thresholds(coverage_loss=0.1)).exit_code == 0
+
+
+def test_gaining_numbers_is_not_worse() -> None:
+    assert compare(make_run(lose={"identity": 3}), make_run()).exit_code == 0
+
+
+def test_missing_samples_cannot_be_compared_unless_allowed() -> None:
+    verdict = compare(make_run(), make_run(clips=40))
+    assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
+    assert "20 of the baseline's 60 samples" in verdict.text()
+    assert compare(make_run(), make_run(clips=40), Thresholds(missing_samples=0.5)).exit_code == 0
+    assert compare(make_run(clips=40), make_run()).exit_code == 0
+
+
+def test_too_little_measured_cannot_be_compared() -> None:
+    verdict = compare(quick_run(0, clips=5), quick_run(1, clips=5))
+    assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
+    assert "5 shared clips, 8 are needed" in verdict.text()
+
+
+def test_a_method_that_vanished_cannot_be_compared() -> None:
+    verdict = compare(make_run(methods=("cmet", "edtalk")), make_run(methods=("cmet",)))
+    assert verdict.exit_code == 4
+    assert {c.reason for c in verdict.cells if c.method == "edtalk"} == {"the run does not have it"}
+
+
+def test_what_the_baseline_never_measured_is_only_remarked_on() -> None:
+    verdict = compare(make_run(), make_run())
+    assert "lpips" not in states(verdict)
+    assert any("lpips" in remark for remark in verdict.remarks)
+    fresh = compare(make_run(methods=("cmet",)), make_run(methods=("cmet", "edtalk")))
+    assert fresh.exit_code == 0
+    assert any("lse_c of edtalk" in remark for remark in fresh.remarks)
+
+
+# --- signatures, lanes -----------------------------------------------------------------------------------------
+
+
+def test_other_signatures_cannot_be_compared_and_the_field_is_named() -> None:
+    run = make_run()
+    new = SIGNATURES["lse_c"].replace("fps:25", "fps:src")
+    other = replace(
+        run,
+        summary=tuple(replace(r, signature=new) if r.metric == "lse_c" else r for r in run.summary),
+        rows=tuple(replace(r, signature=new) if r.metric == "lse_c" else r for r in run.rows),
+    )
+    verdict = compare(run, other)
+    assert (states(verdict)["lse_c"], verdict.exit_code) == ("cannot compare", 4)
+    assert "signatures differ: fps 25 → src" in verdict.text()
+    assert states(verdict)["identity"] == "same"
+
+
+def test_a_regression_outweighs_what_cannot_be_compared() -> None:
+    verdict = compare(make_run(methods=("cmet", "edtalk")), make_run(methods=("cmet",), shift={"lse_c": -1.0}))
+    assert {"worse", "cannot compare"} <= {c.state for c in verdict.cells}
+    assert (verdict.state, verdict.exit_code) == ("worse", 3)
+
+
+def test_differing_names_every_field() -> None:
+    assert differing("m|a:1|b:2|v:1", "m|a:1|b:3|c:4|v:1") == "b 2 → 3, c absent → 4"
+    assert differing("m|v:1", "n|v:1") == "metric m → n"
+    assert differing("", "m|v:1") == "'' against 'm|v:1'"
+    assert "order" in differing("m|a:1|v:1", "m|v:1|a:1")
+
+
+def test_lanes_are_never_compared() -> None:
+    verdict = compare(make_run(), make_run(lane="label"))
+    assert (verdict.state, verdict.exit_code, verdict.cells) == ("cannot compare", 4, ())
+    assert "lane" in verdict.text()
+
+
+def test_an_empty_baseline_cannot_be_compared() -> None:
+    empty = RunData("none", "demo", "speech", {}, (), (), {})
+    assert compare(empty, make_run()).exit_code == 4
+    assert compare(make_run(), empty).exit_code == 4
+
+
+def test_descriptive_metrics_are_not_judged_even_between_bare_files(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text(scores.to_json([make_run()]), encoding="utf-8")
+    assert "offset" not in states(compare(scores.read_scores(path), scores.read_scores(path)))
+
+
+def test_ceiling_and_floors_are_remarked_on_not_judged() -> None:
+    baseline, run = make_run(methods=("cmet", "no_edit")), make_run(methods=("cmet", "no_edit"))
+    hit = [(r.method, r.metric) == ("no_edit", "lse_c") for r in run.rows]
+    rows = tuple(replace(r, value=(r.value or 0) - 1) if h else r for r, h in zip(run.rows, hit, strict=True))
+    verdict = compare(baseline, replace(run, rows=rows))
+    assert verdict.exit_code == 0
+    assert any("no_edit LSE-C (worse)" in remark for remark in verdict.remarks)
+    alone = make_run(methods=("no_edit",))
+    assert compare(alone, make_run(methods=("no_edit",), shift={"lse_c": -1.0})).exit_code == 3
+
+
+# --- pooled metrics --------------------------------------------------------------------------------------------
+
+
+def test_pooled_values_without_statistics_are_judged_by_their_intervals() -> None:
+    assert states(compare(make_run(), make_run(shift={"fid": 2.0})))["fid"] == "same"
+    assert states(compare(make_run(), make_run(shift={"fid": 4.0})))["fid"] == "worse"
+    assert states(compare(make_run(), make_run(shift={"fid": -4.0})))["fid"] == "better"
+
+
+def pooled_run(seed: int, spread: float = 1.0) -> RunData:
+    """`fid` here is the spread of the clips' numbers: a score that only the pool has, seen through `pools`."""
+    run = make_run(methods=("cmet",), seed=seed)
+    hard = np.random.default_rng(5).normal(size=60)
+    samples = [row.sample for row in run.rows if row.metric == "fid"]
+    noise = np.random.default_rng(seed + 50).normal(size=60)
+    items = {s: float(h * spread + 0.2 * e) for s, h, e in zip(samples, hard, noise, strict=True)}
+    score: Callable[[object], float] = lambda xs: float(np.std(np.array(xs)))  # noqa: E731
+    return replace(run, pools={("puppets", "cmet", "fid"): Pool(items, score)})
+
+
+def test_pooled_statistics_are_compared_by_clip_swaps() -> None:
+    baseline = pooled_run(0)
+    same = compare(baseline, pooled_run(1))
+    worse = compare(baseline, pooled_run(1, spread=1.6))
+    assert states(same)["fid"] == "same"
+    assert states(worse)["fid"] == "worse"
+    cell = next(c for c in worse.cells if c.metric == "fid")
+    assert cell.p_value is not None
+    assert cell.change == pytest.approx((cell.run or 0) - (cell.baseline or 0))
+
+
+def test_a_table_value_that_is_no_mean_is_not_tested_as_one() -> None:
+    run = quick_run(0)
+    summary = tuple(replace(r, value=1.0, low=0.9, high=1.1) if r.metric == "lse_c" else r for r in run.summary)
+    other = replace(run, summary=summary)
+    cell = next(c for c in compare(other, other).cells if c.metric == "lse_c")
+    assert "intervals" in cell.reason
+
+
+# --- outputs ---------------------------------------------------------------------------------------------------
+
+
+def test_a_scores_file_can_be_the_baseline(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text(scores.to_json([make_run()]), encoding="utf-8")
+    bare = scores.read_scores(path)
+    assert compare(bare, make_run()).exit_code == 0
+    verdict = compare(bare, make_run(shift={"lse_c": -1.0}))
+    assert states(verdict)["lse_c"] == "worse"
+    assert "LSE-C" in verdict.text()
+
+
+def test_junit_counts_failures_and_errors(tmp_path: Path) -> None:
+    baseline = make_run(methods=("cmet", "edtalk"))
+    verdict = compare(baseline, replace(make_run(methods=("cmet",), shift={"lse_c": -1.0}), name="<&\x1b\"'>"))
+    write_junit(verdict, tmp_path / "sub" / "junit.xml")
+    suite = ElementTree.parse(tmp_path / "sub" / "junit.xml").getroot()
+    assert suite.get("failures") == "1"
+    assert suite.get("errors") == str(sum(c.method == "edtalk" for c in verdict.cells))
+    assert suite.get("tests") == str(len(suite.findall("testcase"))) == str(len(verdict.cells))
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "LSE" not in (failure.get("message") or "")
+    assert "−1.000" in (failure.get("message") or "")
+
+
+def test_junit_of_a_fatal_verdict_is_an_error(tmp_path: Path) -> None:
+    write_junit(compare(make_run(), make_run("\x00<x>", lane="label")), tmp_path / "j.xml")
+    suite = ElementTree.parse(tmp_path / "j.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+
+
+def test_markdown_names_the_worst_first_and_folds_the_rest(tmp_path: Path) -> None:
+    verdict = compare(make_run(), replace(make_run(shift={"lse_c": -1.0}), name="<img|x>"))
+    write_markdown(verdict, tmp_path / "v.md")
+    text = (tmp_path / "v.md").read_text(encoding="utf-8")
+    assert text.startswith("## Worse: &lt;img\\|x&gt; against baseline bench")
+    assert text.index("**worse**") < text.index("<details>")
+    assert verdict.text().splitlines()[1].strip().startswith("worse")
