@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import fid_sampling, pairing
+from evaluators import fid_sampling, judge_weights, pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.fid_features import FeatureNet, Features, build
 from evaluators.fid_interval import extrapolated, half_sample_interval
@@ -27,7 +27,7 @@ from harness.signature import Signature
 
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
-_SETTINGS = ("net", "dim", "samp", "weights", "hash")
+_SETTINGS = ("net", "dim", "samp", *judge_weights.SETTINGS)
 Statistics = Mapping[str, npt.NDArray[Any]]
 
 
@@ -67,7 +67,7 @@ class _Judge:
 
 
 class Fid(_Judge):
-    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default 5 frames a clip), weights, hash."""
+    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), weights, hash, gate."""
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("fid", "FID", "", False, 0.0, float("inf"), needs_reference=True, pooled=True),
@@ -141,9 +141,14 @@ class _PooledClip(_Clip):
         clip, reference = self.features()
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
             return [Unscored("fid", "not_finite", self._signature, "a feature is not finite")]
-        buffer = io.BytesIO()
-        np.savez(buffer, clip=clip, reference=reference)
-        return [Scored("fid", None, self._signature, buffer.getvalue(), ("pooled", *self._context.notes))]
+        return [Scored("fid", None, self._signature, _packed(clip, reference), ("pooled", *self._context.notes))]
+
+
+def _packed(clip: Features, reference: Features) -> bytes:
+    """Features hardly compress: plain npz bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, clip=clip, reference=reference)
+    return buffer.getvalue()
 
 
 class PairFid(_Judge):

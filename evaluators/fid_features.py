@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from evaluators.crops import identity_input, whole
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
-from evaluators.weights_file import WeightsFile
+from evaluators.judge_weights import JudgeWeights
+from evaluators.plausibility import require_trained
 from harness.digest import digest
 from harness.errors import MissingError, UsageError, unknown_name
 
@@ -72,11 +74,11 @@ _INCEPTIONS: dict[str, _Recipe] = {
 
 
 class InceptionNet:
-    """FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`."""
+    """FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`, `gate`."""
 
     def __init__(self, recipe: _Recipe, settings: Mapping[str, str], device: str) -> None:
         self._recipe = recipe
-        self._weights = WeightsFile(recipe.weights, settings)
+        self._weights = JudgeWeights(recipe.weights, settings)
         self._device = torch.device(device)
         self._network: Inception | None = None
         text = settings.get("dim", "2048")
@@ -95,9 +97,11 @@ class InceptionNet:
 
     def load(self) -> None:
         """Read the weights, strictly, and fold the normalisation into the convolutions."""
-        network = self._recipe.network()
+        network, state = self._recipe.network(), self._weights.state()
+        if self._weights.must_pass_gate:
+            require_trained(self._recipe.name, state)
         try:
-            network.load_state_dict(self._weights.state())
+            network.load_state_dict(state)
         except RuntimeError as error:
             raise MissingError(
                 f"{self._weights.path()} does not hold the network '{self._recipe.name}'.",
@@ -183,8 +187,9 @@ class DemoNet:
         """Network, resize, normalisation, channel order and weights."""
         from evaluators import demo_weights
 
-        weights = digest(demo_weights.IDENTITY)[:8]
-        return ("net", "demo-identity"), ("rs", "cv-area"), ("norm", "pm1"), ("ch", "rgb"), ("w", weights)
+        file = demo_weights.IDENTITY
+        weights = digest(file)[:8] if file.is_file() else "absent"
+        return ("net", "demo-identity"), ("rs", "whole-area"), ("norm", "pm1"), ("ch", "rgb"), ("w", weights)
 
     @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
@@ -192,7 +197,7 @@ class DemoNet:
         side = int(self._network.size)
         rows = [np.zeros((0, self.width), dtype=np.float32)]
         for first in range(0, len(frames), _BATCH):
-            sized = [cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in frames[first : first + _BATCH]]
-            x = torch.from_numpy(np.stack(sized)).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            sized = [whole(frame, side) for frame in frames[first : first + _BATCH]]
+            x = identity_input(sized, str(self._device))
             rows.append(self._network.features(x).cpu().numpy())
         return np.concatenate(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,19 +20,18 @@ _PENDING = 16  # frames kept until the network is asked
 
 
 class Sampling:
-    """The rule of setting `samp`: `all`, `every:N`, a count (spread over each clip on its own), or `pair:N`.
+    """The rule of setting `samp`: `all`, `everyN`, a count (spread over each clip on its own), or `pairN`.
 
-    `pair:N` is EAT's: pair the clips by stretching, then spread N frames over the pairs. A count alone makes the
+    `pairN` is EAT's: pair the clips by stretching, then spread N frames over the pairs. A count alone makes the
     reference's frames independent of the clip, so that its features are shared by all methods.
     """
 
     def __init__(self, settings: Mapping[str, str], default: str) -> None:
         self.text = settings.get("samp", default)
-        kind, _, number = self.text.rpartition(":")
-        valid = self.text == "all" or (number.isdigit() and int(number) > 0 and kind in ("", "every", "pair"))
-        if not valid:
-            raise UsageError(f"'{self.text}' is no sampling of frames.", "samp is all, a count, every:N or pair:N.")
-        self._kind, self._number = (kind, int(number)) if self.text != "all" else ("every", 1)
+        match = re.fullmatch(r"(every|pair|)([1-9][0-9]*)", "every1" if self.text == "all" else self.text)
+        if match is None:
+            raise UsageError(f"'{self.text}' is no sampling of frames.", "samp is all, everyN, a count, or pairN.")
+        self._kind, self._number = match[1], int(match[2])
 
     def frames(self, clip: int, reference: int) -> tuple[Indices, Indices]:
         """Rising indices into a clip and a reference of these many frames."""

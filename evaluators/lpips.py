@@ -7,7 +7,6 @@ which must be fetched. Frames go in as RGB in [-1, 1]: half of all published mis
 from __future__ import annotations
 
 import importlib.util
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +19,10 @@ from torch import Tensor, nn
 
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.judge_weights import SETTINGS, JudgeWeights
+from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
-from evaluators.weights_file import WeightsFile
 from harness.errors import MissingError
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
@@ -129,7 +129,8 @@ class Lpips:
     """LPIPS v0.1 against a frame-aligned reference.
 
     Settings: net (alex, vgg), pair (trunc, stretch), every (each N-th pair; default 1), agg (clip, frame),
-    size (refuse, area), weights (another copy of the trunk), hash (published, any).
+    size (refuse, area), weights (another copy of the trunk; hash=any for one that is not the
+    published one: no gate can vouch for it, so gate=off is needed too).
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
@@ -137,13 +138,13 @@ class Lpips:
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
-        check("lpips", settings, ("net", "pair", "every", "agg", "size", "weights", "hash"))
+        check("lpips", settings, ("net", "pair", "every", "agg", "size", *SETTINGS))
         self.net = choice(settings, "net", _TRUNKS, "alex")
         self.pair = choice(settings, "pair", pairing.RULES, "trunc")
         self.every = whole(settings, "every", 1)
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
-        self._weights = WeightsFile(_TRUNKS[self.net][0], settings)
+        self._weights = JudgeWeights(_TRUNKS[self.net][0], settings)
         self._device = torch.device(device)
         self._distance: Distance | None = None
 
@@ -153,6 +154,11 @@ class Lpips:
 
     def load(self) -> None:
         """Read the trunk (strictly, from torchvision's whole classifier) and the heads."""
+        if self._weights.must_pass_gate:
+            raise MissingError(
+                f"Nothing can tell whether a {self.net} trunk without the published hash was trained.",
+                "Leave out hash = any, or set gate = off too, which the signature will say.",
+            )
         distance = Distance(self.net)
         state = self._weights.state()
         trunk = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
@@ -166,7 +172,12 @@ class Lpips:
     def signature(self, metric: str) -> Signature:
         """Network, heads, input range, pairing, pooling, weights."""
         net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
-        rest = (("fps", "25"), ("pair", self.pair), ("samp", f"every:{self.every}"), ("agg", self.aggregation))
+        rest = (
+            ("fps", "25"),
+            ("pair", self.pair),
+            ("samp", "all" if self.every == 1 else f"every{self.every}"),
+            ("agg", self.aggregation),
+        )
         return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")))
 
     def start(self, context: ClipContext) -> _Clip | Refused:
@@ -229,7 +240,6 @@ class _Clip:
             self._problem = "not_finite", "a distance is not finite"
         if self._problem is not None:
             return [Unscored("lpips", self._problem[0], signature, self._problem[1])]
-        buffer = io.BytesIO()
-        np.savez(buffer, sum=np.sum(self._values), count=len(self._values))
+        statistics = pack(sum=np.sum(self._values), count=len(self._values))
         value = float(np.mean(self._values))
-        return [Scored("lpips", value, signature, buffer.getvalue(), self._context.notes)]
+        return [Scored("lpips", value, signature, statistics, self._context.notes)]

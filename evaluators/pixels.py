@@ -5,7 +5,6 @@ Values equal scikit-image 0.26 (`peak_signal_noise_ratio`, `structural_similarit
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.records import Row, Scored, Unscored
@@ -45,8 +45,26 @@ def ssim(first: Picture, second: Picture, window: str = "g1.5", covariance: str 
     if min(first.shape[:2]) < side:
         raise ValueError(f"pictures of {first.shape[1]}x{first.shape[0]} are smaller than the {side} px window")
     unbiased = side * side / (side * side - 1) if covariance == "sample" else 1.0
-    planes = zip(_planes(first), _planes(second), strict=True)
-    return float(np.mean([_plane_ssim(x, y, window, unbiased) for x, y in planes]))
+    values = []
+    for x, y in zip(_planes(first), _planes(second), strict=True):  # in place: fresh memory costs more than the sums
+        mean_x, mean_y, product = _filtered(x, window), _filtered(y, window), _filtered(x * y, window)
+        x *= x
+        y *= y
+        x += y
+        squares = _filtered(x, window)
+        means, mean_squares = mean_x * mean_y, mean_x * mean_x
+        mean_squares += mean_y * mean_y
+        product -= means  # covariance
+        squares -= mean_squares  # sum of the variances: they are never needed apart
+        for term, gain, constant in ((means, 2.0, _C1), (product, 2 * unbiased, _C2), (squares, unbiased, _C2)):
+            term *= gain
+            term += constant
+        mean_squares += _C1
+        means *= product
+        squares *= mean_squares
+        means /= squares
+        values.append(np.mean(means))
+    return float(np.mean(values))
 
 
 def _planes(picture: Picture) -> Iterator[Plane]:
@@ -54,27 +72,6 @@ def _planes(picture: Picture) -> Iterator[Plane]:
     channels = picture[..., None] if picture.ndim == 2 else picture
     for k in range(channels.shape[2]):
         yield channels[..., k].astype(np.float64)
-
-
-def _plane_ssim(x: Plane, y: Plane, window: str, unbiased: float) -> float:
-    """SSIM of one channel, in place (it overwrites both). The two variances are only ever needed as their sum."""
-    mean_x, mean_y, product = _filtered(x, window), _filtered(y, window), _filtered(x * y, window)
-    x *= x
-    y *= y
-    x += y
-    squares = _filtered(x, window)
-    means, mean_squares = mean_x * mean_y, mean_x * mean_x
-    mean_squares += mean_y * mean_y
-    product -= means  # covariance
-    squares -= mean_squares  # sum of the variances
-    for term, gain, constant in ((means, 2.0, _C1), (product, 2 * unbiased, _C2), (squares, unbiased, _C2)):
-        term *= gain
-        term += constant
-    mean_squares += _C1
-    means *= product
-    squares *= mean_squares
-    means /= squares
-    return float(np.mean(means))
 
 
 def _filtered(picture: Plane, window: str) -> Plane:
@@ -191,7 +188,6 @@ class _Clip:
         if not len(finite):
             return Unscored(metric, "identical", signature, f"all {len(values)} pairs are identical")
         notes = ("identical",) if len(finite) < len(values) else ()
-        buffer = io.BytesIO()
-        np.savez(buffer, sum=finite.sum(), count=len(finite), infinite=len(values) - len(finite))
+        statistics = pack(sum=finite.sum(), count=len(finite), infinite=len(values) - len(finite))
         value = float(finite.mean())
-        return Scored(metric, value, signature, buffer.getvalue(), (*notes, *self._context.notes))
+        return Scored(metric, value, signature, statistics, (*notes, *self._context.notes))

@@ -1,0 +1,82 @@
+"""dlib's 68 landmarks as EAT finds them, directly or on its aligned crop. dlib and its predictor are the user's own.
+
+EAT converts RGB frames to gray as if they were BGR (metrics spec §5.4, §6.1); that is part of the protocol.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import pairing
+from evaluators.contract import Chunk, ClipContext
+from evaluators.eat_crop import crop128
+from harness import weights
+from harness.digest import digest
+from harness.errors import MissingError
+
+Points = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.uint8]
+WEIGHTS = "dlib-68-points"
+_NONE = np.full((68, 2), np.nan)
+
+
+def missing() -> list[tuple[str, str]]:
+    """What of dlib and its predictor is not on this machine, and its cure."""
+    lacks = []
+    if importlib.util.find_spec("dlib") is None:
+        lacks.append(("the Python package dlib", "Type: pip install dlib, or set points = sidecar."))
+    try:
+        weights.locate(WEIGHTS, any_hash=True)
+    except MissingError as error:
+        lacks.append((error.what, error.cure))
+    return lacks
+
+
+def digest8() -> str:
+    """First 8 hex digits of the predictor's hash, `absent` without it."""
+    try:
+        return digest(weights.locate(WEIGHTS, any_hash=True))[:8]
+    except MissingError:
+        return "absent"
+
+
+class DlibSource:
+    """Points of both sides of each pair; crop `eat128` aligns first (one up-sampling), then looks again without."""
+
+    def __init__(self, crop: str) -> None:
+        if importlib.util.find_spec("dlib") is None:
+            raise MissingError("The Python package dlib is not installed.", "Type: pip install dlib")
+        import dlib
+
+        self._crop = crop
+        self._detect: Any = dlib.get_frontal_face_detector()
+        self._predict: Any = dlib.shape_predictor(str(weights.locate(WEIGHTS, any_hash=True)))
+
+    def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
+        """Points of the pairs whose clip frame lies in `chunk`."""
+        pairs = pairing.pairs(context, chunk, rule)
+        both = [
+            np.array([self._of(frame) for frame in frames]).reshape(-1, 68, 2)
+            for frames in (pairs.clip, pairs.reference)
+        ]
+        return both[0], both[1]
+
+    def _of(self, frame: Picture) -> Points:
+        """The points (68, 2) of one frame; nan without a face."""
+        if self._crop == "none":
+            return self._found(frame, 1)
+        aligned = self._found(frame, 1)
+        return self._found(crop128(frame, aligned), 0) if np.isfinite(aligned).all() else _NONE
+
+    def _found(self, frame: Picture, upsampling: int) -> Points:
+        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        boxes = self._detect(gray, upsampling)
+        if not boxes:
+            return _NONE
+        points = [(point.x, point.y) for point in self._predict(gray, boxes[0]).parts()]
+        return np.array(points, dtype=np.float64)

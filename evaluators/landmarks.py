@@ -1,0 +1,151 @@
+"""Landmark distances of paired frames: M-LMD, F-LMD and their velocities, EAT's and repaired (metrics spec §6).
+
+The 68 points come from dlib and its predictor, which are the user's own, or from files beside the clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import dlib_landmarks, pairing
+from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.refusal import Refused
+from evaluators.settings import check, choice
+from evaluators.sidecar_landmarks import SidecarPoints
+from harness.records import Row, Scored, Unscored
+from harness.signature import Signature
+
+Points = npt.NDArray[np.float64]  # (n, 68, 2) px, x before y; nan where there is no face
+POINTS = 68
+_MOUTH = slice(48, 68)
+_METRICS = ("m_lmd", "f_lmd", "m_lvd", "f_lvd")
+
+
+@dataclass(frozen=True)
+class Distances:
+    """The four values of one clip in px, and how many of its pairs had a face on both sides."""
+
+    m_lmd: float
+    f_lmd: float
+    m_lvd: float
+    f_lvd: float
+    valid: int
+
+
+def landmark_distances(clip: Points, reference: Points, repaired: bool = False) -> Distances | None:
+    """Distances of paired landmarks, both (n, 68, 2), nan rows without a face; None without a valid pair.
+
+    LMD: mean distance of a point after each set's own mean is taken away (no scale, no rotation). LVD: mean length
+    of the difference of the two movements since the last valid pair. As in EAT, LVD is divided by the number of
+    valid pairs, not of movements, and the face's LVD sums the mouth's points; `repaired` mends both.
+    """
+    valid = np.isfinite(clip).all(axis=(1, 2)) & np.isfinite(reference).all(axis=(1, 2))
+    first, second = clip[valid], reference[valid]
+    pairs = len(first)
+    if not pairs:
+        return None
+    mouth, face = _still(first[:, _MOUTH], second[:, _MOUTH]), _still(first, second)
+    moved = np.linalg.norm(np.diff(first, axis=0) - np.diff(second, axis=0), axis=2)
+    steps = max(1, pairs - 1) if repaired else pairs
+    mouth_moved = float(moved[:, _MOUTH].sum())
+    face_moved = float(moved.sum()) if repaired else mouth_moved
+    return Distances(mouth, face, mouth_moved / (20 * steps), face_moved / (POINTS * steps), pairs)
+
+
+def _still(first: Points, second: Points) -> float:
+    """Mean distance of the points (n, k, 2) after each set's own mean is taken away."""
+    centred = first - first.mean(axis=1, keepdims=True) - (second - second.mean(axis=1, keepdims=True))
+    return float(np.linalg.norm(centred, axis=2).mean())
+
+
+class PointSource(Protocol):
+    """Where the 68 points of a clip's pairs come from."""
+
+    def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
+        """Points of the pairs in this chunk, of the clip and of the reference."""
+
+
+class LandmarkDistance:
+    """M-LMD, F-LMD, M-LVD, F-LVD against a reference.
+
+    Settings: points (dlib68: dlib's detector and predictor; sidecar: NAME.landmarks.npy beside each video), crop
+    (eat128: EAT's aligned crop first; none), pair (stretch, trunc), fix (0: EAT's LVD as it is, 1: repaired).
+    Sidecar points are taken as they are: crop must be none.
+    """
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = tuple(
+        MetricFacts(name, name.upper().replace("_", "-"), "px", False, 0.0, float("inf"), needs_reference=True)
+        for name in _METRICS
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("landmarks", settings, ("points", "crop", "pair", "fix"))
+        self.points = choice(settings, "points", ("dlib68", "sidecar"), "dlib68")
+        crops = ("none",) if self.points == "sidecar" else ("eat128", "none")
+        self.crop = choice(settings, "crop", crops, crops[0])
+        self.pair = choice(settings, "pair", pairing.RULES, "stretch")
+        self.repaired = choice(settings, "fix", ("0", "1"), "0") == "1"
+        self._source: PointSource | None = None
+
+    def missing(self) -> list[tuple[str, str]]:
+        """dlib and its predictor, where they are asked for and not here."""
+        return dlib_landmarks.missing() if self.points == "dlib68" else []
+
+    def load(self) -> None:
+        """Open the detector. Raises MissingError without it."""
+        self._source = SidecarPoints() if self.points == "sidecar" else dlib_landmarks.DlibSource(self.crop)
+
+    def signature(self, metric: str) -> Signature:
+        """Points, crop, normalisation, pairing, and whether the LVD is mended."""
+        fields = (("det", self.points), ("in", self.crop), ("norm", "mean-only"), ("fps", "25"), ("pair", self.pair))
+        fixed = (("fix", str(int(self.repaired))),) if metric.endswith("lvd") else ()
+        weights = (("w", dlib_landmarks.digest8()),) if self.points == "dlib68" else ()
+        return Signature(metric, (*fields, ("miss", "skip"), ("agg", "clip"), *fixed, *weights, ("v", "1")))
+
+    def start(self, context: ClipContext) -> _Clip | Refused:
+        """Begin one clip."""
+        assert self._source is not None, "load() first"
+        problem = pairing.reference_problem(context, self.pair)
+        if problem is None and self.points == "sidecar":
+            problem = SidecarPoints.problem(context)
+        if problem is not None:
+            return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
+        return _Clip(self, self._source, context)
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """The mean over clips; nan for none."""
+        return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
+
+
+class _Clip:
+    """The landmarks of one clip's pairs."""
+
+    def __init__(self, judge: LandmarkDistance, source: PointSource, context: ClipContext) -> None:
+        self._judge = judge
+        self._source = source
+        self._context = context
+        self._clip: list[Points] = []
+        self._reference: list[Points] = []
+
+    def feed(self, chunk: Chunk) -> None:
+        """Find the points of this chunk's pairs."""
+        clip, reference = self._source.take(self._context, chunk, self._judge.pair)
+        self._clip.append(clip)
+        self._reference.append(reference)
+
+    def finish(self) -> Sequence[Row]:
+        """Four rows; `no_face` as a note where some pairs were left out."""
+        clip, reference = (np.concatenate([np.zeros((0, POINTS, 2)), *x]) for x in (self._clip, self._reference))
+        found = landmark_distances(clip, reference, self._judge.repaired)
+        signatures = {metric: str(self._judge.signature(metric)) for metric in _METRICS}
+        if found is None:
+            detail = f"none of {len(clip)} pairs of frames has a face on both sides"
+            return [Unscored(metric, "no_face", signature, detail) for metric, signature in signatures.items()]
+        skipped = ("no_face",) if found.valid < len(clip) else ()
+        notes = (*skipped, *self._context.notes)
+        return [Scored(metric, getattr(found, metric), text, b"", notes) for metric, text in signatures.items()]

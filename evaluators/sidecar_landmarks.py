@@ -1,0 +1,60 @@
+"""Landmarks that the user computed: `NAME.landmarks.npy` beside `NAME.mp4`, float (frames at 25 fps, 68, 2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import pairing
+from evaluators.contract import Chunk, ClipContext
+from evaluators.pairing import Problem
+
+Points = npt.NDArray[np.float64]
+_POINTS = 68
+
+
+def sidecar(video: Path) -> Path:
+    """The file that holds the points of `video`."""
+    return video.with_suffix(".landmarks.npy")
+
+
+def _read(video: Path, frames: int) -> Points | Problem:
+    """The points of a video, nan rows where it has no face, or why there are none."""
+    path = sidecar(video)
+    if not path.is_file():
+        return "tool_missing", f"there is no {path}: save float ({frames}, {_POINTS}, 2), nan where no face is found"
+    try:
+        points = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        return "unreadable", f"{path}: {error}"
+    if points.shape != (frames, _POINTS, 2):
+        return "length_mismatch", f"{path} has shape {points.shape}, not ({frames}, {_POINTS}, 2)"
+    return points
+
+
+def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
+    reference = pairing.reference_reader(context)
+    return context.once(
+        "sidecar-landmarks",
+        lambda: (_read(context.path, pairing.clip_frames(context)), _read(reference.path, reference.frames)),
+    )
+
+
+class SidecarPoints:
+    """Points from the files beside both videos."""
+
+    @staticmethod
+    def problem(context: ClipContext) -> Problem | None:
+        """Why the points cannot be used, or None."""
+        return next((part for part in _both(context) if isinstance(part, tuple)), None)
+
+    def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
+        """Points of the pairs whose clip frame lies in `chunk`."""
+        clip, reference = _both(context)
+        assert not isinstance(clip, tuple)
+        assert not isinstance(reference, tuple)
+        first, second = pairing.RULES[rule](len(clip), len(reference))
+        start, stop = np.searchsorted(first, [chunk.first, chunk.first + len(chunk.frames)])
+        return clip[first[start:stop]], reference[second[start:stop]]
