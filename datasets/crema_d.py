@@ -12,7 +12,7 @@ from datasets import frozen
 from datasets.derived import Recipe
 from datasets.frozen import Row
 from datasets.labels import canonical
-from datasets.listed import Asked, Listed, Planned
+from datasets.listed import Asked, Listed, Part, Planned
 from datasets.mead_layout import SOUND_SUFFIXES
 from datasets.speech_pools import POOL_SIZE
 from harness.records import Emotion, Sample
@@ -85,8 +85,18 @@ class CremaD(Listed):
         """The neutral clip that is edited."""
         return clip_name(row["actor"], row["sentence"], "NEU", "XX")
 
-    def lacking(self, row: Row) -> list[str]:
-        return [name for name in (self.source_of(row), self.row_id(row)) if self.tree.video(name) is None]
+    def parts(self, row: Row) -> tuple[Part, ...]:
+        source, target = self.source_of(row), self.row_id(row)
+        return (
+            Part(source, "picture", self.tree.video(source)),
+            Part(target, "picture", self.tree.video(target)),
+            Part(source, "sound", self.tree.sound(source)),
+        )
+
+    def references(self) -> tuple[Part, ...]:
+        rows = frozen.read("crema_d-speech-references")
+        names = [clip_name(row["actor"], row["sentence"], row["emotion"], "XX") for row in rows]
+        return tuple(Part(name, "sound", self.tree.sound(name)) for name in names)
 
     def sound_source(self, row: Row) -> Path:
         sound = self.tree.sound(self.source_of(row))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from datasets import frozen
 from datasets.derived import Lengths, Recipe, Workshop, make
@@ -19,6 +19,15 @@ from harness.records import Emotion, Sample
 
 PART = "@part"
 _SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """One corpus file that a row needs."""
+
+    name: str  # by the corpus' own grammar, without extension
+    role: Literal["picture", "sound"]
+    path: Path | None  # None: not there
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,17 @@ class Listed:
         """The sample id of a row: unique in the list, file-name safe."""
         raise NotImplementedError
 
-    def lacking(self, row: Row) -> list[str]:
-        """Names of the files that the row needs and the folder lacks."""
+    def parts(self, row: Row) -> tuple[Part, ...]:
+        """The corpus files that the row needs, present or not."""
         raise NotImplementedError
+
+    def references(self) -> tuple[Part, ...]:
+        """Speech that lane `speech` draws on, present or not; no row is refused for the lack of it."""
+        return ()
+
+    def known_name(self, part: Part) -> str:
+        """The part's name as the table of known bad files writes it."""
+        return part.name
 
     def sound_source(self, row: Row) -> Path:
         """The file whose sound drives the sample. Called only for rows that lack nothing."""
@@ -107,6 +124,10 @@ class Listed:
         raise NotImplementedError
 
     # What follows from it.
+
+    def lacking(self, row: Row) -> list[str]:
+        """Names of the files that the row needs and the folder lacks."""
+        return [part.name for part in self.parts(row) if part.path is None]
 
     @property
     def label(self) -> str:

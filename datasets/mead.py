@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from datasets import frozen
 from datasets.derived import Recipe
 from datasets.frozen import Row
-from datasets.listed import Asked, Listed, Planned
+from datasets.listed import Asked, Listed, Part, Planned
 from datasets.mead_layout import Clip, MeadTree, read_remap
 from datasets.speech_pools import shipped_pool
 from harness.errors import UsageError
@@ -67,13 +67,24 @@ class Mead(Listed):
         own = f"{clip.identity}_{clip.emotion}_{clip.level}_{clip.number:03d}"
         return f"{own}_n{int(row['source_number']):03d}" if "source_number" in row else own
 
-    def lacking(self, row: Row) -> list[str]:
-        clips = (self.source_of(row), target_of(row))
-        return [f"{clip.name}.mp4" for clip in clips if self.tree.video(clip) is None]
+    def driver_of(self, row: Row) -> Clip:
+        """The clip whose sound drives the sample."""
+        return self.source_of(row) if "source_number" in row else target_of(row)
+
+    def parts(self, row: Row) -> tuple[Part, ...]:
+        source, target, driver = self.source_of(row), target_of(row), self.driver_of(row)
+        return (
+            Part(source.name, "picture", self.tree.video(source)),
+            Part(target.name, "picture", self.tree.video(target)),
+            Part(driver.name, "sound", self.tree.sound(driver)),
+        )
+
+    def references(self) -> tuple[Part, ...]:
+        clips = [clip for pool in self._references.values() for clip in pool]
+        return tuple(Part(clip.name, "sound", self.tree.sound(clip)) for clip in clips)
 
     def sound_source(self, row: Row) -> Path:
-        driver = self.source_of(row) if "source_number" in row else target_of(row)
-        sound = self.tree.sound(driver)
+        sound = self.tree.sound(self.driver_of(row))
         assert sound is not None
         return sound
 

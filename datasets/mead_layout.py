@@ -179,3 +179,8 @@ class MeadTree:
                     for stem in self._names(folder):
                         if stem.isdigit() and len(stem) == 3 and self._pick(folder, stem, VIDEO_SUFFIXES):
                             yield Clip(identity, emotion, level, int(stem))
+
+    def canonical_clips(self) -> Iterator[Clip]:
+        """Every clip with a picture, by the numbers that the lists mean (the remap table applied)."""
+        canonical = {public: meant for meant, public in self.remap.items()}
+        return (canonical.get(clip, clip) for clip in self.clips())

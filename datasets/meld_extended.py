@@ -15,7 +15,7 @@ from datasets import frozen
 from datasets.derived import Recipe
 from datasets.frozen import Row
 from datasets.labels import canonical
-from datasets.listed import Listed, Planned
+from datasets.listed import Listed, Part, Planned
 from datasets.mead import neutral
 from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip, MeadTree
 from datasets.meld_layout import Line, MeldTree
@@ -107,15 +107,19 @@ class MeldExtended(Listed):
         paths = [] if folder is None else [folder / emotion / f"{stem}{suffix}" for suffix in SOUND_SUFFIXES]
         return next((path for path in paths if path.is_file()), None)
 
-    def lacking(self, row: Row) -> list[str]:
-        gaps = []
-        if self.face_of(row)[1] is None:
-            gaps.append(f"MEAD {neutral(row['identity'], int(row['source_number'])).name}.mp4")
-        if self.utterance_of(row) is None:
-            gaps.append(
-                f"gemini {row['utterance']}.wav" if "utterance" in row else f"MELD {row['split']}/{row['clip']}"
-            )
-        return gaps
+    def parts(self, row: Row) -> tuple[Part, ...]:
+        video = self.face_of(row)[1]
+        face = f"MEAD {neutral(row['identity'], int(row['source_number'])).name}"
+        voice = f"gemini {row['utterance']}" if "utterance" in row else f"MELD {row['split']}/{row['clip']}"
+        return (
+            Part(face, "picture", video),
+            Part(face, "sound", None if video is None else self.sound_source(row)),
+            Part(voice, "sound", self.utterance_of(row)),
+        )
+
+    def known_name(self, part: Part) -> str:
+        """Without the name of the corpus in front."""
+        return part.name.split(" ", 1)[-1]
 
     def sound_source(self, row: Row) -> Path:
         video = self.face_of(row)[1]

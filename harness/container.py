@@ -57,7 +57,9 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         with av.open(str(path), metadata_errors="ignore") as container:
             yield container
     except av.FFmpegError as error:
-        raise undecodable(path, str(error.strerror or error).lower()) from error
+        missing = missing_bytes(path)
+        why = f"it is truncated ({missing} bytes are missing)" if missing else str(error.strerror or error).lower()
+        raise undecodable(path, why) from error
 
 
 def check_complete(path: Path, stream: Stream) -> None:
@@ -67,3 +69,21 @@ def check_complete(path: Path, stream: Stream) -> None:
     end = max((entry.pos + entry.size for entry in entries), default=0)
     if end > size:
         raise undecodable(path, f"it is truncated ({size} of at least {end} bytes)")
+
+
+def missing_bytes(path: Path) -> int:
+    """By how much the boxes of an mp4 or mov file reach behind its end; 0 for whole files and other formats."""
+    size, start = path.stat().st_size, 0
+    with path.open("rb") as stream:
+        while start + 8 <= size:
+            stream.seek(start)
+            head = stream.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if not kind.isalnum() or (start == 0 and kind not in (b"ftyp", b"moov", b"wide", b"mdat", b"free")):
+                return 0
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            if length < 8:  # 0: the box reaches to the end of the file
+                return 0
+            start += length
+    return max(0, start - size)

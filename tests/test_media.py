@@ -254,7 +254,7 @@ def _damaged(whole: bytes) -> dict[str, tuple[bytes, str]]:
         "empty": (b"", "empty"),
         "text": (b"not a film\n" * 50, "cannot be decoded"),
         "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
-        "truncated": (whole[: len(whole) * 2 // 3], "cannot be decoded"),
+        "truncated": (whole[: len(whole) * 2 // 3], "it is truncated"),
         "scrambled": (whole[:middle] + noise + whole[middle + len(noise) :], ""),
     }
 

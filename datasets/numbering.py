@@ -1,0 +1,69 @@
+"""MEAD's numbers: which order a folder follows, by the places of its gaps (datasets spec §1.5).
+
+The public release and C-MET's authors number the same recordings differently: where a recording was lost, the public
+folder ends early, C-MET's has a hole. A list in one order read from a tree in the other pairs different sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from datasets import frozen
+from datasets.health import Finding
+from datasets.mead_layout import Clip
+
+Folder = tuple[str, str, int]  # identity, emotion, level
+
+
+@lru_cache(maxsize=1)
+def public_numbers() -> dict[Folder, frozenset[int]]:
+    """Numbers of the test identities' folders in the public order, as EDTalk's list has them."""
+    return {
+        (row["identity"], row["emotion"], int(row["level"])): frozenset(range(int(row["first"]), int(row["last"]) + 1))
+        for row in frozen.read("mead-public-ranges")
+    }
+
+
+@lru_cache(maxsize=1)
+def cmet_gaps() -> dict[Folder, frozenset[int]]:
+    """Numbers that C-MET's order lacks; known only among 001-003 and 020-030."""
+    gaps: dict[Folder, set[int]] = {}
+    for row in frozen.read("mead-cmet-absent"):
+        gaps.setdefault((row["identity"], row["emotion"], int(row["level"])), set()).add(int(row["number"]))
+    return {folder: frozenset(numbers) for folder, numbers in gaps.items()}
+
+
+def shifts(clips: Iterable[Clip], order: str) -> Iterator[Finding]:
+    """Folders whose numbers are not in `order` ("cmet" or "public"), one finding each."""
+    found: dict[Folder, set[int]] = {}
+    for clip in clips:
+        found.setdefault((clip.identity, clip.emotion, clip.level), set()).add(clip.number)
+    for folder, numbers in sorted(found.items()):
+        detail = _shift(folder, numbers, order)
+        if detail:
+            identity, emotion, level = folder
+            yield Finding("numbering_shift", f"{identity}/{emotion}/level_{level}", "", detail)
+
+
+def _shift(folder: Folder, numbers: set[int], order: str) -> str:
+    low, high = min(numbers), max(numbers)
+    full = set(range(1, 41 if folder[1] == "neutral" else 31))
+    if low == 0:
+        return f"numbers start at 000: every number is one too low ({low:03d}-{high:03d})"
+    if high > max(full) and folder in public_numbers() and not numbers >= full:
+        return f"numbers run to {high:03d}, {max(full):03d} is the last: numbers are shifted by {high - max(full)}"
+    gaps = cmet_gaps().get(folder, frozenset())
+    public = public_numbers().get(folder)
+    if not gaps or public is None:
+        return ""
+    hole = min(gaps)
+    ends_early = numbers == public and bool(gaps & numbers)
+    if order == "cmet" and ends_early:
+        return (
+            f"public order: it ends at {high:03d}, C-MET's order has its gap at {hole:03d}; "
+            f"from {hole:03d} on the sentences are others than the list means"
+        )
+    if order == "public" and not gaps & numbers and numbers == full - gaps:
+        return f"C-MET's order: its gap is at {hole:03d}, the public folder ends at {max(public):03d}"
+    return ""
