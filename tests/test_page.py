@@ -1,0 +1,236 @@
+"""The page: one file, offline, escaped, accessible; shown to a real browser where there is one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import reports
+from reports import chart, players
+from reports.breakdown import breakdowns
+from reports.model import RunData
+from tests.synthetic_runs import make_run
+
+HOSTILE = "<script>document.title='HACKED'</script><img src=x onerror=\"document.title='HACKED'\">'\"&é☃</style>"
+BROWSER = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+VOID = {"meta", "link", "br", "img", "input", "hr", "circle", "rect", "line", "polygon"}
+
+
+class Page(HTMLParser):
+    """Tags, ids, attributes and text of a page; complains about tags that are not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def hostile(run: RunData) -> RunData:
+    """`run` with hostile text in every name and note that a user's files can bring in."""
+
+    def method(name: str) -> str:
+        return HOSTILE if name == "cmet" else name
+
+    rows = tuple(
+        replace(r, method=method(r.method), sample=HOSTILE + r.sample, emotion=HOSTILE + r.emotion, identity=HOSTILE,
+                detail=HOSTILE, signature=HOSTILE + r.signature)
+        for r in run.rows
+    )  # fmt: skip
+    summary = tuple(
+        replace(r, method=method(r.method), dataset=r.dataset, signature=HOSTILE + r.signature) for r in run.summary
+    )
+    comparisons = tuple(replace(c, first=method(c.first), second=method(c.second)) for c in run.comparisons)
+    clips = {(method(m), HOSTILE + s): f"clips/{HOSTILE}/{s}.mp4" for m, s in run.clips}
+    facts = {"asked": {HOSTILE: [HOSTILE, 1]}, "note": HOSTILE, "nothing": None}
+    long = {HOSTILE + r.signature: {HOSTILE: HOSTILE} for r in run.summary}
+    return replace(
+        run,
+        name=HOSTILE,
+        rows=rows,
+        summary=summary,
+        comparisons=comparisons,
+        clips=clips,
+        facts=facts,
+        long_signatures=long,
+    )
+
+
+def page_of(run: RunData | list[RunData], folder: Path) -> str:
+    return reports.write(run, folder)[0].read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(make_run(lose={"lse_c": 3}), tmp_path_factory.mktemp("page"))
+
+
+def data_of(text: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_page_is_well_formed_and_loads_nothing(text: str) -> None:
+    page = Page(text)
+    assert not page.all("link")
+    assert not page.all("img")
+    assert not any("src" in a for a in page.all("script"))
+    links = [a["href"] for a in page.all("a")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert "http" not in re.sub(r"http-equiv", "", text)
+
+
+def test_anchors_lead_somewhere_and_ids_are_unique(text: str) -> None:
+    page = Page(text)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for a in page.all("a")} <= set(ids)
+    assert {ref for _, a in page.tags for ref in a.get("aria-labelledby", "").split()} <= set(ids)
+
+
+def test_headings_captions_and_labels_are_there(text: str) -> None:
+    page = Page(text)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert page.all("html")[0]["lang"] == "en"
+    assert page.all("caption")
+    assert all(a.get("scope") for a in page.all("th"))
+    assert all(a.get("role") == "img" for a in page.all("svg") if a.get("class") == "chart")
+    labelled = re.findall(r"<label>[^<]*<(?:select|input)", text)
+    assert len(labelled) == len(page.all("select")) + len(page.all("input"))
+
+
+def test_numbers_intervals_and_coverage_are_in_the_table(text: str) -> None:
+    assert '<span class="value best">21.00' in text
+    assert "[19.50, 22.50]" in text
+    assert '<span class="coverage short" title="clips scored / expected">57/60</span>' in text
+    assert "no face was found" in text
+    assert "there is no reference for this clip" in text
+
+
+def test_hostile_names_are_text_everywhere(tmp_path: Path) -> None:
+    text = page_of(hostile(make_run(lose={"lse_c": 3})), tmp_path)
+    page = Page(text)
+    assert len(page.all("script")) == 2
+    assert not page.all("img")
+    assert not any(name.startswith("on") for _, a in page.tags for name in a)
+    body = text.split("<body>")[1]
+    assert HOSTILE not in body
+    assert "&lt;script&gt;document.title" in body
+    assert data_of(text)["methods"][0] == HOSTILE
+    assert all("<" not in url and '"' not in url for s in data_of(text)["samples"] for url in s["clips"].values())
+
+
+def test_scripts_are_pinned_by_hash(text: str) -> None:
+    policy = next(a["content"] for a in Page(text).all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy)
+
+
+def test_players_find_the_clips_from_wherever_the_page_lies(tmp_path: Path) -> None:
+    run = make_run(folder=tmp_path / "run", clips=10)
+    beside, apart = tmp_path / "run" / "report", tmp_path / "elsewhere" / "deep"
+    clip = run.clips["cmet", run.rows[0].sample]
+    assert players.link(run, clip, beside) == f"../{clip}"
+    assert players.link(run, clip, apart) == f"../../run/{clip}"
+    assert players.link(replace(run, folder=None), clip, apart) == f"../{clip}"
+    assert players.link(run, "clips/a b#?%é.mp4", beside) == "../clips/a%20b%23%3F%25%C3%A9.mp4"
+
+
+def test_player_data_has_every_sample_value_and_reason(text: str) -> None:
+    data = data_of(text)
+    assert len(data["samples"]) == 60
+    assert data["contestants"] == ["cmet", "edtalk", "label"]
+    titles = [m["title"] for m in data["metrics"]]
+    assert "FID" not in titles
+    first = data["samples"][0]
+    assert first["values"]["0"][str(titles.index("LSE-C"))] == "no_face"
+    assert data["reasons"]["no_face"] == "no face was found"
+
+
+def test_a_run_without_clips_or_facts_still_has_a_page(tmp_path: Path) -> None:
+    run = make_run(clips=20)
+    text = page_of(replace(run, clips={}, facts={}, comparisons=()), tmp_path)
+    Page(text)
+    assert 'id="clips"' not in text
+    assert "nothing is known about how the run was made" in text
+
+
+def test_several_runs_share_one_page(tmp_path: Path) -> None:
+    text = page_of([make_run("one"), make_run("two", 1, methods=("cmet",)), make_run("l", lane="label")], tmp_path)
+    Page(text)
+    assert "cmet (one)" in text
+    assert "cmet (two)" in text
+    assert "lane label" in text
+
+
+def test_the_axis_holds_every_mark() -> None:
+    for one in breakdowns(make_run()):
+        scale = chart.axis(one)
+        values = [v for c in one.cells.values() for v in (c.value, c.low, c.high) if v is not None]
+        assert scale.low <= min(values) <= max(values) <= scale.high
+        assert 3 <= len(scale.ticks()) <= 12
+        assert len({label for _, label in scale.ticks()}) == len(scale.ticks())
+
+
+def test_a_flat_chart_has_an_axis_too() -> None:
+    one = breakdowns(make_run(methods=("cmet",)))[1]
+    flat = replace(one, cells={key: replace(c, value=3.0, low=3.0, high=3.0) for key, c in one.cells.items()})
+    assert "nan" not in chart.dots(flat, frozenset(), "x")
+
+
+# --- a real browser --------------------------------------------------------------------------------------------
+
+
+def browse(page: Path, folder: Path) -> str:
+    """The page's DOM after its scripts ran, as headless Chromium gives it."""
+    assert BROWSER
+    command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"]
+    command += ["--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not shown to a browser")
+def test_a_browser_shows_players_and_runs_nothing_hostile(tmp_path: Path) -> None:
+    run = hostile(make_run(folder=tmp_path / "a run", clips=20))
+    page = reports.write(run, tmp_path / "a run" / "report")[0]
+    dom = browse(page, tmp_path / "profile")
+    assert "HACKED" not in re.findall(r"<title>(.*?)</title>", dom, re.S)[0].replace("document.title='HACKED'", "")
+    assert dom.count('<article class="card">') == 8
+    assert "8 of 20 samples shown" in dom
+    assert dom.count('<option value="0,0">') == 1
+    assert len(re.findall(r"<img[ >]", dom)) == 0

@@ -1,0 +1,119 @@
+"""Published numbers beside ours: only under one protocol, and what is missing is said."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import UsageError
+from harness.records import LANES
+from reports.model import RunData
+from reports.published import PATH, find, tables
+from reports.reproduce import reproduce
+from tests.synthetic_runs import make_run
+
+
+@pytest.fixture(scope="module")
+def paper_run() -> RunData:
+    """A run as cmet-paper would have it, on mead."""
+    run = make_run("ours", dataset="mead", lane="as-published", lose={"lse_c": 2})
+
+    def named(row: object) -> object:
+        metric = row.metric  # type: ignore[attr-defined]
+        return replace(row, metric="emotion_acc" if metric == "emotion_accuracy" else metric)  # type: ignore[type-var]
+
+    facts = {"emotion_acc": replace(run.fact("emotion_accuracy"), name="emotion_acc"), **run.metric_facts}
+    summary, rows = tuple(map(named, run.summary)), tuple(map(named, run.rows))
+    return replace(run, protocol="cmet-paper", summary=summary, rows=rows, metric_facts=facts)  # type: ignore[arg-type]
+
+
+def test_every_published_number_has_a_source_and_a_protocol_note() -> None:
+    with PATH.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 200
+    assert all(row["source"] and row["protocol_notes"] for row in rows)
+    assert not any(word in row["source"] for row in rows for word in ("stored text", "/work"))
+    assert all(row["our_lane"] in LANES for row in rows if row["our_protocol"])
+    assert {row["our_protocol"] for row in rows} == {"", "cmet-paper", "eat"}
+
+
+def test_the_shared_table_is_complete_here(shared: object) -> None:
+    with open(f"{shared}/specs/paper_tables.csv", encoding="utf-8", newline="") as file:
+        theirs = list(csv.DictReader(file))
+    with PATH.open(encoding="utf-8", newline="") as file:
+        ours = list(csv.DictReader(file))
+    keys = ("dataset", "method", "metric", "direction", "value", "unit", "protocol_notes")
+    assert [tuple(row[k] for k in keys) for row in ours] == [tuple(row[k] for k in keys) for row in theirs]
+
+
+def test_tables_are_found_by_their_numbers() -> None:
+    assert len(find("cmet", "1").cells) == 52
+    assert find("cmet", "Table 1") == find("cmet") == find("cmet", "1")
+    assert ("eat", "log") in tables()
+    with pytest.raises(UsageError, match="no paper 'cmett'"):
+        find("cmett")
+    with pytest.raises(UsageError, match="no table '9'"):
+        find("cmet", "9")
+
+
+def test_nothing_of_ours_stands_there_without_a_run() -> None:
+    found = reproduce(find("cmet", "1"), [])
+    assert found.measured == 0
+    assert "python bench.py run --method cmet --dataset mead --protocol cmet-paper --lane as-published" in found.text()
+    assert "not run yet: needs protocol cmet-paper, lane as-published" in found.text()
+    assert "55.91 %" in found.text()
+
+
+@pytest.mark.parametrize("change", [{"protocol": "standard"}, {"lane": "speech"}])
+def test_another_protocol_or_lane_never_enters_the_column(paper_run: RunData, change: dict[str, str]) -> None:
+    found = reproduce(find("cmet", "1"), [replace(paper_run, **change)])
+    assert found.measured == 0
+    assert all(line.ours is None for line in found.lines)
+    assert any("not comparable: needs protocol cmet-paper" in line.explained for line in found.lines)
+
+
+def test_a_fitting_run_stands_beside_with_difference_and_coverage(paper_run: RunData) -> None:
+    found = reproduce(find("cmet", "1"), [paper_run])
+    lines = {(line.paper.dataset, line.paper.method[:5], line.paper.metric): line for line in found.lines}
+    cell = lines["MEAD", "C-MET", "Acc_emo"]
+    row = next(r for r in paper_run.summary if (r.method, r.metric) == ("cmet", "emotion_acc"))
+    assert cell.ours is not None
+    assert cell.ours.value == row.value
+    assert cell.paper.value == 55.91
+    assert cell.columns()[5] == f"+{row.value - 55.91:.2f} points"
+    assert "beyond our interval" in cell.explained
+    sync = lines["MEAD", "C-MET", "Sync_conf"]
+    assert sync.ours is not None
+    assert "58/60" in sync.columns()[4]
+    assert "2 clips without a number" in sync.explained
+    assert lines["MEAD", "C-MET", "FVD"].explained.endswith("not computed here by the paper's protocol")
+    assert lines["MEAD", "EAMM ", "FID"].explained.endswith("the method is none of ours")
+    assert lines["CREMA-D", "C-MET", "Acc_emo"].ours is None
+    assert found.measured == 4  # accuracy and sync of cmet and edtalk; the paper's FID is per pair, ours here is pooled
+
+
+def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
+    found = reproduce(find("cmet", "8"), [paper_run])
+    line = next(line for line in found.lines if (line.paper.dataset, line.paper.metric) == ("MEAD", "Acc_emo[angry]"))
+    rows = [r for r in paper_run.rows if (r.method, r.metric, r.emotion) == ("cmet", "emotion_acc", "angry")]
+    assert line.ours is not None
+    assert line.ours.value == pytest.approx(sum(r.value or 0 for r in rows) / len(rows))
+    assert line.ours.coverage == f"{len(rows)}/{len(rows)}"
+
+
+def test_two_signatures_are_not_guessed_between(paper_run: RunData) -> None:
+    other = replace(paper_run, summary=tuple(replace(r, signature=r.signature + "x") for r in paper_run.summary))
+    found = reproduce(find("cmet", "1"), [paper_run, other])
+    assert found.measured == 0
+    assert any("different signatures" in line.explained for line in found.lines)
+
+
+def test_markdown_is_a_table_with_notes_and_signatures(paper_run: RunData) -> None:
+    text = reproduce(find("cmet", "1"), [paper_run]).markdown()
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 52
+    assert {line.count(" | ") for line in rows} == {6}
+    assert "per video pair" in text
+    assert "lse_c|net:small@sha1a2b" in text
