@@ -18,7 +18,7 @@ __all__ = ["LipSyncScore", "Pad", "distances", "framewise_confidence", "mfcc", "
 Pad = Literal["zero", "valid"]
 Rows = npt.NDArray[np.float32]
 VSHIFT = 15
-_EPSILON = 1e-6  # the reference's pairwise distance adds it to every component of the difference
+_EPSILON = np.float32(1e-6)  # the reference's pairwise distance adds it to every component of the difference
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,15 @@ def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -
     """
     if lip.shape != audio.shape or lip.ndim != 2 or not len(lip):
         raise ValueError(f"lip and audio must have one shape (n, d) with n > 0, not {lip.shape} and {audio.shape}")
-    lip, audio = np.asarray(lip, np.float32) + np.float32(_EPSILON), np.asarray(audio, np.float32)
-    outside = np.linalg.norm(lip, axis=1) if pad == "zero" else np.full(len(lip), np.nan, np.float32)
+    lip, audio = np.asarray(lip, np.float32), np.asarray(audio, np.float32)
+    outside = np.linalg.norm(lip + _EPSILON, axis=1) if pad == "zero" else np.full(len(lip), np.nan, np.float32)
     table = np.repeat(outside[:, None], 2 * vshift + 1, axis=1).astype(np.float32)
     for column in range(2 * vshift + 1):
         shift = column - vshift
         low, high = max(0, -shift), min(len(lip), len(lip) - shift)
         if low < high:
-            table[low:high, column] = np.linalg.norm(lip[low:high] - audio[low + shift : high + shift], axis=1)
+            difference = lip[low:high] - audio[low + shift : high + shift]
+            table[low:high, column] = np.linalg.norm(difference + _EPSILON, axis=1)
     return table
 
 
