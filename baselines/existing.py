@@ -23,6 +23,7 @@ class Existing:
     stochastic: ClassVar[bool] = False
     licence: ClassVar[str] = "the clips' own"
     anchor: ClassVar[bool] = False
+    existing: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
         self._folder = Path(options["clips"]) if "clips" in options else None
@@ -41,7 +42,8 @@ class Existing:
         """The existing file, as it is; the judges read it as they read every clip."""
         path = self._path(request.id)
         if path is None or not path.is_file():
-            return Failed("bad-input", f"there is no clip for sample '{request.id}'", "Name it <sample id>.mp4.")
+            reason = f"there is no clip for sample '{request.id}'"
+            return Failed("bad-input", reason, "Name it <sample id>.mp4.", code="missing_clip")
         return Clip(path, request.frames, 0, 0, used="unknown", codec="own")
 
     def _path(self, sample: str) -> Path | None:

@@ -43,7 +43,7 @@ class Judge:
         """One row per metric that is not in `finished` (pairs of metric and signature)."""
         open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
         if isinstance(clip, Failed):
-            code = "unsupported" if clip.kind == "unsupported" else "generation_failed"
+            code = clip.code or ("unsupported" if clip.kind == "unsupported" else "generation_failed")
             return tuple(row for e in open_judges for row in unscored(e, code, clip.reason))
         return tuple(
             row for row in self._pass(sample, clip, open_judges) if (row.metric, row.signature) not in finished

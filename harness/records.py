@@ -102,6 +102,7 @@ class Failed:
     reason: str
     cure: str = ""
     detail: str = ""  # log tail, at most 4 kB
+    code: str = ""  # reason code of its rows, where `kind` does not say it
 
 
 @dataclass(frozen=True)

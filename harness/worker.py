@@ -82,11 +82,15 @@ class Worker:
     def work(self, item: Item) -> Result:
         """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
         ready = attempt(lambda: self._materialise(item))
-        if isinstance(ready, Crash):
+        if isinstance(ready, Crash) and not self._hands_out(item.method):
             failed = Failed("bad-input", ready.reason, ready.cure, ready.detail)
             return Result(item, failed, self._judge_rows(item, failed))
         clip = item.clip if item.clip is not None else self._generate(item)
         return Result(item, clip, self._judge_rows(item, clip))
+
+    def _hands_out(self, name: str) -> bool:
+        """Whether the method's clips exist already: then what generating would need may be missing."""
+        return bool(getattr(registry.load(self._plan.methods[name]), "existing", False))
 
     def _materialise(self, item: Item) -> None:
         self._dataset.materialise(item.sample)

@@ -16,8 +16,10 @@ from harness import registry, runner
 from harness.errors import EXIT_CANNOT_COMPARE, MissingError, UsageError
 from harness.records import Lane, Sample
 from harness.worker import Plan
+from verbs.score import index_of
 
 JUDGE = "evaluators.judge:Judge"
+EXISTING = "baselines.existing:Existing"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,29 @@ class Session:
         if not samples:
             raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
         return cls(plan, samples, judge, asked)
+
+    @classmethod
+    def for_clips(
+        cls,
+        name: str,
+        clips: Path,
+        dataset: str,
+        dataset_options: Mapping[str, Any],
+        protocol: str,
+        seed: int,
+        limit: int | None,
+        device: str,
+    ) -> Session:
+        """A run whose only method hands out the clips that exist."""
+        spec = registry.resolve("dataset", dataset, DATASETS)
+        options = {key: value for key, value in dataset_options.items() if value is not None}
+        source = registry.load(spec)(**options)
+        own = {"index": index_of(source)} if dataset == "folder" else {"clips": str(clips)}
+        methods = {name: {**own}}
+        lane: Lane = "as-published"
+        plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
+        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, methods)
+        return cls(plan, runner.with_limit(source.samples(), limit), Judge(protocol, device), asked)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.Outcome:
         """Do the run and write its report."""

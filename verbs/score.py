@@ -1,0 +1,71 @@
+"""`score`: judge clips that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import UsageError
+from verbs.choices import RUNS, check_device, check_lane, default_jobs, device_option, out_option, protocol_for
+
+
+@click.command("score")
+@click.option("--clips", type=click.Path(path_type=Path), required=True, help="A folder of clips, or a csv of them.")
+@click.option("--name", default=None, help="Column title. [default: the folder's name]")
+@click.option("--dataset", default="folder", show_default=True, help="The list that <sample id>.mp4 belong to.")
+@click.option("--root", type=click.Path(path_type=Path), default=None, help="Where that dataset lies on disk.")
+@click.option("--list", "list_name", default=None, help="A frozen test list of the dataset.")
+@click.option("--reference", type=click.Path(path_type=Path), default=None, help="Ground-truth clips of equal names.")
+@click.option("--protocol", default=None, help="See `list`. [default: standard]")
+@click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
+@out_option("runs/score-<name>")
+@click.option("--resume", is_flag=True, help="Go on with a run that exists.")
+@device_option
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@click.option("--seed", type=int, default=0, show_default=True)
+def command(**given: Any) -> int:
+    """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
+
+    Without --dataset every file is a sample (labels in an optional labels.csv); with one, they are <sample id>.mp4.
+    """
+    from verbs.session import Session, print_outcome
+
+    clips, dataset = given["clips"], str(given["dataset"])
+    if not clips.exists():
+        raise UsageError(f"There is no '{clips}'.", "Give --clips a folder of mp4 files, or a csv.")
+    check_lane("as-published")
+    check_device(given["device"])
+    name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))
+    options = {"root": given["root"], "list_name": given["list_name"]}
+    if dataset == "folder":
+        options = {"root": clips.resolve(), "references": given["reference"]}
+    elif given["reference"] is not None:
+        raise UsageError(
+            "--reference goes with a plain folder of clips.", "A dataset brings its own truth: leave it out."
+        )
+    session = Session.for_clips(
+        name=name,
+        clips=clips.resolve(),
+        dataset=dataset,
+        dataset_options=options,
+        protocol=protocol_for(dataset, given["protocol"]),
+        seed=given["seed"],
+        limit=given["limit"],
+        device=given["device"],
+    )
+    out = given["out"] or RUNS / f"score-{name}"
+    return print_outcome(session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), "local"))
+
+
+def column_title(text: str) -> str:
+    """`text` as a column title: lower case letters, digits, '_' and '-'."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-") or "clips"
+
+
+def index_of(dataset: Any) -> str:
+    """{sample id: path} of a folder dataset, as the option that baselines.existing reads."""
+    return json.dumps({sample.id: str(dataset.clip(sample)) for sample in dataset.samples()})
