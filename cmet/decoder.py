@@ -35,13 +35,19 @@ class ModulatedConv2d(nn.Module):
         self.scale = 1 / math.sqrt(inputs * kernel * kernel)
         self.upsample = upsample
         self.demodulate = demodulate
-        self._kept = Kept()
+        self._kept_energies = Kept()
+        self._kept_weight = Kept()
+
+    def _shared_weight(self) -> Tensor:
+        """The weight as the convolution takes it, for all samples: (out, in, k, k), or (in, out, k, k) to upsample."""
+        layout = _transposed if self.upsample else _plain
+        return layout(self.weight) if differentiable(self.weight) else self._kept_weight(layout, self.weight)
 
     def _energies(self) -> Tensor:
         """(outputs, inputs) sums of the squared kernels, from which the norm of any modulated weight follows."""
         if differentiable(self.weight):
             return _kernel_energies(self.weight)
-        return self._kept(_kernel_energies, self.weight)
+        return self._kept_energies(_kernel_energies, self.weight)
 
     def _factors(self, latent: Tensor) -> tuple[Tensor, Tensor | None]:
         """Factors of the input (B, inputs) and of the output channels (B, outputs), the latter if demodulated."""
@@ -50,10 +56,16 @@ class ModulatedConv2d(nn.Module):
             return factors, None
         return factors, torch.rsqrt(factors.square() @ self._energies().T + _DEMODULATION_EPS)
 
+    def _own_weight(self, factors: Tensor, gains: Tensor | None) -> Tensor:
+        """The weight modulated for a single sample, laid out as `_shared_weight`."""
+        product = factors if gains is None else gains.T * factors
+        product = product.T if self.upsample else product
+        return self._shared_weight() * product[:, :, None, None]
+
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
         if not self.upsample:
             return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        return self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        return self.blur(F.conv_transpose2d(x, weight, stride=2))
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """Modulates the weight where it is smaller than the map, else the map: equal but for rounding.
@@ -61,16 +73,22 @@ class ModulatedConv2d(nn.Module):
         Modulating the map lets a whole batch share one weight, so batches always do.
         """
         factors, gains = self._factors(latent)
-        weight = self.weight[0]
-        if len(latent) == 1 and weight.numel() < x.numel():
-            product = factors if gains is None else gains.T * factors
-            return self._convolve(x, channels_last(weight * product[:, :, None, None]))
-        y = self._convolve(x * factors[:, :, None, None], weight)
+        if len(latent) == 1 and self.weight.numel() < x.numel():
+            return self._convolve(x, self._own_weight(factors, gains))
+        y = self._convolve(x * factors[:, :, None, None], self._shared_weight())
         return y if gains is None else y * gains[:, :, None, None]
 
 
 def _kernel_energies(weight: Tensor) -> Tensor:
     return weight[0].square().sum((2, 3))
+
+
+def _plain(weight: Tensor) -> Tensor:
+    return channels_last(weight[0])
+
+
+def _transposed(weight: Tensor) -> Tensor:
+    return channels_last(weight[0].transpose(0, 1))
 
 
 class _Noise(nn.Module):
@@ -161,10 +179,12 @@ class ToFlow(nn.Module):
     def forward(
         self, hidden: Tensor, latent: Tensor, feature: Tensor, below: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the masked warp, the next hidden map, and the raw flow map."""
+        """Returns the masked warp, the next hidden map, and the raw flow map; may overwrite `hidden`."""
         raw = self.raw(hidden, latent, below)
         warp, rest = self.warp(feature, raw)
-        return warp, warp + hidden * rest, raw
+        if torch.is_grad_enabled():
+            return warp, warp + hidden * rest, raw
+        return warp, hidden.mul_(rest).add_(warp), raw
 
 
 class _AdaptiveNorm(nn.Module):
@@ -197,11 +217,12 @@ class ExpressionBlock(nn.Module):
 
     def normalised(self, feature: Tensor) -> Tensor:
         """Instance-normalised `conv2(feature)`: per image, biased variance, eps 1e-5, in train and eval alike."""
-        return F.instance_norm(self.conv2(feature))
+        return channels_last(F.instance_norm(self.conv2(feature)))
 
     def forward(self, feature: Tensor, normalised: Tensor, expression: Tensor) -> Tensor:
         gamma, beta = self.norm2(expression)
-        return feature + torch.addcmul(beta, normalised, 1 + gamma)
+        change = torch.addcmul(beta, normalised, 1 + gamma)
+        return change + feature if torch.is_grad_enabled() else change.add_(feature)
 
 
 @dataclass(frozen=True)
@@ -242,8 +263,9 @@ class Decoder(nn.Module):
         colours = _project(features[-1], painter)
         if not self.expression:
             return Held(list(features), [], colours)
-        blocks = enumerate(features)
-        return Held(list(features), [self.fineadainresblock[level].normalised(map_) for level, map_ in blocks], colours)  # type: ignore[operator]
+        maps = [self.fineadainresblock[level].normalised(map_) for level, map_ in enumerate(features)]  # type: ignore[operator]
+        maps[-1] = maps[-1].contiguous()  # of the finest map, whole channels are summed: they had better lie together
+        return Held(list(features), maps, colours)
 
     def _painted(self, held: Held, expression: Tensor | None) -> Tensor:
         """(B or 1, 3, S, S): the finest source map after its expression block and the last level's 1x1 convolution.
@@ -284,6 +306,4 @@ class Decoder(nn.Module):
 
 def _project(map_: Tensor, weight: Tensor) -> Tensor:
     """1x1 convolution of (B or 1, C, S, S) with a weight (3, C) or (B, 3, C)."""
-    batch, channels, height, width = map_.shape
-    pixels = map_.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-    return (pixels @ weight.mT).mT.reshape(-1, weight.shape[-2], height, width)
+    return (weight @ map_.flatten(2)).unflatten(-1, map_.shape[-2:])

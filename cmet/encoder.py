@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from cmet.layers import EqualConv2d, EqualLinear, ResBlock, channels_last, conv_layer
+from cmet.layers import ConvLayer, EqualConv2d, EqualLinear, ResBlock, channels_last
 
 OFFICIAL_CHANNELS: Mapping[int, int] = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32, 1024: 16}
 """Channels by resolution in px at channel multiplier 1."""
@@ -28,7 +28,7 @@ class _Pyramid(nn.Module):
     def __init__(self, size: int, style: int, channels: Mapping[int, int]) -> None:
         super().__init__()
         sizes = [size >> step for step in range(levels_of(size) + 1)]  # size .. 4
-        layers: list[nn.Module] = [conv_layer(3, channels[size], 1)]
+        layers: list[nn.Module] = [ConvLayer(3, channels[size], 1)]
         layers += [ResBlock(channels[above], channels[below]) for above, below in itertools.pairwise(sizes)]
         layers.append(EqualConv2d(channels[4], style, 4))
         self.convs = nn.ModuleList(layers)

@@ -108,6 +108,9 @@ class EqualConv2d(nn.Module):
     def _scaled(self, weight: Tensor) -> Tensor:
         return channels_last(weight * self.scale)
 
+    def _amplified(self, weight: Tensor) -> Tensor:
+        return channels_last(weight * (self.scale * math.sqrt(2)))
+
     def scaled_weight(self) -> Tensor:
         """(outputs, inputs, k, k) weight as it is applied."""
         if differentiable(self.weight):
@@ -116,6 +119,15 @@ class EqualConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.scaled_weight(), stride=self.stride, padding=self.padding)
+
+    def activated(self, x: Tensor, bias: Tensor) -> Tensor:
+        """`scaled_leaky_relu(self(x), bias)` without gradients: bias and gain cost no pass over the map of their own.
+
+        The gain of sqrt(2) passes through a leaky ReLU, so the weight and the bias can bring it along.
+        """
+        weight = self._kept(self._amplified, self.weight)
+        y = F.conv2d(x, weight, bias.flatten() * math.sqrt(2), stride=self.stride, padding=self.padding)
+        return F.leaky_relu_(y, _SLOPE)
 
 
 class FusedLeakyReLU(nn.Module):
@@ -160,22 +172,31 @@ class Upsample(nn.Module):
         return blur(spread.view(batch, channels, 2 * height, 2 * width), self.kernel, (2, 1))
 
 
-def conv_layer(inputs: int, outputs: int, kernel: int, down: bool = False, activate: bool = True) -> nn.Sequential:
+class ConvLayer(nn.Sequential):
     """[Blur], convolution, [FusedLeakyReLU]; halves the map when `down`.
 
     A 1x1 convolution looks at every second blurred sample only, so there the blur itself takes the stride: the
     same numbers for a quarter of the work.
     """
-    layers: list[nn.Module] = []
-    if down:
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, down: bool = False, activate: bool = True) -> None:
         pointwise = kernel == 1
-        layers.append(Blur(1 if pointwise else 2, stride=2 if pointwise else 1))
-        layers.append(EqualConv2d(inputs, outputs, kernel, stride=1 if pointwise else 2))
-    else:
-        layers.append(EqualConv2d(inputs, outputs, kernel, padding=kernel // 2))
-    if activate:
-        layers.append(FusedLeakyReLU(outputs))
-    return nn.Sequential(*layers)
+        layers: list[nn.Module] = []
+        if down:
+            layers.append(Blur(1 if pointwise else 2, stride=2 if pointwise else 1))
+        padding, stride = (0, 1 if pointwise else 2) if down else (kernel // 2, 1)
+        layers.append(EqualConv2d(inputs, outputs, kernel, stride, padding))
+        if activate:
+            layers.append(FusedLeakyReLU(outputs))
+        super().__init__(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = self[-1]
+        if torch.is_grad_enabled() or not isinstance(last, FusedLeakyReLU):
+            return super().forward(x)
+        conv = self[-2]
+        assert isinstance(conv, EqualConv2d)
+        return conv.activated(self[0](x) if len(self) == 3 else x, last.bias)
 
 
 class ResBlock(nn.Module):
@@ -183,9 +204,10 @@ class ResBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv1 = conv_layer(inputs, inputs, 3)
-        self.conv2 = conv_layer(inputs, outputs, 3, down=True)
-        self.skip = conv_layer(inputs, outputs, 1, down=True, activate=False)
+        self.conv1 = ConvLayer(inputs, inputs, 3)
+        self.conv2 = ConvLayer(inputs, outputs, 3, down=True)
+        self.skip = ConvLayer(inputs, outputs, 1, down=True, activate=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2)
+        y, skip = self.conv2(self.conv1(x)), self.skip(x)
+        return (y + skip) / math.sqrt(2) if torch.is_grad_enabled() else y.add_(skip).div_(math.sqrt(2))

@@ -129,7 +129,7 @@ def test_decoder_room_by_room(shared: Path) -> None:
     picture = network.render(source, lip, pose, exp)
     latent, finest = source.wa + motion, recorder.seen["convB256"][0]
     modulated = network.dec.fineadainresblock[5](source.held.features[5], source.held.normalised[5], expression)
-    network.dec.to_flows[5](finest, latent, modulated, recorder.seen["flow128"][2])
+    network.dec.to_flows[5](finest.clone(), latent, modulated, recorder.seen["flow128"][2])
     recorder.close()
     golden.check_picture("out", picture)
     golden.check("conv1_4x4", recorder.seen["conv1"][0][0, :32])
