@@ -10,33 +10,37 @@ from reports.model import RunData, RunRow
 
 @dataclass(frozen=True)
 class Failure:
-    """All clips of one method that one metric could not judge for one reason."""
+    """All clips that one metric could not judge for one reason."""
 
     dataset: str
-    method: str
     metric: str
     title: str  # the metric's title
     reason: str  # code of harness.reasons
-    samples: tuple[str, ...]
-    details: tuple[tuple[str, str], ...]  # (sample, detail) where a detail is known
+    methods: tuple[str, ...]
+    clips: tuple[tuple[str, str, str], ...]  # (method, sample, detail or "")
+
+    def who(self) -> str:
+        """The methods by name, or how many where that is shorter."""
+        return ", ".join(self.methods) if len(self.methods) <= 3 else f"{len(self.methods)} methods"
 
 
 def failures(run: RunData) -> list[Failure]:
-    """Failures of a run, metrics and methods in the summary's order."""
-    groups: dict[tuple[str, str, str, str, str], list[RunRow]] = defaultdict(list)
+    """Failures of a run, metrics in the summary's order, the commonest reason first."""
+    groups: dict[tuple[str, str, str, str], list[RunRow]] = defaultdict(list)
     for row in run.rows:
         if not row.scored and row.expected:
-            groups[row.dataset, row.method, row.metric, row.signature, row.reason or ""].append(row)
-    order = {key: place for place, key in enumerate((r.dataset, r.method, r.metric, r.signature) for r in run.summary)}
-    keys = sorted(groups, key=lambda key: (order.get(key[:4], len(order)), -len(groups[key])))
+            groups[row.dataset, row.metric, row.signature, row.reason or ""].append(row)
+    known = dict.fromkeys((row.dataset, row.metric, row.signature) for row in run.summary)
+    order = {key: place for place, key in enumerate(known)}
+    keys = sorted(groups, key=lambda key: (order.get(key[:3], len(order)), -len(groups[key])))
     return [_failure(run, key, groups[key]) for key in keys]
 
 
-def _failure(run: RunData, key: tuple[str, str, str, str, str], rows: list[RunRow]) -> Failure:
-    dataset, method, metric, signature, reason = key
-    samples = tuple(row.sample for row in rows)
-    details = tuple((row.sample, row.detail) for row in rows if row.detail)
-    return Failure(dataset, method, metric, run.fact(metric, signature).title, reason, samples, details)
+def _failure(run: RunData, key: tuple[str, str, str, str], rows: list[RunRow]) -> Failure:
+    dataset, metric, signature, reason = key
+    methods = tuple(dict.fromkeys(row.method for row in rows))
+    clips = tuple((row.method, row.sample, row.detail) for row in rows)
+    return Failure(dataset, metric, run.fact(metric, signature).title, reason, methods, clips)
 
 
 def notes(run: RunData) -> dict[str, int]:

@@ -23,7 +23,7 @@ class Thresholds:
     coverage_loss: float = 0.0  # share of the baseline's scored clips that may lose their number
     missing_samples: float = 0.0  # share of the baseline's samples that the run may lack altogether (--limit)
     draws: int = 10_000
-    pooled_draws: int = 300
+    pooled_draws: int = 100  # a pooled score is dear; beyond these the tail is taken as normal
 
     def effect(self, metric: str, unit: str, baseline: float) -> float:
         """The smallest change of a metric that matters, in its unit."""

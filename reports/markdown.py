@@ -157,7 +157,7 @@ def _failures(runs: Sequence[RunData]) -> list[str]:
     if not found:
         return []
     body = [
-        [escape(f.method), escape(f.title), str(len(f.samples)), f"{escape(sentence(f.reason))} ({code(f.reason)})"]
+        [escape(f.title), escape(f.who()), str(len(f.clips)), f"{escape(sentence(f.reason))} ({code(f.reason)})"]
         for f in found
     ]
-    return ["## Not measured", "", *_grid(["method", "metric", "clips", "reason"], body), ""]
+    return ["## Not measured", "", *_grid(["metric", "methods", "clips", "reason"], body), ""]

@@ -27,7 +27,7 @@ from reports.sentences import sentences
 _PARTS = Path(__file__).parent / "page_parts"
 _ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 _KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
-_LISTED = 200  # samples of one failure that the page spells out
+_LISTED = 200  # clips of one failure that the page spells out
 
 
 def render(runs: Sequence[RunData], folder: Path) -> str:
@@ -152,16 +152,15 @@ def _share(share: Share | None, places: int) -> dict[str, Any] | None:
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
-    details = dict(failure.details)
-    listed = [(sample, details.get(sample, "")) for sample in failure.samples[:_LISTED]]
+    listed = failure.clips[:_LISTED]
     return {
-        "method": failure.method,
+        "who": failure.who(),
         "title": failure.title,
-        "samples": failure.samples,
+        "clips": len(failure.clips),
         "reason": failure.reason,
         "sentence": sentence(failure.reason),
         "listed": listed,
-        "hidden": len(failure.samples) - len(listed),
+        "hidden": len(failure.clips) - len(listed),
     }
 
 

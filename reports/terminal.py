@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from harness.reasons import sentence
@@ -101,21 +100,10 @@ def _block(section: Section, places: Sequence[int]) -> list[str]:
 
 
 def _missing(runs: Sequence[RunData]) -> list[str]:
-    """One line a metric and reason: how many clips of how many methods."""
-    counts: Counter[tuple[str, str]] = Counter()
-    methods: dict[tuple[str, str], set[str]] = {}
-    for run in runs:
-        for failure in failures(run):
-            key = (failure.title, failure.reason)
-            counts[key] += len(failure.samples)
-            methods.setdefault(key, set()).add(failure.method)
+    """One line a metric and reason: how many clips of which methods."""
+    found = [failure for run in runs for failure in failures(run)]
     lines = [
-        printable(f"  {title}: {sentence(reason)} ({n} clip{'s' if n > 1 else ''}; {_some(methods[title, reason])})")
-        for (title, reason), n in counts.items()
+        printable(f"  {f.title}: {sentence(f.reason)} ({len(f.clips)} clip{'s' * (len(f.clips) > 1)}; {f.who()})")
+        for f in found
     ]
     return ["Not measured:", *lines] if lines else []
-
-
-def _some(names: set[str]) -> str:
-    shown = sorted(names)
-    return ", ".join(shown) if len(shown) <= 3 else f"{len(shown)} methods"

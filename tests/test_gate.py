@@ -257,6 +257,18 @@ def test_pooled_statistics_are_compared_by_clip_swaps() -> None:
     assert cell.change == pytest.approx((cell.run or 0) - (cell.baseline or 0))
 
 
+def test_pooled_false_alarms_are_rare_too() -> None:
+    run = pooled_run(0)
+    pools, alarms = run.pools["puppets", "cmet", "fid"], 0
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        sides = [{s: v + float(0.3 * rng.normal()) for s, v in pools.items.items()} for _ in range(2)]
+        pair = [replace(run, pools={("puppets", "cmet", "fid"): Pool(side, pools.score)}) for side in sides]
+        only = [replace(r, summary=tuple(x for x in r.summary if x.metric == "fid")) for r in pair]
+        alarms += compare(*only).state == "worse"
+    assert alarms <= 4  # meant: fewer than 1
+
+
 def test_a_table_value_that_is_no_mean_is_not_tested_as_one() -> None:
     run = quick_run(0)
     summary = tuple(replace(r, value=1.0, low=0.9, high=1.1) if r.metric == "lse_c" else r for r in run.summary)

@@ -216,7 +216,7 @@ def test_all_right_or_all_wrong_still_has_an_interval(run: RunData) -> None:
 
 
 def test_every_row_without_a_number_is_in_the_failures(run: RunData) -> None:
-    listed = sum(len(f.samples) for f in failures(run))
+    listed = sum(len(f.clips) for f in failures(run))
     assert listed == sum(row.value is None and row.reason != "pooled" for row in run.rows)
 
 
