@@ -89,7 +89,7 @@ def _share(rows: Sequence[RunRow], key: str, unit: str) -> Share:
     rng = np.random.default_rng(zlib.crc32(key.encode()))  # the same table from the same rows, wherever it is made
     if unit == "%" and set(values) <= {0.0, 100.0}:
         # Few clips, all right or all wrong, are common here; a bootstrap would give them no width at all.
-        low, high = (100 * end for end in wilson(sum(values) / 100, len(values)))
-        return Share(float(np.mean(values)), low, high, len(values), len(rows))
+        bottom, top = wilson(sum(values) / 100, len(values))
+        return Share(float(np.mean(values)), 100 * bottom, 100 * top, len(values), len(rows))
     low, high = mean_interval(values, rng, draws=_DRAWS) or (None, None)
     return Share(float(np.mean(values)), low, high, len(values), len(rows))

@@ -55,8 +55,8 @@ def _metrics(runs: Sequence[RunData]) -> dict[Metric, dict[str, Any]]:
                 values.setdefault((row.metric, row.signature), []).append(row.value)
     found: dict[Metric, dict[str, Any]] = {}
     for run in runs:
-        for row in run.summary:
-            key = (row.metric, row.signature)
+        for cell in run.summary:
+            key = (cell.metric, cell.signature)
             if key in values and key not in found:
                 fact = run.fact(*key)
                 places = decimals(fact.unit, values[key])
