@@ -186,4 +186,4 @@ def _faces(probability: npt.NDArray[np.float32], boxes: Float, threshold: float,
     found = candidates(probability, boxes)
     found = found[found[:, 4] > threshold]
     found[:, :4] *= (width, height, width, height)
-    return found[suppressed(found, np.argsort(found[:, 4], kind="stable")[::-1], _SECOND_IOU)]
+    return found[suppressed(found[:, :4], np.argsort(found[:, 4], kind="stable")[::-1], _SECOND_IOU)]
