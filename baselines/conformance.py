@@ -1,0 +1,162 @@
+"""The contract test on a method of yours: `bench.py list --check my.py:Mine` (adapter contract §9).
+
+Runs one two-second puppets sample several times and checks what the harness and its judges rely on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.anchors import read_frames
+from datasets.puppets import Puppets
+from harness import registry
+from harness.errors import EXIT_CANNOT_COMPARE
+from harness.guard import Crash, attempt
+from harness.media import write_wav
+from harness.output import ClipWriter
+from harness.records import Clip, Emotion, Failed, Request, Sample, strip_to_lane
+from harness.worker import unsupported
+
+Frames = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the verdict. `ok` None: does not apply to this method."""
+
+    name: str
+    ok: bool | None
+    detail: str = ""
+
+
+class Bench:
+    """Runs one method on variations of one sample, in a temporary folder."""
+
+    def __init__(self, method: Any, folder: Path) -> None:
+        self.method = method
+        self.folder = folder
+        self.runs = 0
+
+    def run(self, request: Request) -> tuple[Clip | Failed, Frames]:
+        """How the method ends on `request`, and the frames of its clip (none when it failed)."""
+        self.runs += 1
+        out = ClipWriter(request, self.folder / f"{self.runs}.mp4", bool(getattr(self.method, "anchor", False)))
+        made = attempt(lambda: self.method.generate(request, out))
+        if isinstance(made, Crash):
+            out.discard()
+            made = Failed("bad-input" if made.expected else "crashed", made.reason, made.cure, made.detail)
+        if isinstance(made, Failed):
+            return made, np.zeros((0, 1, 1, 3), dtype=np.uint8)
+        return made, np.stack(read_frames(made.path, made.frames))
+
+
+def check_method(spec: str, say: Callable[[str], None]) -> int:
+    """Print one line per check; exit code 0 if all hold, 4 if one does not. UsageError when it cannot be imported."""
+    built = registry.load(spec)
+    method = built({"weights": "demo"} if getattr(built, "demo_weights", False) else {}, "cpu")
+    if hasattr(method, "load"):
+        method.load()
+    with tempfile.TemporaryDirectory() as folder:
+        checks = _checks(method, Path(folder))
+    for check in checks:
+        mark = {True: "ok  ", False: "FAIL", None: "-   "}[check.ok]
+        say(f"{mark} {check.name}{': ' + check.detail if check.detail else ''}")
+    return EXIT_CANNOT_COMPARE if any(check.ok is False for check in checks) else 0
+
+
+def _checks(method: Any, folder: Path) -> list[Check]:
+    facts = _facts(method)
+    dataset = Puppets()
+    happy, other = _two_emotions(dataset.samples())
+    for sample in (happy, other):
+        dataset.materialise(sample)
+    bench = Bench(method, folder)
+    request = _request(happy)
+    refusal = unsupported(method, happy, "as-published")
+    if refusal is not None:
+        return [*facts, Check("takes the sample", False, refusal.reason)]
+    made, frames = bench.run(request)
+    if isinstance(made, Failed):
+        return [*facts, Check("makes a clip", False, made.reason)]
+    return [
+        *facts,
+        Check("makes a clip", True, f"{made.frames} frames"),
+        *_variations(bench, request, other, frames, folder),
+    ]
+
+
+def _facts(method: Any) -> list[Check]:
+    name = getattr(method, "name", "")
+    proper = bool(name) and all(c.isdigit() or c.islower() or c in "_-" for c in name)
+    sources = getattr(method, "emotion_sources", None)
+    return [
+        Check("name is [a-z0-9_-]+", proper, repr(name)),
+        Check("emotion_sources is a tuple", isinstance(sources, tuple), repr(sources)),
+    ]
+
+
+def _variations(bench: Bench, request: Request, other: Sample, frames: Frames, folder: Path) -> list[Check]:
+    listens = bool(getattr(bench.method, "emotion_sources", ()))
+    again = bench.run(request)[1]
+    emotional = bench.run(replace(request, emotion=strip_to_lane(other.emotion, "as-published")))[1]
+    silent = folder / "silent.wav"
+    write_wav(silent, np.zeros(request.frames * 640, dtype=np.float32))
+    mute = bench.run(replace(request, driving_audio=silent))[1]
+    return [
+        Check("equal request gives an equal clip", _same(frames, again)),
+        Check("reacts to the emotion", not _same(frames, emotional) if listens else None),
+        Check("reacts to the sound", not _same(frames, mute)),
+        _refuses_unknown_label(bench, request),
+        _survives_no_face(bench, request, folder),
+    ]
+
+
+def _refuses_unknown_label(bench: Bench, request: Request) -> Check:
+    title = "refuses a label it does not know"
+    if "label" not in getattr(bench.method, "emotion_sources", ()):
+        return Check(title, None)
+    strange = Emotion(name="no-such-emotion", label="no-such-emotion")
+    made = bench.run(replace(request, emotion=strange))[0]
+    return Check(title, isinstance(made, Failed) and made.kind != "crashed", getattr(made, "reason", "it made a clip"))
+
+
+def _survives_no_face(bench: Bench, request: Request, folder: Path) -> Check:
+    from PIL import Image
+
+    blank = folder / "blank.png"
+    Image.new("RGB", (256, 256), (128, 128, 128)).save(blank)
+    made = bench.run(replace(request, source_image=blank))[0]
+    crashed = isinstance(made, Failed) and made.kind == "crashed"
+    return Check("survives a picture without a face", not crashed, made.reason if isinstance(made, Failed) else "")
+
+
+def _same(a: Frames, b: Frames) -> bool:
+    return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+def _two_emotions(samples: tuple[Sample, ...]) -> tuple[Sample, Sample]:
+    first = next(s for s in samples if s.emotion.name == "happy")
+    return first, next(s for s in samples if s.emotion.name == "angry" and s.identity == first.identity)
+
+
+def _request(sample: Sample) -> Request:
+    return Request(
+        id=sample.id,
+        identity=sample.identity,
+        emotion=strip_to_lane(sample.emotion, "as-published"),
+        source_image=sample.source_image,
+        driving_audio=sample.driving_audio,
+        frames=sample.frames,
+        fps=25,
+        seed=1,
+        lane="as-published",
+        source_video=sample.source_video,
+        pose_video=sample.pose_video,
+    )

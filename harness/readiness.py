@@ -1,0 +1,116 @@
+"""Is this machine ready? Facts about it as lines, each red one with its cure. Used by `doctor`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from harness import weights
+from harness.provenance import ROOT
+
+Status = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: `bad` stops the main job, `note` limits what can be measured."""
+
+    status: Status
+    what: str
+    cure: str = ""
+
+
+def findings() -> Iterator[Finding]:
+    """Everything that can be told without loading a network."""
+    yield _python()
+    yield from _packages()
+    yield _space()
+    yield _device()
+    yield from _weights()
+    yield _tool("ffmpeg", "reference-exact LSE dialects call it")
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 10) <= sys.version_info[:2] <= (3, 13):
+        return Finding("ok", f"Python {version}")
+    return Finding("bad", f"Python {version} is not supported", "Use Python 3.10 to 3.13: make PYTHON=python3.11 bench")
+
+
+def _packages() -> Iterator[Finding]:
+    wrong = list(_unequal_to_lock())
+    if not wrong:
+        yield Finding("ok", "packages are those of requirements.lock")
+    for text in wrong:
+        yield Finding("bad", text, "Type `make bench`, or pip install --no-deps -r requirements.lock")
+
+
+def _unequal_to_lock() -> Iterator[str]:
+    from packaging.requirements import Requirement
+
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        if not re.match(r"^[A-Za-z0-9]", line):
+            continue
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        try:
+            found = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            yield f"package {wanted.name} is not installed"
+            continue
+        if not wanted.specifier.contains(found, prereleases=True):
+            yield f"package {wanted.name} is {found}, the lock says {wanted.specifier}"
+
+
+def _space() -> Finding:
+    free = shutil.disk_usage(ROOT).free / 2**30
+    if free < 1:
+        return Finding("bad", f"{free:.1f} GiB free on disk", "Free at least 1 GiB for a run on the built-in dataset.")
+    return Finding("ok", f"{free:.0f} GiB free on disk, {os.cpu_count()} cores")
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("ok", f"CUDA: {torch.cuda.get_device_name(0)} (use --device cuda)")
+    return Finding("note", "no CUDA device: everything runs on the CPU")
+
+
+def _weights() -> Iterator[Finding]:
+    shipped = sorted(
+        [*(ROOT / "cmet" / "demo").glob("*.safetensors"), *(ROOT / "evaluators" / "demo").glob("*.safetensors")]
+    )
+    if shipped:
+        size = sum(path.stat().st_size for path in shipped) / 1e6
+        yield Finding("ok", f"{len(shipped)} demo networks in the checkout ({size:.1f} MB)")
+    else:
+        yield Finding("bad", "the demo networks are not in the checkout", "Type `git checkout -- cmet evaluators`")
+    for state in weights.verify():
+        if state.status == "wrong":
+            yield Finding("bad", state.detail, f"Type `python bench.py weights fetch {state.entry.name}`")
+        elif state.status == "absent":
+            yield Finding("note", f"weights '{state.entry.name}' are not here", _cure(state.entry))
+        else:
+            yield Finding("ok", f"weights '{state.entry.name}' {state.status}")
+
+
+def _cure(entry: weights.Entry) -> str:
+    if entry.url:
+        return f"python bench.py weights fetch {entry.name}"
+    return f"get {entry.file} by hand from {entry.source}"
+
+
+def _tool(name: str, why: str) -> Finding:
+    path = shutil.which(name)
+    if path:
+        return Finding("ok", f"{name} at {Path(path)}")
+    return Finding("note", f"{name} is not installed ({why}; nothing else needs it)", f"install {name}")

@@ -1,0 +1,29 @@
+"""`doctor`: is this machine ready?"""
+
+from __future__ import annotations
+
+import click
+
+from harness.errors import EXIT_MISSING
+
+_MARKS = {"ok": ("green", "ok  "), "note": ("yellow", "note"), "bad": ("red", "BAD ")}
+
+
+@click.command("doctor")
+@click.option("--selftest/--no-selftest", default=True, show_default=True, help="Recompute the shipped goldens.")
+def command(selftest: bool) -> int:
+    """Check Python, packages, disk, devices, weights and tools, and that this machine reproduces the references.
+
+    Every red line carries its cure. Exit code 5 if one is red.
+    """
+    from harness.readiness import findings
+
+    lines = list(findings())
+    if selftest:
+        from evaluators.selftest import reproduce
+
+        lines.extend(reproduce())
+    for line in lines:
+        colour, mark = _MARKS[line.status]
+        click.echo(f"{click.style(mark, fg=colour)} {line.what}{'  →  ' + line.cure if line.cure else ''}")
+    return EXIT_MISSING if any(line.status == "bad" for line in lines) else 0

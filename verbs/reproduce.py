@@ -1,0 +1,30 @@
+"""`reproduce`: a published table beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("reproduce")
+@click.argument("paper")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--table", default="", help="A table of the paper, e.g. 1.")
+@click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown file.")
+def command(paper: str, runs: tuple[Path, ...], table: str, markdown: Path | None) -> int:
+    """Published | ours | difference | explained by, for PAPER (e.g. cmet) and the run folders RUNS.
+
+    Numbers of another protocol never share a line; what RUNS lack is said.
+    """
+    from harness.atomic import replacing
+    from reports.load import load_run
+    from reports.published import find
+    from reports.reproduce import reproduce
+
+    comparison = reproduce(find(paper, table), [load_run(run) for run in runs])
+    click.echo(comparison.text())
+    if markdown is not None:
+        with replacing(markdown) as partial:
+            partial.write_text(comparison.markdown(), encoding="utf-8")
+    return 0
