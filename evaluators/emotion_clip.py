@@ -40,7 +40,7 @@ class ClipZeroShot:
 
         folder = model_folder(settings)
         self._torch, self._device = torch, device
-        self._model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().to(device)
+        self._model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False).to(device)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._text = np.stack([self._text_embedding(prompts(name)) for name in BASIC_EMOTIONS])
         self._scale = float(self._model.logit_scale.exp())
@@ -114,12 +114,7 @@ def labelled_pictures(folder: str) -> list[tuple[str, Path]]:
     if not root.is_dir():
         raise UsageError(f"There is no folder '{root}' of labelled faces.", "Set validation to FOLDER/<emotion>/*.jpg.")
     named = [(canonical(sub.name), sub) for sub in sorted(root.iterdir()) if sub.is_dir()]
-    return [
-        (name, path)
-        for name, sub in named
-        for path in sorted(sub.iterdir())
-        if path.suffix.lower() in _PICTURES
-    ]
+    return [(name, path) for name, sub in named for path in sorted(sub.iterdir()) if path.suffix.lower() in _PICTURES]
 
 
 def model_folder(settings: Mapping[str, str]) -> Path:

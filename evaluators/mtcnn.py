@@ -1,18 +1,18 @@
 """MTCNN faces (Zhang et al. 2016) with the trained networks of facenet-pytorch 2.6.0, batched over frames.
 
-The networks and their weights are facenet-pytorch's; the cascade around them is ours: area pooling by
-integral images (all candidate windows of a batch at once), suppression per frame, and an empty answer
-instead of an exception for a frame without a face. Constants: metrics spec §3.1.
+The weights are those in facenet-pytorch's wheel; the cascade is ours: area pooling by integral images (all
+candidate windows of a batch at once), suppression per frame, and an empty answer instead of an exception for a
+frame without a face. Constants: metrics spec §3.1.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import facenet_pytorch.models.mtcnn as wheel
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,6 +21,8 @@ from evaluators import mtcnn_boxes as stage
 from evaluators.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.contract import Chunk
 from evaluators.mtcnn_boxes import Candidates, Float, Int
+from evaluators.mtcnn_nets import ONet, PNet, RNet
+from harness.errors import MissingError
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -47,12 +49,12 @@ class Mtcnn:
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = torch.device(device)
-        self._pnet = self._network(wheel.PNet, "pnet.pt")
-        self._rnet = self._network(wheel.RNet, "rnet.pt")
-        self._onet = self._network(wheel.ONet, "onet.pt")
+        self._pnet = self._network(PNet, "pnet.pt")
+        self._rnet = self._network(RNet, "rnet.pt")
+        self._onet = self._network(ONet, "onet.pt")
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
-        network = kind(pretrained=False)
+        network = kind()
         network.load_state_dict(torch.load(weights_folder() / name, weights_only=True, map_location="cpu"))
         return network.eval().requires_grad_(False).to(self._device)
 
@@ -127,8 +129,13 @@ def _faces_of(final: Candidates, landmarks: Float, frame: int) -> Faces:
 
 
 def weights_folder() -> Path:
-    """Where the wheel keeps pnet.pt, rnet.pt and onet.pt."""
-    return Path(wheel.__file__).resolve().parents[1] / "data"
+    """Where the wheel keeps pnet.pt, rnet.pt and onet.pt (found without importing it). Raises MissingError."""
+    found = importlib.util.find_spec("facenet_pytorch")
+    if found is None or found.origin is None:
+        raise MissingError(
+            "The package facenet-pytorch is not installed.", "Type: make bench (or install requirements.lock)."
+        )
+    return Path(found.origin).parent / "data"
 
 
 @lru_cache(maxsize=2)

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torchvision.ops import nms
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
@@ -96,9 +94,26 @@ def keep(candidates: Candidates, threshold: float) -> Int:
     kept = [np.zeros(0, np.int64)]
     for frame in np.unique(candidates.frame):
         index = np.nonzero(candidates.frame == frame)[0]
-        picks = nms(torch.from_numpy(candidates.boxes[index]), torch.from_numpy(candidates.score[index]), threshold)
-        kept.append(index[picks.numpy()])
+        kept.append(index[suppressed(candidates.boxes[index], candidates.score[index], threshold)])
     return np.concatenate(kept)
+
+
+def suppressed(boxes: Float, scores: Float, threshold: float) -> Int:
+    """Positions that survive greedy suppression by intersection over union, best score first."""
+    order = np.argsort(-scores, kind="stable")
+    corners = boxes[order]
+    area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+    alive, kept = np.ones(len(order), bool), []
+    for best in range(len(order)):
+        if not alive[best]:
+            continue
+        kept.append(order[best])
+        rest = best + 1 + np.nonzero(alive[best + 1 :])[0]
+        others = corners[rest]
+        extent = np.minimum(corners[best, 2:], others[:, 2:]) - np.maximum(corners[best, :2], others[:, :2])
+        shared = np.maximum(extent, 0).prod(axis=1)
+        alive[rest] = shared / (area[best] + area[rest] - shared) <= np.float32(threshold)
+    return np.array(kept, dtype=np.int64)
 
 
 def keep_min(boxes: Float, scores: Float, threshold: float) -> Int:
