@@ -47,3 +47,27 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Bar:
+    """`Progress` for work that reports (done, total) itself; a context manager."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._progress: Progress | None = None
+        self._seen = 0
+
+    def at(self, done: int, total: int) -> None:
+        """`done` of `total` steps are finished."""
+        if self._progress is None:
+            self._progress = Progress(self._label, total)
+        for _ in range(done - self._seen):
+            self._progress.step()
+        self._seen = max(self._seen, done)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._progress is not None:
+            self._progress.close()

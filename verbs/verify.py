@@ -1,0 +1,38 @@
+"""`verify`: is a corpus on disk complete and whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verbs.choices import default_jobs
+
+
+@click.command("verify")
+@click.argument("corpus")
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option(
+    "--list", "list_name", default=None, help="The list that decides the exit code. [default: the corpus' first]"
+)
+@click.option("--remap", type=click.Path(path_type=Path), default=None, help="csv: your numbering → the list's.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), default=None, help="Write every finding to a csv.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+def command(
+    corpus: str, root: Path, list_name: str | None, remap: Path | None, csv_path: Path | None, jobs: int | None
+) -> int:
+    """Decode every file of CORPUS under ROOT that a test list needs; say what is missing, corrupt or renumbered.
+
+    Exit code 5 when the list cannot be served whole; the share of every list that can be is printed.
+    """
+    from datasets.verify import verify
+    from harness.progress import Bar
+
+    options = {"remap": remap} if remap is not None else {}
+    with Bar("files") as bar:
+        report = verify(corpus, root, list_name, jobs or default_jobs(), bar.at, **options)
+    click.echo(report.text())
+    if csv_path is not None:
+        report.write_csv(csv_path)
+        click.echo(f"{len(report.findings)} findings: {csv_path}")
+    return report.exit_code
