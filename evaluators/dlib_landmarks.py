@@ -60,11 +60,10 @@ class DlibSource:
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
         """Points of the pairs whose clip frame lies in `chunk`."""
         pairs = pairing.pairs(context, chunk, rule)
-        both = [
-            np.array([self._of(frame) for frame in frames]).reshape(-1, 68, 2)
-            for frames in (pairs.clip, pairs.reference)
-        ]
-        return both[0], both[1]
+        return self._points(pairs.clip), self._points(pairs.reference)
+
+    def _points(self, frames: npt.NDArray[np.uint8]) -> Points:
+        return np.array([self._of(frame) for frame in frames]).reshape(-1, 68, 2)
 
     def _of(self, frame: Picture) -> Points:
         """The points (68, 2) of one frame; nan without a face."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from evaluators import fid_sampling, judge_weights, pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
@@ -28,7 +27,7 @@ from harness.signature import Signature
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *judge_weights.SETTINGS)
-Statistics = Mapping[str, npt.NDArray[Any]]
+_ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
 class _Judge:
@@ -53,7 +52,9 @@ class _Judge:
 
     def signature(self, metric: str) -> Signature:
         """Network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling, weights."""
-        *net, weights = self._net.fields()
+        fields = self._net.fields()
+        net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
+        weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
         rest = (
             ("src", "raw"),
             ("crop", "none"),
@@ -63,7 +64,7 @@ class _Judge:
             ("root", "svd"),
             ("agg", self._aggregation),
         )
-        return Signature(metric, (*net, *rest, weights, ("v", "1")))
+        return Signature(metric, (*net, *rest, *weights, ("v", "1")))
 
 
 class Fid(_Judge):

@@ -135,7 +135,7 @@ class InceptionNet:
 
 def tf_fid_input(frames: Frames) -> torch.Tensor:
     """pytorch-fid's input: [0, 1], bilinear to 299 without antialiasing, then [-1, 1]; (n, 3, 299, 299)."""
-    x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
+    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 255
     x = F.interpolate(x, size=(INPUT_PIXELS, INPUT_PIXELS), mode="bilinear", align_corners=False)
     return 2 * x - 1
 
