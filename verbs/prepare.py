@@ -29,12 +29,13 @@ def command(**given: Any) -> int:
     Every stage goes on where it stopped; a bad clip costs only itself; a second run does nothing.
     """
     from datasets.prepare import prepare
+    from datasets.prepare_stages import STAGES as IN_ORDER
     from datasets.prepare_stages import Network, Plan
     from harness.progress import Bar
 
     demo = {"demo": given["weights"] == "demo"}
     chosen = given["stages"] or STAGES
-    stages = tuple(stage for stage in STAGES if stage in chosen)
+    stages = tuple(stage for stage in IN_ORDER if stage in chosen)
     plan = Plan(
         stages,
         faces=Network("evaluators.mtcnn:Mtcnn", {}),
