@@ -1,0 +1,166 @@
+"""SyncNet: published names, embeddings equal to the reference, whole clips equal to windows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from evaluators import sync
+from evaluators.sync_weights import ImplausibleError, fitted, neighbours_alike, require_plausible
+from evaluators.syncnet import SyncNet, last_map_px
+from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows
+from harness.seeded import fill
+
+
+@pytest.fixture(scope="module")
+def official() -> SyncNet:
+    with torch.device("meta"):
+        net = SyncNet()
+    net = net.to_empty(device="cpu")
+    fill(net)
+    return net.eval().requires_grad_(False)
+
+
+def thin(seeded: bool = True) -> SyncNet:
+    net = SyncNet(divide=16, input_px=96, embedding=64)
+    if seeded:
+        fill(net)
+    return net.eval()
+
+
+def frames_of(stored: dict, count: int) -> np.ndarray:
+    """The first frames the reference read, RGB 224 px."""
+    ends = np.r_[0, np.cumsum(stored["jpg_len"][:count])]
+    pictures = [cv2.imdecode(stored["jpg_bytes"][ends[i] : ends[i + 1]], cv2.IMREAD_COLOR) for i in range(count)]
+    return np.stack([cv2.resize(picture, (224, 224))[..., ::-1] for picture in pictures])
+
+
+def test_published_names_and_shapes(shared: Path) -> None:
+    manifest = json.loads((shared / "specs" / "syncnet_state_dict.json").read_text(encoding="utf-8"))
+    with torch.device("meta"):
+        state = SyncNet().state_dict()
+    assert [(name, tuple(tensor.shape)) for name, tensor in state.items()] == [
+        (name, tuple(shape)) for name, shape, _ in manifest["tensors"]
+    ]
+
+
+def assert_rows(got: np.ndarray, want: np.ndarray) -> None:
+    error = np.linalg.norm(got - want, axis=1) / np.linalg.norm(want, axis=1)
+    assert error.max() < 1e-5
+
+
+def test_a_whole_clip_scores_as_the_reference_scored_it(official: SyncNet, shared: Path) -> None:
+    stored = np.load(shared / "golden" / "metrics" / "syncnet_w2l_hdtf_radio1.npz")
+    stream, frames = LipStream(LipRunner(official)), frames_of(stored, 125)
+    for first in range(0, 125, 40):
+        stream.feed(frames[first : first + 40])
+    count = int(stored["n_windows"])
+    lip, audio = stream.rows()[:count], audio_rows(official, sync.mfcc(stored["audio"]), count)
+    assert_rows(lip[stored["rows"]], stored["lip_rows"])
+    assert_rows(audio[stored["rows"]], stored["aud_rows"])
+    np.testing.assert_allclose(sync.distances(lip, audio), stored["dists"], rtol=1e-5)
+    got = sync.score(lip, audio)
+    np.testing.assert_allclose(got.curve, stored["mean_curve"], rtol=1e-5)
+    assert got.offset == int(stored["offset"])
+    assert got.lse_c == pytest.approx(float(stored["confidence"]), abs=5e-4)
+    assert got.lse_d == pytest.approx(float(stored["min_dist"]), rel=1e-5)
+
+
+@pytest.mark.parametrize("clip", ["eat_edtalk_radio51_512", "joon_hdtf_radio1", "w2l_edtalk_a"])
+def test_first_windows_at_realistic_scale(clip: str, official: SyncNet, shared: Path) -> None:
+    stored = np.load(shared / "golden" / "metrics" / f"syncnet_{clip}.npz")
+    scaled = np.load(shared / "golden" / "metrics" / f"syncnet_scaled_{clip}.npz")
+    state = {name: tensor.clone() for name, tensor in official.state_dict().items()}
+    state["netcnnlip.0.weight"] /= 128
+    state["netcnnaud.0.weight"] /= 16
+    with torch.device("meta"):
+        net = SyncNet()
+    net = fitted(net.to_empty(device="cpu"), state, "scaled")
+    lip = LipRunner(net).rows(frames_of(stored, 9))
+    norms = np.linalg.norm(lip, axis=1)
+    np.testing.assert_allclose(norms, scaled["lip_norm"][:5], rtol=1e-5)
+    audio = audio_rows(net, sync.mfcc(stored["audio"]), 40)
+    np.testing.assert_allclose(np.linalg.norm(audio, axis=1), scaled["aud_norm"][:40], rtol=1e-5)
+    np.testing.assert_allclose(sync.distances(lip, audio[:5])[0, 15:20], scaled["dists"][0, 15:20], atol=2e-4)
+
+
+def test_over_time_equals_window_by_window() -> None:
+    net, frames = thin(), np.random.default_rng(0).integers(0, 256, (23, 96, 96, 3), np.uint8)
+    stack = torch.from_numpy(frames[..., ::-1].copy()).float().permute(3, 0, 1, 2)
+    with torch.inference_mode():
+        windows = torch.cat([net.forward_lip(stack[None, :, v : v + 5]) for v in range(19)]).numpy()
+        at_once = net.forward_lip(stack[None]).numpy()
+    scale = np.linalg.norm(windows, axis=1).max()
+    assert np.abs(at_once - windows).max() < 1e-6 * scale
+    assert np.abs(LipRunner(net).rows(frames) - windows).max() < 1e-5 * scale
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 17])
+def test_pieces_of_any_size_join_without_a_seam(size: int) -> None:
+    runner, frames = LipRunner(thin()), np.random.default_rng(1).integers(0, 256, (22, 96, 96, 3), np.uint8)
+    stream = LipStream(runner)
+    for first in range(0, len(frames), size):
+        stream.feed(frames[first : first + size])
+    whole = runner.rows(frames)
+    np.testing.assert_allclose(stream.rows(), whole, atol=1e-5 * np.abs(whole).max())
+
+
+def test_fewer_than_five_frames_give_no_window() -> None:
+    stream = LipStream(LipRunner(thin()))
+    stream.feed(np.zeros((4, 96, 96, 3), np.uint8))
+    assert stream.rows().shape == (0, 0)
+
+
+def test_wrong_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="96, 96, 3"):
+        LipRunner(thin()).rows(np.zeros((6, 64, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match="MFCC"):
+        audio_rows(thin(), np.zeros((20, 13)), 2)
+    with pytest.raises(ValueError, match="51 pixels"):
+        SyncNet(divide=16, input_px=50)
+    with pytest.raises(ValueError, match="divisor"):
+        SyncNet(divide=7)
+    assert [last_map_px(px) for px in (51, 96, 224)] == [1, 2, 6]
+
+
+def test_neither_fresh_nor_seeded_weights_are_plausible() -> None:
+    for seeded in (False, True):
+        with pytest.raises(ImplausibleError, match="untrained") as refused:
+            require_plausible("mine", thin(seeded).state_dict())
+        assert refused.value.reason == "weights_implausible"
+
+
+def test_wide_statistics_alone_do_not_pass_the_gate() -> None:
+    state = thin().state_dict()
+    for name in state:
+        if name.endswith("running_var"):
+            state[name] = torch.logspace(-2, 2, state[name].numel())
+    with pytest.raises(ImplausibleError, match="neighbouring taps"):
+        require_plausible("mine", state)
+    kernel = state["netcnnlip.0.weight"]
+    state["netcnnlip.0.weight"] = torch.nn.functional.avg_pool3d(kernel, (1, 3, 3), 1, (0, 1, 1))
+    require_plausible("mine", state)
+
+
+def test_a_trained_first_layer_is_smooth_and_a_random_one_is_not() -> None:
+    from evaluators.mtcnn import weights_folder
+
+    trained = torch.load(weights_folder() / "onet.pt", weights_only=True)["conv1.weight"]
+    assert neighbours_alike(trained) > 0.4
+    assert abs(neighbours_alike(SyncNet(divide=8).netcnnlip[0].weight.detach())) < 0.05
+
+
+def test_only_counters_may_be_absent() -> None:
+    net = thin()
+    state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    fitted(thin(False), state, "mine")
+    for odd in ({**state, "extra": torch.zeros(1)}, {k: v for k, v in state.items() if k != "netfclip.0.bias"}):
+        with pytest.raises(ImplausibleError, match="does not fit"):
+            fitted(thin(False), odd, "mine")
+    with pytest.raises(ImplausibleError, match="netfcaud"):
+        fitted(SyncNet(divide=16, input_px=96, embedding=32), state, "mine")
