@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cmet.audio2lip import Audio2Lip
 from cmet.decoder import Decoder, Held
-from cmet.encoder import Encoder, affine_chain, scaled_channels
+from cmet.encoder import Encoder, affine_chain, checked_channels, scaled_channels
 from cmet.layers import Kept
 
 __all__ = ["Audio2Lip", "Codes", "Encoding", "Generator", "Source"]
@@ -97,7 +97,10 @@ class Generator(nn.Module):
         expression_hidden: int = 128,
     ) -> None:
         super().__init__()
-        widths = dict(channels) if channels is not None else scaled_channels(channel_multiplier)
+        directions = lip + pose + (exp if expression else 0)
+        if directions > style:
+            raise ValueError(f"{directions} orthogonal directions do not fit into a style of {style} numbers.")
+        widths = checked_channels(size, scaled_channels(channel_multiplier) if channels is None else channels)
         self.size, self.lip, self.pose, self.exp, self.expression = (
             size,
             lip,

@@ -58,6 +58,15 @@ def affine_chain(*widths: int) -> nn.Sequential:
     return nn.Sequential(*(EqualLinear(a, b) for a, b in itertools.pairwise(widths)))
 
 
+def checked_channels(size: int, channels: Mapping[int, int]) -> dict[int, int]:
+    """The widths of 4 px .. `size` px; ValueError where one is missing or not positive."""
+    wanted = [4 << step for step in range(levels_of(size) + 1)]
+    missing = [edge for edge in wanted if channels.get(edge, 0) < 1]
+    if missing:
+        raise ValueError(f"A generator for {size} px needs a width for every size {wanted}; {missing} have none.")
+    return {edge: channels[edge] for edge in wanted}
+
+
 def scaled_channels(multiplier: float) -> dict[int, int]:
     """The official table with the widths of 64 px and above multiplied by `multiplier` (StyleGAN2's convention)."""
     return {

@@ -22,17 +22,20 @@ class Kept:
     """A tensor computed from weights, kept until one of them changes (loaded, moved, trained)."""
 
     def __init__(self) -> None:
-        self._key: tuple[object, ...] = ()
+        self._weights: list[weakref.ref[Tensor]] = []
+        self._state: list[tuple[int, int]] = []
         self._value: Tensor | None = None
 
     def __call__(self, compute: Callable[..., Tensor], *weights: Tensor) -> Tensor:
         """compute(*weights) without gradients, or what it gave last time for the same weights."""
         if any(weight.is_inference() for weight in weights):  # they do not say when they change
             return compute(*weights)
-        key = tuple((weakref.ref(weight), weight._version, weight.data_ptr()) for weight in weights)
-        if self._value is None or self._key != key:
+        state = [(weight._version, weight.data_ptr()) for weight in weights]
+        same = [known() for known in self._weights]
+        if self._value is None or state != self._state or any(a is not b for a, b in zip(same, weights, strict=True)):
             with torch.inference_mode(False), torch.no_grad():
-                self._key, self._value = key, compute(*weights)
+                self._value = compute(*weights)
+            self._weights, self._state = [weakref.ref(weight) for weight in weights], state
         return self._value
 
     def __reduce__(self) -> tuple[type[Kept], tuple[()]]:

@@ -86,7 +86,7 @@ def with_gain(generator: Generator, prefix: str) -> Generator:
         for name, parameter in generator.named_parameters():
             if name.endswith(".weight") and not name.startswith(skipped) and ".noise." not in name:
                 parameter.mul_(math.sqrt(math.prod(parameter.shape[1:])))
-        generator.dec.to_rgbs[5].bias.sub_(1.6)  # type: ignore[operator]
+        generator.dec.to_rgbs[-1].bias.sub_(1.6)  # type: ignore[operator,union-attr]
     return generator.eval()
 
 
@@ -116,11 +116,5 @@ def audio2lip() -> Audio2Lip:
 
 def tiny_generator(**changes: Any) -> Generator:
     """A generator of 32 px that runs in milliseconds; its weights depend on their names only."""
-    settings: dict[str, Any] = {"size": 32, "style": 24, "channels": {4: 16, 8: 16, 16: 12, 32: 8}}
-    network = Generator(**{**settings, **changes})
-    fill(network, "tiny.")
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name.endswith(".weight") and parameter.ndim >= 2 and not name.startswith("direction"):
-                parameter.mul_(math.sqrt(math.prod(parameter.shape[1:])))
-    return network.eval()
+    settings: dict[str, Any] = {"size": 32, "style": 40, "channels": {4: 16, 8: 16, 16: 12, 32: 8}}
+    return with_gain(Generator(**{**settings, **changes}), "tiny.")
