@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -37,14 +36,15 @@ class Layout:
     """How an official file holds its network: wrapper keys by preference, and names that may be left over."""
 
     wrappers: tuple[str, ...]
-    build: Callable[[], nn.Module]
+    build: Callable[[], nn.Module]  # may leave parameters on the meta device: loading replaces them
     spare: tuple[str, ...] = ()  # parts of names of tensors that variants carry and nothing needs
 
 
 def _emotion2vec() -> nn.Module:
     from cmet.emotion2vec import Emotion2Vec
 
-    return Emotion2Vec()
+    with torch.device("meta"):  # 162 million random numbers would be overwritten at once
+        return Emotion2Vec()
 
 
 def _connector() -> nn.Module:
@@ -123,19 +123,13 @@ def load(name: Name, path: str | Path | None = None) -> nn.Module:
     Without `path`, the file that harness.weights finds. Raises MissingError if it is absent or not the published one
     (expected and found hash), UsageError if it is damaged or holds another network.
     """
-    layout = LAYOUTS[name]
     file = weights.locate(name, path, any_hash=True)
-    with torch.device("meta"):  # no time for random numbers that are overwritten at once
-        module = layout.build()
+    module = LAYOUTS[name].build()
     try:
         load_into(module, name, file, keep_copy=True)
     except UsageError as error:
         published = weights.table()[name].sha256 or "none"
         raise UsageError(f"{error.what} SHA-256 published: {published}, found: {digest(file)}.", error.cure) from error
-    if any(tensor.is_meta for tensor in chain(module.parameters(), module.buffers())):
-        complete = layout.build()  # some buffer is computed, not stored
-        complete.load_state_dict(module.state_dict())
-        module = complete
     if file == weights.cached_path(weights.table()[name]) and not weights.table()[name].sha256:
         _demand_training(module, file)
     return module.eval().requires_grad_(False)

@@ -65,7 +65,7 @@ class _Audio(nn.Module):
         self.relative_positional_encoder = Positions(
             width, rest["position_depth"], rest["position_kernel"], rest["position_groups"]
         )
-        self.extra_tokens = nn.Parameter(0.02 * torch.randn(1, extra, width))
+        self.extra_tokens = nn.Parameter(nn.init.uniform_(torch.empty(1, extra, width), -0.03, 0.03))
         self.alibi_scale = nn.Parameter(torch.ones(1, 1, heads, 1, 1))
         self.context_encoder = _Blocks(width, heads, mlp, blocks, norm=True)
 

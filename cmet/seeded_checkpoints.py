@@ -39,7 +39,7 @@ def add_gain(generator: nn.Module) -> None:
 
 def seeded_network(name: str) -> nn.Module:
     """The full-size network `name` (of checkpoints.LAYOUTS) with stand-in weights, in eval mode."""
-    module = LAYOUTS[name].build()
+    module = LAYOUTS[name].build().to_empty(device="cpu") if name == "emotion2vec" else LAYOUTS[name].build()
     fill(module, _PREFIX.get(name, ""))
     if name.startswith("edtalk"):
         add_gain(module)

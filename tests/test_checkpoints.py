@@ -1,0 +1,210 @@
+"""Official files: strict, inert, verified, kept as safetensors; every bad file is one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from cmet import checkpoints
+from cmet.audio2lip import Audio2Lip
+from cmet.checkpoints import LAYOUTS, load, load_audio2lip, load_expression_codes
+from cmet.emotion2vec import Emotion2Vec
+from cmet.seeded_checkpoints import official_layout, write_seeded_checkpoints
+from harness import weights
+from harness.digest import cache_dir, digest
+from harness.errors import MissingError, UsageError
+
+torch.set_num_threads(1)
+
+
+class Foreign:
+    """Runs a command when it is unpickled by the rules of pickle."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (self.command,)
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `Audio2Lip.pt` as the authors' code writes it."""
+    return write_seeded_checkpoints(tmp_path_factory.mktemp("official"), ("audio2lip",))["audio2lip"]
+
+
+def altered(official: Path, target: Path, **changes: Any) -> Path:
+    """A copy of the checkpoint whose top level is changed."""
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        content = torch.load(official, weights_only=True)
+    torch.save({**content, **changes}, target)
+    return target
+
+
+@pytest.mark.parametrize("name", ["edtalk", "edtalk-lip-pose", "cmet-connector", "audio2lip"])
+def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None:
+    module = LAYOUTS[name].build()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.uniform_(-1, 1, generator=generator)
+    path = tmp_path / "name with space ü.pt"
+    torch.save({**official_layout(name, module), "d_optim": {"state": torch.ones(7)}}, path)
+    loaded = load(name, path)
+    assert type(loaded) is type(module)
+    assert not loaded.training
+    expected = module.state_dict()
+    assert loaded.state_dict().keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in loaded.state_dict().items())
+
+
+def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load_audio2lip(official)
+    copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
+    with safe_open(copy, framework="pt") as file:
+        assert file.metadata() == {"name": "audio2lip", "source_sha256": digest(official)}
+    assert {path.suffix for path in copy.parent.iterdir()} == {".safetensors"}  # nothing half-written stays
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the pickle was opened again")
+
+    monkeypatch.setattr(checkpoints, "TorchFile", refuse)
+    again = load_audio2lip(official)
+    x = torch.rand(2, 1, 80, 16)
+    assert torch.equal(first(x), again(x))
+
+
+def test_a_damaged_copy_is_one_sentence(official: Path) -> None:
+    load_audio2lip(official)
+    copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
+    copy.write_bytes(copy.read_bytes()[:1000])
+    with pytest.raises(UsageError, match="no complete safetensors file"):
+        load_audio2lip(official)
+    copy.unlink()
+
+
+def test_a_truncated_file_is_one_sentence_with_both_hashes(official: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.pt"
+    path.write_bytes(official.read_bytes()[: -(1 << 16)])
+    with pytest.raises(
+        UsageError, match=rf"no complete PyTorch checkpoint.*SHA-256 published: none, found: {digest(path)}"
+    ):
+        load_audio2lip(path)
+    path.write_bytes(b"")
+    with pytest.raises(UsageError, match="0 bytes"):
+        load_audio2lip(path)
+
+
+def test_a_flipped_byte_is_noticed(official: Path, tmp_path: Path) -> None:
+    raw = bytearray(official.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path = tmp_path / "flipped.pt"
+    path.write_bytes(raw)
+    with pytest.raises(UsageError, match="Bad CRC-32"):
+        load_audio2lip(path)
+
+
+def test_a_wrong_file_names_what_differs(official: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"under 'gen'\. SHA-256 published: 138b4980\w+, found: {digest(official)}"):
+        load("edtalk", official)
+    state = Audio2Lip().state_dict()
+    name = next(iter(state))
+    renamed = OrderedDict(("other" if key == name else key, value) for key, value in state.items())
+    with pytest.raises(UsageError, match=rf"1 tensors are missing \({name}\), 1 are unexpected \(other\)"):
+        load_audio2lip(altered(official, tmp_path / "renamed.pt", audio2lip=renamed))
+    reshaped = {**state, name: state[name][:1].clone()}
+    with pytest.raises(UsageError, match=rf"{name} must be \(32, 1, 3, 3\), found \(1, 1, 3, 3\)"):
+        load_audio2lip(altered(official, tmp_path / "reshaped.pt", audio2lip=reshaped))
+    with pytest.raises(UsageError, match="holds no state dict under 'audio2lip'"):
+        load_audio2lip(altered(official, tmp_path / "empty.pt", audio2lip=None))
+    broken = {**state, name: torch.full_like(state[name], torch.nan)}
+    with pytest.raises(UsageError, match="not finite"):
+        load_audio2lip(altered(official, tmp_path / "nan.pt", audio2lip=broken))
+
+
+def test_what_is_not_needed_is_never_run(official: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "was run"
+    path = altered(official, tmp_path / "foreign.pt", args=Foreign(f"touch '{marker}'"), extra={1: {Foreign("true")}})
+    assert isinstance(load_audio2lip(path), Audio2Lip)
+    legacy = tmp_path / "legacy.pt"
+    torch.save({"args": Foreign(f"touch '{marker}'")}, legacy, _use_new_zipfile_serialization=False)
+    with pytest.raises(UsageError, match="no complete PyTorch checkpoint"):
+        load_audio2lip(legacy)
+    state = {"args": argparse.Namespace(lr=1), "audio2lip": Audio2Lip().state_dict()}
+    torch.save(state, legacy, _use_new_zipfile_serialization=False)
+    assert isinstance(load_audio2lip(legacy), Audio2Lip)
+    assert not marker.exists()
+
+
+def test_wrappers_and_prefixes_of_emotion2vec() -> None:
+    small: dict[str, Any] = {
+        "width": 16, "heads": 2, "prenet_blocks": 1, "blocks": 1, "conv_width": 8,
+        "position_depth": 1, "position_groups": 2, "extra_tokens": 2,
+    }  # fmt: skip
+    source = Emotion2Vec(**small)
+    state = source.state_dict()
+    scale = "d2v_model.modality_encoders.AUDIO.alibi_scale"
+    old = {
+        **state,
+        scale: state[scale][0],
+        "d2v_model.modality_encoders.AUDIO.decoder.x": torch.zeros(2),
+        "_ema": torch.ones(1),
+    }
+    parallel = {f"module.{key}": value for key, value in old.items()}
+    for given in (state, {"model": old}, {"state_dict": parallel}, {"model_state_dict": old, "cfg": object()}):
+        target = Emotion2Vec(**small).load_official(given)
+        assert all(torch.equal(value, state[key]) for key, value in target.state_dict().items())
+    half = {key: value.half() for key, value in state.items()}
+    assert Emotion2Vec(**small).load_official(half).proj.weight.dtype == torch.float32
+    with pytest.raises(UsageError, match=r"1 are unexpected \(d2v_model.norm.weight\)"):
+        Emotion2Vec(**small).load_official({**state, "d2v_model.norm.weight": torch.ones(16)})
+    with pytest.raises(UsageError, match="must be"):
+        Emotion2Vec(**{**small, "width": 32}).load_official(state)
+    with pytest.raises(UsageError, match="There is no file"):
+        Emotion2Vec(**small).load_official("nowhere.pt")
+
+
+def test_a_file_in_the_cache_without_published_hash_must_look_trained(official: Path) -> None:
+    entry = weights.table()["audio2lip"]
+    assert not entry.sha256
+    path = weights.cached_path(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(official.read_bytes())
+    assert isinstance(load_audio2lip(), Audio2Lip)
+    path.unlink()
+    (path.parents[1] / "recorded.json").unlink()
+    fresh: nn.Module = Audio2Lip()
+    torch.save(official_layout("audio2lip", fresh), path)
+    with pytest.raises(UsageError, match="was never trained"):
+        load_audio2lip()
+    path.unlink()
+    with pytest.raises(MissingError, match="weights fetch audio2lip"):
+        load_audio2lip()
+
+
+def test_expression_codes(shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(MissingError):
+        load_expression_codes()
+    folder = shared / "real" / "edtalk_expression_codes"
+    for entry in weights.select(["edtalk-codes"]):
+        path = weights.cached_path(entry)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((folder / entry.file).read_bytes())
+    codes = load_expression_codes()
+    assert sorted(codes) == sorted(path.stem for path in folder.iterdir())
+    assert all(np.array_equal(code, np.load(folder / f"{name}.npy")) for name, code in codes.items())
+    own = tmp_path / "own.npy"
+    np.save(own, np.zeros((2, 10), np.float32))
+    monkeypatch.setenv(weights.variable("edtalk-code-happy"), str(own))
+    with pytest.raises(UsageError, match=r"\(2, 10\)"):
+        load_expression_codes()

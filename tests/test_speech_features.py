@@ -1,0 +1,119 @@
+"""Features of sound files: each sound once, the official layout, and bad files named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmet.emotion2vec import Emotion2Vec
+from cmet.speech_features import FEATURE_FOLDER, SpeechFeatures, read_features, write_features
+from harness.errors import MediaError, UsageError
+from harness.media import write_wav
+from harness.seeded import fill
+
+
+class Counting:
+    """Makes a small encoder and counts the waves that it is asked to embed."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.embedded = 0
+
+    def __call__(self) -> Emotion2Vec:
+        self.made += 1
+        model = Emotion2Vec(16, 2, 16, 1, 1, 8, position_depth=1, position_groups=2, extra_tokens=2)
+        fill(model)
+        embed = model.embed
+
+        def counted(waves: list[np.ndarray], names: list[object]) -> np.ndarray:
+            self.embedded += len(waves)
+            return embed(waves, names)
+
+        model.embed = counted  # type: ignore[method-assign,assignment]
+        return model
+
+
+@pytest.fixture
+def wavs(tmp_path: Path) -> list[Path]:
+    rng = np.random.default_rng(2)
+    paths = [tmp_path / "happy ü" / f"{index:03}.take.wav" for index in range(4)]
+    for index, path in enumerate(paths):
+        write_wav(path, 0.1 * rng.standard_normal(3_000 + 500 * index))
+    paths.append(tmp_path / "happy ü" / "copy of 000.wav")
+    paths[-1].write_bytes(paths[0].read_bytes())
+    return paths
+
+
+def test_each_sound_is_embedded_once(wavs: list[Path]) -> None:
+    encoder = Counting()
+    features = SpeechFeatures(encoder, "a" * 64, width=16)
+    steps: list[tuple[int, int]] = []
+    first = features.of_files(wavs, lambda *step: steps.append(step))
+    assert first.shape == (5, 16)
+    assert first.dtype == np.float32
+    assert (encoder.made, encoder.embedded) == (1, 4)  # the copy is the same sound
+    np.testing.assert_array_equal(first[0], first[4])
+    assert steps[-1] == (5, 5)
+    later = SpeechFeatures(encoder, "a" * 64, width=16)
+    np.testing.assert_array_equal(later.of_files(reversed(wavs)), first[::-1])
+    assert (encoder.made, encoder.embedded) == (1, 4)  # nothing new: the network is not even made
+    SpeechFeatures(encoder, "b" * 64, width=16).of_files(wavs[:1])
+    assert (encoder.made, encoder.embedded) == (2, 5)  # other weights: other features
+    assert later.of_files([]).shape == (0, 16)
+
+
+def test_a_damaged_entry_is_made_again(wavs: list[Path], tmp_path: Path) -> None:
+    encoder = Counting()
+    features = SpeechFeatures(encoder, "c" * 64, width=16, folder=tmp_path / "cache")
+    first = features.of_files(wavs[:1])
+    [entry] = (tmp_path / "cache").rglob("*.npy")
+    entry.write_bytes(entry.read_bytes()[:90])
+    np.testing.assert_array_equal(features.of_files(wavs[:1]), first)
+    assert encoder.embedded == 2
+    assert len(list((tmp_path / "cache").rglob("*.*"))) == 1  # nothing half-written stays
+
+
+def test_the_official_layout(wavs: list[Path]) -> None:
+    values = np.arange(5 * 1024, dtype=np.float32).reshape(5, 1024)
+    written = write_features(wavs, values)
+    assert written[0] == wavs[0].parent / FEATURE_FOLDER / "000.take.npy"
+    assert np.load(written[3]).tolist() == values[3].tolist()
+    names, found = read_features(wavs[0].parent)
+    assert names == sorted(path.stem for path in wavs)
+    np.testing.assert_array_equal(found[names.index("copy of 000")], values[4])
+    assert read_features(wavs[0].parent / FEATURE_FOLDER)[0] == names
+
+
+def test_bad_input_is_one_sentence(wavs: list[Path], tmp_path: Path) -> None:
+    features = SpeechFeatures(Counting(), "d" * 64, width=16)
+    short = tmp_path / "short.wav"
+    write_wav(short, np.zeros(300))
+    with pytest.raises(UsageError, match=r"short\.wav has 300 samples"):
+        features.of_files([*wavs, short])
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"not a wav")
+    with pytest.raises(MediaError, match=r"noise\.wav"):
+        features.of_files([noise])
+    with pytest.raises(UsageError, match="There are no features"):
+        read_features(tmp_path)
+    with pytest.raises(UsageError, match="Several sound files"):
+        write_features([wavs[0], wavs[0].with_suffix(".flac")], np.zeros((2, 1024), np.float32))
+    with pytest.raises(UsageError, match="2 sound files but 1 features"):
+        write_features(wavs[:2], np.zeros((1, 1024), np.float32))
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    np.save(folder / "a.npy", np.zeros((2, 1024)))
+    with pytest.raises(UsageError, match=r"a\.npy is no speech feature"):
+        read_features(folder)
+    (folder / "a.npy").write_bytes(b"?")
+    with pytest.raises(UsageError, match=r"a\.npy is no feature file"):
+        read_features(folder)
+
+
+def test_real_features_are_read(shared: Path) -> None:
+    names, values = read_features(shared / "real" / "emotion_speech" / "MEAD" / "happy")
+    assert values.shape == (len(names), 1024)
+    assert names == sorted(names)
+    assert float(np.linalg.norm(values, axis=1).min()) > 5
