@@ -21,7 +21,7 @@ from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.voice import NETS, Voice
-from harness.errors import MissingError, UsageError
+from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 
@@ -34,7 +34,10 @@ def _facts(name: str, title: str, unit: str, low: float, high: float, reference:
 
 
 class ExtendedEmotion:
-    """The judge. Settings: those of spaces and of EmotionFront, `dist` (euclid|cosine), `voice`, `scale`."""
+    """The judge. Settings: those of spaces and of EmotionFront, `dist` (euclid|cosine), `voice`, `scale`, `metrics`.
+
+    `metrics` names those to report (comma between them), so that a second space need not fill five columns.
+    """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         _facts("ext_acc", "Extended-emotion accuracy", "%", 0.0, 100.0, reference=True),
@@ -45,7 +48,9 @@ class ExtendedEmotion:
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
-        check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale"))
+        check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
+        self.names = _chosen(settings.get("metrics", ""))
+        self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)  # type: ignore[misc]
         self.space = spaces.build(settings, device)
         self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
         default_voice = "demo" if settings.get("net") == "demo" else "emotion2vec"
@@ -73,14 +78,14 @@ class ExtendedEmotion:
 
     def start(self, context: ClipContext) -> Measurement:
         """Follow one clip, unless the sample has no neutral clip or no emotion."""
-        lines = tuple(str(self.signature(name)) for name in NAMES)
+        names, lines = self.names, tuple(str(self.signature(name)) for name in self.names)
         sample = context.sample
         if not sample.emotion.name:
-            return Refused(NAMES, lines, "no_label")
+            return Refused(names, lines, "no_label")
         if sample.source_video is None:
-            return Refused(NAMES, lines, "no_reference", "the sample has no neutral clip of its identity")
+            return Refused(names, lines, "no_reference", "the sample has no neutral clip of its identity")
         return DirectionMeasurement(
-            self, context, self.space.follow(context.path), dict(zip(NAMES, lines, strict=True))
+            self, context, self.space.follow(context.path), dict(zip(names, lines, strict=True))
         )
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
@@ -112,11 +117,11 @@ class DirectionMeasurement:
         clip = spaces.mean_of(self.track)
         base = spaces.clip_mean(self.judge.space, sample.source_video)
         if len(clip) == 0:
-            return [Unscored(name, "no_face", self.lines[name]) for name in NAMES]
+            return [Unscored(name, "no_face", self.lines[name]) for name in self.judge.names]
         if len(base) == 0:
-            return [Unscored(name, "no_reference_face", self.lines[name]) for name in NAMES]
+            return [Unscored(name, "no_reference_face", self.lines[name]) for name in self.judge.names]
         if not np.isfinite(clip).all():
-            return [Unscored(name, "not_finite", self.lines[name]) for name in NAMES]
+            return [Unscored(name, "not_finite", self.lines[name]) for name in self.judge.names]
         truth = np.zeros(0, np.float32)
         if sample.reference_video is not None:
             truth = spaces.clip_mean(self.judge.space, sample.reference_video)
@@ -129,7 +134,7 @@ class DirectionMeasurement:
             "extended": not sample.emotion.basic,
             "pseudo": sample.emotion.label or "",
         }
-        return [self._row(name, sample, common) for name in NAMES]
+        return [self._row(name, sample, common) for name in self.judge.names]
 
     def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
         if name == "av_structure":
@@ -177,6 +182,14 @@ class DirectionMeasurement:
         return Unscored(name, NOT_APPLICABLE, self.lines[name])
 
     _skip = _not_applicable
+
+
+def _chosen(text: str) -> tuple[str, ...]:
+    asked = [name.strip() for name in text.split(",") if name.strip()]
+    for name in asked:
+        if name not in NAMES:
+            raise unknown_name("extended-emotion metric", name, NAMES)
+    return tuple(name for name in NAMES if name in asked or not asked)
 
 
 def _positive(text: str) -> float | None:

@@ -101,7 +101,7 @@ class Mtcnn:
         merged = Candidates.concatenated(levels)
         return merged.take(stage.keep(merged, 0.7))
 
-    def _forward(self, network: torch.nn.Module, pictures: Float, batch: int = 512) -> list[Float]:
+    def _forward(self, network: torch.nn.Module, pictures: Float, batch: int = 64) -> list[Float]:
         """Outputs of a network on n >= 1 pictures (n, h, w, 3) with values 0..255."""
         outputs = []
         for first in range(0, len(pictures), batch):

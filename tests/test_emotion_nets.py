@@ -9,14 +9,16 @@ import face_samples
 import numpy as np
 import pytest
 import torch
+from conftest import GOLDEN
 
-from evaluators.emotion import EmotionFAN
+from evaluators.emotion import EmotionAccuracy, EmotionFAN
 from evaluators.emotion_clip import auc, labelled_pictures, validated
 from evaluators.emotion_nets import FrameAttention, ResNet18Classifier, imagenet_input
 from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import EAT_FAN, HSEMOTION_7, HSEMOTION_8, canonical
+from evaluators.packing import unpack
 from evaluators.plausibility import normalisation_spread, probe_pictures, require_separating, require_trained
 from harness.errors import MissingError, UsageError
 from harness.records import BASIC_EMOTIONS
@@ -40,20 +42,49 @@ def test_names_and_shapes_are_the_checkpoints(shared: Path, network: EmotionFAN)
     assert sum(p.numel() for p in network.parameters()) == manifest["parameters"]
 
 
-def test_formulas_are_the_references(shared: Path, network: EmotionFAN) -> None:
-    notes, data = face_samples.golden(shared, "emotion_fan")
+def test_features_are_the_references(shared: Path, network: EmotionFAN) -> None:
+    _, data = face_samples.golden(shared, "emotion_fan")
     features = FrameAttention(network, "eval", "cpu").features(list(face_samples.jpegs(data)))
     np.testing.assert_allclose(features, data["f"], atol=1e-5)
-    for row, frames in enumerate(CLIPS):
-        part = torch.from_numpy(features[frames])
-        judged, trained = network.decide(part), network.decide(part, "train")
-        np.testing.assert_allclose(judged.alpha, data["alpha"][frames], atol=1e-5)
-        np.testing.assert_allclose(judged.beta, data["beta"][frames], atol=1e-5)
-        np.testing.assert_allclose(judged.mean, data["vm"][row], atol=1e-5)
-        np.testing.assert_allclose(judged.logits, data["logits"][row], atol=2e-5)
-        np.testing.assert_allclose(trained.logits, data["logits_if_beta_in_numerator"][row], atol=2e-5)
-        np.testing.assert_allclose(network.pred_fc1(judged.mean), data["logits_self_attention_head"][row], atol=2e-5)
-        assert int(judged.logits.argmax()) == notes["pred_class"][row]
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_both_formulas_are_the_references(network: EmotionFAN, row: int) -> None:
+    data, frames = np.load(GOLDEN / "emotion" / "emotion_fan.npz"), CLIPS[row]
+    features = torch.from_numpy(data["f"][frames])
+    judged, trained = network.decide(features), network.decide(features, "train")
+    np.testing.assert_allclose(judged.alpha, data["alpha"][frames], atol=1e-5)
+    np.testing.assert_allclose(judged.beta, data["beta"][frames], atol=1e-5)
+    np.testing.assert_allclose(judged.mean, data["vm"][row], atol=1e-5)
+    np.testing.assert_allclose(judged.logits, data["logits"][row], atol=2e-5)
+    np.testing.assert_allclose(trained.logits, data["logits_if_beta_in_numerator"][row], atol=2e-5)
+    np.testing.assert_allclose(network.pred_fc1(judged.mean), data["logits_self_attention_head"][row], atol=2e-5)
+
+
+@pytest.mark.parametrize("place", ["empty_first", "empty_in_middle", "empty_last"])
+def test_an_empty_video_changes_no_other(
+    shared: Path, network: EmotionFAN, place: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The reference answers "Happy" for everything when a video without faces is among them (metrics spec §4.2)."""
+    notes, data = face_samples.golden(shared, "emotion_fan")
+    file = tmp_path_factory.getbasetemp() / "fan.pth"
+    if not file.is_file():
+        torch.save(network.state_dict(), file)
+    settings = {"align": "frame", "samp": "all", "weights": str(file), "hash": "any", "gate": "off"}
+    judge = EmotionAccuracy(settings, "cpu")
+    judge.front.net = FrameAttention(network, "eval", "cpu")
+    pictures = face_samples.jpegs(data)
+    clips = {name: pictures[frames] for name, frames in zip(notes["order"], CLIPS, strict=True)}
+    rows = {
+        name: face_samples.judged(judge, face_samples.sample(canonical(name[-3:])), clips.get(name, pictures[:0]))[0]
+        for name in notes[place]["order"]
+    }
+    assert rows.pop("vidZ_ang").reason == "no_face"
+    kept = {name: unpack(row.statistics) for name, row in rows.items()}
+    assert [judge.classes.index(str(kept[name]["predicted"])) for name in notes["order"]] == notes["pred_class"]
+    for name, wanted in zip(notes["order"], notes["pred_softmax"], strict=True):
+        np.testing.assert_allclose(kept[name]["probabilities"], wanted, atol=1e-5)
+    assert judge.combine("emotion_acc", list(kept.values())) == pytest.approx(notes["acc_video"], abs=1e-4)
 
 
 def test_small_network_is_the_same_class_and_trains() -> None:

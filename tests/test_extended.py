@@ -225,6 +225,15 @@ def test_pseudo_labels_need_a_judge(video: Path, tmp_path: Path, monkeypatch: py
     assert rows_of(judge, "sarcastic", video, emotion_fields=fields)["pseudo_agreement"].reason == "not_applicable"
 
 
+def test_a_second_space_may_report_less(video: Path) -> None:
+    judge = ExtendedEmotion({"space": "geo", "metrics": "ext_acc, ext_shift"}, "cpu")
+    assert [facts.name for facts in judge.metrics] == ["ext_acc", "ext_shift"]
+    assert set(rows_of(judge, "sarcastic", video)) == {"ext_acc", "ext_shift"}
+    assert len(ExtendedEmotion.metrics) == 5
+    with pytest.raises(UsageError, match="Did you mean 'ext_acc'"):
+        ExtendedEmotion({"metrics": "ext_ac"}, "cpu")
+
+
 def test_spaces_and_settings_are_signed() -> None:
     lines = {
         str(ExtendedEmotion(settings, "cpu").signature("ext_acc"))

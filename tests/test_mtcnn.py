@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from datasets.puppet_affect import affect_point
+from datasets.puppet_face import render
 from evaluators import mtcnn
 from evaluators.area_pool import crops, integral_images, resized
 from evaluators.contract import Chunk
@@ -41,6 +43,17 @@ def test_faces_are_those_of_the_reference(shared: Path, key: str) -> None:
     np.testing.assert_allclose(found.boxes, wanted["boxes"], atol=1e-3)
     np.testing.assert_allclose(found.probs, wanted["probs"], atol=1e-5)
     np.testing.assert_allclose(found.landmarks, wanted["landmarks"], atol=1e-3)
+
+
+def test_a_puppets_face_is_found_as_by_the_wheel() -> None:
+    wheel = pytest.importorskip("facenet_pytorch").MTCNN()
+    frame = render(70, np.array([4.0, 2, 3, 2, 1, 0]), np.array([0.4, 0.0]), affect_point("happy"), 256)
+    boxes, probs, points = wheel.detect(frame, landmarks=True)
+    (found,) = mtcnn.detector().detect(frame[None])
+    assert len(found) == len(boxes) == 1
+    np.testing.assert_allclose(found.boxes, boxes.astype(float), atol=1e-3)
+    np.testing.assert_allclose(found.probs, np.array(probs, float), atol=1e-5)
+    np.testing.assert_allclose(found.landmarks, points.astype(float), atol=1e-3)
 
 
 def test_frames_in_a_batch_do_not_change_each_other(shared: Path) -> None:
