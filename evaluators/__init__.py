@@ -5,6 +5,7 @@ from __future__ import annotations
 EVALUATORS: dict[str, str] = {
     "lse": "evaluators.lse:LipSync",
     "fid": "evaluators.fid:Fid",
+    "fid_pair": "evaluators.fid:PairFid",
     "emotion": "evaluators.emotion:EmotionAccuracy",
     "identity": "evaluators.identity:IdentitySimilarity",
     "extended": "evaluators.extended:ExtendedEmotion",

@@ -45,17 +45,33 @@ def digest8() -> str:
         return "absent"
 
 
-class DlibSource:
-    """Points of both sides of each pair; crop `eat128` aligns first (one up-sampling), then looks again without."""
+class Dlib68:
+    """dlib's HOG detector and the user's 68-point predictor. Raises MissingError without either."""
 
-    def __init__(self, crop: str) -> None:
+    def __init__(self) -> None:
         if importlib.util.find_spec("dlib") is None:
             raise MissingError("The Python package dlib is not installed.", "Type: pip install dlib")
         import dlib
 
-        self._crop = crop
         self._detect: Any = dlib.get_frontal_face_detector()
         self._predict: Any = dlib.shape_predictor(str(weights.locate(WEIGHTS, any_hash=True)))
+
+    def find(self, frame: Picture, upsampling: int) -> Points:
+        """The points (68, 2) of the first face of an RGB frame (h, w, 3); nan without one."""
+        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        boxes = self._detect(gray, upsampling)
+        if not boxes:
+            return _NONE
+        points = [(point.x, point.y) for point in self._predict(gray, boxes[0]).parts()]
+        return np.array(points, dtype=np.float64)
+
+
+class DlibSource:
+    """Points of both sides of each pair; crop `eat128` aligns first (one up-sampling), then looks again without."""
+
+    def __init__(self, crop: str) -> None:
+        self._crop = crop
+        self._dlib = Dlib68()
 
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
         """Points of the pairs whose clip frame lies in `chunk`."""
@@ -67,15 +83,7 @@ class DlibSource:
 
     def _of(self, frame: Picture) -> Points:
         """The points (68, 2) of one frame; nan without a face."""
-        if self._crop == "none":
-            return self._found(frame, 1)
-        aligned = self._found(frame, 1)
-        return self._found(crop128(frame, aligned), 0) if np.isfinite(aligned).all() else _NONE
-
-    def _found(self, frame: Picture, upsampling: int) -> Points:
-        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-        boxes = self._detect(gray, upsampling)
-        if not boxes:
-            return _NONE
-        points = [(point.x, point.y) for point in self._predict(gray, boxes[0]).parts()]
-        return np.array(points, dtype=np.float64)
+        found = self._dlib.find(frame, 1)
+        if self._crop == "none" or not np.isfinite(found).all():
+            return found
+        return self._dlib.find(crop128(frame, found), 0)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import fid_sampling, judge_weights, pairing
+from evaluators import alignment, fid_sampling, judge_weights, pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.fid_features import FeatureNet, Features, build
 from evaluators.fid_interval import extrapolated, half_sample_interval
@@ -26,7 +26,7 @@ from harness.signature import Signature
 
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
-_SETTINGS = ("net", "dim", "samp", *judge_weights.SETTINGS)
+_SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
@@ -40,15 +40,17 @@ class _Judge:
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check(self._name, settings, _SETTINGS)
         self._net = build(settings, device)
+        self._aligned = alignment.Alignment(settings)
         self._samples = Sampling(settings, self._sampling)
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights that are not here."""
-        return self._net.missing()
+        return [*self._net.missing(), *self._aligned.missing()]
 
     def load(self) -> None:
-        """Load the network."""
+        """Load the network, and the landmark detector if one is asked for."""
         self._net.load()
+        self._aligned.load()
 
     def signature(self, metric: str) -> Signature:
         """Network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling, weights."""
@@ -57,7 +59,7 @@ class _Judge:
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
         rest = (
             ("src", "raw"),
-            ("crop", "none"),
+            *self._aligned.fields(),
             ("fps", "25"),
             ("samp", self._samples.text),
             ("cov", "n-1"),
@@ -68,7 +70,7 @@ class _Judge:
 
 
 class Fid(_Judge):
-    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), weights, hash, gate."""
+    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …"""
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("fid", "FID", "", False, 0.0, float("inf"), needs_reference=True, pooled=True),
@@ -77,11 +79,11 @@ class Fid(_Judge):
 
     def start(self, context: ClipContext) -> _PooledClip | Refused:
         """Begin one clip."""
-        problem = pairing.reference_problem(context, None)
+        problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
         signature = str(self.signature("fid"))
         if problem is not None:
             return Refused(("fid",), (signature,), *problem)
-        return _PooledClip(context, self._net, self._samples, signature)
+        return _PooledClip(context, self._net, self._aligned, self._samples, signature)
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The FID of the clips whose statistics these are; nan with fewer than two frames on either side."""
@@ -118,12 +120,15 @@ def _stacked(rows: Sequence[Any]) -> tuple[Features, Features]:
 class _Clip:
     """One clip at work: features of the wanted frames of both sides."""
 
-    def __init__(self, context: ClipContext, net: FeatureNet, sampling: Sampling, signature: str) -> None:
+    def __init__(
+        self, context: ClipContext, net: FeatureNet, aligned: alignment.Alignment, sampling: Sampling, signature: str
+    ) -> None:
         self._context = context
         self._net = net
+        self._aligned = aligned
         self._signature = signature
         self._collector: Collector
-        self._collector, self._wanted = fid_sampling.start(context, net, sampling)
+        self._collector, self._wanted = fid_sampling.start(context, net, aligned, sampling)
 
     def feed(self, chunk: Chunk) -> None:
         """Take the next frames."""
@@ -133,13 +138,15 @@ class _Clip:
         """Rows of the clip and of the reference."""
         path = self._context.sample.reference_video
         assert path is not None
-        return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._wanted)
+        return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._aligned, self._wanted)
 
 
 class _PooledClip(_Clip):
     def finish(self) -> Sequence[Row]:
         """One row that holds the features; only a set of clips has a value."""
         clip, reference = self.features()
+        if not (len(clip) and len(reference)):
+            return [Unscored("fid", "no_face", self._signature, "no sampled frame has a face")]
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
             return [Unscored("fid", "not_finite", self._signature, "a feature is not finite")]
         return [Scored("fid", None, self._signature, _packed(clip, reference), ("pooled", *self._context.notes))]
@@ -162,11 +169,11 @@ class PairFid(_Judge):
 
     def start(self, context: ClipContext) -> _PairedClip | Refused:
         """Begin one clip."""
-        problem = pairing.reference_problem(context, None)
+        problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
         signature = str(self.signature("fid_pair"))
         if problem is not None:
             return Refused(("fid_pair",), (signature,), *problem)
-        return _PairedClip(context, self._net, self._samples, signature)
+        return _PairedClip(context, self._net, self._aligned, self._samples, signature)
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean of the clips' own values."""

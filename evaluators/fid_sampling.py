@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from evaluators import pairing
+from evaluators.alignment import Alignment
 from evaluators.contract import Chunk, ClipContext
 from evaluators.fid_features import FeatureNet, Features
 from evaluators.pairing import Indices
@@ -45,10 +47,11 @@ class Sampling:
 
 
 class Collector:
-    """Feature rows of the wanted frames of one clip, in order, a batch at a time."""
+    """Feature rows of the wanted frames of one video, in order, a batch at a time."""
 
-    def __init__(self, net: FeatureNet, wanted: Indices) -> None:
+    def __init__(self, net: FeatureNet, aligned: Alignment, video: Path, total: int, wanted: Indices) -> None:
         self._net = net
+        self._pictures = partial(aligned.pictures, video, total)
         self._wanted = wanted
         self._pending: list[pairing.Frames] = []
         self._rows: list[Features] = []
@@ -56,12 +59,16 @@ class Collector:
     def feed(self, chunk: Chunk) -> None:
         """Take what is wanted of the next frames."""
         start, stop = np.searchsorted(self._wanted, [chunk.first, chunk.first + len(chunk.frames)])
-        self.add(chunk.frames[self._wanted[start:stop] - chunk.first])
+        inside = self._wanted[start:stop]
+        self.add(inside, chunk.frames[inside - chunk.first])
 
-    def add(self, frames: pairing.Frames) -> None:
-        """Take frames (k, height, width, 3), every one of which is wanted."""
-        if len(frames):
-            self._pending.append(frames)
+    def add(self, index: Indices, frames: pairing.Frames) -> None:
+        """Take frames (k, height, width, 3) at `index`, every one of which is wanted."""
+        if not len(index):
+            return
+        pictures, found = self._pictures(index, frames)
+        if found.any():
+            self._pending.append(pictures[found])
         if sum(map(len, self._pending)) >= _PENDING:
             self._flush()
 
@@ -76,21 +83,23 @@ class Collector:
         return np.concatenate(self._rows) if self._rows else np.zeros((0, self._net.width), dtype=np.float32)
 
 
-def of_reference(path: Path, net: FeatureNet, wanted: Indices) -> Features:
+def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indices) -> Features:
     """Feature rows of a ground-truth clip's wanted frames, from the cache where they were computed before."""
 
     def compute() -> Features:
-        collector = Collector(net, wanted)
-        for frames in pairing.frames_at(VideoReader(path), wanted):
-            collector.add(frames)
+        reader = VideoReader(path)
+        collector = Collector(net, aligned, path, reader.frames, wanted)
+        for index, frames in pairing.frames_at(reader, wanted):
+            collector.add(index, frames)
         return collector.finish()
 
-    signature = "fid-features|" + "|".join(f"{key}:{value}" for key, value in net.fields()) + "|fps:25|v:1"
+    fields = (*net.fields(), *aligned.fields(), ("points", aligned.content(path)), ("fps", "25"), ("v", "1"))
+    signature = "fid-features|" + "|".join(f"{key}:{value}" for key, value in fields)
     return cached(path, signature, wanted, compute)
 
 
-def start(context: ClipContext, net: FeatureNet, sampling: Sampling) -> tuple[Collector, Indices]:
+def start(context: ClipContext, net: FeatureNet, aligned: Alignment, sampling: Sampling) -> tuple[Collector, Indices]:
     """The collector of a clip, and the frames wanted of its reference, which must be usable."""
-    reference = pairing.reference_reader(context)
-    clip, wanted = sampling.frames(pairing.clip_frames(context), reference.frames)
-    return Collector(net, clip), wanted
+    reference, total = pairing.reference_reader(context), pairing.clip_frames(context)
+    clip, wanted = sampling.frames(total, reference.frames)
+    return Collector(net, aligned, context.path, total, clip), wanted

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import dlib_landmarks, pairing
+from evaluators import dlib_landmarks, pairing, sidecar_landmarks
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -112,7 +112,7 @@ class LandmarkDistance:
         assert self._source is not None, "load() first"
         problem = pairing.reference_problem(context, self.pair)
         if problem is None and self.points == "sidecar":
-            problem = SidecarPoints.problem(context)
+            problem = sidecar_landmarks.problem(context)
         if problem is not None:
             return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
         return _Clip(self, self._source, context)

@@ -75,13 +75,18 @@ class Pairs:
     """Frames of a chunk and their partners, both (k, height, width, 3) RGB; sizes may differ."""
 
     index: Indices  # (k,) number of each pair within the clip's pairs
+    clip_index: Indices  # (k,) frame of the clip
+    reference_index: Indices  # (k,) frame of the reference
     clip: Frames
     reference: Frames
 
     def every(self, step: int) -> Pairs:
         """The pairs whose number is a multiple of `step`."""
+        if step == 1:
+            return self
         chosen = self.index % step == 0
-        return self if step == 1 else Pairs(self.index[chosen], self.clip[chosen], self.reference[chosen])
+        numbers = self.index[chosen], self.clip_index[chosen], self.reference_index[chosen]
+        return Pairs(*numbers, self.clip[chosen], self.reference[chosen])
 
 
 def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
@@ -124,9 +129,9 @@ class _LockStep:
         """The pairs of this chunk."""
         start, stop = np.searchsorted(self._clip, [chunk.first, chunk.first + len(chunk.frames)])
         index = np.arange(start, stop, dtype=np.int64)
-        wanted = self._reference[start:stop]
+        own, wanted = self._clip[start:stop], self._reference[start:stop]
         partners = self._frames(wanted) if len(wanted) else chunk.frames[:0]
-        return Pairs(index, chunk.frames[self._clip[start:stop] - chunk.first], partners)
+        return Pairs(index, own, wanted, chunk.frames[own - chunk.first], partners)
 
     def _frames(self, wanted: Indices) -> Frames:
         parts, done = [], 0
@@ -148,13 +153,13 @@ class _LockStep:
         return self._held
 
 
-def frames_at(reader: VideoReader, wanted: Indices) -> Iterator[Frames]:
-    """The frames of a clip at rising indices, chunk by chunk; decoding stops after the last of them."""
+def frames_at(reader: VideoReader, wanted: Indices) -> Iterator[tuple[Indices, Frames]]:
+    """(indices, frames) of a clip at rising indices, chunk by chunk; decoding stops after the last of them."""
     first = 0
     for chunk in reader:
         inside = wanted[(wanted >= first) & (wanted < first + len(chunk))]
         if len(inside):
-            yield chunk[inside - first]
+            yield inside, chunk[inside - first]
         first += len(chunk)
         if not len(wanted) or first > int(wanted[-1]):
             return

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import pairing
+from evaluators import alignment, pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.packing import pack
 from evaluators.refusal import Refused
@@ -96,8 +96,8 @@ class PixelQuality:
     """PSNR and SSIM against a frame-aligned reference.
 
     Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
-    size (refuse, area: the reference is resized to the clip by area averaging). EAT: pair=stretch win=u7 cov=sample
-    agg=frame.
+    size (refuse, area: the reference is resized to the clip by area averaging), crop and points (evaluators.alignment).
+    EAT: pair=stretch win=u7 cov=sample agg=frame crop=eat128, without its MPEG-4 pass over the crops.
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
@@ -106,32 +106,34 @@ class PixelQuality:
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
-        check("pixels", settings, ("pair", "win", "cov", "col", "agg", "size"))
+        check("pixels", settings, ("pair", "win", "cov", "col", "agg", "size", *alignment.SETTINGS))
         self.pair = choice(settings, "pair", pairing.RULES, "trunc")
         self.window = choice(settings, "win", ("g1.5", "u7"), "g1.5")
         self.covariance = choice(settings, "cov", ("pop", "sample"), "pop")
         self.colour = choice(settings, "col", ("rgb", "gray"), "rgb")
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
+        self.alignment = alignment.Alignment(settings)
 
     def missing(self) -> list[tuple[str, str]]:
-        """Nothing is needed."""
-        return []
+        """Nothing, unless EAT's crop is asked for."""
+        return self.alignment.missing()
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Open the landmark detector, if one is asked for."""
+        self.alignment.load()
 
     def signature(self, metric: str) -> Signature:
         """Pixel format, window and covariance (SSIM only), pairing, pooling."""
         windowed = (("win", self.window), ("cov", self.covariance)) if metric == "ssim" else ()
         infinite = (("inf", "left-out"),) if metric == "psnr" else ()
-        fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour), ("crop", "none"), ("enc", "none"))
-        pooled = (("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation), *infinite)
-        return Signature(metric, (*fields, *pooled, ("v", "1")))
+        fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour))
+        pooled = (("enc", "none"), ("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation))
+        return Signature(metric, (*fields, *self.alignment.fields(), *pooled, *infinite, ("v", "1")))
 
     def start(self, context: ClipContext) -> _Clip | Refused:
         """Begin one clip."""
-        problem = pairing.reference_problem(context, self.pair)
+        problem = pairing.reference_problem(context, self.pair) or self.alignment.problem(context)
         if problem is not None:
             return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
         return _Clip(self, context)
@@ -160,23 +162,25 @@ class _Clip:
         self._context = context
         self._values: list[tuple[float, float]] = []
         self._problem: pairing.Problem | None = None
+        self._faceless = 0  # pairs left out by the crop
 
     def feed(self, chunk: Chunk) -> None:
         """Measure the pairs of this chunk."""
         if self._problem is not None:
             return
-        pairs = pairing.pairs(self._context, chunk, self._judge.pair)
-        pairs, self._problem = pairing.sized(pairs, self._judge.size)
+        found = pairing.pairs(self._context, chunk, self._judge.pair)
+        pairs, self._problem = pairing.sized(self._judge.alignment.pairs(self._context, found), self._judge.size)
+        self._faceless += len(found.index) - len(pairs.index)
         side = _UNIFORM_PX if self._judge.window == "u7" else _GAUSSIAN_PX
-        if self._problem is None and min(chunk.frames.shape[1:3]) < side:
-            self._problem = "too_small", f"frames smaller than the {side} px window"
+        if self._problem is None and min(pairs.clip.shape[1:3]) < side:
+            self._problem = "too_small", f"pictures smaller than the {side} px window"
         if self._problem is None:
             self._values += [self._judge.measure(a, b) for a, b in zip(pairs.clip, pairs.reference, strict=True)]
 
     def finish(self) -> Sequence[Row]:
         """Both rows."""
         if self._problem is None and not self._values:
-            self._problem = "too_short", "no pair of frames"
+            self._problem = ("no_face", "no pair has a face") if self._faceless else ("too_short", "no pair of frames")
         columns = np.array(self._values, dtype=np.float64).reshape(-1, 2).T
         return [self._row(metric, column) for metric, column in zip(_METRICS, columns, strict=True)]
 
@@ -187,7 +191,8 @@ class _Clip:
         finite = values[np.isfinite(values)]
         if not len(finite):
             return Unscored(metric, "identical", signature, f"all {len(values)} pairs are identical")
-        notes = ("identical",) if len(finite) < len(values) else ()
+        identical = ("identical",) if len(finite) < len(values) else ()
+        notes = (*identical, *(("no_face",) if self._faceless else ()))
         statistics = pack(sum=finite.sum(), count=len(finite), infinite=len(values) - len(finite))
         value = float(finite.mean())
         return Scored(metric, value, signature, statistics, (*notes, *self._context.notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,18 @@ def _read(video: Path, frames: int) -> Points | Problem:
     return points
 
 
+def points(video: Path, frames: int) -> Points:
+    """The points of a video of which `problem` found none; read once in a row."""
+    found = _remembered(video, frames, sidecar(video).stat().st_mtime_ns)
+    assert not isinstance(found, tuple), found
+    return found
+
+
+@lru_cache(maxsize=4)
+def _remembered(video: Path, frames: int, changed_ns: int) -> Points | Problem:
+    return _read(video, frames)
+
+
 def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
     reference = pairing.reference_reader(context)
     return context.once(
@@ -42,13 +55,13 @@ def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
     )
 
 
+def problem(context: ClipContext) -> Problem | None:
+    """Why the points of a clip or of its reference cannot be used, or None."""
+    return next((part for part in _both(context) if isinstance(part, tuple)), None)
+
+
 class SidecarPoints:
     """Points from the files beside both videos."""
-
-    @staticmethod
-    def problem(context: ClipContext) -> Problem | None:
-        """Why the points cannot be used, or None."""
-        return next((part for part in _both(context) if isinstance(part, tuple)), None)
 
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
         """Points of the pairs whose clip frame lies in `chunk`."""

@@ -20,6 +20,7 @@ from evaluators.fid_features import imagenet_input, tf_fid_input
 from evaluators.fid_sampling import Sampling
 from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
+from evaluators.sidecar_landmarks import sidecar
 from harness.errors import MissingError, UsageError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
@@ -169,6 +170,23 @@ def test_pair_fid_is_the_distance_of_one_clip_and_needs_two_frames(weights: str,
     short = judged(judge, context(tmp_path, truth[:1], truth, name="short"))[0]
     assert isinstance(short, Unscored)
     assert short.reason == "too_short"
+
+
+def test_crops_without_a_face_give_no_row_and_other_points_another_cache_entry(weights: str, tmp_path: Path) -> None:
+    judge = _judge(weights, samp="all", crop="eat128", points="sidecar")
+    given = context(tmp_path, film(4), film(3))
+    reference = given.sample.reference_video
+    assert reference is not None
+    points = np.random.default_rng(0).uniform(10, 54, (4, 68, 2))
+    points[1] = np.nan
+    np.save(sidecar(given.path), points)
+    np.save(sidecar(reference), points[:3])
+    first = unpack(judged(judge, given)[0].statistics)  # type: ignore[union-attr]
+    assert (len(first["clip"]), len(first["reference"])) == (3, 2)
+    np.save(sidecar(reference), np.full((3, 68, 2), np.nan))
+    row = judged(judge, context(tmp_path, film(4), film(3)))[0]
+    assert isinstance(row, Unscored)
+    assert row.reason == "no_face"
 
 
 def test_no_reference_is_a_reason(weights: str, tmp_path: Path) -> None:

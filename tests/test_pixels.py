@@ -16,9 +16,11 @@ from reference_pairs import context, film, judged, noisy
 
 from evaluators import pairing
 from evaluators.contract import Chunk
+from evaluators.eat_crop import crop128
 from evaluators.packing import unpack
 from evaluators.pairing import frames_at, spread, stretch, truncate
 from evaluators.pixels import PixelQuality, psnr, ssim
+from evaluators.sidecar_landmarks import sidecar
 from harness.errors import MediaError, UsageError
 from harness.media import VideoReader
 from harness.records import Scored, Unscored
@@ -125,7 +127,9 @@ def test_single_frames_are_picked_from_any_chunk(tmp_path: Path) -> None:
     path = context(tmp_path, film(20), None).path
     everything = np.concatenate(list(VideoReader(path)))
     wanted = np.array([0, 6, 7, 19], dtype=np.int64)
-    assert np.array_equal(np.concatenate(list(frames_at(VideoReader(path, chunk=7), wanted))), everything[wanted])
+    found = list(frames_at(VideoReader(path, chunk=7), wanted))
+    assert np.concatenate([index for index, _ in found]).tolist() == wanted.tolist()
+    assert np.array_equal(np.concatenate([frames for _, frames in found]), everything[wanted])
 
 
 def test_a_clip_is_scored_frame_by_frame(tmp_path: Path) -> None:
@@ -194,9 +198,33 @@ def test_a_reference_that_ends_early_is_an_error_not_a_number(tmp_path: Path) ->
         lock_step.take(Chunk(0, film(5)))
 
 
+def test_eats_crop_leaves_out_pairs_without_a_face(tmp_path: Path) -> None:
+    truth = film(6)
+    given = context(tmp_path, noisy(truth, 10), truth)
+    points = np.random.default_rng(0).uniform(10, 54, (6, 68, 2))
+    for video, missing in ((given.path, 2), (given.sample.reference_video, 4)):
+        assert video is not None
+        own = points.copy()
+        own[missing] = np.nan
+        np.save(sidecar(video), own)
+    judge = PixelQuality({"crop": "eat128", "points": "sidecar", "win": "u7", "cov": "sample"}, "cpu")
+    judge.load()
+    rows = judged(judge, given, chunk=4)
+    assert [int(unpack(row.statistics)["count"]) for row in rows if isinstance(row, Scored)] == [4, 4]
+    assert all("no_face" in row.notes for row in rows if isinstance(row, Scored))
+    clip, reference = (np.concatenate(list(VideoReader(p))) for p in (given.path, given.sample.reference_video or ""))
+    wanted = [psnr(crop128(clip[k], points[k]), crop128(reference[k], points[k])) for k in (0, 1, 3, 5)]
+    assert rows[0].value == pytest.approx(np.mean(wanted))  # type: ignore[union-attr]
+    for video in (given.path, given.sample.reference_video):
+        assert video is not None
+        np.save(sidecar(video), np.full((6, 68, 2), np.nan))
+    fresh = context(tmp_path, noisy(truth, 10), truth)
+    assert [getattr(row, "reason", None) for row in judged(judge, fresh)] == ["no_face"] * 2
+
+
 def test_signatures_differ_where_numbers_do() -> None:
     settings: list[dict[str, str]] = [{}, {"win": "u7"}, {"cov": "sample"}, {"col": "gray"}, {"agg": "frame"}]
-    settings += [{"pair": "stretch"}, {"size": "area"}]
+    settings += [{"pair": "stretch"}, {"size": "area"}, {"crop": "eat128"}, {"crop": "eat128", "points": "sidecar"}]
     lines = [str(PixelQuality(s, "cpu").signature("ssim")) for s in settings]
     assert len(set(lines)) == len(lines)
     same = [str(PixelQuality(s, "cpu").signature("psnr")) for s in settings[:3]]

@@ -1,0 +1,91 @@
+"""Whole frames, or EAT's aligned 128 px crops of them, for judges that compare pictures.
+
+The crop needs 68 landmarks: from dlib with the user's predictor, or from files beside the videos. A frame without a
+face is left out with its partner; EAT drops it from one video only, and every later pair is off (metrics spec §0.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import dlib_landmarks, pairing, sidecar_landmarks
+from evaluators.contract import ClipContext
+from evaluators.eat_crop import SIZE_PX, crop128
+from evaluators.pairing import Frames, Indices, Pairs, Problem
+from evaluators.settings import choice
+from harness.digest import digest
+
+#: Settings of a judge that are read here.
+SETTINGS = ("crop", "points")
+
+
+class Alignment:
+    """Settings: crop (none, eat128), points (dlib68, sidecar: full-frame landmarks in NAME.landmarks.npy)."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.crop = choice(settings, "crop", ("none", "eat128"), "none")
+        self._sidecar = choice(settings, "points", ("dlib68", "sidecar"), "dlib68") == "sidecar"
+        self._dlib: Any = None
+
+    @property
+    def _needs_dlib(self) -> bool:
+        return self.crop != "none" and not self._sidecar
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields."""
+        if self.crop == "none":
+            return (("crop", "none"),)
+        points = ("dlib68@" + dlib_landmarks.digest8()) if self._needs_dlib else "sidecar"
+        return ("crop", self.crop), ("det", points), ("miss", "skip")
+
+    def missing(self) -> list[tuple[str, str]]:
+        """dlib and its predictor, where they are asked for and not here."""
+        return dlib_landmarks.missing() if self._needs_dlib else []
+
+    def load(self) -> None:
+        """Open the detector. Raises MissingError without it."""
+        if self._needs_dlib:
+            self._dlib = dlib_landmarks.Dlib68()
+
+    def problem(self, context: ClipContext) -> Problem | None:
+        """Why the points cannot be used, or None."""
+        return sidecar_landmarks.problem(context) if self.crop != "none" and self._sidecar else None
+
+    def content(self, video: Path) -> str:
+        """What else than the video's bytes decides its crops: the hash of its landmarks."""
+        return digest(sidecar_landmarks.sidecar(video)) if self.crop != "none" and self._sidecar else ""
+
+    def pictures(self, video: Path, total: int, index: Indices, frames: Frames) -> tuple[Frames, npt.NDArray[np.bool_]]:
+        """Pictures of the frames (n, h, w, 3) that lie at `index` of a video of `total` frames, and which had a face.
+
+        Frames without a face come out black.
+        """
+        if self.crop == "none":
+            return frames, np.ones(len(frames), dtype=np.bool_)
+        crops = np.zeros((len(frames), SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+        points = self._points(video, total, index, frames)
+        found = np.asarray(np.isfinite(points).all(axis=(1, 2)), dtype=np.bool_)
+        for k in np.flatnonzero(found):
+            crops[k] = crop128(frames[k], points[k])
+        return crops, found
+
+    def _points(self, video: Path, total: int, index: Indices, frames: Frames) -> npt.NDArray[np.float64]:
+        if self._sidecar:
+            return sidecar_landmarks.points(video, total)[index]
+        return np.array([self._dlib.find(frame, 1) for frame in frames]).reshape(-1, 68, 2)
+
+    def pairs(self, context: ClipContext, pairs: Pairs) -> Pairs:
+        """The pairs as pictures; those without a face on either side are left out."""
+        if self.crop == "none":
+            return pairs
+        reference = pairing.reference_reader(context)
+        clip, seen = self.pictures(context.path, pairing.clip_frames(context), pairs.clip_index, pairs.clip)
+        truth, known = self.pictures(reference.path, reference.frames, pairs.reference_index, pairs.reference)
+        kept = seen & known
+        index = pairs.clip_index[kept], pairs.reference_index[kept]
+        return Pairs(pairs.index[kept], *index, clip[kept], truth[kept])
