@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from baselines.networks import load_networks
-from baselines.talker import Networks, Talker, missing_weights
+from cmet.networks import digests, files_of, load_networks
 from cmet.rollout import emotion_difference, fit_track, pick_samples, roll_out
+from cmet.talker import Networks, Talker, shown
+from harness import weights
 from harness.contract import Missing, Output
 from harness.errors import UsageError
-from harness.media import read_audio
 from harness.records import Clip, Failed, Request
 
 
@@ -31,31 +29,38 @@ class CMet:
     stochastic: ClassVar[bool] = False
     licence: ClassVar[str] = "Apache-2.0"
     demo_weights: ClassVar[bool] = True
-    needed: ClassVar[tuple[str, ...]] = ("edtalk", "audio2lip", "emotion2vec", "cmet-connector")
+    parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "connector")
+    _used: ClassVar[str] = "speech"
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
-        known = {"weights", "num_samples", "intensity"}
-        if unknown := set(options) - known:
-            raise UsageError(f"{self.name} has no option {sorted(unknown)}.", f"Known: {', '.join(sorted(known))}.")
+        known = ("weights", "num_samples", "intensity")
+        if unknown := sorted(set(options) - set(known)):
+            raise UsageError(f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(known)}.")
         self._which = options.get("weights", "official")
-        self._num_samples = int(options.get("num_samples", "10"))
-        self._intensity = float(options.get("intensity", "1"))
+        self._num_samples = _number(options, "num_samples", 10.0)
+        self._intensity = _number(options, "intensity", 1.0)
         self._device = device
         self._talker: Talker | None = None
 
     def missing(self) -> list[Missing]:
-        """Official weight files that are not on this machine."""
-        return missing_weights(self._which, self.needed)
+        """Official weight files that are not on this machine; the demo ones ship."""
+        if self._which == "demo":
+            return []
+        cure = "Type `python bench.py weights fetch cmet`, or use --dataset puppets."
+        states = weights.verify(files_of(self.parts))
+        return [
+            Missing(f"the weights '{state.entry.name}' ({state.entry.file})", cure)
+            for state in states
+            if state.status in ("absent", "wrong")
+        ]
 
     def weights(self) -> dict[str, str]:
         """name → sha256 of the files this method loads."""
-        from baselines.networks import weight_digests
-
-        return weight_digests(self._which, self.needed)
+        return digests(self._which, self.parts)
 
     def load(self) -> None:
         """Load every network once."""
-        self._talker = Talker(load_networks(self._which, self.needed, self._device), self._device)
+        self._talker = Talker(load_networks(self._which, self.parts, self._device), self._device)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Edit the source clip's expression by the speech difference and render it with the driving sound."""
@@ -66,18 +71,21 @@ class CMet:
         same = request.pose_video == request.source_video
         pose = codes.pose if same else talker.clip_codes(request.pose_video).pose
         expression = codes.exp + self._directions(talker.networks, request, codes.exp)
-        talker.speak(request, out, fit_track(expression, request.frames, trim=0), pose)
+        self._speak(talker, request, out, fit_track(expression, request.frames, trim=0), pose)
         return out.clip(used=self._used)
 
-    _used: ClassVar[str] = "speech"
+    def _speak(self, talker: Talker, request: Request, out: Output, expression: Tensor, pose: Tensor) -> None:
+        picture = out.image(request.source_image, talker.size)
+        lips = talker.lips(request.driving_audio)
+        for frame in shown(talker.render(picture, lips, pose, expression, request.frames)):
+            out.frame(frame)
 
     def _directions(self, networks: Networks, request: Request, codes: Tensor) -> Tensor:
-        neutral, target = _picked(request, self._num_samples)
-        difference = emotion_difference(_features(networks, neutral), _features(networks, target))
-        speech = torch.from_numpy(difference)[None, None].to(self._device) * (
-            self._intensity * request.emotion.strength
-        )
-        return roll_out(networks.connector, speech, codes, pad_last=True)[0]
+        neutral, target = _picked(request, int(self._num_samples))
+        features = [networks.speech.of_files(paths) for paths in (neutral, target)]
+        speech = torch.from_numpy(emotion_difference(*features))[None, None].to(self._device)
+        strength = self._intensity * request.emotion.strength
+        return roll_out(networks.connector, speech * strength, codes, pad_last=True)[0]
 
     def _ready(self) -> Talker:
         if self._talker is None:
@@ -96,11 +104,18 @@ class NoEdit(CMet):
     name: ClassVar[str] = "no_edit"
     emotion_sources: ClassVar[tuple[str, ...]] = ()
     anchor: ClassVar[bool] = True
-    needed: ClassVar[tuple[str, ...]] = ("edtalk", "audio2lip")
+    parts: ClassVar[tuple[str, ...]] = ("backbone",)
     _used: ClassVar[str] = "none"
 
     def _directions(self, networks: Networks, request: Request, codes: Tensor) -> Tensor:
         return torch.zeros_like(codes)
+
+
+def _number(options: Mapping[str, str], key: str, default: float) -> float:
+    try:
+        return float(options.get(key, default))
+    except ValueError as error:
+        raise UsageError(f"Option {key}='{options[key]}' is not a number.", f"Example: --set cmet.{key}=1") from error
 
 
 def _picked(request: Request, count: int) -> tuple[list[Path], list[Path]]:
@@ -109,8 +124,3 @@ def _picked(request: Request, count: int) -> tuple[list[Path], list[Path]]:
         raise UsageError("Emotional and neutral speech are both needed.", "Name at least one file of each.")
     neutral, target = pick_samples([str(p) for p in emotion.neutral_speech], [str(p) for p in emotion.speech], count)
     return [Path(p) for p in neutral], [Path(p) for p in target]
-
-
-def _features(networks: Networks, paths: Sequence[Path]) -> npt.NDArray[np.float32]:
-    """(n, D) utterance features; the cache behind `embed_file` computes no file twice."""
-    return np.stack([networks.speech.embed([read_audio(path).samples])[0] for path in paths])

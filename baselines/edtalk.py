@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from baselines.cmet import CMet
-from baselines.talker import Networks, Talker
+from cmet.talker import Networks, Talker
 from harness.contract import Output
 from harness.media import read_audio, read_image
 from harness.records import Clip, Failed, Request
+
+#: What emotion2vec calls a basic emotion where its name is not ours; what it cannot name leaves the face neutral.
+HEARD = {"fearful": "fear", "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
 
 
 class Label(CMet):
@@ -20,7 +23,7 @@ class Label(CMet):
 
     name: ClassVar[str] = "label"
     emotion_sources: ClassVar[tuple[str, ...]] = ("label", "speech")
-    needed: ClassVar[tuple[str, ...]] = ("edtalk", "audio2lip", "emotion2vec", "edtalk-codes")
+    parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "codes")
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Render with the stored code of the label; in the speech lane the label is what a recogniser hears."""
@@ -31,22 +34,23 @@ class Label(CMet):
         codes = talker.networks.codes or {}
         if label not in codes:
             return Failed("unsupported", f"EDTalk has no stored expression code for '{label}'")
-        expression = torch.from_numpy(np.array(codes[label], dtype=np.float32)).reshape(1, -1).to(self._device)
-        return self._render(talker, request, out, expression, "label", notes)
+        code = torch.from_numpy(np.array(codes[label], dtype=np.float32)).reshape(1, -1).to(self._device)
+        return self._with_code(talker, request, out, code, "label", notes)
 
-    def _render(
-        self, talker: Talker, request: Request, out: Output, expression: Tensor, used: str, notes: str = ""
+    def _with_code(
+        self, talker: Talker, request: Request, out: Output, code: Tensor, used: str, notes: str = ""
     ) -> Clip | Failed:
         assert request.pose_video is not None
-        talker.speak(request, out, expression, talker.clip_codes(request.pose_video).pose)
+        self._speak(talker, request, out, code, talker.clip_codes(request.pose_video).pose)
         return out.clip(used=used, notes=notes)
 
     def _label(self, networks: Networks, request: Request) -> tuple[str, str]:
         if request.emotion.label is not None:
             return request.emotion.label, ""
-        scores = networks.speech.classify([read_audio(path).samples for path in request.emotion.speech])
-        heard = max(scores, key=lambda name: float(scores[name]))
-        return heard, f"label heard in the speech: {heard}"
+        waves = [read_audio(path).samples for path in request.emotion.speech]
+        names, scores = networks.speech.scores(waves)
+        heard = str(names[int(np.mean(scores, axis=0).argmax())])
+        return HEARD.get(heard, heard), f"label heard in the speech: {heard}"
 
 
 class EDTalk(Label):
@@ -62,7 +66,7 @@ class EDTalk(Label):
             return Failed("unsupported", f"{self.name} needs a pose clip")
         if emotion.image is not None:
             code = talker.picture_codes(read_image(emotion.image)).exp
-            return self._render(talker, request, out, code, "image")
+            return self._with_code(talker, request, out, code, "image")
         if emotion.clip is not None:
-            return self._render(talker, request, out, talker.clip_codes(emotion.clip).exp, "clip")
+            return self._with_code(talker, request, out, talker.clip_codes(emotion.clip).exp, "clip")
         return super().generate(request, out)

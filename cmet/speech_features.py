@@ -45,6 +45,11 @@ class SpeechFeatures:
         self._width = width
         self._folder = (folder or cache_dir() / "features") / weights_sha256[:24]
 
+    @property
+    def width(self) -> int:
+        """Length of a feature vector."""
+        return self._width
+
     @classmethod
     def official(cls, path: str | Path | None = None) -> SpeechFeatures:
         """emotion2vec+ large from the official file (`path`, else the cache). Raises MissingError."""
@@ -89,6 +94,12 @@ class SpeechFeatures:
             if progress:
                 progress(done, len(paths))
         return np.concatenate(rows)
+
+    def scores(self, waves: Sequence[Floats]) -> tuple[tuple[str, ...], Floats]:
+        """(class names, probabilities (N, classes)) of 16 kHz mono waves: the network's own recogniser."""
+        if self._encoder is None:
+            self._encoder = self._make()
+        return self._encoder.labels, self._encoder.scores(waves)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.npy"

@@ -1,0 +1,128 @@
+"""Editing: a neutral face, a sound, a head movement and emotional speech become a talking face with that emotion.
+
+Specs of the released inference are C-MET's repository; what it gets wrong is right here by default, and `official=True`
+gives its behaviour for comparison: 20 frames trimmed and the tail of the roll-out dropped, the clip's own darkest and
+brightest value stretched to 0 and 255, the pose clip's coded frames taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cmet import emotion_pools
+from cmet.edtalk import Codes
+from cmet.emotion_pools import Pool
+from cmet.frames import stretched_pixels
+from cmet.rollout import OFFICIAL_TRIM, emotion_difference, fit_track, pick_samples, roll_out
+from cmet.talker import Pixels, Talker, held, shown
+from harness.errors import UsageError
+from harness.records import FPS
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Everything about an edit that does not depend on the emotion: encoded once, edited many times."""
+
+    picture: Pixels
+    lip: Tensor  # (F, 20)
+    source: Codes  # of the pose clip's frames
+    frames: int
+    official: bool = False
+
+
+class Editor:
+    """Edits with one set of networks. `official`: the released program's behaviour, bug for bug where it finishes."""
+
+    def __init__(self, talker: Talker, official: bool = False) -> None:
+        self.talker = talker
+        self.official = official
+
+    def tracks(self, picture: Pixels, sound: Path, pose: Path, lips: Path | None = None) -> Tracks:
+        """Encode what all edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`."""
+        heard = self.talker.lips(sound)
+        if not len(heard):
+            raise UsageError(f"'{sound}' is shorter than one frame (40 ms).", "Give a longer sound.")
+        codes = self.talker.clip_codes(pose, None if self.official else float(FPS))
+        if self.official and len(codes.exp) <= OFFICIAL_TRIM:
+            raise UsageError(
+                f"'{pose}' has {len(codes.exp)} frames; the released program never ends below 25.",
+                "Leave --compat official out, or give a longer clip.",
+            )
+        lip = heard if lips is None else held(self.talker.clip_codes(lips).lip, len(heard))
+        return Tracks(picture, lip, codes, len(heard), self.official)
+
+    def difference(self, pool: Pool, neutral: Pool | None, num_samples: int = 10, seed: int = 42) -> Floats:
+        """(D,) what `pool`'s speech says beyond neutral speech, from `num_samples` sorted, seeded picks of each."""
+        speech = self.talker.networks.speech
+        if pool.kept is not None:
+            width = self.talker.networks.connector.speaker_encoder.proj.in_features
+            return emotion_pools.recall(pool, width)
+        if neutral is None:
+            raise UsageError("No neutral speech was given.", "Add --neutral-speech FOLDER.")
+        chosen = pick_samples(neutral.entries(), pool.entries(), num_samples, seed)
+        vectors = [part.vectors(names, speech) for part, names in zip((neutral, pool), chosen, strict=True)]
+        return emotion_difference(*vectors)
+
+    def expressions(self, tracks: Tracks, differences: Sequence[Floats], intensity: float = 1.0) -> list[Tensor]:
+        """Edited expression tracks (F, exp), one per difference, all rolled out together."""
+        speech = torch.from_numpy(np.stack(differences))[:, None].to(tracks.source.exp.device) * intensity
+        codes = tracks.source.exp
+        directions = roll_out(self.talker.networks.connector, speech, codes, pad_last=not tracks.official)
+        edited = codes[: directions.shape[1]] + directions
+        trim = OFFICIAL_TRIM if tracks.official else 0
+        return [fit_track(track, tracks.frames, trim) for track in edited]
+
+    def scheduled(
+        self, tracks: Tracks, schedule: Sequence[tuple[float, str]], by_name: Mapping[str, Floats], intensity: float
+    ) -> Tensor:
+        """One expression track (F, exp) whose emotion changes at the given seconds; `neutral` is no difference."""
+        connector = self.talker.networks.connector
+        codes = fit_track(tracks.source.exp, tracks.frames, trim=0)
+        zero = np.zeros_like(next(iter(by_name.values())))
+        rows = []
+        for first in range(0, tracks.frames, connector.window):
+            name = [name for seconds, name in schedule if seconds * FPS <= first][-1]
+            rows.append(zero if name == emotion_pools.NEUTRAL else by_name[name])
+        speech = torch.from_numpy(np.stack(rows))[None].to(codes.device) * intensity
+        return codes + roll_out(connector, speech, codes, pad_last=True)[0]
+
+    def render(self, tracks: Tracks, expression: Tensor) -> Iterator[Pixels]:
+        """Frames (h, w, 3) uint8 of one edit, as they are made."""
+        chunks = self.talker.render(tracks.picture, tracks.lip, tracks.source.pose, expression, tracks.frames)
+        if tracks.official:
+            return (frame for part in stretched_pixels(chunks) for frame in part)
+        return shown(chunks, least=1)
+
+
+def blended(differences: Sequence[Floats], shares: Sequence[float]) -> Floats:
+    """(D,) weighted sum of differences: 0.5 happy + 0.5 angry."""
+    if len(shares) != len(differences):
+        raise UsageError(f"--blend has {len(shares)} shares for {len(differences)} emotions.", "Give one for each.")
+    return np.sum([share * part for share, part in zip(shares, differences, strict=True)], axis=0, dtype=np.float32)
+
+
+def read_schedule(text: str, names: Sequence[str]) -> list[tuple[float, str]]:
+    """`0:neutral,2.0:happy` as [(0.0, "neutral"), (2.0, "happy")], from second 0 on. UsageError if it is not one."""
+    known = [emotion_pools.NEUTRAL, *names]
+    steps: list[tuple[float, str]] = []
+    for part in text.split(","):
+        seconds, colon, name = part.strip().partition(":")
+        try:
+            step = (float(seconds), name.strip())
+        except ValueError:
+            colon = ""
+        if not colon or step[1] not in known or step[0] < 0:
+            cure = f"Write SECONDS:NAME,… with names among {', '.join(known)}."
+            raise UsageError(f"--schedule '{part.strip()}' is not SECONDS:NAME.", cure)
+        steps.append(step)
+    steps.sort(key=lambda step: step[0])
+    return steps if steps[0][0] == 0 else [(0.0, emotion_pools.NEUTRAL), *steps]

@@ -1,0 +1,128 @@
+"""Where emotional speech comes from: folders of sound, prepared features, single files, or a name kept earlier."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cmet.speech_features import FEATURE_FOLDER, SpeechFeatures, read_features
+from harness.atomic import replacing
+from harness.digest import cache_dir
+from harness.errors import UsageError
+
+SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".aac", ".mp4", ".mov", ".mkv", ".webm")
+NEUTRAL = "neutral"
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Utterances of one emotion: sound files, or features that were prepared already, or a difference kept by name."""
+
+    name: str
+    sounds: tuple[Path, ...] = ()
+    features: Path | None = None  # a folder of (D,) npy files
+    kept: Path | None = None  # an npz with a finished difference
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether a speech network is needed to use it."""
+        return self.features is None and self.kept is None
+
+    def entries(self) -> list[str]:
+        """Sorted names of the utterances."""
+        return [str(path) for path in self.sounds] if self.features is None else read_features(self.features)[0]
+
+    def vectors(self, chosen: Sequence[str], speech: SpeechFeatures | None) -> Floats:
+        """(n, D) features of the chosen entries."""
+        if self.features is not None:
+            names, vectors = read_features(self.features)
+            return vectors[[names.index(name) for name in chosen]]
+        assert speech is not None
+        return speech.of_files([Path(name) for name in chosen])
+
+
+def pools(values: Sequence[str], prepared: bool = True) -> list[Pool]:
+    """One pool per folder or kept name; all single files together are one more.
+
+    `prepared`: use features that lie in a folder instead of its sounds (they fit emotion2vec+ large only).
+    Raises UsageError for what does not exist or holds no sound.
+    """
+    found: list[Pool] = []
+    files: list[Path] = []
+    for value in values:
+        path = Path(value).expanduser()
+        if path.is_dir():
+            found.append(_folder(path, prepared))
+        elif path.is_file():
+            files.append(path)
+        elif kept_path(value).is_file():
+            found.append(Pool(value, kept=kept_path(value)))
+        else:
+            cure = f"Give a folder, sound files, or a kept name{_known()}."
+            raise UsageError(f"'{value}' is neither a file nor a folder nor a kept emotion.", cure)
+    if files:
+        found.append(Pool("_".join(dict.fromkeys(file.stem for file in files[:1])), tuple(sorted(files))))
+    return found
+
+
+def _folder(path: Path, prepared: bool) -> Pool:
+    inner = path / FEATURE_FOLDER
+    features = inner if inner.is_dir() else path if next(path.glob("*.npy"), None) else None
+    name = path.resolve().name if path.resolve().name != FEATURE_FOLDER else path.resolve().parent.name
+    if features is not None and prepared:
+        return Pool(name, features=features)
+    sounds = tuple(sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and p.is_file()))
+    if not sounds:
+        what = "only features of emotion2vec+ large" if features is not None else "no sound files"
+        raise UsageError(f"'{path}' holds {what}.", f"Give a folder with {', '.join(SOUND_SUFFIXES[:4])} … files.")
+    return Pool(name, sounds=sounds)
+
+
+def neutral_beside(values: Sequence[str], prepared: bool = True) -> Pool:
+    """The pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out."""
+    for value in values:
+        path = Path(value).expanduser().resolve()
+        beside = (path.parent if path.is_dir() else path.parent.parent) / NEUTRAL
+        if beside.is_dir():
+            return _folder(beside, prepared)
+    raise UsageError(
+        "No neutral speech was given, and there is no folder 'neutral' beside the emotional one.",
+        "Add --neutral-speech FOLDER (utterances of the same voices, spoken neutrally).",
+    )
+
+
+def kept_path(name: str) -> Path:
+    """Where an emotion kept under `name` lies."""
+    return cache_dir() / "emotions" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.npz"
+
+
+def keep(name: str, difference: Floats) -> Path:
+    """Keep a difference (D,) under a name for later edits; returns its file."""
+    path = kept_path(name)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, difference=difference.astype(np.float32))
+    return path
+
+
+def recall(pool: Pool, width: int) -> Floats:
+    """The kept difference (D,) of a pool. UsageError if it was made by another speech network."""
+    assert pool.kept is not None
+    with np.load(pool.kept, allow_pickle=False) as arrays:
+        difference: Floats = arrays["difference"]
+    if difference.shape != (width,):
+        raise UsageError(
+            f"The kept emotion '{pool.name}' has {len(difference)} numbers, this network needs {width}.",
+            "It was kept with another --weights; keep it again under another name.",
+        )
+    return difference
+
+
+def _known() -> str:
+    names = sorted(path.stem for path in (cache_dir() / "emotions").glob("*.npz"))
+    return f" ({', '.join(names)})" if names else ""

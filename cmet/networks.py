@@ -1,0 +1,67 @@
+"""Which files C-MET and EDTalk load: the small ones that ship, or the official ones of the user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cmet.speech_features import SpeechFeatures
+from cmet.talker import Networks
+from harness import weights
+from harness.errors import unknown_name
+
+WEIGHT_SETS = ("demo", "official")
+
+#: What each part is called in harness/weights.toml.
+PARTS = {
+    "backbone": ("edtalk", "audio2lip"),
+    "speech": ("emotion2vec",),
+    "connector": ("cmet-connector",),
+    "codes": ("edtalk-codes",),
+}
+
+
+def files_of(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in harness/weights.toml of everything that `parts` need."""
+    return tuple(name for part in parts for name in PARTS[part])
+
+
+def load_networks(which: str, parts: tuple[str, ...], device: str = "cpu") -> Networks:
+    """The networks of `parts` ("backbone" always), in eval mode on `device`. Raises MissingError for absent files."""
+    if which not in WEIGHT_SETS:
+        raise unknown_name("weight set", which, WEIGHT_SETS)
+    networks = _demo(parts, device) if which == "demo" else _official(parts, device)
+    for module in (networks.generator, networks.audio2lip, networks.connector):
+        if module is not None:
+            module.eval().requires_grad_(False).to(device)
+    return networks
+
+
+def _demo(parts: tuple[str, ...], device: str) -> Networks:
+    from cmet import demo_weights as demo
+
+    speech = None
+    if "speech" in parts:
+        file = demo.FOLDER / "speech.safetensors"
+        width = demo.load_speech().width
+        speech = SpeechFeatures(lambda: demo.load_speech().to(device), weights.digest(file), width)
+    connector = demo.load_connector() if "connector" in parts else None
+    codes: Any = {name: code.numpy() for name, code in demo.expression_codes().items()}
+    return Networks(demo.load_generator(), demo.load_audio2lip(), speech, connector, codes)
+
+
+def _official(parts: tuple[str, ...], device: str) -> Networks:
+    from cmet import checkpoints
+
+    speech = SpeechFeatures.official() if "speech" in parts else None
+    connector = checkpoints.load_connector() if "connector" in parts else None
+    codes = checkpoints.load_expression_codes() if "codes" in parts else None
+    return Networks(checkpoints.load_generator(), checkpoints.load_audio2lip(), speech, connector, codes)
+
+
+def digests(which: str, parts: tuple[str, ...]) -> dict[str, str]:
+    """name → sha256 of every file that `load_networks` would read and that is here."""
+    if which == "demo":
+        from cmet.demo_weights import FOLDER
+
+        return {path.stem: weights.digest(path) for path in sorted(FOLDER.glob("*.safetensors"))}
+    return {state.entry.name: state.found for state in weights.verify(files_of(parts)) if state.found}

@@ -1,0 +1,91 @@
+"""The EDTalk backbone at work: one picture, a lip track, a pose track and an expression track become frames.
+
+Every native method and the editor drive it the same way. The source picture is encoded once, a clip once; frames are
+rendered a few at a time, so memory does not grow with the length of the sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cmet import frames as pictures
+from cmet.edtalk import Audio2Lip, Codes, Generator
+from cmet.lips import lips_from_audio
+from cmet.rollout import held_indices
+from harness.media import VideoReader, read_audio
+from harness.records import FPS
+
+#: Frames rendered at a time on a GPU; on a CPU one at a time is fastest.
+BATCH_FRAMES = {"cuda": 32}
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The loaded networks of one weight set; `speech` and `connector` only for methods that listen."""
+
+    generator: Generator
+    audio2lip: Audio2Lip
+    speech: Any = None  # cmet.speech_features.SpeechFeatures
+    connector: Any = None  # cmet.connector.Connector
+    codes: Mapping[str, npt.NDArray[np.float32]] | None = None  # stored expression codes (1, 10) by emotion
+
+
+class Talker:
+    """Codes of clips and pictures, and frames from codes, with one set of networks on one device."""
+
+    def __init__(self, networks: Networks, device: str = "cpu") -> None:
+        self.networks = networks
+        self.device = device
+
+    @property
+    def size(self) -> int:
+        """Edge of the generator's pictures in px."""
+        return self.networks.generator.size
+
+    def clip_codes(self, path: Path, fps: float | None = float(FPS)) -> Codes:
+        """Lip, pose and expression codes (n, ·) of a clip at `fps` (None: its coded frames), from one encoding."""
+        chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in VideoReader(path, fps=fps))
+        return self.networks.generator.codes(chunks)
+
+    def picture_codes(self, picture: Pixels) -> Codes:
+        """Codes (1, ·) of one RGB picture (h, w, 3)."""
+        with torch.no_grad():
+            return self.networks.generator.encode(self._input(picture))
+
+    def lips(self, sound: Path) -> Tensor:
+        """Smoothed lip codes (n, 20) at 25 fps of a sound file, n = samples at 16 kHz // 640."""
+        return lips_from_audio(self.networks.audio2lip, read_audio(sound).samples)
+
+    def render(self, picture: Pixels, lip: Tensor, pose: Tensor, expression: Tensor, count: int) -> Iterator[Tensor]:
+        """`count` frames as chunks (k, 3, size, size), unbounded; tracks that end early hold their last row."""
+        generator = self.networks.generator
+        with torch.no_grad():
+            source = generator.source(self._input(picture))
+        tracks = (held(lip, count), held(pose, count), held(expression, count))
+        return generator.frames(source, *tracks, batch=BATCH_FRAMES.get(self.device.partition(":")[0], 1))
+
+    def _input(self, picture: Pixels) -> Tensor:
+        return pictures.picture_input(picture, self.size).to(self.device)
+
+
+def held(track: Tensor, count: int) -> Tensor:
+    """(count, D) rows of a track (n, D) whose last row is held once it ends."""
+    return track[torch.from_numpy(held_indices(len(track), count)).to(track.device)]
+
+
+def shown(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Pixels]:
+    """Frames (h, w, 3) uint8, [-1, 1] as 0..255; those smaller than `least` px are enlarged: clips have one size."""
+    for chunk in chunks:
+        if chunk.shape[-1] < least:
+            chunk = torch.nn.functional.interpolate(chunk, (least, least), mode="bicubic", align_corners=False)
+        yield from pictures.fixed_pixels(chunk)

@@ -1,0 +1,49 @@
+"""`edit`: make one video speak with another emotion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verbs.choices import check_device, device_option
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("edit")
+@click.option("--source", type=PATH, required=True, help="Identity picture: one frontal face, 256 px crop.")
+@click.option("--audio", type=PATH, required=True, help="Driving sound: any format, rate and channel count.")
+@click.option(
+    "--pose", type=PATH, required=True, help="Clip whose head pose and expression are edited; any length, any fps."
+)
+@click.option(
+    "--emotion-speech", "emotions", multiple=True, required=True,
+    help="A folder of utterances or features, sound files, or a kept name. Several folders: several edits.",
+)  # fmt: skip
+@click.option("--neutral-speech", default=None, help="Neutral utterances. [default: the folder 'neutral' beside]")
+@click.option("-o", "--out", type=PATH, required=True, help="Result; several edits become NAME_<emotion>.mp4.")
+@click.option("--lips", type=PATH, default=None, help="Take the lips from this clip instead of the sound.")
+@click.option("--intensity", type=float, default=1.0, show_default=True)
+@click.option("--blend", default=None, help="Mix the emotions into one: shares such as 0.7,0.3.")
+@click.option("--schedule", default=None, help="Change over time: 0:neutral,2.0:happy (names of the folders).")
+@click.option("--num-samples", type=click.IntRange(1), default=10, show_default=True, help="Utterances averaged.")
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--weights", type=click.Choice(["official", "demo"]), default="official", show_default=True)
+@click.option("--compat", type=click.Choice(["official"]), default=None, help="The released program's behaviour.")
+@click.option("--keep", default=None, help="Keep the (last) emotion under this name for later edits.")
+@click.option("--sheet", type=PATH, default=None, help="Also write a png with eight frames of each edit.")
+@click.option("--upscale", default=None, help="FILE.py:FUNCTION applied to each frame, uint8 (h, w, 3).")
+@click.option("--no-face-check", is_flag=True, help="Do not look for exactly one frontal face in the source.")
+@device_option
+def command(**given: Any) -> None:
+    """Write a clip as long as the sound, 25 fps, with the emotion of the given speech.
+
+    The source's expression (from --pose) is moved along what the emotional speech says beyond neutral speech.
+    """
+    from verbs.editing import Job
+
+    check_device(given["device"])
+    for path in Job(given).run():
+        click.echo(str(path))
