@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cmet import winograd
+
 _SLOPE = 0.2
 
 
@@ -107,12 +109,16 @@ class EqualConv2d(nn.Module):
         self.stride = stride
         self.padding = padding
         self._kept = Kept()
+        self._kept_filters = Kept()
 
     def _scaled(self, weight: Tensor) -> Tensor:
         return channels_last(weight * self.scale)
 
     def _amplified(self, weight: Tensor) -> Tensor:
         return channels_last(weight * (self.scale * math.sqrt(2)))
+
+    def _amplified_filters(self, weight: Tensor) -> Tensor:
+        return winograd.filters(weight * (self.scale * math.sqrt(2)))
 
     def scaled_weight(self) -> Tensor:
         """(outputs, inputs, k, k) weight as it is applied."""
@@ -128,6 +134,9 @@ class EqualConv2d(nn.Module):
 
         The gain of sqrt(2) passes through a leaky ReLU, so the weight and the bias can bring it along.
         """
+        if self.stride == self.padding == 1 and winograd.pays(x, self.weight):
+            filters = self._kept_filters(self._amplified_filters, self.weight)
+            return F.leaky_relu_(winograd.convolve(x, filters).add_(bias * math.sqrt(2)), _SLOPE)
         weight = self._kept(self._amplified, self.weight)
         y = F.conv2d(x, weight, bias.flatten() * math.sqrt(2), stride=self.stride, padding=self.padding)
         return F.leaky_relu_(y, _SLOPE)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cmet import winograd
 from cmet.layers import Blur, EqualLinear, FusedLeakyReLU, Kept, channels_last, differentiable
 
 _DEMODULATION_EPS = 1e-8
@@ -33,6 +34,7 @@ class ModulatedConv2d(nn.Module):
         self.demodulate = demodulate
         self._kept_energies = Kept()
         self._kept_weight = Kept()
+        self._kept_filters = Kept()
 
     def _shared_weight(self) -> Tensor:
         """The weight as the convolution takes it, for all samples: (out, in, k, k), or (in, out, k, k) to upsample."""
@@ -71,6 +73,9 @@ class ModulatedConv2d(nn.Module):
         Modulating the map lets a whole batch share one weight, so batches always do.
         """
         factors, gains = self._factors(latent)
+        if not self.upsample and winograd.pays(x, self.weight):
+            y = winograd.convolve(x * factors[:, :, None, None], self._kept_filters(_filters, self.weight))
+            return y if gains is None else y.mul_(gains[:, :, None, None])
         if len(latent) == 1 and self.weight.numel() < x.numel():
             return self._convolve(x, self._own_weight(factors, gains))
         y = self._convolve(x * factors[:, :, None, None], self._shared_weight())
@@ -79,6 +84,10 @@ class ModulatedConv2d(nn.Module):
 
 def _kernel_energies(weight: Tensor) -> Tensor:
     return weight[0].to(torch.promote_types(weight.dtype, torch.float32)).square().sum((2, 3))
+
+
+def _filters(weight: Tensor) -> Tensor:
+    return winograd.filters(weight[0])
 
 
 def _plain(weight: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ import torch
 from cmet_golden import tiny_generator
 from torch import Tensor
 
+from cmet import winograd
 from cmet.edtalk import Generator, orthogonal
-from cmet.layers import Blur, Upsample, blur_kernel
+from cmet.layers import Blur, ConvLayer, Upsample, blur_kernel
+from cmet.modulation import StyledConv
 
 DEAD = ("to_rgb1.", ".noise.", ".conv1.weight", ".conv1.bias", ".norm1.")  # in the checkpoints, without effect
 
@@ -44,6 +46,33 @@ def test_blurs_equal_one_channel_at_a_time_to_the_bit() -> None:
         assert torch.equal(layer(x).flatten(), single.flatten())
     every_second = Blur(1, stride=2)
     assert torch.equal(every_second(x), Blur(1)(x)[:, :, ::2, ::2])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("shape", "outputs"), [((1, 3, 4, 6), 5), ((2, 8, 16, 16), 4), ((1, 2, 2, 2), 1)])
+def test_winograd_equals_the_direct_convolution(shape: tuple[int, ...], outputs: int) -> None:
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randn(shape, generator=draw, dtype=torch.float64)
+    weight = torch.randn(outputs, shape[1], 3, 3, generator=draw, dtype=torch.float64)
+    direct = torch.nn.functional.conv2d(x, weight, padding=1)
+    torch.testing.assert_close(winograd.convolve(x, winograd.filters(weight)), direct, rtol=0, atol=1e-12)
+
+
+@torch.no_grad()
+def test_wide_layers_take_winograds_way_and_stay_what_they_are() -> None:
+    draw = torch.Generator().manual_seed(1)
+    layer = ConvLayer(256, 256, 3).double()
+    x = torch.randn(1, 256, 16, 16, generator=draw).double()
+    assert winograd.pays(x, layer[0].weight)
+    with torch.enable_grad():
+        assert not winograd.pays(x, layer[0].weight)
+        direct = layer(x)
+    torch.testing.assert_close(layer(x), direct, **EXACT)
+    styled = StyledConv(256, 256, 8).double()
+    latent = torch.randn(2, 8, generator=draw).double()
+    with torch.enable_grad():
+        direct = styled(x.expand(2, -1, -1, -1), latent)
+    torch.testing.assert_close(styled(x.expand(2, -1, -1, -1), latent), direct, **EXACT)
 
 
 @torch.no_grad()
