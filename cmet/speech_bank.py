@@ -1,0 +1,107 @@
+"""The data of the speech-to-code experiment: speech features by speaker and emotion, one code per emotion.
+
+Layout: `<speech>/<emotion>/emotion2vec+large_features/<speaker>_*.npy`, one utterance (D,) each, and
+`<codes>/<emotion>.npy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import MissingError, UsageError, unknown_name
+
+FEATURE_FOLDER = "emotion2vec+large_features"
+NEUTRAL = "neutral"
+EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SpeechBank:
+    """features[speaker][emotion]: (n, D) utterances of one cell, n >= 1; codes: (8, C) in the order of `EMOTIONS`."""
+
+    features: Mapping[str, Mapping[str, Floats]]
+    codes: Floats
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Every speaker found, sorted."""
+        return tuple(sorted(self.features))
+
+    def training_speakers(self, held_out: Iterable[str]) -> tuple[str, ...]:
+        """All other speakers with neutral and emotional speech. UsageError if there are none."""
+        left_out = set(held_out)
+        usable = tuple(
+            name
+            for name in self.speakers
+            if name not in left_out and NEUTRAL in self.features[name] and len(self.features[name]) > 1
+        )
+        if not usable:
+            raise UsageError(
+                f"No speaker with neutral and emotional speech is left beside {', '.join(sorted(left_out))}.",
+                "Add speakers to --speech.",
+            )
+        return usable
+
+    def differences(self, speaker: str) -> dict[str, Floats]:
+        """Per emotion other than neutral, each utterance (n, D) minus the mean of the speaker's neutral ones.
+
+        UsageError for an unknown speaker and for one without neutral speech.
+        """
+        if speaker not in self.features:
+            raise unknown_name("speaker", speaker, self.speakers)
+        cells = self.features[speaker]
+        if NEUTRAL not in cells:
+            raise UsageError(f"Speaker {speaker} has no neutral speech to measure the others against.")
+        middle = cells[NEUTRAL].mean(axis=0)
+        return {emotion: cells[emotion] - middle for emotion in EMOTIONS if emotion in cells and emotion != NEUTRAL}
+
+
+def read_bank(speech: Path, codes: Path) -> SpeechBank:
+    """Read both folders. MissingError for an absent folder or code, UsageError for a file that is no feature."""
+    found: dict[str, dict[str, list[Floats]]] = {}
+    for emotion in EMOTIONS:
+        for path in feature_files(speech / emotion):
+            speaker = path.stem.split("_")[0]
+            found.setdefault(speaker, {}).setdefault(emotion, []).append(read_feature(path))
+    if not found:
+        raise MissingError(
+            f"{speech} holds no <emotion>/{FEATURE_FOLDER}/<speaker>_*.npy.", "Make them: python bench.py prepare."
+        )
+    sizes = {array.size for cells in found.values() for arrays in cells.values() for array in arrays}
+    if len(sizes) > 1:
+        raise UsageError(f"The features of {speech} have different lengths: {sorted(sizes)}.")
+    features = {
+        speaker: {emotion: np.stack(arrays) for emotion, arrays in cells.items()} for speaker, cells in found.items()
+    }
+    return SpeechBank(features, np.stack([_code(codes / f"{emotion}.npy") for emotion in EMOTIONS]))
+
+
+def feature_files(folder: Path) -> list[Path]:
+    """The feature files of one emotion's folder, sorted; empty where there is none."""
+    inner = folder / FEATURE_FOLDER
+    return sorted(path for path in inner.glob("*.npy") if not path.name.startswith("."))
+
+
+def read_feature(path: Path) -> Floats:
+    """One utterance's vector (D,). UsageError if the file is not one finite vector."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UsageError(f"{path} is no readable numpy array: {error}.", "Extract it again or remove it.") from error
+    vector = np.asarray(array, dtype=np.float32).reshape(-1) if array.size == max(array.shape, default=0) else None
+    if vector is None or not vector.size or not np.isfinite(vector).all():
+        raise UsageError(f"{path} is not one finite vector: shape {array.shape}.", "Extract it again or remove it.")
+    return vector
+
+
+def _code(path: Path) -> Floats:
+    if not path.is_file():
+        raise MissingError(f"There is no expression code {path}.", "--codes: a folder with <emotion>.npy of all eight.")
+    return read_feature(path)

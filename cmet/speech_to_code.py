@@ -1,0 +1,145 @@
+"""`train --preset speech-to-code`: the connector on real speech features against stored expression codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import UsageError
+
+_FOLDER = click.Path(path_type=Path)
+_OPTIONS = {
+    "steps": "Optimiser steps.",
+    "batch": "Rows per step.",
+    "learning_rate": "Highest rate; it warms up and falls to zero along a cosine.",
+    "weight_decay": "Of AdamW.",
+    "hidden": "Width of the connector; 1024 is the official one.",
+    "layers": "Transformer layers; 4 in the official one.",
+    "window": "Frames per window.",
+    "speech_bias": "Spread of the speech encoder's first bias; 0 as in the released code.",
+    "noise": "Gaussian noise on speech differences.",
+    "pair_share": "Share of rows whose source is not neutral.",
+    "reference_share": "Share of rows that see their target as reference; the others see zeros.",
+    "cross_entropy": "Weight of the cross-entropy over the eight codes.",
+    "seed": "Decides everything random.",
+}
+
+
+def _setting_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One option for each entry of `_OPTIONS`, with the default of `Settings`."""
+    from cmet.speech_to_code_training import Settings
+
+    for name, text in reversed(_OPTIONS.items()):
+        default = getattr(Settings(), name)
+        flag = "--" + name.replace("_", "-")
+        function = click.option(flag, name, type=type(default), default=default, show_default=True, help=text)(function)
+    return function
+
+
+@click.command("train --preset speech-to-code")
+@click.option("--speech", type=_FOLDER, required=True, help="<emotion>/emotion2vec+large_features/<speaker>_*.npy")
+@click.option("--codes", type=_FOLDER, required=True, help="<emotion>.npy of eight emotions.")
+@click.option("--test-identity", required=True, help="Speaker whose emotional speech is held out.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder for the checkpoint and the tables.")
+@click.option("--extended", type=_FOLDER, multiple=True, help="Folders of further emotions. [default: beside --speech]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Results differ between numbers.")
+@_setting_options
+def command(
+    speech: Path,
+    codes: Path,
+    test_identity: str,
+    out: Path,
+    extended: tuple[Path, ...],
+    threads: int,
+    **settings: Any,
+) -> int:
+    """Train on all speakers but one, then recognise that one's single utterances by the nearest expression code.
+
+    The last line on stdout is one JSON object: macro_accuracy over the emotions other than neutral, recall, confusion.
+    Needs minutes on two cores. The held-out speaker lends only the mean of its neutral speech, when it is tested.
+    """
+    import torch
+
+    from cmet.speech_bank import read_bank
+    from cmet.speech_to_code_training import Settings
+
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
+    chosen = _checked(Settings(**settings))
+    bank = read_bank(speech, codes)
+    bank.differences(test_identity)  # an unknown speaker is told before the training, not after it
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(threads)
+    click.echo(json.dumps(_experiment(bank, test_identity, chosen, out, speech, extended), ensure_ascii=False))
+    return 0
+
+
+def _checked(settings: Any) -> Any:
+    positive = ("steps", "batch", "learning_rate", "hidden", "layers", "window")
+    for name in positive:
+        if getattr(settings, name) <= 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be greater than zero.")
+    if settings.hidden % settings.heads or settings.hidden <= 32:
+        raise UsageError(f"--hidden must be a multiple of {settings.heads} and greater than 32.")
+    for name in ("pair_share", "reference_share"):
+        if not 0 <= getattr(settings, name) <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} is a share: from 0 to 1.")
+    return settings
+
+
+def _experiment(
+    bank: Any, test_identity: str, settings: Any, out: Path, speech: Path, extended: tuple[Path, ...]
+) -> dict[str, Any]:
+    from cmet.speech_to_code_results import recognise
+    from cmet.speech_to_code_training import train
+
+    began = time.perf_counter()
+    speakers = bank.training_speakers([test_identity])
+    connector = train(bank, speakers, settings, lambda line: click.echo(line, err=True))
+    seconds = time.perf_counter() - began
+    result = recognise(connector, bank, test_identity)
+    return {
+        "preset": "speech-to-code",
+        "macro_accuracy": round(result.macro_accuracy, 4),
+        "recall": {emotion: round(value, 4) for emotion, value in result.recall.items()},
+        "n": result.count,
+        "confusion": result.confusion,
+        "test_identity": test_identity,
+        "training_speakers": list(speakers),
+        "settings": dataclasses.asdict(settings),
+        "training_seconds": round(seconds, 1),
+        "checkpoint": str(_save(out, connector, settings)),
+        "extended": _extended(bank, connector, speakers, out, speech, extended),
+    }
+
+
+def _save(out: Path, connector: Any, settings: Any) -> Path:
+    from cmet.training_files import write_checkpoint, write_widths
+
+    names = ("window", "hidden", "layers", "heads", "feedforward", "dropout")
+    sizes = {"exp": connector.exp, "speech": connector.speaker_encoder.proj.in_features}
+    write_widths(out, {name: getattr(settings, name) for name in names} | sizes)
+    return write_checkpoint(out, connector.state_dict(), None, epoch=0, step=settings.steps)
+
+
+def _extended(
+    bank: Any, connector: Any, speakers: tuple[str, ...], out: Path, speech: Path, given: tuple[Path, ...]
+) -> dict[str, list[str]]:
+    """Write table and picture of the further emotions; emotion → the two basic ones it lies between."""
+    from cmet import speech_to_code_results as results
+
+    found = results.profiles(connector, bank, speakers, results.extended_folders(speech, given))
+    if found:
+        for name, text in (
+            ("extended.csv", results.as_csv(found)),
+            ("extended.md", results.as_markdown(found)),
+            ("extended.svg", results.as_svg(found)),
+        ):
+            (out / name).write_text(text, encoding="utf-8")
+    return {f"{one.corpus}/{one.emotion}": list(one.between) for one in found}

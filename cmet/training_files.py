@@ -1,0 +1,76 @@
+"""Connector checkpoints in the layout and under the names of the released code, with the widths beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cmet.connector import Connector
+from harness.atomic import replacing
+from harness.errors import MissingError, UsageError
+
+WIDTHS = "connector.json"
+"""Constructor keywords of `Connector`, beside the checkpoints; the official file needs none."""
+
+_NAME = re.compile(r"^_epoch_(?P<epoch>\d+)_checkpoint_step(?P<step>\d{9,})\.pth$")
+
+
+def checkpoint_name(epoch: int, step: int) -> str:
+    """`_epoch_<epoch>_checkpoint_step<9 digits>.pth`."""
+    return f"_epoch_{epoch}_checkpoint_step{step:09d}.pth"
+
+
+def checkpoint_step(path: Path) -> int | None:
+    """The step in a checkpoint's name; None for other files."""
+    match = _NAME.match(path.name)
+    return int(match["step"]) if match else None
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, oldest first."""
+    found = ((checkpoint_step(path), path) for path in folder.glob("_epoch_*.pth"))
+    return [path for _, path in sorted((step, path) for step, path in found if step is not None)]
+
+
+def write_checkpoint(
+    folder: Path, state: Mapping[str, Tensor], optimizer: Mapping[str, Any] | None, epoch: int, step: int
+) -> Path:
+    """Write `state_dict`, `optimizer`, `global_step`, `global_epoch`; the file appears whole or not at all."""
+    path = folder / checkpoint_name(epoch, step)
+    content = {
+        "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
+        "optimizer": optimizer,
+        "global_step": step,
+        "global_epoch": epoch,
+    }
+    with replacing(path) as partial:
+        torch.save(content, partial)
+    return path
+
+
+def write_widths(folder: Path, widths: Mapping[str, int | float]) -> None:
+    """Write the constructor keywords of the run's connector."""
+    with replacing(folder / WIDTHS) as partial:
+        partial.write_text(json.dumps(dict(widths), indent=2) + "\n", encoding="utf-8")
+
+
+def load_trained(path: Path) -> Connector:
+    """The connector of one of our checkpoints, in eval mode; official size where no widths lie beside it.
+
+    MissingError for an absent file, UsageError for one that is no checkpoint or holds another network.
+    """
+    if not path.is_file():
+        raise MissingError(f"There is no checkpoint {path}.", "python bench.py train makes one.")
+    widths = path.with_name(WIDTHS)
+    connector = Connector(**(json.loads(widths.read_text(encoding="utf-8")) if widths.is_file() else {}))
+    try:
+        connector.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    except (RuntimeError, KeyError, TypeError, EOFError) as error:
+        raise UsageError(f"{path} is no checkpoint of this connector: {str(error).splitlines()[0]}") from error
+    return connector.eval()
