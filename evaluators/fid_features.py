@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from evaluators.crops import identity_input, whole
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
 from evaluators.judge_weights import JudgeWeights
 from evaluators.plausibility import require_trained
@@ -194,6 +193,8 @@ class DemoNet:
     @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        from evaluators.crops import identity_input, whole
+
         side = int(self._network.size)
         rows = [np.zeros((0, self.width), dtype=np.float32)]
         for first in range(0, len(frames), _BATCH):

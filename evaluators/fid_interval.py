@@ -20,8 +20,8 @@ Rows = Sequence[npt.NDArray[np.float32]]  # one array (frames, columns) a clip
 Array = npt.NDArray[np.float64]
 _GRAM_ROWS = 1000  # up to here a resample is exact by inner products
 _LEADING = 256  # principal directions that resamples of larger sets are measured in
-_SHARES = (0.5, 0.6, 0.7, 0.85)  # of the clips, for the straight line in 1/n
-_REPEATS = 3  # random subsets of each share; one where a distance takes seconds
+_SHARES = (0.5, 0.6, 0.7, 0.85)  # of the clips, for the straight line in 1/n; each three times
+_FEW_SHARES = (0.5, 0.7)  # where one distance takes seconds; each once
 _LEVEL = 0.95
 
 
@@ -123,11 +123,10 @@ def extrapolated(clips: Rows, references: Rows) -> float | None:
     sets = ClipSets.of(clips, references)
     measure = sets.distances()
     rng = np.random.default_rng(0)
-    repeats = _REPEATS if len(sets.first) <= _GRAM_ROWS else 1
     points = [(1.0 / count, measure(np.arange(count, dtype=np.int64)))]
-    for share in _SHARES:
+    for share in 3 * _SHARES if len(sets.first) <= _GRAM_ROWS else _FEW_SHARES:
         size = round(share * count)
-        points += [(1.0 / size, measure(rng.permutation(count)[:size])) for _ in range(repeats)]
+        points.append((1.0 / size, measure(rng.permutation(count)[:size])))
     inverse, values = np.array(points).T
     # The full set is one point among subsets of itself, but the least noisy one: the line goes through it.
     slope = float(((inverse - inverse[0]) @ (values - values[0])) / np.square(inverse - inverse[0]).sum())

@@ -14,10 +14,11 @@ from conftest import GOLDEN
 from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
-from evaluators import fid_sampling
+from evaluators import demo_weights, fid_sampling
 from evaluators.fid import Fid, Inception, PairFid, frechet
 from evaluators.fid_features import imagenet_input, tf_fid_input
 from evaluators.fid_sampling import Sampling
+from evaluators.identity_net import IdentityNet
 from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
 from evaluators.sidecar_landmarks import sidecar
@@ -187,6 +188,20 @@ def test_crops_without_a_face_give_no_row_and_other_points_another_cache_entry(w
     row = judged(judge, context(tmp_path, film(4), film(3)))[0]
     assert isinstance(row, Unscored)
     assert row.reason == "no_face"
+
+
+def test_demo_features_are_those_of_the_small_identity_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = IdentityNet(width=4, size=32, embedding=8)
+    fill(network)
+    demo_weights.store(tmp_path / "identity.safetensors", network, {"width": 4, "size": 32, "embedding": 8}, {})
+    monkeypatch.setattr(demo_weights, "IDENTITY", tmp_path / "identity.safetensors")
+    judge = Fid({"net": "demo", "samp": "3"}, "cpu")
+    assert judge.missing() == []
+    judge.load()
+    assert "|net:demo-identity|" in str(judge.signature("fid"))
+    found = unpack(judged(judge, context(tmp_path, noisy(film(5), 30), film(5)))[0].statistics)  # type: ignore[union-attr]
+    assert found["clip"].shape == found["reference"].shape == (3, 32)
+    assert judge.combine("fid", [found]) > 0
 
 
 def test_no_reference_is_a_reason(weights: str, tmp_path: Path) -> None:
