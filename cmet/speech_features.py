@@ -51,8 +51,8 @@ class SpeechFeatures:
         return self._width
 
     @classmethod
-    def official(cls, path: str | Path | None = None) -> SpeechFeatures:
-        """emotion2vec+ large from the official file (`path`, else the cache). Raises MissingError."""
+    def official(cls, path: str | Path | None = None, device: str = "cpu") -> SpeechFeatures:
+        """emotion2vec+ large on `device` from the official file (`path`, else the cache). Raises MissingError."""
         from harness import weights
 
         file = weights.locate("emotion2vec", path, any_hash=True)
@@ -60,7 +60,7 @@ class SpeechFeatures:
         def load() -> Emotion2Vec:
             from cmet.checkpoints import load_emotion2vec
 
-            return load_emotion2vec(file)
+            return load_emotion2vec(file).to(device)
 
         return cls(load, weights.digest(file))
 
