@@ -38,6 +38,7 @@ class EmotionFront:
         self._settings = dict(settings)
         self.device = device
         self.net: EmotionNet | None = None
+        self._key = ""  # of features on a chunk, known after load
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights and tools that are not here."""
@@ -59,6 +60,7 @@ class EmotionFront:
         from evaluators.emotion_nets import build
 
         self.net = self.net or build(self.spec, self._settings, self.device)
+        self._key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields: network, crop, detector, sampling, pooling."""
@@ -90,8 +92,7 @@ class EmotionFront:
         from evaluators.crops import chunk_crops
 
         assert self.net is not None, "load() comes first"
-        key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
-        known: dict[int, Float] = chunk.once(key, dict)
+        known: dict[int, Float] = chunk.once(self._key, dict)
         crops = chunk_crops(chunk, [k for k in wanted if k not in known], self.align, self.spec.size, self.device)
         fresh = {index: crop for index, crop in crops.items() if crop is not None}
         if fresh:
