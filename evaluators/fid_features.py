@@ -125,10 +125,11 @@ class InceptionNet:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
         assert self._network is not None, "load() first"
         prepare = tf_fid_input if self._recipe.network is Inception else imagenet_input
-        rows = [
-            self._network(prepare(frames[first : first + _BATCH]).to(self._device), self._width).cpu().numpy()
-            for first in range(0, len(frames), _BATCH)
-        ]
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # a GPU gives the same number as a CPU
+            rows = [
+                self._network(prepare(frames[first : first + _BATCH]).to(self._device), self._width).cpu().numpy()
+                for first in range(0, len(frames), _BATCH)
+            ]
         return np.concatenate(rows) if rows else np.zeros((0, self._width), dtype=np.float32)
 
 
