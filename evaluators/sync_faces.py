@@ -28,8 +28,14 @@ class FaceLog:
     every: int
     device: str
     net: S3FD | None = None
-    found: list[tuple[int, Float]] = field(default_factory=list)
     frames: int = 0
+    # Lists, not small arrays: thousands of those, each born beside 25 MB of frames, would keep malloc from reusing it.
+    _boxes: list[tuple[int, list[list[float]]]] = field(default_factory=list)
+
+    @property
+    def found(self) -> list[tuple[int, Float]]:
+        """(frame index, boxes (k, 4)) of every searched frame."""
+        return [(index, np.array(boxes, np.float64).reshape(-1, 4)) for index, boxes in self._boxes]
 
     def feed(self, chunk: Chunk) -> None:
         """Search the next chunk; one that is known already is left alone."""
@@ -38,12 +44,12 @@ class FaceLog:
         self.frames += len(chunk.frames)
         if self.net is None:
             faces = chunk_faces(chunk, self.device, self.every)
-            self.found += [(index, np.asarray(found.boxes, np.float64)) for index, found in faces.items()]
+            self._boxes += [(index, found.boxes.tolist()) for index, found in faces.items()]
         else:
             from evaluators import s3fd
 
             boxes = s3fd.detect(self.net, chunk.frames)
-            self.found += [(chunk.first + place, found[:, :4]) for place, found in enumerate(boxes)]
+            self._boxes += [(chunk.first + place, found[:, :4].tolist()) for place, found in enumerate(boxes)]
 
     def tracks(self, dialect: Dialect) -> list[Track]:
         """Tracks by the dialect's rule, held to the clip's ends where frames between searches were skipped."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from evaluators import s3fd, sync_dialect, sync_weights
+from evaluators import demo_weights, s3fd, sync_dialect, sync_weights
 from evaluators.contract import Chunk, ClipContext
 from evaluators.lse import LipSync
 from evaluators.mtcnn import NAME as MTCNN_NAME
@@ -215,3 +216,39 @@ def test_absent_weights_are_named_with_their_cure() -> None:
     assert len(missing) == 2
     assert all("weights fetch" in cure for _, cure in missing)
     assert len(LipSync({}, "cpu").missing()) == 1
+
+
+def test_random_official_weights_never_give_a_number_unless_the_signature_says_so(shared: Path, tmp_path: Path) -> None:
+    with torch.device("meta"):
+        net = SyncNet()
+    net = net.to_empty(device="cpu")
+    fill(net)
+    path = str(tmp_path / "mine.model")
+    torch.save(net.state_dict(), path)
+    published = LipSync({"weights": path}, "cpu")
+    assert "not the published" in published.missing()[0][0]
+    own = LipSync({"weights": path, "hash": "any"}, "cpu")
+    assert own.missing() == []
+    with pytest.raises(sync_weights.ImplausibleError, match="untrained"):
+        own.load()
+    trusted = LipSync({"weights": path, "hash": "any", "gate": "off"}, "cpu")
+    trusted.load()
+    rows = judged(shared / "real" / "clips" / "hard_audio_longer.mp4", [trusted])[0]
+    assert is_scored(rows)
+    assert {"hash:any", "gate:off"} <= set(rows[0].signature.split("|"))
+
+
+def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared: Path, tmp_path: Path) -> None:
+    config = {"divide": 32, "input_px": 96, "embedding": 64}
+    net = SyncNet(**config)
+    fill(net)
+    demo_weights.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
+    settings = {"dialect": "demo", "weights": str(tmp_path / "sync.safetensors")}
+    with pytest.raises(sync_weights.ImplausibleError):
+        LipSync(settings, "cpu").load()
+    judge = LipSync({**settings, "gate": "off"}, "cpu")
+    judge.load()
+    rows = judged(shared / "real" / "clips" / "hard_gray.mp4", [judge])[0]
+    assert is_scored(rows)
+    assert unpack(rows[0].statistics)["windows"].tolist() == [45]  # type: ignore[union-attr]
+    assert rows[0].signature.startswith("lse_c|net:demo-sync|dialect:demo|")
