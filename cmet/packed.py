@@ -209,6 +209,18 @@ class PackedCorpus:
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def codes(self) -> Floats:
+        """(all frames, 10) float32: the expression codes of all clips, one after another; a read-only view."""
+        codes: Floats = self._arrays["expression"]
+        return codes
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """(clips + 1,) row of `codes` where each clip begins; the last entry is the number of rows."""
+        offsets: npt.NDArray[np.int64] = self._arrays["offset"]
+        return offsets
+
     def expression(self, index: int) -> Floats:
         """EDTalk expression codes of clip `index`: (frames, 10) float32, a read-only view; (0, 10) where none is."""
         first, last = self._arrays["offset"][index : index + 2]

@@ -39,9 +39,17 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def write_checkpoint(
-    folder: Path, state: Mapping[str, Tensor], optimizer: Mapping[str, Any] | None, epoch: int, step: int
+    folder: Path,
+    state: Mapping[str, Tensor],
+    optimizer: Mapping[str, Any] | None,
+    epoch: int,
+    step: int,
+    training: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write `state_dict`, `optimizer`, `global_step`, `global_epoch`; the file appears whole or not at all."""
+    """Write `state_dict`, `optimizer`, `global_step`, `global_epoch`; the file appears whole or not at all.
+
+    training: what a continued run needs beside these; the released code does not look at it.
+    """
     path = folder / checkpoint_name(epoch, step)
     content = {
         "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
@@ -49,9 +57,19 @@ def write_checkpoint(
         "global_step": step,
         "global_epoch": epoch,
     }
+    if training is not None:
+        content["training"] = dict(training)
     with replacing(path) as partial:
         torch.save(content, partial)
     return path
+
+
+def prune(folder: Path, keep: int, keep_every: int) -> None:
+    """Remove all but the last `keep` checkpoints (at least one) and those at multiples of `keep_every` steps."""
+    for path in checkpoints(folder)[: -max(1, keep)]:
+        step = checkpoint_step(path)
+        if not keep_every or (step is not None and step % keep_every):
+            path.unlink()
 
 
 def write_widths(folder: Path, widths: Mapping[str, int | float]) -> None:

@@ -1,0 +1,223 @@
+"""The training loop of C-MET's connector: resumable to the bit, alone or data-parallel, on a CPU or on GPUs.
+
+Whatever is random in step n (data, dropout, weakened references) is seeded by (seed, n, rank), so a checkpoint needs
+to hold no random state: killed and continued, a run has the same losses as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cmet.connector import Connector
+from cmet.sampler import Arrays, SampleOptions, draw_batch, epoch_of
+from cmet.training import (
+    TERMS,
+    Objective,
+    Tensors,
+    TrainingPass,
+    evaluate,
+    make_optimizer,
+    to_tensors,
+    train_step,
+    weaken_reference,
+)
+from cmet.training_corpus import TrainingCorpus
+from cmet.training_files import checkpoints, prune, write_checkpoint, write_widths
+from cmet.training_plan import Plan, Seat
+from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences
+from harness.errors import BenchError, UsageError
+from harness.seeds import seed_for
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class Trainer:
+    """One run in one folder. `widths`: keywords of `Connector`.
+
+    The folder must be new, or hold a run of the same settings and `resume` be true; else UsageError.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        corpus: TrainingCorpus,
+        validation: TrainingCorpus | None,
+        options: SampleOptions,
+        objective: Objective,
+        plan: Plan,
+        widths: Mapping[str, int | float],
+        seat: Seat | None = None,
+        resume: bool = False,
+        scalars: Callable[[str, float, int], None] = lambda *_: None,
+    ) -> None:
+        self.folder, self.corpus, self.validation = folder, corpus, validation
+        self.options, self.plan, self.seat, self.scalars = options, plan, seat or Seat(), scalars
+        self.step = 0
+        self._settings = {
+            "options": asdict(options),
+            "objective": asdict(objective),
+            "widths": dict(widths),
+            "plan": {k: v for k, v in asdict(plan).items() if k not in ("steps", "keep", "keep_every", "log_every")},
+            "identities": list(corpus.identities),
+            "ranks": self.seat.ranks,
+        }
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.seed)
+            connector = Connector(**widths)  # type: ignore[arg-type]
+        self.module = TrainingPass(connector, objective).to(self.seat.device).train()
+        self.optimizer = make_optimizer(self.module, plan.learning_rate, plan.weight_decay)
+        self.averaged = copy.deepcopy(connector).requires_grad_(False) if plan.ema else None
+        self._open(resume)
+        self.parallel: nn.Module = self.module
+        if self.seat.ranks > 1:
+            ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
+            self.parallel = DistributedDataParallel(self.module, device_ids=ids)
+
+    @property
+    def connector(self) -> Connector:
+        """The network in training."""
+        return self.module.connector
+
+    def _open(self, resume: bool) -> None:
+        found = checkpoints(self.folder)
+        if found and not resume:
+            raise UsageError(f"{self.folder} holds a run already.", "Add --resume, or choose another --out.")
+        record = self.folder / SETTINGS
+        if found and record.is_file():
+            before = json.loads(record.read_text(encoding="utf-8"))
+            now = json.loads(json.dumps(self._settings))
+            changed = sorted(k for part in now for k in differences(part, before.get(part), now[part]))
+            if changed:
+                raise UsageError(
+                    f"{self.folder} was begun with other settings: {', '.join(changed)}.",
+                    "Repeat them, or choose another --out.",
+                )
+        if found:
+            self._load(found[-1])
+        elif self.seat.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            record.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+            write_widths(self.folder, self._settings["widths"])  # type: ignore[arg-type]
+        if self.seat.rank == 0:
+            cut_log(self.folder / LOSSES, self.step)
+
+    def _load(self, path: Path) -> None:
+        content = torch.load(path, map_location=self.seat.device, weights_only=True)
+        if "training" not in content or content["optimizer"] is None:
+            raise UsageError(f"{path} holds no optimiser: it can be used, not continued.", "Choose another --out.")
+        extra = content["training"]
+        self.connector.load_state_dict(extra.get("weights", content["state_dict"]))
+        if self.averaged is not None:
+            self.averaged.load_state_dict(content["state_dict"])
+        if self.module.balanced is not None:
+            self.module.balanced.load_state_dict(extra["balanced"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step = int(content["global_step"])
+
+    def save(self) -> None:
+        """Write the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average."""
+        if self.seat.rank:
+            return
+        extra: dict[str, Any] = {}
+        if self.averaged is not None:
+            extra["weights"] = self.connector.state_dict()
+        if self.module.balanced is not None:
+            extra["balanced"] = self.module.balanced.state_dict()
+        network = self.averaged if self.averaged is not None else self.connector
+        epoch, _ = epoch_of(self.corpus, self.step, self.plan.batch, self.seat.ranks)
+        write_checkpoint(self.folder, network.state_dict(), self.optimizer.state_dict(), epoch, self.step, extra)
+        prune(self.folder, self.plan.keep, self.plan.keep_every)
+
+    def run(self) -> None:
+        """Train until `plan.steps`; a checkpoint at the end. BenchError when the loss is no number any more."""
+        devices = [self.seat.device] if self.seat.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), self._log_file() as write:
+            begun = self.step
+            for arrays in self._batches():
+                self._before_step(fresh=self.step > begun or not begun)
+                terms = self._one_step(to_tensors(arrays, self.seat.device))
+                if self.plan.log_every and self.step % self.plan.log_every == 0:
+                    write(self._checked(terms))
+                self.step += 1
+            self.save()
+
+    def _before_step(self, fresh: bool) -> None:
+        due = self.plan.checkpoint_every and self.step % self.plan.checkpoint_every == 0
+        if due and fresh:
+            self.save()
+        every = self.plan.evaluate_every
+        if every and self.validation is not None and (self.step % every == 0 or self.step == 100):
+            for name, value in self.evaluate().items():
+                self.scalars(f"validation/{name}", value, self.step)
+
+    def _one_step(self, batch: Tensors) -> Tensor:
+        plan = self.plan
+        seed = seed_for(plan.seed, "train", str(self.step), str(self.seat.rank))
+        torch.manual_seed(seed)
+        source = torch.Generator().manual_seed(seed)
+        batch = weaken_reference(self.connector, batch, plan.reference_dropout, plan.scheduled_sampling, source)
+        terms = train_step(self.parallel, self.optimizer, batch, _DTYPES[plan.precision])
+        if self.averaged is not None:
+            _follow(self.averaged, self.connector, min(plan.ema, (self.step + 1) / (self.step + 10)))
+        return terms
+
+    def _checked(self, terms: Tensor) -> dict[str, float]:
+        values = dict(zip(TERMS, terms.tolist(), strict=True))
+        if not math.isfinite(values["total"]):
+            raise BenchError(f"The loss of step {self.step} is {values['total']}.", "Lower --lr, or train in fp32.")
+        for name, value in values.items():
+            self.scalars(f"train/{name}", value, self.step)
+        return {"step": self.step, **values}
+
+    def _log_file(self) -> Lines:
+        return Lines(self.folder / LOSSES if self.seat.rank == 0 else None)
+
+    def _batches(self) -> Iterator[Arrays]:
+        """Batches of the remaining steps, the next one being drawn while this one is trained on."""
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self._draw, self.step) if self.step < self.plan.steps else None
+            for step in range(self.step, self.plan.steps):
+                assert waiting is not None
+                arrays = waiting.result()
+                waiting = pool.submit(self._draw, step + 1) if step + 1 < self.plan.steps else None
+                yield arrays
+
+    def _draw(self, step: int) -> Arrays:
+        return draw_batch(
+            self.corpus, self.options, self.plan.seed, step, self.plan.batch, self.seat.rank, self.seat.ranks
+        )
+
+    def evaluate(self) -> dict[str, float]:
+        """Measures on the validation identities, the same batches every time; the average's where there is one."""
+        assert self.validation is not None
+        size = min(self.plan.batch, len(self.validation.clips))
+        count = self.plan.validation_passes * max(1, len(self.validation.clips) // size)
+        batches = (
+            to_tensors(draw_batch(self.validation, self.options, self.plan.seed + 1, i, size), self.seat.device)
+            for i in range(count)
+        )
+        module = self.module
+        if self.averaged is not None:
+            module = TrainingPass(self.averaged, self.module.objective).to(self.seat.device)
+            module.balanced = self.module.balanced
+        return evaluate(module, batches)
+
+
+@torch.no_grad()
+def _follow(averaged: nn.Module, current: nn.Module, keep: float) -> None:
+    """Running average of weights; batch norm's statistics are copied."""
+    for slow, fast in zip(averaged.parameters(), current.parameters(), strict=True):
+        slow.lerp_(fast, 1 - keep)
+    for kept, seen in zip(averaged.buffers(), current.buffers(), strict=True):
+        kept.copy_(seen)

@@ -1,0 +1,56 @@
+"""How a training run is to go: its numbers, and this process's place among those that train together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+
+from harness.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, how fast, what is kept. Zero turns a periodic thing off."""
+
+    batch: int = 128
+    steps: int = 200_000
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-5
+    precision: str = "fp32"
+    seed: int = 42
+    log_every: int = 50
+    checkpoint_every: int = 5000
+    keep: int = 3
+    keep_every: int = 50_000
+    evaluate_every: int = 5000
+    validation_passes: int = 1
+    ema: float = 0.0
+    reference_dropout: float = 0.0
+    scheduled_sampling: float = 0.0
+
+
+@dataclass(frozen=True)
+class Seat:
+    """This process among those that train together."""
+
+    rank: int = 0
+    ranks: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+def take_seat(device: str) -> Seat:
+    """Join the processes that torchrun started, or train alone. device: `auto`, `cpu`, `cuda` or `cuda:N`."""
+    cuda = torch.cuda.is_available() if device == "auto" else device.startswith("cuda")
+    if cuda and not torch.cuda.is_available():
+        raise UsageError("There is no CUDA device here.", "Use --device cpu.")
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if ranks == 1:
+        return Seat(device=torch.device(("cuda" if device == "auto" else device) if cuda else "cpu"))
+    place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(place)
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    return Seat(torch.distributed.get_rank(), ranks, place)

@@ -1,0 +1,50 @@
+"""What a training run writes beside its checkpoints: the losses, and the settings it must be continued with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LOSSES = "losses.jsonl"
+SETTINGS = "settings.json"
+
+
+class Lines:
+    """Appends JSON lines to a file, or to nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._stream = path.open("a", encoding="utf-8") if path else None
+
+    def __enter__(self) -> Callable[[dict[str, float]], None]:
+        return self._write
+
+    def _write(self, line: dict[str, float]) -> None:
+        if self._stream:
+            self._stream.write(json.dumps(line) + "\n")
+            self._stream.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream:
+            self._stream.close()
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drop lines of steps that will be done again, and a line that was cut by a kill."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] < step:
+                kept.append(line + "\n")
+        except ValueError:
+            continue
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def differences(part: str, before: Any, now: Any) -> list[str]:
+    if isinstance(now, dict) and isinstance(before, dict):
+        return [key for key in now if before.get(key) != now[key]]
+    return [] if before == now else [part]
