@@ -46,7 +46,9 @@ PROBLEMS: dict[str, Problem] = {
     "known_bad": Problem("look", "known to be bad in the published corpus", "See datasets/known_bad.csv."),
     "misnamed": Problem("look", "a media file whose name is not in the corpus' grammar", "Rename it."),
     "duplicate": Problem("look", "the same bytes as another clip", "One of them is a wrong copy: download both."),
-    "numbering_shift": Problem("look", "the folder follows another numbering", "Give --remap CSV, see datasets.md."),
+    "numbering_shift": Problem(
+        "look", "the folder follows another numbering", "Give --remap CSV (identity,emotion,level,public,canonical)."
+    ),
     "unfinished": Problem("look", "left over from an interrupted write", "Delete it."),
 }
 

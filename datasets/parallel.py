@@ -96,9 +96,12 @@ def _alone(
     work: Callable[[Item], Result], items: Sequence[Item], prepare: Callable[[], None] | None
 ) -> Iterator[Done[Item, Result]]:
     """After a worker died: the items in flight one by one, so that only the guilty one fails."""
-    for item in items:
+    waiting = list(items)
+    while waiting:
         try:
             with _pool(1, prepare) as pool:
-                yield Done(item, pool.submit(work, item).result())
+                while waiting:
+                    result = pool.submit(work, waiting[0]).result()
+                    yield Done(waiting.pop(0), result)
         except BrokenProcessPool:
-            yield Done(item, DIED)
+            yield Done(waiting.pop(0), DIED)

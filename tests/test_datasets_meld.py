@@ -121,10 +121,10 @@ def test_ids_restart_in_every_split(tmp_path: Path) -> None:
     assert MeldTree(tmp_path / "elsewhere", split="dev").sound(Line("dev", 1, 1)) is not None
 
 
-@pytest.mark.parametrize("seconds", [0.03, 300.0])
-def test_very_short_and_very_long_lines_are_read(tmp_path: Path, seconds: float) -> None:
-    count = round(seconds * 48000)
-    path = write_extensible_wav(tmp_path / "dia1_utt1.wav", np.full((count, 6), 1000, dtype=np.int16), 48000)
+@pytest.mark.parametrize(("seconds", "rate"), [(0.03, 48000), (300.0, 16000)])
+def test_very_short_and_very_long_lines_are_read(tmp_path: Path, seconds: float, rate: int) -> None:
+    count = round(seconds * rate)
+    path = write_extensible_wav(tmp_path / "dia1_utt1.wav", np.full((count, 6), 1000, dtype=np.int16), rate)
     track = read_audio(path)
     assert abs(len(track.samples) - seconds * 16000) <= 1
     assert track.samples.dtype == np.float32

@@ -1,0 +1,183 @@
+"""A corpus as the official tools and our training read it: cropped, 25 fps, 16 kHz mono, with features.
+
+Resumable: every file appears whole, so a run that was killed goes on where it stopped and ends with the same files.
+A clip that fails costs only itself; it is listed in prepare_failures.csv and not tried again until its file changes.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from datasets.parallel import each
+from datasets.prepare_jobs import FAILURES, Job, fingerprint, jobs_of, read_failures
+from datasets.prepare_stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
+from harness import registry
+from harness.atomic import PARTIAL_PREFIX, replacing
+from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
+from harness.guard import Crash
+
+SETTINGS = "prepare.json"
+PACKED = "features.pack"
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run did."""
+
+    out: Path
+    clips: int
+    made: int  # clips that something was made for
+    failures: tuple[tuple[str, str, str], ...]  # (clip, stage, reason), old ones too
+
+    @property
+    def exit_code(self) -> int:
+        """0 unless not a single clip could be prepared."""
+        return EXIT_MISSING if len(self.failures) == self.clips else EXIT_FINE
+
+    def text(self) -> str:
+        """For the terminal."""
+        ready = self.clips - len(self.failures)
+        lines = [f"{self.out}: {ready} of {self.clips} clips ready, {self.made} worked on now."]
+        lines += [f"  {clip}: {stage}: {reason}" for clip, stage, reason in self.failures[:5]]
+        if len(self.failures) > 5:
+            lines.append(f"  … and {len(self.failures) - 5} more in {self.out / FAILURES}")
+        return "\n".join(lines)
+
+
+def prepare(
+    corpus: str,
+    root: Path | str,
+    out: Path | str,
+    plan: Plan,
+    jobs: int = 1,
+    remap: Path | None = None,
+    split: str | None = None,
+    retry: bool = False,
+    pack: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Do every stage of `plan` for every clip of `corpus` under `root`.
+
+    corpus: mead, crema_d, meld (speech only) or folder. `out` becomes C-MET's FPS25 tree. `pack` names a function
+    ("module:function", called as (tree, file)) that packs MEAD's features, which training reads, into one file.
+    `retry` tries failed clips again. Raises MissingError (nothing there, a network missing), UsageError (settings
+    differ from those of `out`).
+    """
+    root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
+    _check(plan)
+    found = jobs_of(corpus, root, out, remap, split)
+    out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        _settle(out, corpus, plan, remap)
+        failed = {} if retry else _known_failures(out, found)
+        todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
+        if todo:
+            _sweep(out)
+        outcomes = _run(todo, plan, jobs, progress)
+        _write_failures(out, found, {**failed, **_failures(outcomes)})
+        if (
+            pack is not None
+            and corpus == "mead"
+            and (any(o.made for o in outcomes.values()) or not (out / PACKED).exists())
+        ):
+            registry.load(pack)(out, out / PACKED)
+    known = read_failures(out)
+    failures = tuple((row["clip"], row["stage"], row["reason"]) for row in known.values())
+    return Prepared(out, len(found), sum(bool(o.made) for o in outcomes.values()), failures)
+
+
+def _check(plan: Plan) -> None:
+    for stage in plan.stages:
+        if stage not in STAGES:
+            raise unknown_name("stage", stage, STAGES)
+    for stage, network in (("speech", plan.speech), ("codes", plan.codes)):
+        if stage in plan.stages and network is None:
+            raise MissingError(f"Stage '{stage}' needs its network.", "Name its weights, or leave the stage out.")
+    if "codes" in plan.stages and "crop" not in plan.stages:
+        raise UsageError("Stage 'codes' reads what stage 'crop' makes.", "Add --stage crop.")
+    if "speech" in plan.stages and "sound" not in plan.stages:
+        raise UsageError("Stage 'speech' reads what stage 'sound' makes.", "Add --stage sound.")
+
+
+def _run(todo: Sequence[Job], plan: Plan, jobs: int, progress: Callable[[int, int], None] | None) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    for done in each(partial(work, plan=plan), todo, jobs):
+        result = done.result
+        outcomes[done.item.name] = Outcome((), "worker", result.reason) if isinstance(result, Crash) else result
+        if progress is not None:
+            progress(len(outcomes), len(todo))
+    return outcomes
+
+
+def _failures(outcomes: dict[str, Outcome]) -> dict[str, tuple[str, str]]:
+    return {name: (outcome.stage, outcome.reason) for name, outcome in outcomes.items() if outcome.stage}
+
+
+def _known_failures(out: Path, found: Sequence[Job]) -> dict[str, tuple[str, str]]:
+    """Clips that failed before and whose files nobody touched since."""
+    before = read_failures(out)
+    again = (job for job in found if job.name in before)
+    same = (job for job in again if before[job.name]["source"] == fingerprint(job))
+    return {job.name: (before[job.name]["stage"], before[job.name]["reason"]) for job in same}
+
+
+def _write_failures(out: Path, found: Sequence[Job], failures: dict[str, tuple[str, str]]) -> None:
+    rows = [(job.name, *failures[job.name], fingerprint(job)) for job in found if job.name in failures]
+    old = read_failures(out)
+    if (out / FAILURES).exists() and [tuple(row.values()) for row in old.values()] == rows:
+        return
+    with replacing(out / FAILURES) as partial_file, partial_file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["clip", "stage", "reason", "source"])
+        writer.writerows(rows)
+
+
+def _settle(out: Path, corpus: str, plan: Plan, remap: Path | None) -> None:
+    """Record what `out` is made with; refuse to mix settings in one folder. A stage may be added later."""
+    networks = {name: asdict(network) for name in ("faces", "speech", "codes") if (network := getattr(plan, name))}
+    now = {
+        "schema": _SCHEMA,
+        "corpus": corpus,
+        "size": SIZE,
+        "search_every": SEARCH_EVERY,
+        "remap": remap.read_text(encoding="utf-8") if remap else "",
+        **{f"network_{name}": json.loads(json.dumps(network, default=str)) for name, network in networks.items()},
+    }
+    path = out / SETTINGS
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    differing = [key for key, value in now.items() if key in before and before[key] != value]
+    if differing:
+        raise UsageError(
+            f"{out} was prepared with other settings ({', '.join(differing)}).", "Give another OUT, or delete it."
+        )
+    if {**before, **now} != before:
+        with replacing(path) as partial_file:
+            partial_file.write_text(json.dumps({**before, **now}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed run left half written."""
+    for path in out.rglob(f"{PARTIAL_PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the folder: two runs into one OUT would sweep each other's files."""
+    with (out / ".prepare.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"Another prepare is writing into {out}.", "Wait for it, or give another OUT.") from None
+        yield
+
+
+__all__ = ["PACKED", "STAGES", "Plan", "Prepared", "Stage", "prepare"]
