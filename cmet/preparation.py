@@ -1,0 +1,65 @@
+"""The networks that `prepare` runs: speech features (emotion2vec) and EDTalk codes, as plain callables.
+
+`datasets.prepare` knows nothing about networks; it is told these functions by name and calls each once per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from cmet.edtalk import Generator
+    from cmet.emotion2vec import Emotion2Vec
+
+Floats = npt.NDArray[np.float32]
+Speech = Callable[[Floats], Floats]
+Codes = Callable[[Iterable[npt.NDArray[np.uint8]]], dict[str, Floats]]
+
+
+def speech(weights: str | None = None, demo: bool = False) -> Speech:
+    """(n,) samples at 16 kHz → (1024,): emotion2vec+ large, or the small network of the demo.
+
+    weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
+    """
+    if demo:
+        from cmet.demo_weights import load_speech
+
+        return speech_with(load_speech(Path(weights) if weights else None))
+    from cmet.checkpoints import load_emotion2vec
+
+    return speech_with(load_emotion2vec(weights))
+
+
+def speech_with(network: Emotion2Vec) -> Speech:
+    """The callable of a network that is in memory."""
+    return lambda samples: np.asarray(network.embed([samples])[0], dtype=np.float32)
+
+
+def codes(weights: str | None = None, demo: bool = False) -> Codes:
+    """Chunks of frames (n, h, w, 3) → {"exp": (frames, 10), "pose": (frames, 6), "lip": (frames, 20)}: EDTalk.
+
+    weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
+    """
+    if demo:
+        from cmet.demo_weights import load_generator
+
+        return codes_with(load_generator(Path(weights) if weights else None))
+    from cmet.checkpoints import load_generator as load_official
+
+    return codes_with(load_official(weights))
+
+
+def codes_with(generator: Generator) -> Codes:
+    """The callable of a generator that is in memory; frames are brought to its size."""
+    from cmet.frames import clip_input
+
+    def encode(chunks: Iterable[npt.NDArray[np.uint8]]) -> dict[str, Floats]:
+        found = generator.codes(clip_input(chunk, generator.size) for chunk in chunks)
+        return {kind: getattr(found, kind).numpy() for kind in ("exp", "pose", "lip")}
+
+    return encode
