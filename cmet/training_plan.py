@@ -54,3 +54,9 @@ def take_seat(device: str) -> Seat:
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if cuda else "gloo")
     return Seat(torch.distributed.get_rank(), ranks, place)
+
+
+def leave_seat(seat: Seat) -> None:
+    """Say goodbye to the other processes."""
+    if seat.ranks > 1:
+        torch.distributed.destroy_process_group()

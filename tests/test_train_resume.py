@@ -1,0 +1,174 @@
+"""Training runs: killed and continued, same losses; checkpoints in the released layout, pruned; the command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
+from cmet.sampler import SampleOptions
+from cmet.train_verb import command
+from cmet.trainer import Trainer
+from cmet.training import Objective
+from cmet.training_corpus import TrainingCorpus
+from cmet.training_files import checkpoints, load_trained
+from cmet.training_plan import Plan
+from cmet.training_record import LOSSES
+from harness.errors import BenchError, UsageError
+
+WIDTHS: dict[str, int | float] = {"hidden": 64, "layers": 1, "feedforward": 32, "dropout": 0.1}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, two clips of every emotion."""
+    root, random = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0)
+    for who in ("W001", "W009"):
+        for emotion in EMOTIONS:
+            folder = root / "tree" / who / "front" / emotion / "level_1"
+            (folder / FEATURES).mkdir(parents=True)
+            for number in (1, 2):
+                codes = random.standard_normal((12, 10)).astype(np.float32)
+                np.save(folder / f"{number:03d}_ED_exp.npy", codes)
+                np.save(folder / FEATURES / f"{number:03d}.npy", random.standard_normal(1024).astype(np.float32))
+    return PackedCorpus.build(root / "tree", root / "features.pack")
+
+
+def trainer(folder: Path, packed: Path, resume: bool = False, balance: Any = "bmse", **plan: Any) -> Trainer:
+    corpus = PackedCorpus(packed)
+    settings = {"batch": 8, "steps": 9, "log_every": 1, "checkpoint_every": 2, "evaluate_every": 3, "ema": 0.9}
+    return Trainer(
+        folder,
+        TrainingCorpus(corpus, ["W001"]),
+        TrainingCorpus(corpus, ["W009"]),
+        SampleOptions(),
+        Objective(balance),
+        Plan(**{**settings, "reference_dropout": 0.3, "scheduled_sampling": 0.3, **plan}),
+        WIDTHS,
+        resume=resume,
+    )
+
+
+def losses(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / LOSSES).read_text().splitlines()]
+
+
+def run_and_die(folder: Path, packed: Path, step: int) -> None:
+    """A child that kills itself in the middle of `step`, as kill -9 would."""
+    child = os.fork()
+    if child == 0:
+        run = trainer(folder, packed)
+        run.scalars = lambda _, value, now: os.kill(os.getpid(), signal.SIGKILL) if now == step else None
+        run.run()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test kills a forked child")
+def test_killed_and_continued(tmp_path: Path, packed: Path) -> None:
+    whole = trainer(tmp_path / "whole", packed)
+    whole.run()
+    run_and_die(tmp_path / "killed", packed, 7)
+    second = trainer(tmp_path / "killed", packed, resume=True)
+    assert second.step == 6
+    second.run()
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    assert [line["step"] for line in losses(tmp_path / "whole")] == list(range(9))
+    for one, other in zip(whole.module.parameters(), second.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert whole.evaluate() == second.evaluate()
+
+
+def test_checkpoints_have_the_released_layout_and_are_pruned(tmp_path: Path, packed: Path) -> None:
+    run = trainer(tmp_path, packed, keep=2, keep_every=4, ema=0.0, balance="focal_mse")
+    run.run()
+    names = [path.name for path in checkpoints(tmp_path)]
+    assert [int(name[-13:-4]) for name in names] == [0, 4, 8, 9]
+    assert names[-1] == "_epoch_4_checkpoint_step000000009.pth"  # two steps an epoch
+    content = torch.load(tmp_path / names[-1], weights_only=True)
+    assert {"state_dict", "optimizer", "global_step", "global_epoch"} <= set(content)
+    assert list(content["state_dict"]) == list(run.connector.state_dict())
+    loaded = load_trained(tmp_path / names[-1])
+    assert not loaded.training
+    assert torch.equal(loaded.Norm.weight, run.connector.Norm.weight)
+    assert not list(tmp_path.glob(".partial-*"))
+
+
+def test_average_is_what_others_load(tmp_path: Path, packed: Path) -> None:
+    run = trainer(tmp_path, packed, steps=3)
+    run.run()
+    loaded = load_trained(checkpoints(tmp_path)[-1])
+    assert run.averaged is not None
+    assert torch.equal(loaded.Norm.weight, run.averaged.Norm.weight)
+    assert not torch.equal(loaded.Norm.weight, run.connector.Norm.weight)
+
+
+def test_a_run_is_not_overwritten_nor_changed(tmp_path: Path, packed: Path) -> None:
+    trainer(tmp_path, packed, steps=1).run()
+    with pytest.raises(UsageError, match="holds a run already"):
+        trainer(tmp_path, packed)
+    with pytest.raises(UsageError, match="other settings: learning_rate"):
+        trainer(tmp_path, packed, resume=True, learning_rate=1.0)
+
+
+def test_global_random_state_is_left_alone(tmp_path: Path, packed: Path) -> None:
+    state = torch.get_rng_state()
+    trainer(tmp_path, packed, steps=2).run()
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, packed: Path) -> None:
+    run = trainer(tmp_path, packed)
+    with torch.no_grad():
+        run.connector.projector.projector[2].bias.fill_(float("nan"))
+    with pytest.raises(BenchError, match="step 0 is nan"):
+        run.run()
+
+
+def command_line(packed: Path, out: Path, *more: str) -> list[str]:
+    widths = [f"--{name}={value}" for name, value in WIDTHS.items()]
+    return ["--data", str(packed), "--out", str(out), "--steps=2", "--batch=4", "--device=cpu", *widths, *more]
+
+
+def test_command(tmp_path: Path, packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = command_line(packed, tmp_path / "run", "--no-tensorboard", "--balance=wmse", "--direction=raw")
+    assert command.main(arguments, standalone_mode=False) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["steps"] == 2
+    assert report["validation"]["ec"] > 0
+    assert report["run"].endswith("_sameID_bidir_4H1L_64_mean10_raw_None_siFalse_wmse")
+    again = [*arguments, "--resume", "--steps=3"]
+    assert command.main(again, standalone_mode=False) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["resumed_from"] == 2
+
+
+def test_scalars_reach_tensorboard(tmp_path: Path, packed: Path) -> None:
+    assert command.main(command_line(packed, tmp_path, "--log-every=1"), standalone_mode=False) == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/total")] == [0, 1]
+    assert "validation/first_window_ec" in events.Tags()["scalars"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--data", "nowhere"], "There is no 'nowhere'"),
+        (["--hidden=66", "--heads=4"], "multiple of --heads"),
+        (["--except-emotions=hapy"], "Did you mean 'happy'"),
+        (["--reference-dropout=0.7", "--scheduled-sampling=0.7"], "at most 1"),
+    ],
+)
+def test_wrong_options_are_one_sentence(tmp_path: Path, packed: Path, more: list[str], message: str) -> None:
+    with pytest.raises(BenchError, match=message) as caught:
+        command.main(command_line(packed, tmp_path / "run", "--no-tensorboard", *more), standalone_mode=False)
+    assert message in str(caught.value)
