@@ -1,0 +1,187 @@
+"""Editing: the released program's own end-to-end numbers, and everything a user may hand in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cmet.connector import Connector
+from cmet.edit import Editor, Tracks, blended, read_schedule
+from cmet.edtalk import Audio2Lip, Codes, Generator
+from cmet.emotion_pools import Pool, keep, neutral_beside, pools
+from cmet.frames import clip_input
+from cmet.speech_features import FEATURE_FOLDER
+from cmet.talker import Networks, Talker
+from harness.errors import UsageError
+from harness.media import VideoReader, VideoWriter, read_image, write_wav
+from harness.seeded import fill
+from tests import cmet_golden
+from tests.cmet_golden import Golden
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> Golden:
+    return Golden(shared, "inference_e2e")
+
+
+@pytest.fixture(scope="module")
+def official(shared: Path, golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> tuple[Editor, Tracks]:
+    """The released program's inputs: files on disk, 28 pose frames, 36 frames of sound."""
+    folder = tmp_path_factory.mktemp("e2e")
+    for name, key in (("pose.mp4", "mp4_file"), ("source.png", "source_file_bytes")):
+        (folder / name).write_bytes(golden.array(key).tobytes())
+    write_wav(folder / "sound.wav", golden.array("wav_i16").astype(np.float32) / 32768)
+    talker = Talker(Networks(cmet_golden.generator(), cmet_golden.audio2lip(), connector=cmet_golden.connector()))
+    first = next(iter(VideoReader(folder / "pose.mp4", fps=None, chunk=int(golden.array("n_pose")))))
+    codes = talker.networks.generator.codes([clip_input(first)])
+    lips = talker.lips(folder / "sound.wav")
+    return Editor(talker, official=True), Tracks(read_image(folder / "source.png"), lips, codes, len(lips), True)
+
+
+def test_released_lips_and_codes(golden: Golden, official: tuple[Editor, Tracks]) -> None:
+    tracks = official[1]
+    golden.check("lip", tracks.lip)
+    golden.check("source_exp", tracks.source.exp)
+    golden.check("source_pose", tracks.source.pose)
+
+
+def test_released_picks_and_expressions(shared: Path, golden: Golden, official: tuple[Editor, Tracks]) -> None:
+    editor, tracks = official
+    speech = shared / "real" / "emotion_speech" / "MEAD"
+    (happy,) = pools([str(speech / "happy")])
+    difference = editor.difference(happy, neutral_beside([str(speech / "happy")]))
+    golden.check("e2v_dir", difference[None, None])
+    golden.check("exp_per_frame", editor.expressions(tracks, [difference])[0])
+
+
+def test_released_pictures(golden: Golden, official: tuple[Editor, Tracks]) -> None:
+    editor, tracks = official
+    expression = golden.tensor("exp_per_frame")
+    rows = [0, 20, 35]
+    picked = Tracks(
+        tracks.picture, tracks.lip[rows],
+        Codes(tracks.source.exp, tracks.source.pose[[0, 20, 27]], tracks.source.lip), 3, True,
+    )  # fmt: skip
+    raw = torch.cat(list(editor.talker.render(picked.picture, picked.lip, picked.source.pose, expression[rows], 3)))
+    low, high = float(golden.array("raw_min")), float(golden.array("raw_max"))
+    made = ((raw.clamp(-1, 1) - low) / (high - low) * 255).permute(0, 2, 3, 1).numpy().astype(np.uint8)
+    wrong = np.abs(made.astype(int) - golden.array("out_u8_frames_0_20_last").astype(int))
+    assert wrong.max() <= 1
+    assert (wrong > 0).mean() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def small() -> Editor:
+    """Tiny networks of the same classes; their pictures mean nothing, their tracks and lengths do."""
+    generator = Generator(size=32, style=40, channels={4: 8, 8: 8, 16: 8, 32: 8})
+    connector = Connector(hidden=32, speech=8, layers=1, feedforward=32)
+    nets = [module.eval() for module in (generator, Audio2Lip(width=4), connector)]
+    for module in nets:
+        fill(module)
+    return Editor(Talker(Networks(nets[0], nets[1], connector=nets[2])))
+
+
+def clip(path: Path, frames: int, fps: int = 25) -> Path:
+    rng = np.random.default_rng(frames)
+    with VideoWriter(path, 32, 32, fps=fps) as writer:
+        for _ in range(frames):
+            writer.write(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
+    return path
+
+
+def sound(path: Path, frames: int) -> Path:
+    write_wav(path, np.random.default_rng(0).normal(0, 0.1, frames * 640).astype(np.float32))
+    return path
+
+
+@pytest.mark.parametrize(("pose_frames", "fps", "sound_frames"), [(1, 25, 30), (7, 25, 30), (60, 30, 10), (12, 50, 40)])
+def test_any_clip_gives_exactly_the_sounds_length(
+    small: Editor, tmp_path: Path, pose_frames: int, fps: int, sound_frames: int
+) -> None:
+    tracks = small.tracks(
+        np.zeros((32, 32, 3), np.uint8),
+        sound(tmp_path / "a.wav", sound_frames),
+        clip(tmp_path / "p.mp4", pose_frames, fps),
+    )
+    (expression,) = small.expressions(tracks, [np.ones(8, np.float32)])
+    frames = list(small.render(tracks, expression))
+    assert (len(expression), len(frames)) == (sound_frames, sound_frames)
+    assert all(frame.shape == (32, 32, 3) and frame.dtype == np.uint8 for frame in frames)
+
+
+def test_released_program_would_hang_on_a_short_clip(small: Editor, tmp_path: Path) -> None:
+    editor = Editor(small.talker, official=True)
+    with pytest.raises(UsageError, match="never ends"):
+        editor.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 5), clip(tmp_path / "p.mp4", 20))
+
+
+def test_edits_together_equal_edits_alone(small: Editor, tmp_path: Path) -> None:
+    tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 20), clip(tmp_path / "p.mp4", 20))
+    one, two = np.ones(8, np.float32), np.linspace(-1, 1, 8, dtype=np.float32)
+    together = small.expressions(tracks, [one, two])
+    alone = [small.expressions(tracks, [part])[0] for part in (one, two)]
+    for a, b in zip(together, alone, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_a_schedule_of_one_emotion_is_that_emotion_and_a_change_starts_on_time(small: Editor, tmp_path: Path) -> None:
+    tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 40), clip(tmp_path / "p.mp4", 40))
+    happy = {"happy": np.full(8, 3.0, np.float32)}
+    whole = small.scheduled(tracks, read_schedule("0:happy", ["happy"]), happy, 1.0)
+    torch.testing.assert_close(whole, small.expressions(tracks, list(happy.values()))[0], atol=1e-5, rtol=0)
+    late = small.scheduled(tracks, read_schedule("0:neutral,0.8:happy", ["happy"]), happy, 1.0)
+    never = small.scheduled(tracks, read_schedule("0:neutral", ["happy"]), happy, 1.0)
+    torch.testing.assert_close(late[:20], never[:20])
+    assert (late[20:25] - never[20:25]).abs().max() > 1e-3
+
+
+def test_blend_and_intensity_are_linear_in_speech() -> None:
+    a, b = np.ones(3, np.float32), np.arange(3, dtype=np.float32)
+    np.testing.assert_allclose(blended([a, b], [0.5, 2.0]), 0.5 * a + 2.0 * b)
+    with pytest.raises(UsageError, match="2 shares for 1"):
+        blended([a], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("text", ["happy", "0:joy", "-1:happy", "x:happy", "0:happy,"])
+def test_a_wrong_schedule_is_one_sentence(text: str) -> None:
+    with pytest.raises(UsageError, match="not SECONDS:NAME"):
+        read_schedule(text, ["happy"])
+
+
+def features(folder: Path, count: int, width: int = 1024) -> Path:
+    (folder / FEATURE_FOLDER).mkdir(parents=True)
+    for k in range(count):
+        np.save(folder / FEATURE_FOLDER / f"u{k:02d}.npy", np.full(width, k, np.float32))
+    return folder
+
+
+def test_pools_from_folders_files_and_kept_names(tmp_path: Path) -> None:
+    odd = tmp_path / "o'dd näme $x"
+    happy, _ = features(odd / "happy", 1), features(odd / "neutral", 12)
+    (odd / "happy" / "README.txt").write_text("foreign")
+    wav = sound(odd / "a b.wav", 2)
+    found = pools([str(happy), str(wav)])
+    assert [pool.name for pool in found] == ["happy", "a b"]
+    assert (found[0].entries(), found[0].needs_network, found[1].needs_network) == (["u00"], False, True)
+    assert neutral_beside([str(happy)]).features == odd / "neutral" / FEATURE_FOLDER
+    keep("my joy", np.arange(8, dtype=np.float32))
+    assert pools(["my joy"])[0].kept is not None
+    with pytest.raises(UsageError, match="neither a file nor a folder nor a kept emotion"):
+        pools([str(tmp_path / "nothing")])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no sound files"):
+        pools([str(tmp_path / "empty")])
+    with pytest.raises(UsageError, match="no folder 'neutral' beside"):
+        neutral_beside([str(tmp_path / "empty")])
+
+
+def test_one_utterance_is_enough_and_picks_repeat(small: Editor, tmp_path: Path) -> None:
+    happy, neutral = features(tmp_path / "happy", 1), features(tmp_path / "neutral", 12)
+    target, calm = pools([str(happy)])[0], pools([str(neutral)])[0]
+    first = small.difference(target, calm, num_samples=3)
+    np.testing.assert_array_equal(first, small.difference(target, calm, num_samples=3))
+    assert first.shape == (1024,)
+    assert Pool("x", kept=Path("y")).needs_network is False
