@@ -1,0 +1,239 @@
+"""Does this machine give the numbers of the reference implementations? Shipped goldens, recomputed in seconds.
+
+What is compared: numbers that the reference implementations gave elsewhere (selftest_data/README.md says which and
+how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
+seeded weights, so nothing is downloaded. `doctor` prints one line a check.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import BenchError
+from harness.readiness import Finding
+
+DATA = Path(__file__).resolve().parent / "selftest_data"
+_CURE = "Type `make bench` to install the locked packages; if it stays, report this line with the output of doctor"
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to reproduce: `measure` gives the largest error against the reference, in `unit`."""
+
+    what: str
+    tolerance: float
+    measure: Callable[[], float]
+    unit: str = ""
+
+
+def reproduce() -> Iterator[Finding]:
+    """One finding a check: recomputed here, compared with what the reference gave."""
+    for check in CHECKS:
+        yield run(check)
+
+
+def run(check: Check) -> Finding:
+    """One check as a line; a number that is not finite or beyond its tolerance is bad."""
+    try:
+        error = check.measure()
+    except (BenchError, OSError) as problem:
+        return Finding("bad", f"this machine cannot recompute {check.what}: {problem}", _CURE)
+    told = f"{error:.1e}{check.unit} (tolerance {check.tolerance:.0e}{check.unit})"
+    if error <= check.tolerance:
+        return Finding("ok", f"this machine reproduces {check.what} within {told}")
+    return Finding("bad", f"this machine misses {check.what} by {told}", _CURE)
+
+
+@lru_cache(maxsize=1)
+def reference() -> Mapping[str, npt.NDArray[np.generic]]:
+    """The shipped arrays by name."""
+    with np.load(DATA / "reference.npz", allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _gap(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
+    """Largest absolute difference; inf for other shapes or values that are not finite."""
+    first, second = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    if first.shape != second.shape or not np.isfinite(first).all():
+        return float("inf")
+    return float(np.abs(first - second).max())
+
+
+def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
+    """Largest absolute difference over the largest value."""
+    return _gap(found, wanted) / float(np.abs(np.asarray(wanted, dtype=np.float64)).max())
+
+
+def _mfcc() -> float:
+    from evaluators.mfcc import mfcc
+
+    return _gap(mfcc(reference()["voice"].astype(np.int16)), reference()["mfcc"])
+
+
+def _sync_scores() -> float:
+    """The largest error of LSE-C and LSE-D over the planted cases; inf where an offset differs."""
+    from evaluators.sync import score
+
+    errors = []
+    for case, want in json.loads((DATA / "sync_score.json").read_text(encoding="utf-8")).items():
+        got = score(*planted(case, want["N"], want["planted_lag"], want["noise"]), vshift=want["vshift"])
+        errors += [_gap(got.lse_c, want["confidence"]), _gap(got.lse_d, want["min_dist"])]
+        errors.append(0.0 if got.offset == want["offset"] else float("inf"))
+    return max(errors)
+
+
+def planted(case: str, windows: int, lag: int, noise: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Embeddings (windows, 1024) of lips and sound, the sound `lag` windows late; a pure function of its arguments."""
+    from harness.seeded import seeded_array
+
+    base = seeded_array(f"score/{case}/base.weight", (windows + 60, 1024)).astype(np.float64) * 16
+    blur = seeded_array(f"score/{case}/noise.weight", (windows, 1024)).astype(np.float64) * 32 * noise
+    sound = base[30 + lag : 30 + lag + windows] + blur
+    return base[30 : 30 + windows].astype(np.float32), sound.astype(np.float32)
+
+
+def _frechet() -> float:
+    from evaluators.frechet import frechet
+
+    cases = json.loads((DATA / "frechet.json").read_text(encoding="utf-8"))
+    return max(abs(frechet(*_features(case)) - case["fid"]) / case["fid"] for case in cases.values())
+
+
+def _features(case: Mapping[str, list[float]]) -> tuple[Array, Array]:
+    from harness.seeded import seeded_array
+
+    def made(letter: object, shape: list[int], scale: float, shift: float) -> Array:
+        array = seeded_array(f"frechet/{letter}/x.weight", (shape[0], shape[1]))
+        return np.asarray(array * np.sqrt(shape[1]) * scale + shift, dtype=np.float64)
+
+    return made(*case["a"]), made(*case["b"])  # type: ignore[arg-type]
+
+
+def _pixels() -> float:
+    from evaluators.pixels import psnr, ssim
+
+    held = reference()
+    first, second = held["frames_a"].astype(np.uint8), held["frames_b"].astype(np.uint8)
+    return max(
+        _gap(psnr(first, second), held["psnr"]),
+        _gap(ssim(first, second), held["ssim"]),
+        _gap(ssim(first, second, "u7", "sample"), held["ssim_eat"]),
+    )
+
+
+def _faces() -> float:
+    """The largest error of box and landmarks in pixels; inf for another number of faces."""
+    from evaluators.mtcnn import detector
+
+    held = reference()
+    found = detector("cpu").detect(held["frames_a"].astype(np.uint8)[None])[0]
+    return max(_gap(found.boxes, held["boxes"]), _gap(found.landmarks, held["points"]))
+
+
+def _syncnet() -> float:
+    import torch
+
+    from evaluators.syncnet import SyncNet
+    from harness.seeded import fill
+
+    held = reference()
+    net = SyncNet().eval().requires_grad_(False)
+    fill(net)
+    face = held["frames_a"].astype(np.float32)
+    frames = np.stack([np.roll(face, 3 * k, axis=0)[16:240, 16:240, ::-1] for k in range(5)])
+    lip = net.forward_lip(torch.from_numpy(frames.transpose(3, 0, 1, 2)[None].copy()))
+    sound = held["mfcc"][:20].T[None, None].astype(np.float32)
+    audio = net.forward_audio(torch.from_numpy(sound.copy()))
+    return max(_row_error(lip.numpy()[0], held["lip"]), _row_error(audio.numpy()[0], held["audio"]))
+
+
+def _row_error(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
+    """Largest difference over the norm of the row."""
+    return _gap(found, wanted) / float(np.linalg.norm(np.asarray(wanted, dtype=np.float64)))
+
+
+def _emotion_features() -> float:
+    import torch
+
+    from evaluators.resnet18 import ResNet18Trunk
+    from harness.seeded import fill
+
+    held = reference()
+    trunk = ResNet18Trunk().eval().requires_grad_(False)
+    fill(trunk)
+    crop = held["frames_a"].astype(np.float32)[16:240, 16:240] / 255
+    return _gap(trunk.features(torch.from_numpy(crop.transpose(2, 0, 1)[None].copy())).numpy()[0], held["resnet"])
+
+
+def _inception() -> float:
+    from evaluators.fid_features import tf_fid_input
+    from evaluators.inception import Inception
+    from harness.seeded import fill
+
+    held = reference()
+    net = Inception().eval().requires_grad_(False)
+    fill(net)
+    return _relative(net(tf_fid_input(held["frames_a"].astype(np.uint8)[None]), 2048).numpy()[0], held["inception"])
+
+
+def _decoded() -> float:
+    """Levels by which the shipped clip decodes otherwise than with OpenCV; inf for another number of frames."""
+    from harness.media import VideoReader
+
+    frames = np.concatenate(list(VideoReader(DATA / "clip.mp4")))
+    if len(frames) != len(reference()["decoded_mean"]):
+        return float("inf")
+    return _gap(frames.mean(axis=(1, 2)), reference()["decoded_mean"])
+
+
+def _round_trip() -> float:
+    """How many dB a written and read clip differs from the stored PSNR; inf for lost frames or moved sound."""
+    from evaluators.pixels import psnr
+    from harness.media import VideoReader, VideoWriter, read_audio
+
+    frames, sound = _test_card()
+    with tempfile.TemporaryDirectory(prefix="cmet-bench-") as folder:
+        path = Path(folder) / "card.mp4"
+        with VideoWriter(path, 128, 128, audio=sound) as writer:
+            for frame in frames:
+                writer.write(frame)
+        read, heard = np.concatenate(list(VideoReader(path))), read_audio(path).samples
+    if read.shape != frames.shape or abs(int(np.abs(heard).argmax()) - int(np.abs(sound).argmax())) > 16:
+        return float("inf")
+    return _gap(np.mean([psnr(a, b) for a, b in zip(frames, read, strict=True)]), reference()["card_psnr"])
+
+
+def _test_card() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """25 frames (128, 128, 3) of a line that moves over a ramp, and a second of sound with one click."""
+    ramp = np.linspace(20, 200, 128)
+    frames = np.broadcast_to(ramp[None, :, None, None] * np.array([1.0, 0.8, 0.6]), (25, 128, 128, 3)).copy()
+    for k, frame in enumerate(frames):
+        frame[:, 4 * k + 8 : 4 * k + 16] = (230, 60, 40)
+    sound = np.zeros(16_000, dtype=np.float32)
+    sound[8000:8016] = 0.8
+    return frames.round().astype(np.uint8), sound
+
+
+#: In the order of doctor's lines: what, tolerance, how.
+CHECKS: tuple[Check, ...] = (
+    Check("MFCC of a voice (python_speech_features)", 1e-8, _mfcc),
+    Check("LSE-C, LSE-D and offset of planted embeddings (syncnet_python)", 5e-5, _sync_scores),
+    Check("the Fréchet distance of synthetic features", 1e-9, _frechet),
+    Check("PSNR and SSIM of a pair of pictures (scikit-image)", 1e-9, _pixels),
+    Check("MTCNN's box and landmarks of a face (facenet-pytorch)", 1e-2, _faces, " px"),
+    Check("SyncNet's embeddings with seeded weights (syncnet_python)", 1e-5, _syncnet),
+    Check("the emotion judge's features with seeded weights (torchvision)", 1e-5, _emotion_features),
+    Check("Inception's features with seeded weights (pytorch-fid)", 1e-5, _inception),
+    Check("the decoding of a shipped H.264 clip (OpenCV)", 0.5, _decoded, " levels"),
+    Check("writing and reading a clip: frames, sound, PSNR", 0.5, _round_trip, " dB"),
+)
