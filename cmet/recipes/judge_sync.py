@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -34,25 +35,17 @@ from harness.records import BASIC_EMOTIONS
 
 Log = Callable[[str], None]
 Frames = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
 
 CONFIG = {"divide": 8, "input_px": 64, "embedding": 64}
-FRAMES, CLIPS_EACH, CLIPS_A_STEP = 44, 2, 4
+FRAMES, CLIPS, FIRST_CLIPS, CLIPS_A_STEP = 44, 192, 16, 4
 RATE, DEFAULT_SECONDS = 3e-3, 480.0
-_MARGIN = 3  # px around the crop that training may shift into
+_MARGIN = 6  # px around the crop that training may shift into
+_ZONE = (101, 52, 152)  # first row, first column and side of crop and margin in the 256 px picture
 _SHIFTS = range(-5, 6)
 
 
-@dataclass(frozen=True)
-class Clips:
-    """Training clips: `mouths` uint8 RGB (n, t, s + 2 margin, s + 2 margin, 3), `sounds` float32 (n, t - 4, 13, 20)."""
-
-    mouths: Frames
-    sounds: npt.NDArray[np.float32]
-
-
-def clip(
-    rng: np.random.Generator, who: int, offset_frames: int = 0
-) -> tuple[Iterator[Frames], npt.NDArray[np.float32]]:
+def clip(rng: np.random.Generator, who: int, offset_frames: int = 0) -> tuple[Iterator[Frames], Sound]:
     """Frames (rendered as they are asked for) and sound of a random clip of puppet `who`."""
     felt = affect_point(BASIC_EMOTIONS[rng.integers(len(BASIC_EMOTIONS))], int(rng.integers(1, 4)))
     voice = felt if rng.random() < 0.4 else affect_point("neutral")
@@ -63,71 +56,42 @@ def clip(
     return frames, said.sound
 
 
-def sound_windows(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """MFCC windows (t - 5, 13, 20) of a sound of t frames, as the judge cuts them."""
+def make_clip(who: int, rng: np.random.Generator, offset_frames: int = 0, wear: bool = True) -> tuple[Frames, Sound]:
+    """Mouths (t, s, s, 3) as the judge sees them, and the sound. Worn ones have `_MARGIN` px around them."""
+    frames, sound = clip(rng, who, offset_frames)
+    if not wear:
+        return lower_face(np.stack(list(frames)), CONFIG["input_px"]), sound
+    row, column, side, out = *_ZONE, CONFIG["input_px"] + 2 * _MARGIN
+    drawn = random_wear(rng)
+    worn = replace(drawn, side=drawn.side * side // 256, neck=drawn.neck * side // 256)
+    zones = (worn(frame[row : row + side, column : column + side]) for frame in frames)
+    return np.stack([np.asarray(cv2.resize(zone, (out, out), interpolation=cv2.INTER_AREA)) for zone in zones]), sound
+
+
+def audio_windows(sound: Sound, frames: int) -> Sound:
+    """MFCC windows (frames - 5, 13, 20) of a sound, as the judge cuts them."""
     coefficients = sync.mfcc(to_pcm16(sound)).astype(np.float32)
     view = np.lib.stride_tricks.sliding_window_view(coefficients, WINDOW_MFCC, axis=0)[::4]
-    return np.ascontiguousarray(view[: FRAMES - WINDOW_FRAMES])
+    return np.ascontiguousarray(view[: frames - WINDOW_FRAMES])
 
 
-def draw_clips(rng: np.random.Generator, each: int, log: Log) -> Clips:
-    """`each` clips of every training puppet, worn clip by clip."""
-    mouths, sounds = [], []
-    side = CONFIG["input_px"] + 2 * _MARGIN
-    for who in list(TRAIN_IDENTITIES) * each:
-        wear = random_wear(rng)
-        frames, sound = clip(rng, who)
-        worn = np.stack([wear(frame) for frame in frames])
-        mouths.append(_wide_crop(worn, side))
-        sounds.append(sound_windows(sound))
-        if len(mouths) % 64 == 0:
-            log(f"sync: {len(mouths)} clips drawn")
-    return Clips(np.stack(mouths), np.stack(sounds))
+class Clips:
+    """Training clips of puppets 0-63 in turn; the store grows while training runs, until it holds CLIPS."""
 
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self.mouths: list[Frames] = []
+        self.sounds: list[Sound] = []
 
-def _wide_crop(frames: Frames, side: int) -> Frames:
-    """The judge's crop with a margin around it: its window is half the picture wide, so is `input_px`."""
-    pad = round(frames.shape[1] * 0.5 * _MARGIN / CONFIG["input_px"])
-    grown = 2 * pad + frames.shape[1] // 2
-    top, left = round(frames.shape[1] * 0.44) - pad, round(frames.shape[2] * 0.25) - pad
-    padded = np.pad(frames, ((0, 0), (0, pad), (0, 0), (0, 0)), mode="edge")
-    window = padded[:, top : top + grown, left : left + grown]
-    from evaluators.sync_crop import stretched
+    def grow(self, count: int) -> None:
+        """Draw `count` more clips."""
+        for _ in range(min(count, CLIPS - len(self.mouths))):
+            who = TRAIN_IDENTITIES[len(self.mouths) * 5 % len(TRAIN_IDENTITIES)]
+            mouths, sound = make_clip(who, self._rng)
+            self.mouths.append(mouths)
+            self.sounds.append(audio_windows(sound, FRAMES))
 
-    return window if grown == side else _area(window, side) if grown > side else stretched(window, side)
-
-
-def _area(frames: Frames, side: int) -> Frames:
-    import cv2
-
-    return np.stack([np.asarray(cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA), np.uint8) for f in frames])
-
-
-def build(seed: int) -> SyncNet:
-    """A fresh network whose first kernels are smooth and blind to brightness."""
-    torch.manual_seed(seed)
-    net = SyncNet(**CONFIG)
-    with torch.no_grad():
-        kernel = net.netcnnlip[0].weight
-        assert isinstance(kernel, Tensor)
-        smooth = F.avg_pool2d(kernel.flatten(0, 1), 3, 1, 1, count_include_pad=False).view_as(kernel)
-        kernel.copy_((smooth - smooth.mean((3, 4), keepdim=True)) / 20)
-    return net
-
-
-def batch(clips: Clips, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Lip input (n, 3, t, s, s) BGR, its crop shifted and its light changed clip by clip, and sounds (n, w, 13, 20)."""
-    rows = rng.choice(len(clips.mouths), CLIPS_A_STEP, replace=False)
-    side, parts = CONFIG["input_px"], []
-    for row in rows:
-        y, x = rng.integers(0, 2 * _MARGIN + 1, 2)
-        part = clips.mouths[row, :, y : y + side, x : x + side, ::-1].astype(np.float32)
-        parts.append(part * rng.uniform(0.9, 1.1) + rng.normal(0, 2.0, part.shape[1:]).astype(np.float32))
-    frames = torch.from_numpy(np.stack(parts)).permute(0, 4, 1, 2, 3)
-    return frames.clamp(0, 255), torch.from_numpy(clips.sounds[rows])
-
-
-def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
+    def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
     """Cross-entropy of picking each window's own sound, and each sound's own window, by distance."""
     count = sounds.shape[1]
     lip = net.forward_lip(frames).unflatten(0, (len(frames), -1))[:, :count].flatten(0, 1)
@@ -138,7 +102,7 @@ def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
 
 
 def curve(
-    net: SyncNet, runner: LipRunner, path: Path, sound: npt.NDArray[np.float32] | None = None
+    net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None
 ) -> sync.LipSyncScore:
     """What the judge reads off a clip file in its demo dialect; `sound` replaces the clip's own."""
     frames = np.concatenate(list(VideoReader(path)))
@@ -182,22 +146,24 @@ def train(out: Path, seconds: float | None, seed: int, log: Log, held_out_clips:
     """Train for `seconds` and write `out/sync.safetensors` with its held-out figures."""
     budget, start = seconds or DEFAULT_SECONDS, time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng([seed, 5])
-    clips, net = draw_clips(rng, CLIPS_EACH, log), build(seed)
+    clips, net = Clips(np.random.default_rng([seed, 5])), build(seed)
+    clips.grow(FIRST_CLIPS)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
-    drawn, steps, losses = time.monotonic(), 0, []
-    while (share := (time.monotonic() - drawn) / max(1.0, budget - (drawn - start))) < 1:
+    steps, losses = 0, [0.0]
+    while (share := (time.monotonic() - start) / budget) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, (steps + 1) / 30) * 0.5 * (1.02 + math.cos(math.pi * share))
-        loss = loss_of(net, *batch(clips, rng))
+            group["lr"] = RATE * min(1.0, (steps + 1) / 20) * 0.5 * (1.02 + math.cos(math.pi * share))
+        loss = loss_of(net, *clips.batch())
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         steps += 1
         losses.append(float(loss.detach()))
-        if steps % 25 == 0:
-            log(f"sync step {steps} {time.monotonic() - start:.0f}s loss {np.mean(losses[-25:]):.3f}")
+        clips.grow(steps % 2)
+        if steps % 10 == 0:
+            spent, recent = time.monotonic() - start, np.mean(losses[-10:])
+            log(f"sync step {steps} {spent:.0f}s clips {len(clips.mouths)} loss {recent:.3f}")
         if steps % 100 == 0:
             finish(net, out, seed, steps, 0)
     log(f"sync held out: {finish(net, out, seed, steps, held_out_clips)}")
