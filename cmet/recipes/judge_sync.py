@@ -91,7 +91,31 @@ class Clips:
             self.mouths.append(mouths)
             self.sounds.append(audio_windows(sound, FRAMES))
 
-    def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Lip input (n, 3, t, s, s) BGR, crop and light changed clip by clip, and sounds (n, t - 5, 13, 20)."""
+        rng, side, parts = self._rng, CONFIG["input_px"], []
+        rows = rng.choice(len(self.mouths), CLIPS_A_STEP, replace=False)
+        for row in rows:
+            y, x = rng.integers(_MARGIN // 2, 3 * _MARGIN // 2 + 1, 2)
+            part = self.mouths[row][:, y : y + side, x : x + side, ::-1].astype(np.float32)
+            parts.append(part * rng.uniform(0.9, 1.1) + rng.normal(0, 2.0, part.shape[1:]).astype(np.float32))
+        frames = torch.from_numpy(np.stack(parts)).permute(0, 4, 1, 2, 3)
+        return frames.clamp(0, 255), torch.from_numpy(np.stack([self.sounds[row] for row in rows]))
+
+
+def build(seed: int) -> SyncNet:
+    """A fresh network whose first kernels are smooth and blind to brightness."""
+    torch.manual_seed(seed)
+    net = SyncNet(**CONFIG)
+    with torch.no_grad():
+        kernel = net.netcnnlip[0].weight
+        assert isinstance(kernel, Tensor)
+        smooth = F.avg_pool2d(kernel.flatten(0, 1), 3, 1, 1, count_include_pad=False).view_as(kernel)
+        kernel.copy_((smooth - smooth.mean((3, 4), keepdim=True)) / 20)
+    return net
+
+
+def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
     """Cross-entropy of picking each window's own sound, and each sound's own window, by distance."""
     count = sounds.shape[1]
     lip = net.forward_lip(frames).unflatten(0, (len(frames), -1))[:, :count].flatten(0, 1)
@@ -101,9 +125,7 @@ class Clips:
     return (F.cross_entropy(-gap, own) + F.cross_entropy(-gap.T, own)) / 2
 
 
-def curve(
-    net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None
-) -> sync.LipSyncScore:
+def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None) -> sync.LipSyncScore:
     """What the judge reads off a clip file in its demo dialect; `sound` replaces the clip's own."""
     frames = np.concatenate(list(VideoReader(path)))
     samples = to_pcm16(read_audio(path).samples if sound is None else sound)[: 640 * len(frames)]
