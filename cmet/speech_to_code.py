@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from harness.atomic import replacing
 from harness.errors import UsageError
 
 _FOLDER = click.Path(path_type=Path)
@@ -73,7 +74,8 @@ def command(
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
     chosen = _checked(Settings(**settings))
     bank = read_bank(speech, codes)
-    bank.differences(test_identity)  # an unknown speaker is told before the training, not after it
+    if not bank.differences(test_identity):  # an unknown speaker is told before the training, not after it
+        raise UsageError(f"Speaker {test_identity} has no emotional speech to be tested on.")
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
     click.echo(json.dumps(_experiment(bank, test_identity, chosen, out, speech, extended), ensure_ascii=False))
@@ -141,5 +143,6 @@ def _extended(
             ("extended.md", results.as_markdown(found)),
             ("extended.svg", results.as_svg(found)),
         ):
-            (out / name).write_text(text, encoding="utf-8")
+            with replacing(out / name) as partial:
+                partial.write_text(text, encoding="utf-8")
     return {f"{one.corpus}/{one.emotion}": list(one.between) for one in found}

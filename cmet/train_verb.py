@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,17 +190,21 @@ def official_name(given: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _scalars(out: Path | None) -> Iterator[Callable[[str, float, int], None]]:
-    """Where scalars go: TensorBoard's file in `out` (of the first process), or nowhere."""
-    import os
+    """Where scalars go: TensorBoard's file in `out` (of the first process), or nowhere.
 
+    The file is begun with the first scalar, and hides what an interrupted run wrote for that step and later ones.
+    """
     if out is None or os.environ.get("RANK", "0") != "0":
         yield lambda *_: None
         return
-    from torch.utils.tensorboard import SummaryWriter
+    with contextlib.ExitStack() as stack:
+        writers: list[Any] = []
 
-    out.mkdir(parents=True, exist_ok=True)
-    writer = SummaryWriter(str(out / "tensorboard"))
-    try:
-        yield lambda name, value, step: writer.add_scalar(name, value, step)
-    finally:
-        writer.close()
+        def write(name: str, value: float, step: int) -> None:
+            if not writers:
+                from torch.utils.tensorboard import SummaryWriter
+
+                writers.append(stack.enter_context(SummaryWriter(str(out / "tensorboard"), purge_step=step)))
+            writers[0].add_scalar(name, value, step)
+
+        yield write

@@ -33,7 +33,7 @@ from cmet.training import (
     weaken_reference,
 )
 from cmet.training_corpus import TrainingCorpus
-from cmet.training_files import checkpoints, prune, write_checkpoint, write_widths
+from cmet.training_files import checkpoints, prune, read_checkpoint, write_checkpoint, write_widths
 from cmet.training_plan import Plan, Seat
 from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences
 from harness.errors import BenchError, UsageError
@@ -113,7 +113,7 @@ class Trainer:
             cut_log(self.folder / LOSSES, self.step)
 
     def _load(self, path: Path) -> None:
-        content = torch.load(path, map_location=self.seat.device, weights_only=True)
+        content = read_checkpoint(path, self.seat.device)
         if "training" not in content or content["optimizer"] is None:
             raise UsageError(f"{path} holds no optimiser: it can be used, not continued.", "Choose another --out.")
         extra = content["training"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,8 +62,22 @@ def write_checkpoint(
     if training is not None:
         content["training"] = dict(training)
     with replacing(path) as partial:
-        torch.save(content, partial)
+        try:
+            torch.save(content, partial)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(errno.EIO, str(error).splitlines()[0]) from error
     return path
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The content of a checkpoint; nothing but tensors and plain values is unpickled. UsageError if it is damaged."""
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path} is no readable checkpoint: {str(error).splitlines()[0]}", "Delete it.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise UsageError(f"{path} is no checkpoint of a connector.")
+    return content
 
 
 def prune(folder: Path, keep: int, keep_every: int) -> None:
@@ -88,7 +104,7 @@ def load_trained(path: Path) -> Connector:
     widths = path.with_name(WIDTHS)
     connector = Connector(**(json.loads(widths.read_text(encoding="utf-8")) if widths.is_file() else {}))
     try:
-        connector.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
-    except (RuntimeError, KeyError, TypeError, EOFError) as error:
-        raise UsageError(f"{path} is no checkpoint of this connector: {str(error).splitlines()[0]}") from error
+        connector.load_state_dict(read_checkpoint(path)["state_dict"])
+    except RuntimeError as error:
+        raise UsageError(f"{path} holds another network: {str(error).splitlines()[0]}") from error
     return connector.eval()

@@ -118,6 +118,14 @@ def test_a_run_is_not_overwritten_nor_changed(tmp_path: Path, packed: Path) -> N
         trainer(tmp_path, packed, resume=True, learning_rate=1.0)
 
 
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, packed: Path) -> None:
+    trainer(tmp_path, packed, steps=1).run()
+    last = checkpoints(tmp_path)[-1]
+    last.write_bytes(last.read_bytes()[:2000])
+    with pytest.raises(UsageError, match="no readable checkpoint"):
+        trainer(tmp_path, packed, resume=True)
+
+
 def test_global_random_state_is_left_alone(tmp_path: Path, packed: Path) -> None:
     state = torch.get_rng_state()
     trainer(tmp_path, packed, steps=2).run()
