@@ -8,6 +8,7 @@ import numpy as np
 
 TRAIN_IDENTITIES = range(64)  # seen by the training recipes
 TEST_IDENTITIES = range(64, 128)  # never seen by them
+EXTRA_IDENTITIES = range(128, 320)  # more faces for training the judges, in no test list
 
 _SKIN = (
     (255, 224, 196),

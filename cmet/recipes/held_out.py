@@ -1,0 +1,123 @@
+"""How good the demo's emotion and identity judges are: H.264 clips of puppets that no recipe has seen, judges' own path.
+
+Every clip is written, read back, searched by MTCNN and cropped as the judges do. `soft` clips were made worse first:
+half the size, as the demo generator writes, and some of them blurred.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cmet.recipes.worn import random_wear
+from datasets.puppet_affect import affect_point
+from datasets.puppet_face import render
+from datasets.puppet_identity import TEST_IDENTITIES
+from datasets.puppet_motion import pose_track
+from datasets.puppet_voice import speak
+from evaluators import demo_weights
+from evaluators.crops import Picture, demo_crops
+from harness.media import VideoReader, VideoWriter
+from harness.records import BASIC_EMOTIONS
+
+FRAMES, EVERY = 26, 5
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the judges see of one clip: the crops of every fifth frame that shows a face."""
+
+    who: int
+    emotion: str
+    intensity: int
+    crops: list[Picture]
+
+
+def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft: bool, folder: Path) -> Seen:
+    """One clip with the emotion on the face and neutral speech on the lips, as the test list's."""
+    felt = affect_point(emotion, intensity)
+    words, motion = (int(seed) for seed in rng.integers(1 << 30, size=2))
+    said = speak(who, affect_point("neutral"), FRAMES, (53, words))
+    wear = random_wear(rng)
+    while soft and wear.side == 256:
+        wear = random_wear(rng)
+    path, size = folder / "held-out-face.mp4", wear.side if soft else 256
+    with VideoWriter(path, size, size) as writer:
+        for pose, mouth in zip(pose_track(FRAMES, (54, motion)), said.lips(), strict=True):
+            frame = render(who, pose, mouth, felt)
+            writer.write(wear(frame) if soft else frame)
+    frames = np.concatenate(list(VideoReader(path)))
+    path.unlink()
+    found = demo_crops(np.ascontiguousarray(frames[::EVERY]))
+    return Seen(who, emotion, intensity, [crop for crop in found if crop is not None])
+
+
+def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
+    """Clips of `people` held-out puppets, each with all eight emotions at levels that alternate."""
+    rng = np.random.default_rng([seed, 21, int(soft)])
+    chosen = rng.choice(np.array(TEST_IDENTITIES), people, replace=False)
+    return [
+        seen(rng, int(who), emotion, (place + index) % 3 + 1, soft, folder)
+        for place, who in enumerate(chosen)
+        for index, emotion in enumerate(BASIC_EMOTIONS)
+    ]
+
+
+def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
+    """Percent of clips whose emotion the stored judge names, by kind of clips."""
+    from evaluators.emotion_nets import FrameAttention
+
+    module = demo_weights.load_emotion(path)
+    net = FrameAttention(module, "eval", "cpu")
+    figures: dict[str, float] = {}
+    for kind, items in sets.items():
+        named = [module.classes[int(np.argmax(net.logits(net.features(item.crops))))] for item in items]
+        figures[f"clips_{kind}"] = len(items)
+        figures[f"accuracy_{kind}"] = 100 * float(
+            np.mean([name == item.emotion for name, item in zip(named, items, strict=True)])
+        )
+    return figures
+
+
+def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
+    """AUC and mean cosines of pairs of frames of different clips: the same puppet, or two; by kind of clips."""
+    import torch
+
+    from evaluators.crops import identity_input
+
+    net = demo_weights.load_identity(path)
+    figures: dict[str, float] = {}
+    for kind, items in sets.items():
+        with torch.inference_mode():
+            rows = net(identity_input([item.crops[len(item.crops) // 2] for item in items])).numpy()
+        who = np.array([item.who for item in items])
+        upper = np.triu(np.ones((len(who), len(who)), bool), 1)
+        same = who[:, None] == who
+        alike, unlike = (rows @ rows.T)[upper & same], (rows @ rows.T)[upper & ~same]
+        figures[f"auc_{kind}"] = area_under_curve(alike, unlike)
+        figures[f"cosine_same_{kind}"], figures[f"cosine_other_{kind}"] = float(alike.mean()), float(unlike.mean())
+    return figures
+
+
+def area_under_curve(above: npt.NDArray[np.floating], below: npt.NDArray[np.floating]) -> float:
+    """Chance that one of `above` is larger than one of `below`; ties count half."""
+    order = np.sort(below)
+    low, high = np.searchsorted(order, above, "left"), np.searchsorted(order, above, "right")
+    return float((low + high).mean() / 2 / len(order))
+
+
+def restore(path: Path, kind: str, figures: Mapping[str, float]) -> None:
+    """Write the stored judge again, with its held-out figures beside its recipe; weights stay as they are."""
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        config, recipe = (json.loads(file.metadata()[name]) for name in ("config", "recipe"))
+    load = demo_weights.load_emotion if kind == "emotion" else demo_weights.load_identity
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    demo_weights.store(path, load(path), config, {**recipe, "held_out": rounded})

@@ -1,0 +1,95 @@
+"""Face crops to train the judges on: puppets, worn by blur, JPEG and light, found and cut as in judging.
+
+What wears them is generic (no generator's output is ever used), so that the judges see expression and identity
+in pictures softer than the renderer's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cmet.recipes.faces import State, random_states
+from datasets.puppet_face import render
+from datasets.puppet_identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
+from datasets.puppet_motion import SPAN
+
+Picture = npt.NDArray[np.uint8]
+PEOPLE = (*TRAIN_IDENTITIES, *EXTRA_IDENTITIES)
+
+
+def worn(frame: Picture, rng: np.random.Generator) -> Picture:
+    """The frame after a random resize down and up, a change of light, and a JPEG pass; same size."""
+    size = frame.shape[0]
+    if rng.random() < 0.65:
+        small = int(rng.integers(size // 4, size))
+        way = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(2))]
+        frame = np.asarray(
+            cv2.resize(cv2.resize(frame, (small, small), interpolation=cv2.INTER_AREA), (size, size), interpolation=way)
+        )
+    if rng.random() < 0.5:
+        gain, lift = rng.uniform(0.88, 1.12, 3), rng.uniform(-8, 8)
+        frame = np.clip(frame * gain + lift, 0, 255).astype(np.uint8)
+    if rng.random() < 0.6:
+        quality = int(rng.integers(45, 96))
+        frame = np.asarray(
+            cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        )
+    return frame
+
+
+def shown(state: State, row: int, rng: np.random.Generator, wear: bool = True) -> Picture:
+    """One row of `state` as a frame of 256 px."""
+    frame = render(int(state.who[row]), state.pose[row], state.lip[row], state.affect[row])
+    return worn(frame, rng) if wear else frame
+
+
+def in_motion(state: State, rng: np.random.Generator) -> State:
+    """The same states with heads turned no further than clips turn them."""
+    pose = state.pose.copy()
+    pose[:, :5] = rng.uniform(-1, 1, (len(pose), 5)) * SPAN * 1.1
+    return replace(state, pose=pose)
+
+
+def pool(folder: Path, seed: int, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `folder` for the next judge."""
+    from evaluators.crops import demo_crops
+
+    path = folder / f"judge_pictures_{seed}_{each}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            return kept["crops"], kept["people"], kept["emotions"]
+    rng = np.random.default_rng([seed, 11])
+    state = in_motion(random_states(rng, each * len(PEOPLE), jitter=0.08), rng)
+    state = replace(state, who=np.repeat(np.array(PEOPLE), each))
+    crops, rows = [], []
+    for first in range(0, len(state.who), 32):
+        batch = range(first, min(first + 32, len(state.who)))
+        found = demo_crops(np.stack([shown(state, row, rng) for row in batch]))
+        for row, crop in zip(batch, found, strict=True):
+            if crop is not None:
+                crops.append(crop)
+                rows.append(row)
+    kept_rows = np.array(rows)
+    people = np.repeat(np.arange(len(PEOPLE)), each)[kept_rows]
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(path, crops=np.stack(crops), people=people, emotions=state.emotion[kept_rows])
+    return np.stack(crops), people, state.emotion[kept_rows]
+
+
+def varied(crops: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Crops (n, 3, s, s) in [0, 1], moved, turned and scaled a little (a detector's jitter), with a little noise."""
+    count = len(crops)
+    angle, scale = rng.normal(0, 0.04, count), 1 + rng.normal(0, 0.03, count)
+    theta = np.zeros((count, 2, 3), dtype=np.float32)
+    theta[:, 0, 0] = theta[:, 1, 1] = np.cos(angle) * scale
+    theta[:, 0, 1], theta[:, 1, 0] = -np.sin(angle) * scale, np.sin(angle) * scale
+    theta[:, :, 2] = rng.normal(0, 0.03, (count, 2))
+    grid = torch.nn.functional.affine_grid(torch.from_numpy(theta), list(crops.shape), align_corners=False)
+    moved = torch.nn.functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
+    return moved + 0.01 * torch.from_numpy(rng.normal(0, 1, crops.shape).astype(np.float32))
