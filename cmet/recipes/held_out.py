@@ -1,4 +1,4 @@
-"""How good the demo's emotion and identity judges are: H.264 clips of puppets that no recipe has seen, judges' own path.
+"""How good the demo's emotion and identity judges are: H.264 clips of puppets never trained on, by the judges' path.
 
 Every clip is written, read back, searched by MTCNN and cropped as the judges do. `soft` clips were made worse first:
 half the size, as the demo generator writes, and some of them blurred.
