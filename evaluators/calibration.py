@@ -1,0 +1,236 @@
+"""Response curves: known damage goes through every metric, and each must answer where it should, and only there.
+
+`measure` writes damaged clips and has them judged; everything after it is pure. A curve is the metric's value at each
+strength with a bootstrap interval over clips; its change is against the same clips undamaged, written by the same
+encoder. Verdicts follow evaluators.expectations.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators.damage import Damage, Donors, Take, damaged, possible
+from evaluators.packing import unpack
+from harness.errors import MediaError
+from harness.media import VideoReader, VideoWriter, read_audio
+from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored
+from harness.seeds import seed_for
+
+UNDAMAGED = "none"
+_DRAWS = 1000
+_POOLED_DRAWS = 100
+_LEVEL = (0.025, 0.975)
+_UNKNOWN = (None, None, None, None)
+
+Floats = npt.NDArray[np.float64]
+Interval = tuple[float | None, float | None, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One ground-truth clip: the sample it is judged as, itself in memory, and whence swapped parts come."""
+
+    sample: Sample
+    take: Take
+    donors: Donors
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one metric said about one clip under one damage."""
+
+    sample: str
+    damage: str
+    strength: float
+    row: Row
+
+
+@dataclass(frozen=True)
+class Point:
+    """One strength of a curve. `change` is value minus undamaged value over the clips that have both."""
+
+    strength: float
+    value: float | None
+    low: float | None
+    high: float | None
+    change: float | None
+    change_low: float | None
+    change_high: float | None
+    n_scored: int
+    n_expected: int
+    reasons: Mapping[str, int]  # why clips are missing
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The response of one metric to one damage, strengths ascending, the undamaged one among them."""
+
+    metric: str
+    damage: str
+    points: tuple[Point, ...]
+
+
+def read_take(path: Path, limit: int) -> Take:
+    """The first `limit` frames of a clip, its sound as long as they last (silence where there is none).
+
+    Sizes are cut to even ones, which the encoder needs. Raises MediaError.
+    """
+    reader = VideoReader(path, fps=float(FPS))
+    sound = read_audio(path).samples if reader.info.has_audio else np.zeros(0, dtype=np.float32)
+    chunks: list[npt.NDArray[np.uint8]] = []
+    for chunk in reader:
+        chunks.append(chunk[:, : chunk.shape[1] // 2 * 2, : chunk.shape[2] // 2 * 2])
+        if sum(map(len, chunks)) >= limit:
+            break
+    if not chunks:
+        raise MediaError(f"'{path}' has no frames.", "Leave it out.", reason="empty")
+    frames = np.concatenate(chunks)[:limit]
+    wanted = len(frames) * SAMPLES_PER_FRAME
+    return Take(frames, np.pad(sound[:wanted], (0, max(0, wanted - len(sound)))))
+
+
+def plan(damages: Sequence[Damage], donors: Donors) -> list[tuple[str, Damage | None, float]]:
+    """(damage name, damage, strength) of every clip to be written for one subject; the undamaged one first."""
+    steps: list[tuple[str, Damage | None, float]] = [(UNDAMAGED, None, 0.0)]
+    return steps + [(d.name, d, s) for d in damages if possible(d, donors) for s in d.strengths]
+
+
+def measure(
+    subject: Subject, damages: Sequence[Damage], judge: Any, seed: int, step: Callable[[str], None] = lambda note: None
+) -> list[Reading]:
+    """Every metric of `judge` on one clip under every damage; clips live in a temporary folder only.
+
+    The same encoder writes the undamaged clip, so that a curve shows the damage and not the codec. The truth that
+    metrics with a reference compare with is the clip itself, losslessly.
+    """
+    found = []
+    with tempfile.TemporaryDirectory(prefix="cmet-bench-calibrate-") as folder:
+        reference = Path(folder) / "reference.mp4"
+        _written(subject.take, reference, lossless=True)
+        sample = replace(
+            subject.sample, frames=len(subject.take.frames), reference_video=reference, reference_aligned=True
+        )
+        for name, damage, strength in plan(damages, subject.donors):
+            rng = np.random.default_rng(seed_for(seed, "damage", subject.sample.id, name, str(strength)))
+            take = damaged(subject.take, damage, strength, subject.donors, rng) if damage else subject.take
+            clip = _written(take, Path(folder) / "clip.mp4")
+            found += [Reading(sample.id, name, strength, row) for row in judge.rows(sample, clip)]
+            step(f"{sample.id} {name} {strength:g}")
+    return found
+
+
+def _written(take: Take, path: Path, lossless: bool = False) -> Clip:
+    height, width = take.frames.shape[1:3]
+    with VideoWriter(path, width, height, audio=take.sound, lossless=lossless) as writer:
+        for frame in take.frames:
+            writer.write(frame)
+    return Clip(path, len(take.frames), height, width, "none")
+
+
+def curves(
+    readings: Iterable[Reading], columns: Sequence[tuple[Any, str, str]], damages: Sequence[Damage], seed: int
+) -> list[tuple[str, Curve]]:
+    """(signature, curve) of every column and damage that was measured. `columns` as Judge.columns gives them."""
+    rows: dict[tuple[str, str, str], dict[float, dict[str, Row]]] = {}
+    for reading in readings:
+        key = (reading.row.metric, reading.row.signature, reading.damage)
+        rows.setdefault(key, {}).setdefault(reading.strength, {})[reading.sample] = reading.row
+    found = []
+    for evaluator, metric, signature in columns:
+        base = rows.get((metric, signature, UNDAMAGED), {}).get(0.0, {})
+        for damage in damages:
+            steps = rows.get((metric, signature, damage.name))
+            if steps and base:
+                rng = np.random.default_rng(seed_for(seed, "curve", signature, damage.name))
+                found.append((signature, _curve(evaluator, metric, damage, base, steps, rng)))
+    return found
+
+
+def _curve(
+    evaluator: Any,
+    metric: str,
+    damage: Damage,
+    base: Mapping[str, Row],
+    steps: Mapping[float, Mapping[str, Row]],
+    rng: np.random.Generator,
+) -> Curve:
+    score = Score(evaluator, metric)
+    same = {sample: row for sample, row in base.items() if any(sample in rows for rows in steps.values())}
+    every = {**steps, damage.baseline: same}
+    points = [_point(score, base, every[strength], strength, rng) for strength in sorted(every)]
+    return Curve(metric, damage.name, tuple(points))
+
+
+class Score:
+    """The score of a set of scored rows: their mean, or what the judge makes of pooled statistics."""
+
+    def __init__(self, evaluator: Any, metric: str) -> None:
+        self._evaluator, self._metric = evaluator, metric
+        self.pooled = bool(next(facts for facts in evaluator.metrics if facts.name == metric).pooled)
+
+    def items(self, rows: Sequence[Scored]) -> list[Any]:
+        """What the score is made from: a value a clip, or its statistics."""
+        return [unpack(row.statistics) if self.pooled else float(row.value or 0.0) for row in rows]
+
+    def of(self, items: Sequence[Any]) -> float:
+        """The score of these items."""
+        return float(self._evaluator.combine(self._metric, items)) if self.pooled else float(np.mean(items))
+
+    def draws(self, now: Sequence[Any], before: Sequence[Any], rng: np.random.Generator) -> Floats:
+        """Bootstrap draws (n, 2) of value and change, clips drawn together with their undamaged selves."""
+        if not self.pooled:
+            index = rng.integers(0, len(now), size=(_DRAWS, len(now)))
+            values, changes = np.array(now), np.array(now) - np.array(before)
+            return np.stack([values[index].mean(axis=1), changes[index].mean(axis=1)], axis=1)
+        table = []
+        for _ in range(_POOLED_DRAWS):
+            chosen = rng.integers(0, len(now), len(now))
+            value = self.of([now[k] for k in chosen])
+            table.append((value, value - self.of([before[k] for k in chosen])))
+        drawn: Floats = np.array(table, dtype=np.float64)
+        return drawn[np.isfinite(drawn).all(axis=1)]
+
+
+def _point(
+    score: Score, base: Mapping[str, Row], rows: Mapping[str, Row], strength: float, rng: np.random.Generator
+) -> Point:
+    scored = {sample: row for sample, row in rows.items() if isinstance(row, Scored)}
+    wanted = [row for row in rows.values() if isinstance(row, Scored) or row.reason != "not_applicable"]
+    reasons = Counter(row.reason for row in wanted if not isinstance(row, Scored))
+    both = [(row, undamaged) for sample, row in scored.items() if isinstance(undamaged := base.get(sample), Scored)]
+    now, before = score.items([row for row, _ in both]), score.items([row for _, row in both])
+    value = _finite(score.of(now)) if now else None
+    if value is None:
+        return Point(strength, None, None, None, None, None, None, 0, len(wanted), dict(reasons))
+    change = _finite(value - score.of(before))
+    low, high, less, more = _intervals(score, now, before, value, rng) if len(both) > 1 else _UNKNOWN
+    return Point(strength, value, low, high, change, less, more, len(both), len(wanted), dict(reasons))
+
+
+def _intervals(
+    score: Score, now: Sequence[Any], before: Sequence[Any], value: float, rng: np.random.Generator
+) -> Interval:
+    """95 % intervals: value low, high, change low, high.
+
+    Repeated clips bias a pooled score (FID); in the change the bias is on both sides, and the interval of the value
+    is reflected about the estimate (basic bootstrap).
+    """
+    table = score.draws(now, before, rng)
+    if len(table) < 2:
+        return _UNKNOWN
+    (low, high), (less, more) = (np.quantile(table[:, k], _LEVEL) for k in (0, 1))
+    if score.pooled:
+        low, high = 2 * value - high, 2 * value - low
+    return float(low), float(high), float(less), float(more)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

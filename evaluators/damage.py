@@ -1,0 +1,210 @@
+"""Planted damage of graded strength: what a clip becomes when exactly one thing about it is wrong.
+
+A damage is a pure function of a clip's frames and sound, of a strength and of a donor (another clip, for what is
+swapped). Strength 0 is always the undamaged clip. Units of strength are part of each damage's facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.records import SAMPLES_PER_FRAME
+
+Frames = npt.NDArray[np.uint8]  # (n, height, width, 3) RGB
+Sound = npt.NDArray[np.float32]  # (samples,) 16 kHz mono
+
+
+@dataclass(frozen=True)
+class Take:
+    """A clip in memory: frames at 25 fps and 16 kHz mono sound."""
+
+    frames: Frames
+    sound: Sound
+
+
+@dataclass(frozen=True)
+class Donors:
+    """Where swapped parts come from; None where this data has no such clip."""
+
+    sound: Take | None = None  # any other clip
+    identity: Take | None = None  # another person, same emotion where possible
+    emotion: Take | None = None  # same person where possible, another emotion
+    scaled: Callable[[float], Take] | None = None  # the clip rendered at another emotional intensity (puppets)
+
+
+Apply = Callable[[Take, float, Donors, np.random.Generator], Take]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One kind of damage. `strengths` in `unit`, without the undamaged 0; `donor` names the Donors field it needs."""
+
+    name: str
+    title: str
+    unit: str
+    strengths: tuple[float, ...]
+    apply: Apply
+    donor: str = ""
+    baseline: float = 0.0  # the strength at which nothing is damaged
+
+
+def shifted_sound(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Sound `strength` frames late (negative: early); what is missing is silent."""
+    shift = round(strength * SAMPLES_PER_FRAME)
+    sound = np.zeros_like(take.sound)
+    kept = max(0, len(sound) - abs(shift))
+    if shift >= 0:
+        sound[shift : shift + kept] = take.sound[:kept]
+    else:
+        sound[:kept] = take.sound[-shift : -shift + kept]
+    return Take(take.frames, sound)
+
+
+def other_sound(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The last part `strength` (0..1) of the sound comes from another clip."""
+    assert donors.sound is not None
+    cut = round(len(take.sound) * (1 - strength))
+    other = np.resize(donors.sound.sound, len(take.sound)).astype(np.float32)
+    return Take(take.frames, np.concatenate([take.sound[:cut], other[cut:]]))
+
+
+def blurred(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Gaussian blur of sigma `strength` px of a 256 px picture."""
+    import cv2
+
+    sigma = strength * take.frames.shape[1] / 256
+    return _each(take, lambda frame: np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma)))
+
+
+def noisy(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Gaussian noise of standard deviation `strength` levels, new in each frame."""
+
+    def grain(frame: Frames) -> Frames:
+        noise = rng.standard_normal(frame.shape, dtype=np.float32) * np.float32(strength)
+        return np.clip(frame + noise, 0, 255).round().astype(np.uint8)
+
+    return _each(take, grain)
+
+
+def compressed(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """JPEG of quality 100 - `strength`, frame by frame: every codec's loss in small."""
+    import cv2
+
+    def squeezed(frame: Frames) -> Frames:
+        _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(100 - strength)])
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
+
+    return _each(take, squeezed)
+
+
+def frozen(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The last part `strength` (0..1) of the picture stands still while the sound goes on."""
+    last = max(0, round(len(take.frames) * (1 - strength)) - 1)
+    return Take(take.frames[np.minimum(np.arange(len(take.frames)), last)], take.sound)
+
+
+def dropped(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """A part `strength` (0..1) of the frames, at random, is replaced by the frame before; the length stays."""
+    lost = rng.random(len(take.frames)) < strength
+    lost[0] = False
+    index = np.maximum.accumulate(np.where(lost, 0, np.arange(len(take.frames))))
+    return Take(take.frames[index], take.sound)
+
+
+def other_identity(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The last part `strength` (0..1) of the frames shows another person."""
+    assert donors.identity is not None
+    return _swapped(take, donors.identity, strength)
+
+
+def other_emotion(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The last part `strength` (0..1) of the frames shows another emotion."""
+    assert donors.emotion is not None
+    return _swapped(take, donors.emotion, strength)
+
+
+def intensity(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The emotion at `strength` of its true intensity (1 is the truth, 0 neutral), rendered anew."""
+    assert donors.scaled is not None
+    return donors.scaled(strength)
+
+
+def drifted(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The crop wanders by `strength` (part of the width) towards a corner until the last frame; edges repeat."""
+    import cv2
+
+    height, width = take.frames.shape[1:3]
+    moved = np.empty_like(take.frames)
+    for k, frame in enumerate(take.frames):
+        part = strength * k / max(1, len(take.frames) - 1)
+        matrix = np.array([[1, 0, part * width], [0, 1, part * height]], dtype=np.float64)
+        moved[k] = cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return Take(moved, take.sound)
+
+
+def stretched(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Contrast times 1 + `strength` about mid-grey."""
+    return _each(take, lambda frame: np.clip((frame - 127.5) * (1 + strength) + 127.5, 0, 255).round().astype(np.uint8))
+
+
+def _each(take: Take, change: Callable[[Frames], Frames]) -> Take:
+    """The take with every frame changed by itself: one frame of working memory."""
+    frames = np.empty_like(take.frames)
+    for k, frame in enumerate(take.frames):
+        frames[k] = change(frame)
+    return Take(frames, take.sound)
+
+
+def _swapped(take: Take, donor: Take, strength: float) -> Take:
+    """The take with the last part of its frames from a donor, scaled to its size and repeated to its length."""
+    first = round(len(take.frames) * (1 - strength))
+    frames = take.frames.copy()
+    for k in range(first, len(frames)):
+        frames[k] = _fitted(donor.frames[k % len(donor.frames)], frames.shape[1:3])
+    return Take(frames, take.sound)
+
+
+def _fitted(frame: Frames, size: tuple[int, int]) -> Frames:
+    if frame.shape[:2] == size:
+        return frame
+    import cv2
+
+    return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+_PARTS = (0.25, 0.5, 1.0)
+
+#: Every damage, in the order of the page.
+DAMAGES: dict[str, Damage] = {
+    damage.name: damage
+    for damage in (
+        Damage("sound_shift", "Sound shifted", "frames", (-8, -5, -2, -1, 1, 2, 5, 8), shifted_sound),
+        Damage("other_sound", "Other sound", "part", _PARTS, other_sound, "sound"),
+        Damage("blur", "Blur", "px", (1.0, 2.0, 4.0, 8.0), blurred),
+        Damage("noise", "Noise", "levels", (5.0, 15.0, 40.0), noisy),
+        Damage("compression", "Compression", "100 − JPEG quality", (30.0, 70.0, 90.0, 97.0), compressed),
+        Damage("freeze", "Frames frozen", "part", _PARTS, frozen),
+        Damage("drop", "Frames dropped", "part", (0.2, 0.5, 0.8), dropped),
+        Damage("identity", "Identity swapped", "part", _PARTS, other_identity, "identity"),
+        Damage("emotion", "Emotion swapped", "part", _PARTS, other_emotion, "emotion"),
+        Damage("intensity", "Intensity scaled", "of the truth", (0.0, 0.5, 1.5), intensity, "scaled", 1.0),
+        Damage("drift", "Crop drifted", "part of the width", (0.05, 0.1, 0.2), drifted),
+        Damage("contrast", "Contrast stretched", "part", (0.2, 0.5, 1.0), stretched),
+    )
+}
+
+
+def damaged(take: Take, damage: Damage, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """The take under this damage; itself at the strength that damages nothing."""
+    if strength == damage.baseline:
+        return take
+    return damage.apply(take, strength, donors, rng)
+
+
+def possible(damage: Damage, donors: Donors) -> bool:
+    """Whether the donor that this damage needs is there."""
+    return not damage.donor or getattr(donors, damage.donor) is not None

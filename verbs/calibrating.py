@@ -1,0 +1,205 @@
+"""What `calibrate` does with its options: choose clips and donors, have them damaged and judged, one clip a worker."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluators.calibration import UNDAMAGED, Reading, Subject, curves, measure, read_take
+from evaluators.damage import DAMAGES, Damage, Donors, Take
+from evaluators.judge import Judge
+from evaluators.verdicts import document
+from harness import registry
+from harness.errors import BenchError, CannotCompareError, MissingError
+from harness.progress import Progress
+from harness.records import FPS, Sample, Unscored
+
+
+@dataclass(frozen=True)
+class Order:
+    """One clip and the samples that lend it sound, face and emotion (`rendered`: puppets draw the last anew)."""
+
+    sample: Sample
+    sound: Sample | None
+    identity: Sample | None
+    emotion: Sample | None
+    rendered: bool
+
+    def steps(self, damages: Sequence[Damage]) -> int:
+        """How many clips are written and judged for it."""
+        lent = {"": True, "sound": self.sound is not None, "identity": self.identity is not None}
+        lent |= {"emotion": self.rendered or self.emotion is not None, "scaled": self.rendered}
+        return 1 + sum(len(damage.strengths) for damage in damages if lent[damage.donor])
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every worker knows. Plain data: it crosses process borders."""
+
+    dataset_spec: str
+    dataset_options: Mapping[str, Any]
+    protocol: str
+    device: str
+    damages: tuple[str, ...]
+    seconds: float
+    seed: int
+
+    def chosen(self) -> list[Damage]:
+        """The damages by name."""
+        return [DAMAGES[name] for name in self.damages]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one clip: its readings, or one sentence why there are none."""
+
+    order: Order
+    readings: tuple[Reading, ...]
+    problem: str = ""
+
+
+def orders(chosen: Sequence[Sample], every: Sequence[Sample]) -> list[Order]:
+    """Donors for each chosen sample, the nearest in the list that fit; labels decide, nothing is read."""
+    return [_order(sample, [*chosen, *every]) for sample in chosen]
+
+
+def _order(sample: Sample, others: Sequence[Sample]) -> Order:
+    rest = [other for other in others if other.id != sample.id]
+    strangers = [other for other in rest if other.identity != sample.identity]
+    alike = [other for other in strangers if other.emotion.name == sample.emotion.name]
+    own = [o for o in rest if o.identity == sample.identity and o.emotion.name != sample.emotion.name]
+    known = [other for other in own if sample.emotion.label and other.emotion.label]
+    return Order(
+        sample,
+        next(iter([*strangers, *rest]), None),
+        next(iter([*alike, *strangers]), None),
+        next(iter(known), None),
+        sample.dataset == "puppets",
+    )
+
+
+def truth(dataset: Any, sample: Sample) -> Path:
+    """The ground-truth clip of a sample; in a plain folder that is the clip itself."""
+    if hasattr(dataset, "clip"):
+        return Path(dataset.clip(sample))
+    if sample.reference_video is None:
+        raise MissingError(f"Sample '{sample.id}' has no ground-truth clip.", "Choose another dataset or list.")
+    return sample.reference_video
+
+
+def subject(dataset: Any, order: Order, seconds: float) -> Subject:
+    """The clip, read, with its donors. Raises BenchError for what cannot be read."""
+    limit = round(seconds * FPS)
+
+    def take(sample: Sample) -> Take:
+        path = truth(dataset, sample)
+        if not path.is_file():
+            dataset.materialise(sample)
+        return read_take(path, limit)
+
+    def lent(sample: Sample | None) -> Take | None:
+        return None if sample is None else take(sample)
+
+    dataset.materialise(order.sample)
+    own, sound, identity = take(order.sample), lent(order.sound), lent(order.identity)
+    if order.rendered:
+        from verbs import calibrating_puppets as puppets
+
+        emotion = puppets.other_emotion(dataset, order.sample.id)
+        return Subject(order.sample, own, Donors(sound, identity, emotion, puppets.scaled(dataset, order.sample.id)))
+    return Subject(order.sample, own, Donors(sound, identity, lent(order.emotion)))
+
+
+class Worker:
+    """One process: a dataset and a judge, opened once."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.dataset = registry.load(bench.dataset_spec)(**bench.dataset_options)
+        self.judge = Judge(bench.protocol, bench.device)
+
+    def do(self, order: Order, progress: Progress | None = None) -> Outcome:
+        """Damage and judge one clip."""
+        step = progress.step if progress is not None else (lambda note: None)
+        try:
+            read = subject(self.dataset, order, self.bench.seconds)
+            found = measure(read, self.bench.chosen(), self.judge, self.bench.seed, step)
+        except BenchError as error:
+            return Outcome(order, (), error.what)
+        return Outcome(order, tuple(found))
+
+
+_worker: Worker | None = None
+
+
+def _open(bench: Bench) -> None:
+    global _worker
+    _worker = Worker(bench)
+
+
+def _do(order: Order) -> Outcome:
+    assert _worker is not None
+    return _worker.do(order)
+
+
+def work(bench: Bench, todo: Sequence[Order], jobs: int) -> list[Outcome]:
+    """Every clip, in the order asked for, however many processes work on them."""
+    progress = Progress("damaged clips", sum(order.steps(bench.chosen()) for order in todo))
+    try:
+        found = list(_alone(bench, todo, progress) if jobs == 1 else _together(bench, todo, jobs, progress))
+    finally:
+        progress.close()
+    place = {order.sample.id: index for index, order in enumerate(todo)}
+    return sorted(found, key=lambda outcome: place[outcome.order.sample.id])
+
+
+def _alone(bench: Bench, todo: Sequence[Order], progress: Progress) -> Iterator[Outcome]:
+    worker = Worker(bench)
+    for order in todo:
+        yield worker.do(order, progress)
+
+
+def _together(bench: Bench, todo: Sequence[Order], jobs: int, progress: Progress) -> Iterator[Outcome]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open, initargs=(bench,)) as pool:
+        futures = [pool.submit(_do, order) for order in todo]
+        try:
+            for future in as_completed(futures):
+                outcome = future.result()
+                for _ in range(outcome.order.steps(bench.chosen())):
+                    progress.step(outcome.order.sample.id)
+                yield outcome
+        except BrokenProcessPool as error:
+            raise CannotCompareError("A worker process was killed (out of memory?).", "Try --jobs 1.") from error
+
+
+def summary(bench: Bench, outcomes: Sequence[Outcome], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The json document. Raises CannotCompareError where no clip could be read."""
+    read = [outcome for outcome in outcomes if outcome.readings]
+    if not read:
+        raise CannotCompareError(f"No clip could be used; the first says: {outcomes[0].problem}", "Try other clips.")
+    columns = Judge(bench.protocol, bench.device).columns()
+    readings = [reading for outcome in read for reading in outcome.readings]
+    found = curves(readings, columns, bench.chosen(), bench.seed)
+    told = {
+        **facts,
+        "clips": len(read),
+        "samples": [outcome.order.sample.id for outcome in read],
+        "left_out": {outcome.order.sample.id: outcome.problem for outcome in outcomes if not outcome.readings},
+    }
+    return document(found, columns, told, _unmeasured(readings))
+
+
+def _unmeasured(readings: Sequence[Reading]) -> dict[str, str]:
+    """signature → the commonest reason among undamaged clips that a metric could not measure."""
+    reasons: dict[str, Counter[str]] = {}
+    for reading in readings:
+        if reading.damage == UNDAMAGED and isinstance(reading.row, Unscored):
+            reasons.setdefault(reading.row.signature, Counter())[reading.row.reason] += 1
+    return {signature: counted.most_common(1)[0][0] for signature, counted in reasons.items()}
