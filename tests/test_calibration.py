@@ -225,7 +225,7 @@ def test_a_refusal_at_full_strength_is_an_answer_and_nothing_measured_is_none() 
 
 def test_unscored_clips_leave_the_curve_with_their_reason() -> None:
     judge, line = Known(), str(Known().signature("psnr"))
-    rows = {
+    rows: dict[str, list[Row]] = {
         UNDAMAGED: [Scored("psnr", 9.0, line), Scored("psnr", 7.0, line)],
         "blur": [Scored("psnr", 5.0, line), Unscored("psnr", "no_face", line)],
     }
