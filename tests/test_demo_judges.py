@@ -81,7 +81,7 @@ def test_a_planted_shift_is_found_exactly(clips: list[tuple[int, str, int, Path]
 def test_the_sound_of_another_clip_scores_worse(clips: list[tuple[int, str, int, Path]]) -> None:
     judge = LipSync({"dialect": "demo"}, "cpu")
     judge.load()
-    paths = [path for _, _, shift, path in clips if shift == 0]
+    paths = [path for _, _, _, path in clips[::2]]  # one of each puppet, no shift: four different sounds
     sounds = [read_audio(path).samples for path in paths]
     own = [value(judged(judge, path, wav=sound)) for path, sound in zip(paths, sounds, strict=True)]
     others = [value(judged(judge, path, wav=sound)) for path, sound in zip(paths, sounds[1:] + sounds[:1], strict=True)]
