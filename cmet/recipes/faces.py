@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +34,9 @@ class State:
         return State(self.who[index], self.pose[index], self.lip[index], self.affect[index], self.emotion[index])
 
 
-def random_states(rng: np.random.Generator, count: int, jitter: float = 0.12) -> State:
+def random_states(
+    rng: np.random.Generator, count: int, jitter: float = 0.12, people: Sequence[int] = TRAIN_IDENTITIES
+) -> State:
     """Independent random states. Affect: a basic emotion of random strength, with an actor's own variation."""
     emotion = rng.integers(0, len(BASIC_EMOTIONS), count)
     strength = rng.uniform(0.5, 1.1, (count, 1))
@@ -43,7 +46,7 @@ def random_states(rng: np.random.Generator, count: int, jitter: float = 0.12) ->
     pose[:, 5] = np.where(rng.random(count) < 0.25, rng.uniform(0.0, 1.0, count), 0.0)
     opened = np.where(rng.random(count) < 0.25, 0.0, rng.uniform(0.0, 1.0, count))
     lip = np.stack([opened, rng.uniform(-1.0, 1.0, count)], axis=1)
-    return State(rng.choice(np.array(TRAIN_IDENTITIES), count), pose, lip, affect, emotion)
+    return State(rng.choice(np.array(people), count), pose, lip, affect, emotion)
 
 
 def pictures(state: State, size: int) -> torch.Tensor:

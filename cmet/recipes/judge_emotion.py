@@ -63,6 +63,6 @@ def _loss(network: EmotionFAN, batch: torch.Tensor, labels: torch.Tensor) -> tor
     single = F.cross_entropy(network.pred_fc1(features), labels)
     total = single
     for form in ("eval", "train"):
-        groups = [network.decide(part, form).logits for part in features.split(FRAMES)]  # type: ignore[arg-type]
+        groups = [network.decide(part, form).logits for part in features.split(FRAMES)]
         total = total + F.cross_entropy(torch.stack(groups), labels[::FRAMES], label_smoothing=0.05)
     return total

@@ -1,0 +1,56 @@
+"""What the demo generator's codes mean: fixed maps from the renderer's parameters, and how its heads learn them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cmet.edtalk import Codes
+from cmet.recipes.faces import POSE_SPAN, State
+
+
+class Alphabet:
+    """What each code stands for: fixed orthogonal maps from the renderer's parameters to lip, pose and exp codes.
+
+    The decoder trains on exact codes from its first step, and the encoder's heads regress them, so neither waits for
+    the other. Codes are of unit spread or so, like EDTalk's.
+    """
+
+    def __init__(self) -> None:
+        fixed = torch.Generator().manual_seed(0)
+        self._exp, self._pose, self._lip = (
+            torch.linalg.qr(torch.randn(rows, columns, generator=fixed)).Q
+            for rows, columns in ((10, 5), (6, 6), (20, 2))
+        )
+
+    def codes(self, state: State) -> Codes:
+        """Exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20)."""
+        exp = torch.from_numpy(state.affect).float() * 2.5
+        pose = torch.from_numpy(state.pose / (0.6 * POSE_SPAN)).float()
+        lip = torch.from_numpy((state.lip - np.array([0.4, 0.0])) / np.array([0.2, 0.5])).float()
+        return Codes(exp @ self._exp.T, pose @ self._pose.T, lip @ self._lip.T)
+
+
+def code_loss(found: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
+    """Squared error per parameter: of what differs between pictures of one puppet, plus `absolute` of the whole.
+
+    Rows come `each` to a puppet. What a face looks like at rest is most of what pictures differ by; a head that must
+    only explain the differences within a puppet finds them many times sooner.
+    """
+    total = torch.zeros(())
+    for name, parameters in (("exp", 5), ("pose", 6), ("lip", 2)):
+        error = getattr(found, name) - getattr(exact, name)
+        within = error.unflatten(0, (-1, each))
+        within = within - within.mean(1, keepdim=True)
+        total = total + (within.square().sum(2).mean() + absolute * error.square().sum(1).mean()) / parameters
+    return total
+
+
+def mix(found: Codes, exact: Codes, rng: np.random.Generator) -> Codes:
+    """For each picture and group, the encoder's code or the exact one, by a coin."""
+    parts = []
+    for name in ("exp", "pose", "lip"):
+        coin = torch.from_numpy(rng.random((len(exact.exp), 1)) < 0.5)
+        parts.append(torch.where(coin, getattr(found, name), getattr(exact, name)))
+    return Codes(*parts)
