@@ -1,0 +1,100 @@
+"""Recipes of the demo weights: what they may see, what codes mean, and that the shipped generator does what it says."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import torch
+
+from cmet import demo_weights
+from cmet.edtalk import Codes
+from cmet.recipes import PRESETS
+from cmet.recipes.alphabet import Alphabet, code_loss
+from cmet.recipes.drawing import picture_loss
+from cmet.recipes.faces import POSE_SPAN, Pool, State, pictures, random_states
+from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
+from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
+from datasets.puppet_motion import SPAN, pose_track
+from harness.records import BASIC_EMOTIONS
+
+
+def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> State:
+    return State(
+        np.array([who]), np.zeros((1, 6)), np.array([[opened, 0.0]]), np.asarray(affect)[None], np.zeros(1, np.int64)
+    )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_names_a_function(preset: str) -> None:
+    module, function = PRESETS[preset].split(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_training_states_are_training_puppets_in_basic_moods() -> None:
+    state = random_states(np.random.default_rng(1), 4000)
+    assert set(state.who) <= set(TRAIN_IDENTITIES)
+    assert not set(state.who) & set(TEST_IDENTITIES)
+    extended = np.stack([affect_point(name, level) for name in EXTENDED_EMOTIONS for level in LEVELS])
+    nearest = np.linalg.norm(state.affect[:, None] - extended, axis=2).min(1)
+    basic = np.stack([affect_point(name) for name in BASIC_EMOTIONS])[state.emotion]
+    along = np.clip((state.affect * basic).sum(1) / np.maximum((basic**2).sum(1), 1e-9), 0, 1.2)
+    from_ray = np.linalg.norm(state.affect - along[:, None] * basic, axis=1)
+    assert np.quantile(from_ray, 0.99) < 0.5  # an actor's variation, not a mixture
+    assert (nearest < 0.1).mean() < 0.005
+
+
+def test_clips_stay_inside_what_training_shows() -> None:
+    assert (POSE_SPAN[:5] >= SPAN).all()
+    for seed in range(20):
+        assert (np.abs(pose_track(60, (seed,))) <= POSE_SPAN + 1e-9).all()
+
+
+def test_codes_are_linear_in_what_they_mean_and_exact_codes_cost_nothing() -> None:
+    alphabet, state = Alphabet(), random_states(np.random.default_rng(2), 12)
+    codes = alphabet.codes(state)
+    assert (codes.exp.shape, codes.pose.shape, codes.lip.shape) == ((12, 10), (12, 6), (12, 20))
+    assert torch.allclose(codes.exp.norm(dim=1), torch.from_numpy(2.5 * np.linalg.norm(state.affect, axis=1)).float())
+    assert float(code_loss(codes, codes, 0.5, 4)) == 0.0
+    shifted = Codes(codes.exp + 1.0, codes.pose, codes.lip)  # the same error for every picture of a puppet
+    assert float(code_loss(shifted, codes, 0.0, 4)) == pytest.approx(0.0, abs=1e-10)
+    assert float(code_loss(shifted, codes, 0.5, 4)) > 0.5
+
+
+def test_the_pool_holds_every_puppet_and_renews_itself() -> None:
+    pool = Pool(np.random.default_rng(3), 16, 2)
+    first, state = pool.batch(5, 2)
+    assert first.shape == (10, 3, 16, 16)
+    assert (state.who.reshape(5, 2) == state.who.reshape(5, 2)[:, :1]).all()
+    before = pool.state.affect.copy()
+    pool.refresh(7)
+    assert (before != pool.state.affect).any(axis=1).sum() == 7
+    assert np.array_equal(pool.state.who, np.repeat(np.array(TRAIN_IDENTITIES), 2))
+
+
+def test_the_picture_loss_asks_for_the_change() -> None:
+    source, true = (torch.zeros(1, 3, 32, 32) for _ in range(2))
+    true[:, :, 10:14, 10:14] = 1.0
+    wrong = source.clone()
+    wrong[:, :, 20:24, 20:24] = 0.5
+    assert float(picture_loss(true, true, source)) == 0.0
+    assert float(picture_loss(source, true, source)) > float(picture_loss(true + wrong, true, source)) > 0.0
+
+
+@torch.no_grad()
+def test_the_shipped_generator_puts_expressions_on_strangers() -> None:
+    generator, alphabet = demo_weights.load_generator(), Alphabet()
+    stored = demo_weights.expression_codes()
+    assert set(stored) == set(BASIC_EMOTIONS)
+    closer = []
+    for who, emotion in zip(range(64, 128, 8), (*BASIC_EMOTIONS[:5], *BASIC_EMOTIONS[6:], "happy"), strict=True):
+        calm, felt = one_puppet(who, np.zeros(5)), one_puppet(who, affect_point(emotion))
+        source, truth = pictures(calm, generator.size), pictures(felt, generator.size)
+        found, exact = generator.encode(source), alphabet.codes(felt)
+        made = generator.render(found, found.lip, found.pose, stored[emotion]).clamp(-1, 1)
+        kept = generator.render(found, found.lip, found.pose, found.exp).clamp(-1, 1)
+        face = (..., slice(40, 104), slice(36, 92))  # brows to chin
+        closer.append(float((made - truth)[face].abs().mean()) < float((kept - truth)[face].abs().mean()))
+        assert float((stored[emotion] - exact.exp).norm() / exact.exp.norm()) < 0.6
+    assert sum(closer) >= 7
