@@ -61,6 +61,7 @@ def judged(judge: Any, path: Path, emotion: str = "neutral", picture: Path = Pat
 
 def value(row: Row) -> float:
     assert isinstance(row, Scored), row
+    assert row.value is not None
     return row.value
 
 

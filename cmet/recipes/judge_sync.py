@@ -177,7 +177,7 @@ def train(out: Path, seconds: float | None, seed: int, log: Log, held_out_clips:
             group["lr"] = RATE * min(1.0, (steps + 1) / 20) * 0.5 * (1.02 + math.cos(math.pi * share))
         loss = loss_of(net, *clips.batch())
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         steps += 1
