@@ -34,8 +34,8 @@ _NEUTRAL = EMOTIONS.index(NEUTRAL)
 class Settings:
     """Everything that decides the result, the data apart.
 
-    Chosen by leaving out each of three MEAD speakers in turn (docs/method.md). The features have no time, so a window
-    is one frame: three tokens attend to each other instead of eleven, and a third of the attention is on speech.
+    Chosen in a handful of trials that looked at three MEAD speakers (docs/method.md). The features have no time, so a
+    window is one frame: three tokens attend to each other instead of eleven, and a third of the attention is on speech.
     """
 
     hidden: int = 256

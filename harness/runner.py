@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -183,12 +184,14 @@ def write_run_json(folder: Path, asked: Asked, plan: Plan, judge: Any, marks: Ma
 
 
 def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:
-    """The first `limit` samples, spread evenly over the list so that emotions and identities stay mixed."""
+    """`limit` samples of the list, in its order, drawn by a hash of their ids: mixed, and a larger limit keeps them."""
     if limit is None or limit >= len(samples):
         return tuple(samples)
     if limit < 1:
         raise UsageError(f"--limit {limit} leaves nothing to do.", "Give a number of at least 1.")
-    return tuple(samples[k * len(samples) // limit] for k in range(limit))
+    drawn = sorted(samples, key=lambda sample: hashlib.sha256(sample.id.encode()).digest())[:limit]
+    chosen = {sample.id for sample in drawn}
+    return tuple(sample for sample in samples if sample.id in chosen)
 
 
 def at(plan: Plan, folder: Path) -> Plan:

@@ -145,7 +145,7 @@ def _score(cell: Cell, evaluator: Any, metric: str, seed: int) -> tuple[float | 
     rng = np.random.default_rng(seed_for(seed, "interval", cell.dataset, cell.method, metric))
     if _is_mean(cell, value):
         values = [float(row.value or 0.0) for row in cell.scored]
-        by_clip = _share_interval(values) or statistics.mean_interval(values, rng)
+        by_clip = _share_interval(facts_of(evaluator, metric).unit, values) or statistics.mean_interval(values, rng)
         return value, by_clip, statistics.mean_interval(values, rng, cell.clusters)
     if hasattr(evaluator, "interval"):
         singles = [str(k) for k in range(len(items))]
@@ -157,9 +157,9 @@ def _score(cell: Cell, evaluator: Any, metric: str, seed: int) -> tuple[float | 
     return value, by_clip, clustered
 
 
-def _share_interval(values: Sequence[float]) -> Interval:
+def _share_interval(unit: str, values: Sequence[float]) -> Interval:
     """Wilson's interval where every clip says 0 or every clip says 100 %: the bootstrap has no width there."""
-    if set(values) not in ({0.0}, {100.0}):
+    if unit != "%" or set(values) not in ({0.0}, {100.0}):
         return None
     low, high = statistics.wilson(sum(values) / 100.0, len(values))
     return 100.0 * low, 100.0 * high

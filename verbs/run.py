@@ -35,7 +35,7 @@ from verbs.choices import (
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 @click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--set", "sets", multiple=True, help="An option of a method: NAME.KEY=VALUE. Many.")
+@click.option("--set", "sets", multiple=True, help="An option of a method or of the dataset: NAME.KEY=VALUE. Many.")
 @click.option("--no-anchors", is_flag=True, help="Leave out ceiling and floors.")
 def command(**given: Any) -> int:
     """Generate clips with every METHOD, judge them, and write tables and the page.
@@ -47,16 +47,18 @@ def command(**given: Any) -> int:
     dataset = str(given["dataset"])
     check_lane(given["lane"])
     check_device(given["device"])
+    told = settings(given["sets"])
+    corpus = told.pop(dataset, {})
     session = Session.for_run(
         methods=given["methods"],
         anchors=not given["no_anchors"],
         dataset=dataset,
-        dataset_options={"root": given["root"], "list_name": given["list_name"]},
+        dataset_options={"root": given["root"], "list_name": given["list_name"], **corpus},
         protocol=protocol_for(dataset, given["protocol"]),
         lane=given["lane"],
         seed=given["seed"],
         limit=given["limit"],
-        method_options=settings(given["sets"]),
+        method_options=told,
         device=given["device"],
     )
     out = given["out"] or RUNS / dataset

@@ -1,0 +1,147 @@
+"""The command line as users meet it: fast help, one sentence and the right exit code for every slip."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from harness.store import RunStore
+from tests.conftest import ROOT
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = bench.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def one_sentence(err: str) -> bool:
+    return 0 < len(err.strip().splitlines()) <= 6 and "Traceback" not in err
+
+
+def test_help_and_list_import_no_torch() -> None:
+    program = "import sys, bench; code = bench.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(code)"
+    for arguments in (["--help"], ["list"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_list_names_everything_that_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
+    from baselines import METHODS
+    from datasets import DATASETS
+    from evaluators import EVALUATORS
+
+    code, out, _ = call(capsys, "list", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert set(found["methods"]) == set(METHODS)
+    assert set(found["datasets"]) == set(DATASETS)
+    assert set(found["evaluators"]) == set(EVALUATORS)
+    for kind in found.values():
+        assert all(text and text != "(not in this checkout)" for text in kind.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["rnu"], 2, "Did you mean 'run'"),
+        (["run"], 2, "--method"),
+        (["run", "--method", "cmte"], 2, "Did you mean 'cmet'"),
+        (["run", "--method", "cmet", "--dataset", "pupets"], 2, "Did you mean 'puppets'"),
+        (["run", "--method", "cmet", "--protocol", "demmo"], 2, "Did you mean 'demo'"),
+        (["run", "--method", "cmet", "--lane", "speach"], 2, "Did you mean 'speech'"),
+        (["run", "--method", "cmet", "--device", "cdua"], 2, "Did you mean 'cuda'"),
+        (["run", "--method", "cmet", "--set", "cmet"], 2, "NAME.KEY=VALUE"),
+        (["run", "--method", "cmet", "--set", "eat.a=1"], 2, "Add --method eat"),
+        (["run", "--method", "cmet", "--set", "cmet.inensity=2"], 2, "no option 'inensity'"),
+        (["run", "--method", "nowhere.py:Mine"], 2, "There is no file"),
+        (["run", "--method", "cmet", "--dataset", "mead"], 5, "needs"),
+        (["score", "--clips", "/no/such/folder"], 2, "There is no"),
+        (["report", "/no/such/run"], 2, "not a run folder"),
+        (["compare", "/no/a", "/no/b"], 2, "There is no run"),
+        (["reproduce", "cmte"], 2, "Did you mean"),
+        (["verify", "maed", "/tmp"], 2, "Did you mean 'mead'"),
+        (["verify", "mead", "/no/such/root"], 5, "/no/such/root"),
+        (["prepare", "mead", "/no/such/root", "/tmp/x"], 5, "/no/such/root"),
+        (["train", "--preset", "cmte"], 2, "Did you mean 'cmet'"),
+        (["weights", "fetch", "edtlak"], 2, "Did you mean 'edtalk'"),
+        (["list", "--check", "nowhere.py:Mine"], 2, "There is no file"),
+    ],
+)
+def test_slips_are_one_sentence_and_the_right_exit_code(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
+) -> None:
+    found, _, err = call(capsys, *arguments)
+    assert found == code, err
+    assert says in err
+    assert one_sentence(err)
+
+
+def test_official_weights_missing_is_exit_5_with_the_command_that_fetches(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "run", "--method", "cmet", "--set", "cmet.weights=official")
+    assert code == 5
+    assert "weights fetch cmet" in err
+
+
+@pytest.mark.parametrize("name", ["source", "audio", "pose"])
+def test_edit_names_the_missing_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
+    from PIL import Image
+
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    files = {"source": picture, "audio": picture, "pose": picture, name: tmp_path / "näx'y.mp4"}
+    given = [part for key, path in files.items() for part in (f"--{key}", path)]
+    code, _, err = call(
+        capsys, "edit", *given, "--emotion-speech", tmp_path, "-o", tmp_path / "o.mp4", "--no-face-check"
+    )
+    assert code == 2
+    assert "näx'y.mp4" in err
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_edit_refuses_a_picture_without_a_face(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (256, 256), (90, 120, 90)).save(tmp_path / "a.png")
+    code, _, err = call(
+        capsys,
+        "edit",
+        "--source",
+        tmp_path / "a.png",
+        "--audio",
+        "a",
+        "--pose",
+        "b",
+        "--emotion-speech",
+        "c",
+        "-o",
+        "d.mp4",
+    )
+    assert (code, one_sentence(err)) == (2, True)
+    assert "No face was found" in err
+
+
+def test_a_run_of_another_schema_is_refused_by_every_reader(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with RunStore(tmp_path) as store:
+        store.set_meta("schema_version", 99)
+    for arguments in (["report", tmp_path], ["compare", tmp_path, tmp_path]):
+        code, _, err = call(capsys, *arguments)
+        assert code == 2
+        assert "schema 99" in err
+
+
+def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "weights", "list", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert all(row["licence"] and (row["url"] or row["source"]) for row in rows)
+    code, out, _ = call(capsys, "weights", "verify", "edtalk")
+    assert code == 5
+    assert "absent" in out
