@@ -10,7 +10,7 @@ READY := $(VENV)/.lock-installed
 .PHONY: bench test lint clean
 
 bench: $(READY)
-	cd "$(ROOT)" && "$(PY)" bench.py run --method cmet --limit 33 --resume --out "$(ROOT)/runs/bench"
+	cd "$(ROOT)" && "$(PY)" bench.py run --method cmet --limit 22 --resume --out "$(ROOT)/runs/bench"
 
 test: $(READY) lint
 	cd "$(ROOT)" && "$(PY)" -m pytest
