@@ -14,10 +14,9 @@ from verbs.choices import out_option
 @out_option("<first run>/report")
 def command(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write index.html, table.md, table.tex, numbers.tex, scores.csv and scores.json of RUNS."""
-    from reports.terminal import table
-
     from reports import write
     from reports.load import load_run
+    from reports.terminal import table
 
     data = [load_run(run) for run in runs]
     folder = out or runs[0] / "report"
