@@ -6,16 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from datasets import frozen
-from datasets.derived import Recipe
 from datasets.frozen import Row
 from datasets.labels import canonical
-from datasets.listed import Asked, Listed, Part, Planned
+from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import SOUND_SUFFIXES
+from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE
-from harness.records import Emotion, Sample
 
 VIDEO_SUFFIXES = (".mp4", ".flv", ".mkv", ".avi", ".mov")
 #: Prepared files come first, then the official folders.
@@ -70,10 +69,6 @@ class CremaD(Listed):
     lists: ClassVar[Mapping[str, tuple[str, ...]]] = {"cmet-1546": ("crema_d-cmet-1546",)}
     wanted = "CREMA-D (VideoFlash and AudioWAV, or a flat folder of prepared clips)"
 
-    def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
-        super().__init__(root, list_name, **options)
-        self._asked: dict[tuple[str, ...], Asked] = {}
-
     @cached_property
     def tree(self) -> CremaTree:
         return CremaTree(self.root)
@@ -104,51 +99,28 @@ class CremaD(Listed):
         return sound
 
     def plan(self, row: Row, frames: int) -> Planned:
-        source, target = self.tree.video(self.source_of(row)), self.tree.video(self.row_id(row))
+        source = self.tree.video(self.source_of(row))
         assert source is not None
-        picture = self.workshop.recipe("first_picture", source)
-        sound = self.workshop.recipe("sound", self.sound_source(row), frames)
-        recipes = [picture, sound]
-        sample = Sample(
-            id=self.row_id(row),
-            dataset=self.label,
-            identity=row["actor"],
-            emotion=self._emotion(row).into(recipes),
-            source_image=picture.target,
-            driving_audio=sound.target,
-            frames=frames,
-            source_video=source,
-            pose_video=self.pose(source, frames, recipes),
-            reference_video=target,
+        return self.planner.sample(
+            self.row_id(row),
+            self.label,
+            row["actor"],
+            self.once((row["actor"], row["emotion"], row["level"]), lambda: self._ask(row)),
+            source,
+            self.sound_source(row),
+            frames,
+            reference=self.tree.video(self.row_id(row)),
         )
-        return Planned(sample, tuple(recipes))
-
-    def _emotion(self, row: Row) -> Asked:
-        key = (*self.utterances(row["actor"], row["emotion"]), row["level"])
-        if key not in self._asked:
-            self._asked[key] = self._ask(row)
-        return self._asked[key]
 
     def _ask(self, row: Row) -> Asked:
-        recipes: list[Recipe] = []
-        name = canonical("crema_d", row["emotion"])
-        clips = self.utterances(row["actor"], row["emotion"])
-        spoken = [sound for sound in map(self.tree.sound, clips) if sound is not None]
-        calm = [sound for sound in map(self.tree.sound, self.utterances(row["actor"], "NEU")) if sound is not None]
-        shown = next((video for video in map(self.tree.video, clips) if video is not None), None)
-        picture = None if shown is None else self.workshop.recipe("middle_picture", shown)
-        if picture is not None:
-            recipes.append(picture)
-        emotion = Emotion(
-            name=name,
-            label=name,
+        clips, calm = self.utterances(row["actor"], row["emotion"]), self.utterances(row["actor"], "NEU")
+        return self.planner.emotion(
+            canonical("crema_d", row["emotion"]),
+            spoken=[sound for sound in map(self.tree.sound, clips) if sound is not None],
+            calm=[sound for sound in map(self.tree.sound, calm) if sound is not None],
+            shown=first_of(map(self.tree.video, clips)),
             intensity=_INTENSITY[row["level"]],
-            speech=self.as_wavs(spoken, recipes),
-            neutral_speech=self.as_wavs(calm, recipes),
-            image=None if picture is None else picture.target,
-            clip=shown,
         )
-        return Asked(emotion, tuple(recipes))
 
     def utterances(self, actor: str, emotion: str) -> list[str]:
         """Ten reference clips of an emotion by other actors (frozen list)."""

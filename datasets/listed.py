@@ -6,16 +6,17 @@ A list is served whole or not at all, so that a score never stands for a part by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from datasets import frozen
-from datasets.derived import Lengths, Recipe, Workshop, make
+from datasets.derived import Lengths, Workshop, make
 from datasets.frozen import Row
+from datasets.planning import Asked, Planned, Planner
 from harness.errors import MissingError, UsageError, unknown_name
-from harness.records import Emotion, Sample
+from harness.records import Sample
 
 PART = "@part"
 _SHOWN = 3
@@ -31,27 +32,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A sample and the files that must be made before it is used."""
-
-    sample: Sample
-    recipes: tuple[Recipe, ...]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """An emotion as many rows share it, and the files that it needs made."""
-
-    emotion: Emotion
-    recipes: tuple[Recipe, ...]
-
-    def into(self, recipes: list[Recipe]) -> Emotion:
-        """The emotion; its recipes are appended."""
-        recipes.extend(self.recipes)
-        return self.emotion
-
-
-@dataclass(frozen=True)
 class Share:
     """How much of a list a folder can serve."""
 
@@ -64,8 +44,21 @@ class Share:
     def complete(self) -> bool:
         return self.served == self.expected
 
+    def wanted(self) -> str:
+        """Which files the other rows need, in words: how many, and the first of them."""
+        return f"lacking {len(self.lacking)} files: {_some(self.lacking)}"
+
     def __str__(self) -> str:
         return f"{self.list_name}: {self.served} of {self.expected} rows"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def first_of(paths: Iterable[Path | None]) -> Path | None:
+    """The first that is there."""
+    return next((path for path in paths if path is not None), None)
 
 
 class Listed:
@@ -93,9 +86,10 @@ class Listed:
         self.root = Path(root).expanduser().resolve()
         if not self.root.is_dir():
             raise MissingError(f"{self.root} is not a folder.", f"Give the folder with {self.wanted} as --root.")
-        self.workshop = Workshop(self.name, self.root)
+        self.planner = Planner(Workshop(self.name, self.root))
         self.lengths = Lengths(self.name)
         self._by_id: dict[str, Row] | None = None
+        self._asked: dict[tuple[str, ...], Asked] = {}
 
     # What a subclass must say.
 
@@ -123,7 +117,17 @@ class Listed:
         """The sample of a row that lacks nothing."""
         raise NotImplementedError
 
+    def hint(self) -> str:
+        """What a folder that serves nothing may need, in one sentence; "" if nothing is known."""
+        return ""
+
     # What follows from it.
+
+    def once(self, key: tuple[str, ...], ask: Callable[[], Asked]) -> Asked:
+        """The emotion that rows with this key share, made by `ask` for the first of them."""
+        if key not in self._asked:
+            self._asked[key] = ask()
+        return self._asked[key]
 
     def lacking(self, row: Row) -> list[str]:
         """Names of the files that the row needs and the folder lacks."""
@@ -159,11 +163,25 @@ class Listed:
 
     def _incomplete(self) -> MissingError:
         share = self.share()
-        names = ", ".join(share.lacking[:_SHOWN]) + (", …" if len(share.lacking) > _SHOWN else "")
         cure = f"`python bench.py verify {self.name} {self.root}` lists all."
         if share.served:
             cure = f"Add --list {self.list_name}{PART} to use exactly these {share.served}. {cure}"
-        return MissingError(f"{self.root} serves {share}; lacking {len(share.lacking)} files: {names}.", cure)
+        elif self.hint():
+            cure = f"{self.hint()} {cure}"
+        return MissingError(f"{self.root} serves {share}; {share.wanted()}.", cure)
+
+    def notices(self) -> tuple[str, ...]:
+        """What a user should know before the samples are used: the rest of a part, and speech that is not there."""
+        share = self.share() if self.part else None
+        told = [f"Only a part: {share}. For the rest: {share.wanted()}."] if share and not share.complete else []
+        references = self.references()
+        absent = [part.name for part in references if part.path is None]
+        if absent:
+            told.append(
+                f"Of the {len(references)} emotional utterances that lane `speech` draws on, {len(absent)} are not "
+                f"there ({_some(absent)}): methods are told the emotion by those that are."
+            )
+        return tuple(told)
 
     def materialise(self, sample: Sample) -> None:
         """Make the files that the sample needs, unless they are there. Raises MediaError, UsageError."""
@@ -173,20 +191,3 @@ class Listed:
             raise UsageError(f"'{sample.id}' is not a sample of list {self.list_name} of dataset {self.name}.")
         for recipe in self.plan(self._by_id[sample.id], sample.frames).recipes:
             make(recipe)
-
-    def as_wavs(self, sources: Sequence[Path], recipes: list[Recipe]) -> tuple[Path, ...]:
-        """Wavs of these files: themselves where they are wavs, otherwise recipes that are appended."""
-        return tuple(self._as_wav(source, recipes) for source in sources)
-
-    def _as_wav(self, source: Path, recipes: list[Recipe]) -> Path:
-        if source.suffix.lower() == ".wav":
-            return source
-        recipe = self.workshop.recipe("whole_sound", source)
-        recipes.append(recipe)
-        return recipe.target
-
-    def pose(self, source: Path, frames: int, recipes: list[Recipe]) -> Path:
-        """A pose clip of exactly `frames` frames at 25 fps; its recipe is appended."""
-        recipe = self.workshop.recipe("pose", source, frames)
-        recipes.append(recipe)
-        return recipe.target

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets import frozen
-from datasets.derived import Recipe
 from datasets.frozen import Row
-from datasets.listed import Asked, Listed, Part, Planned
+from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import Clip, MeadTree, read_remap
+from datasets.planning import Asked, Planned
 from datasets.speech_pools import shipped_pool
 from harness.errors import UsageError
-from harness.records import Emotion, Sample
 
 #: Rows of C-MET's list that pair different sentences, although its rule calls them the same (datasets spec §1.4).
 SENTENCE_MISMATCH_SOURCE = 30
@@ -48,7 +47,6 @@ class Mead(Listed):
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
         super().__init__(root, list_name, **options)
-        self._asked: dict[tuple[str, str, int], Asked] = {}
         self._remap = options.get("remap")
         self._pool = str(options.get("speech_pool") or "train")
         if self._pool not in ("train", "shipped"):
@@ -57,6 +55,11 @@ class Mead(Listed):
     @cached_property
     def tree(self) -> MeadTree:
         return MeadTree(self.root, read_remap(Path(self._remap)) if self._remap else None)
+
+    def hint(self) -> str:
+        """Archives that were downloaded and not unpacked."""
+        packed = self.tree.still_packed()
+        return f"Unpack the archives of the download first, e.g. {packed[0]}." if packed else ""
 
     def source_of(self, row: Row) -> Clip:
         """The neutral clip that gives the identity and, in C-MET's list, the sound."""
@@ -89,53 +92,31 @@ class Mead(Listed):
         return sound
 
     def plan(self, row: Row, frames: int) -> Planned:
-        source, target = self.tree.video(self.source_of(row)), self.tree.video(target_of(row))
+        target, edited = target_of(row), "source_number" in row
+        source, shown = self.tree.video(self.source_of(row)), self.tree.video(target)
         assert source is not None
-        assert target is not None
-        edited = "source_number" in row
-        picture = self.workshop.recipe("first_picture", source)
-        sound = self.workshop.recipe("sound", self.sound_source(row), frames)
-        recipes = [picture, sound]
-        sample = Sample(
-            id=self.row_id(row),
-            dataset=self.label,
-            identity=row["identity"],
-            emotion=self._emotion(target_of(row)).into(recipes),
-            source_image=picture.target,
-            driving_audio=sound.target,
-            frames=frames,
-            source_video=source,
-            pose_video=self.pose(source if edited else target, frames, recipes),
-            reference_video=target,
-            reference_aligned=not edited,
+        assert shown is not None
+        return self.planner.sample(
+            self.row_id(row),
+            self.label,
+            row["identity"],
+            self.once((target.identity, target.emotion, str(target.level)), lambda: self._ask(target)),
+            source,
+            self.sound_source(row),
+            frames,
+            pose=source if edited else shown,
+            reference=shown,
+            aligned=not edited,
         )
-        return Planned(sample, tuple(recipes))
-
-    def _emotion(self, clip: Clip) -> Asked:
-        key = (clip.identity, clip.emotion, clip.level)
-        if key not in self._asked:
-            self._asked[key] = self._ask(clip)
-        return self._asked[key]
 
     def _ask(self, clip: Clip) -> Asked:
-        recipes: list[Recipe] = []
-        clips = self.utterances(clip.emotion, clip.level)
-        spoken = self.sounds(clip.identity, clip.emotion, clip.level)
-        calm = self.sounds(clip.identity, "neutral", 1)
-        shown = next((video for video in map(self.tree.video, clips) if video is not None), None)
-        picture = None if shown is None else self.workshop.recipe("middle_picture", shown)
-        if picture is not None:
-            recipes.append(picture)
-        emotion = Emotion(
-            name=clip.emotion,
-            label=clip.emotion,
+        return self.planner.emotion(
+            clip.emotion,
+            spoken=self.sounds(clip.identity, clip.emotion, clip.level),
+            calm=self.sounds(clip.identity, "neutral", 1),
+            shown=first_of(map(self.tree.video, self.utterances(clip.emotion, clip.level))),
             intensity=clip.level,
-            speech=self.as_wavs(spoken, recipes),
-            neutral_speech=self.as_wavs(calm, recipes),
-            image=None if picture is None else picture.target,
-            clip=shown,
         )
-        return Asked(emotion, tuple(recipes))
 
     @cached_property
     def _references(self) -> dict[tuple[str, int], list[Clip]]:

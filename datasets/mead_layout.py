@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from datasets.labels import CORPUS_LABELS
-from harness.errors import UsageError
+from harness.errors import MissingError, UsageError
 
 Layout = Literal["fps25", "official", "eat"]
 
@@ -26,6 +26,9 @@ _FLAT = re.compile(
 )
 _TREE_PREFIXES = ("", "FPS25", "MEAD/FPS25", "dataset/MEAD/FPS25", "MEAD", "dataset/MEAD", "mead")
 _FLAT_DEPTH = 3
+_VIDEO_PLACES = ("front", "video/front")
+_ARCHIVES = (".tar", ".zip", ".gz", ".tgz")
+_REMAP_COLUMNS = "identity,emotion,level,public,canonical"
 
 
 @dataclass(frozen=True, order=True)
@@ -60,30 +63,58 @@ class Clip:
 def read_remap(path: Path) -> dict[Clip, Clip]:
     """A user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public, canonical.
 
-    `public` is the number in the file's name, `canonical` the number that the lists mean. Raises UsageError.
+    `public` is the number in the file's name, `canonical` the number that the lists mean. Raises UsageError, also
+    when one file is given two meanings; MissingError when there is no such file.
     """
     table: dict[Clip, Clip] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for line, row in enumerate(csv.DictReader(stream), start=2):
-            try:
-                folder = (row["identity"].strip(), row["emotion"].strip(), int(row["level"]))
-                canonical, public = Clip(*folder, int(row["canonical"])), Clip(*folder, int(row["public"]))
-            except (KeyError, ValueError, AttributeError, TypeError):
-                raise UsageError(
-                    f"Line {line} of {path} is not a remap row.", "Columns: identity,emotion,level,public,canonical."
-                ) from None
-            if canonical in table:
-                raise UsageError(f"Line {line} of {path} gives {canonical.name} a second time.")
-            table[canonical] = public
+    meanings: dict[Clip, Clip] = {}
+    for line, row in enumerate(_remap_rows(path), start=2):
+        canonical, public = _remap_row(row, f"Line {line} of {path}")
+        for seen, clip in ((table, canonical), (meanings, public)):
+            if clip in seen:
+                word = "canonical" if seen is table else "public"
+                raise UsageError(f"Line {line} of {path} gives {word} {clip.name} a second time.")
+        table[canonical], meanings[public] = public, canonical
     return table
 
 
+def _remap_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return list(csv.DictReader(stream))
+    except FileNotFoundError:
+        raise MissingError(
+            f"There is no remap table {path}.", f"A csv file with the columns {_REMAP_COLUMNS}."
+        ) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as a csv file: {error}.") from error
+
+
+def _remap_row(row: dict[str, str], where: str) -> tuple[Clip, Clip]:
+    try:
+        identity, emotion, level = row["identity"].strip(), row["emotion"].strip(), int(row["level"])
+        canonical, public = int(row["canonical"]), int(row["public"])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise UsageError(f"{where} is not a remap row.", f"Columns: {_REMAP_COLUMNS}.") from None
+    if not _IDENTITY.match(identity) or emotion not in CORPUS_LABELS["mead"] or level not in (1, 2, 3):
+        raise UsageError(
+            f"{where}: MEAD has no folder {identity}/{emotion}/level_{level}.",
+            f"Identities like M003, levels 1 to 3, emotions: {', '.join(CORPUS_LABELS['mead'])}.",
+        )
+    return Clip(identity, emotion, level, canonical), Clip(identity, emotion, level, public)
+
+
 class MeadTree:
-    """Finds clips under `root`. Nothing is decoded; folders are listed once and remembered."""
+    """Finds clips under `root`. Nothing is decoded; folders are listed once and remembered.
+
+    In a tree, each identity's front view may lie in `front` (C-MET's FPS25) or `video/front` (the official archives,
+    unpacked), its sound beside the picture or under `audio`: half-way states of one's own work are found too.
+    """
 
     def __init__(self, root: Path, remap: Mapping[Clip, Clip] | None = None) -> None:
         self.root = root
         self.remap = dict(remap or {})
+        self._meanings = {public: canonical for canonical, public in self.remap.items()}
         self._listing: dict[Path, dict[str, list[str]]] = {}
         self.base, self.layout = self._detect()
         self._flat = self._flat_index() if self.layout == "eat" else {}
@@ -91,14 +122,15 @@ class MeadTree:
     def _detect(self) -> tuple[Path, Layout]:
         for prefix in _TREE_PREFIXES:
             base = self.root / prefix
-            for name in self._names(base):
-                if not _IDENTITY.match(name):
-                    continue
+            for name in self._identities(base):
                 if (base / name / "front").is_dir():
                     return base, "fps25"
                 if (base / name / "video" / "front").is_dir():
                     return base, "official"
         return self.root, "eat"
+
+    def _identities(self, base: Path) -> list[str]:
+        return sorted(name for name in self._names(base) if _IDENTITY.match(name))
 
     def _names(self, folder: Path) -> dict[str, list[str]]:
         """Names in a folder by stem, with their full names; empty where there is no such folder."""
@@ -126,61 +158,65 @@ class MeadTree:
                     index.setdefault(clip, []).append(Path(folder) / name)
         return index
 
-    def _pick(self, folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
-        for name in self._names(folder).get(stem, ()):
-            if Path(name).suffix.lower() in suffixes:
-                return folder / name
+    def _pick(self, clip: Clip, places: tuple[str, ...], suffixes: tuple[str, ...]) -> Path | None:
+        """The clip's file with one of the suffixes, in the first of the identity's folders that has it."""
+        if self.layout == "eat":
+            return next((path for path in self._flat.get(clip, ()) if path.suffix.lower() in suffixes), None)
+        for place in places:
+            folder = self.base / clip.identity / place / clip.emotion / f"level_{clip.level}"
+            for name in self._names(folder).get(f"{clip.number:03d}", ()):
+                if Path(name).suffix.lower() in suffixes:
+                    return folder / name
         return None
 
-    def _flat_file(self, clip: Clip, suffixes: tuple[str, ...]) -> Path | None:
-        return next((path for path in self._flat.get(clip, ()) if path.suffix.lower() in suffixes), None)
+    def on_disk(self, clip: Clip) -> Clip | None:
+        """The clip whose number stands in the file's name, by the user's remap table.
 
-    def on_disk(self, clip: Clip) -> Clip:
-        """The clip whose number stands in the file's name, by the user's remap table."""
-        return self.remap.get(clip, clip)
-
-    def folder(self, clip: Clip) -> Path:
-        """Where the clip's picture lies in the tree layouts."""
-        middle = "front" if self.layout == "fps25" else "video/front"
-        return self.base / clip.identity / middle / clip.emotion / f"level_{clip.level}"
+        None where the table says that the file of this number is another clip: no file may serve two.
+        """
+        if clip in self.remap:
+            return self.remap[clip]
+        return None if clip in self._meanings else clip
 
     def video(self, clip: Clip) -> Path | None:
         """The clip's picture file, or None."""
-        clip = self.on_disk(clip)
-        if self.layout == "eat":
-            return self._flat_file(clip, VIDEO_SUFFIXES)
-        return self._pick(self.folder(clip), f"{clip.number:03d}", VIDEO_SUFFIXES)
+        disk = self.on_disk(clip)
+        return None if disk is None else self._pick(disk, _VIDEO_PLACES, VIDEO_SUFFIXES)
 
     def sound(self, clip: Clip) -> Path | None:
         """The clip's sound file, or its picture file (which then carries the sound), or None."""
         disk = self.on_disk(clip)
-        if self.layout == "eat":
-            beside = self._flat_file(disk, SOUND_SUFFIXES)
-        elif self.layout == "fps25":
-            beside = self._pick(self.folder(disk), f"{disk.number:03d}", SOUND_SUFFIXES)
-        else:
-            folder = self.base / disk.identity / "audio" / disk.emotion / f"level_{disk.level}"
-            beside = self._pick(folder, f"{disk.number:03d}", SOUND_SUFFIXES)
+        beside = None if disk is None else self._pick(disk, (*_VIDEO_PLACES, "audio"), SOUND_SUFFIXES)
         return beside or self.video(clip)
 
-    def clips(self, view: str = "front") -> Iterator[Clip]:
-        """Every clip with a picture, by the numbers in the files' names, in order."""
+    def clips(self) -> Iterator[Clip]:
+        """Every clip with a picture (front view), by the numbers in the files' names, in order."""
         if self.layout == "eat":
-            with_video = (
-                c for c, paths in self._flat.items() if any(p.suffix.lower() in VIDEO_SUFFIXES for p in paths)
-            )
-            yield from sorted(with_video)
+            yield from sorted(clip for clip in self._flat if self._pick(clip, (), VIDEO_SUFFIXES))
             return
-        middle = view if self.layout == "fps25" else f"video/{view}"
-        for identity in sorted(name for name in self._names(self.base) if _IDENTITY.match(name)):
+        for identity in self._identities(self.base):
             for emotion in sorted(CORPUS_LABELS["mead"]):
                 for level in (1, 2, 3):
-                    folder = self.base / identity / middle / emotion / f"level_{level}"
-                    for stem in self._names(folder):
-                        if stem.isdigit() and len(stem) == 3 and self._pick(folder, stem, VIDEO_SUFFIXES):
-                            yield Clip(identity, emotion, level, int(stem))
+                    yield from self._numbered(identity, emotion, level)
+
+    def _numbered(self, identity: str, emotion: str, level: int) -> Iterator[Clip]:
+        folders = [self.base / identity / place / emotion / f"level_{level}" for place in _VIDEO_PLACES]
+        stems = {stem for folder in folders for stem in self._names(folder) if stem.isdigit() and len(stem) == 3}
+        for stem in sorted(stems):
+            clip = Clip(identity, emotion, level, int(stem))
+            if self._pick(clip, _VIDEO_PLACES, VIDEO_SUFFIXES):
+                yield clip
 
     def canonical_clips(self) -> Iterator[Clip]:
         """Every clip with a picture, by the numbers that the lists mean (the remap table applied)."""
-        canonical = {public: meant for meant, public in self.remap.items()}
-        return (canonical.get(clip, clip) for clip in self.clips())
+        return (self._meanings.get(clip, clip) for clip in self.clips())
+
+    def still_packed(self) -> list[Path]:
+        """Archives of the official download (ID/video.tar, ID/video_1.tar …) of identities without a front view."""
+        found: list[Path] = []
+        for base in dict.fromkeys(self.root / prefix for prefix in _TREE_PREFIXES):
+            for folder in (base / name for name in self._identities(base)):
+                if not any((folder / place).is_dir() for place in _VIDEO_PLACES):
+                    names = (name for names in self._names(folder).values() for name in names)
+                    found += [folder / name for name in names if Path(name).suffix in _ARCHIVES]
+        return found

@@ -12,28 +12,33 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets import frozen
-from datasets.derived import Recipe
 from datasets.frozen import Row
 from datasets.labels import canonical
-from datasets.listed import Listed, Part, Planned
+from datasets.listed import Listed, Part
 from datasets.mead import neutral
-from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip, MeadTree
-from datasets.meld_layout import Line, MeldTree
+from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip, MeadTree, read_remap
+from datasets.meld_layout import SPLITS, Line, MeldTree
+from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE, shipped_pool, speech_folder
-from harness.errors import MissingError
-from harness.records import Emotion, Sample
+from harness.errors import MissingError, unknown_name
 
 NOT_SARCASTIC = "not_sarcastic"
+PARTS = ("mead", "speech", "meld")
 _TTS_PER_EMOTION = 25
+
+
+def _first_root(options: Mapping[str, Any]) -> Path | None:
+    """A folder to start from where no `root` is given: the first part that is."""
+    return next((options[f"{part}_root"] for part in PARTS if options.get(f"{part}_root")), None)
 
 
 class MeldExtended(Listed):
     """Extended emotions on neutral faces.
 
     `root` is a folder that holds all parts (a C-MET checkout with its dataset/ folder, or MEAD, gemini and MELD side
-    by side). Options name the parts one by one: `mead_root`, `speech_root` (C-MET's audios/), `meld_root`, and
-    `meld_split` for a MELD folder whose name does not tell its split. `neutral_clips` is a folder with the user's own
-    neutral clips in place of MEAD; the dataset's label then says so.
+    by side). Options name the parts one by one: `mead_root`, `speech_root` (C-MET's audios/), `meld_root`,
+    `meld_split` for a MELD folder whose name does not tell its split, and MEAD's `remap`. `neutral_clips` is a folder
+    with the user's own neutral clips in place of MEAD; the dataset's label then says so.
     """
 
     name = "meld_extended"
@@ -44,23 +49,32 @@ class MeldExtended(Listed):
         "sarcasm-contrast": ("meld-sarcasm-33", "meld-sarcasm-controls"),
         "meld-12": ("meld-cmet-12",),
     }
-    options = ("mead_root", "speech_root", "meld_root", "meld_split", "neutral_clips")
+    options = ("mead_root", "speech_root", "meld_root", "meld_split", "neutral_clips", "remap")
     wanted = "MEAD, C-MET's audios/ and, for the sarcasm lists, MELD"
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
-        super().__init__(root, list_name, **options)
-        self._roots = {
-            part: Path(options.get(f"{part}_root") or self.root).expanduser().resolve()
-            for part in ("mead", "speech", "meld")
-        }
+        super().__init__(root or _first_root(options), list_name, **options)
+        self._roots = {part: self._part_root(part, options) for part in PARTS}
+        self._remap = options.get("remap")
         self._split = options.get("meld_split")
+        if self._split not in (None, *SPLITS):
+            raise unknown_name("split of MELD", str(self._split), SPLITS)
         self._faces = self._own_faces(options.get("neutral_clips"))
+
+    def _part_root(self, part: str, options: Mapping[str, Any]) -> Path:
+        given = options.get(f"{part}_root")
+        folder = Path(given).expanduser().resolve() if given else self.root
+        if not folder.is_dir():
+            raise MissingError(f"{folder} is not a folder.", f"Give {self.name}.{part}_root an existing one.")
+        return folder
 
     @staticmethod
     def _own_faces(folder: Path | str | None) -> tuple[Path, ...]:
         if folder is None:
             return ()
-        clips = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+        if not Path(folder).is_dir():
+            raise MissingError(f"{folder} is not a folder.", "Give neutral_clips a folder with mp4 files.")
+        clips = sorted(path for path in Path(folder).resolve().iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
         if not clips:
             raise MissingError(f"{folder} holds no clips.", "Give neutral_clips a folder with mp4 files.")
         return tuple(clips)
@@ -72,7 +86,7 @@ class MeldExtended(Listed):
 
     @cached_property
     def mead(self) -> MeadTree:
-        return MeadTree(self._roots["mead"])
+        return MeadTree(self._roots["mead"], read_remap(Path(self._remap)) if self._remap else None)
 
     @cached_property
     def meld(self) -> MeldTree:
@@ -131,44 +145,27 @@ class MeldExtended(Listed):
     def plan(self, row: Row, frames: int) -> Planned:
         identity, source = self.face_of(row)
         assert source is not None
-        picture = self.workshop.recipe("first_picture", source)
-        sound = self.workshop.recipe("sound", self.sound_source(row), frames)
-        recipes = [picture, sound]
-        sample = Sample(
-            id=self.row_id(row),
-            dataset=self.label,
-            identity=identity,
-            emotion=self._tts_emotion(row, recipes) if "utterance" in row else self._meld_emotion(row, recipes),
-            source_image=picture.target,
-            driving_audio=sound.target,
-            frames=frames,
-            source_video=source,
-            pose_video=self.pose(source, frames, recipes),
+        asked = self._tts_emotion(row) if "utterance" in row else self._meld_emotion(row)
+        return self.planner.sample(
+            self.row_id(row), self.label, identity, asked, source, self.sound_source(row), frames
         )
-        return Planned(sample, tuple(recipes))
 
-    def _tts_emotion(self, row: Row, recipes: list[Recipe]) -> Emotion:
+    def _tts_emotion(self, row: Row) -> Asked:
         """The row's utterance first, then the next nine of its emotion; the label is emotion2vec's of the utterance.
 
         Where emotion2vec knows no label, label-driven methods get `neutral`, like the authors' reference clips.
         """
         first = int(row["utterance"].rsplit("_", 1)[1])
         stems = [f"{row['emotion']}_{(first + k) % _TTS_PER_EMOTION}" for k in range(POOL_SIZE)]
-        spoken = [path for path in (self._spoken(row["emotion"], stem) for stem in stems) if path is not None]
         identity, emotion, level, number = row["pseudo_label_clip"].replace("/front/", "/").split("/")
-        shown = self.mead.video(Clip(identity, emotion, int(level[-1]), int(number)))
-        picture = None if shown is None else self.workshop.recipe("middle_picture", shown)
-        if picture is not None:
-            recipes.append(picture)
-        return Emotion(
-            name=row["emotion"],
+        return self.planner.emotion(
+            row["emotion"],
+            spoken=[path for path in (self._spoken(row["emotion"], stem) for stem in stems) if path is not None],
+            calm=self._calm(row["identity"]),
+            shown=self.mead.video(Clip(identity, emotion, int(level[-1]), int(number))),
             label="neutral" if row["pseudo_label"] == "<unk>" else row["pseudo_label"],
             label_is="pseudo",
             intensity=int(row["level"]),
-            speech=self.as_wavs(spoken, recipes),
-            neutral_speech=self.as_wavs(self._calm(row["identity"]), recipes),
-            image=None if picture is None else picture.target,
-            clip=shown,
         )
 
     def _calm(self, identity: str) -> tuple[Path, ...]:
@@ -180,17 +177,17 @@ class MeldExtended(Listed):
         found = (self.mead.sound(neutral(row["identity"], int(row["number"]))) for row in rows)
         return tuple(path for path in found if path is not None)
 
-    def _meld_emotion(self, row: Row, recipes: list[Recipe]) -> Emotion:
+    def _meld_emotion(self, row: Row) -> Asked:
         """The line itself, against neutral lines of the same speaker that MUStARD labels not sarcastic."""
         own = self.utterance_of(row)
         assert own is not None
         known = row.get("meld_emotion") or "neutral"  # C-MET's twelve are all neutral in MELD
-        return Emotion(
-            name=NOT_SARCASTIC if "matched_to" in row else "sarcastic",
+        return self.planner.emotion(
+            NOT_SARCASTIC if "matched_to" in row else "sarcastic",
+            spoken=[own],
+            calm=self._calm_lines(row),
             label=canonical("meld", known),
             label_is="pseudo",
-            speech=self.as_wavs([own], recipes),
-            neutral_speech=self.as_wavs(self._calm_lines(row), recipes),
         )
 
     def _calm_lines(self, row: Row) -> list[Path]:

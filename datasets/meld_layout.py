@@ -14,6 +14,7 @@ from pathlib import Path
 from datasets.mead_layout import SOUND_SUFFIXES
 
 _SPLIT_FOLDER = re.compile(r"^(output_repeated_splits_)?(?P<split>train|dev|test)(_splits?)?(_complete)?$")
+SPLITS = ("train", "dev", "test")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi")
 _NAME = re.compile(r"^(?P<copy>final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)$")
 

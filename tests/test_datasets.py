@@ -164,9 +164,9 @@ def test_materialise_makes_what_the_contract_promises(mead: Path) -> None:
     assert all(read_audio(path).samples.size for path in (*sample.emotion.speech, *sample.emotion.neutral_speech))
     assert sample.emotion.image is not None
     assert read_image(sample.emotion.image).shape == (32, 32, 3)
-    before = {path: path.stat().st_mtime_ns for path in dataset.workshop.folder.rglob("*.*")}
+    before = {path: path.stat().st_mtime_ns for path in dataset.planner.workshop.folder.rglob("*.*")}
     dataset.materialise(sample)
-    assert before == {path: path.stat().st_mtime_ns for path in dataset.workshop.folder.rglob("*.*")}
+    assert before == {path: path.stat().st_mtime_ns for path in dataset.planner.workshop.folder.rglob("*.*")}
 
 
 def _materialise(root: Path, sample: Sample) -> str:

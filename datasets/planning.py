@@ -1,0 +1,104 @@
+"""How every corpus turns files into samples: what is cut from which file, and what a method is told of the emotion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from datasets.derived import Recipe, Workshop
+from harness.records import Emotion, Sample
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A sample and the files that must be made before it is used."""
+
+    sample: Sample
+    recipes: tuple[Recipe, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An emotion as many rows share it, and the files that it needs made."""
+
+    emotion: Emotion
+    recipes: tuple[Recipe, ...]
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Samples of one corpus; `workshop` names the files that are made for them."""
+
+    workshop: Workshop
+
+    def emotion(
+        self,
+        name: str,
+        spoken: Sequence[Path],
+        calm: Sequence[Path],
+        shown: Path | None = None,
+        label: str | None = None,
+        label_is: Literal["truth", "pseudo"] = "truth",
+        intensity: int | None = None,
+    ) -> Asked:
+        """An emotion told by utterances, by neutral ones to compare with, by a clip of it and that clip's middle.
+
+        label: the name for methods that know only the basic ones. [default: `name`]
+        """
+        picture = [] if shown is None else [self.workshop.recipe("middle_picture", shown)]
+        recipes = [*self._wav_recipes(spoken), *self._wav_recipes(calm), *picture]
+        emotion = Emotion(
+            name=name,
+            label=label or name,
+            label_is=label_is,
+            intensity=intensity,
+            speech=self._wavs(spoken),
+            neutral_speech=self._wavs(calm),
+            image=picture[0].target if picture else None,
+            clip=shown,
+        )
+        return Asked(emotion, tuple(recipes))
+
+    def _wav_recipes(self, sources: Iterable[Path]) -> list[Recipe]:
+        """Wavs are used as they are; other files' sound is made into wavs."""
+        return [self.workshop.recipe("whole_sound", path) for path in sources if path.suffix.lower() != ".wav"]
+
+    def _wavs(self, sources: Iterable[Path]) -> tuple[Path, ...]:
+        return tuple(next((recipe.target for recipe in self._wav_recipes([path])), path) for path in sources)
+
+    def sample(
+        self,
+        sample_id: str,
+        dataset: str,
+        identity: str,
+        asked: Asked,
+        source: Path,
+        heard: Path,
+        frames: int,
+        pose: Path | None = None,
+        reference: Path | None = None,
+        aligned: bool = False,
+    ) -> Planned:
+        """The clip `source` to be driven by the sound of `heard`; the pose is that of `pose` (default: the source).
+
+        reference: the ground-truth clip; `aligned` where its frame k belongs to frame k of the result.
+        """
+        picture = self.workshop.recipe("first_picture", source)
+        sound = self.workshop.recipe("sound", heard, frames)
+        moved = self.workshop.recipe("pose", pose or source, frames)
+        sample = Sample(
+            id=sample_id,
+            dataset=dataset,
+            identity=identity,
+            emotion=asked.emotion,
+            source_image=picture.target,
+            driving_audio=sound.target,
+            frames=frames,
+            source_video=source,
+            pose_video=moved.target,
+            reference_video=reference,
+            reference_aligned=aligned,
+        )
+        return Planned(sample, (picture, sound, *asked.recipes, moved))
