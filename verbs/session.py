@@ -55,9 +55,11 @@ class Session:
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device)
         _check_methods(plan)
-        samples = runner.with_limit(registry.load(spec)(**options).samples(), limit)
+        source = registry.load(spec)(**options)
+        samples = runner.with_limit(source.samples(), limit)
         if not samples:
             raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
+        _tell(source)
         return cls(plan, samples, judge, asked)
 
     @classmethod
@@ -81,7 +83,9 @@ class Session:
         lane: Lane = "as-published"
         plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
         asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, methods)
-        return cls(plan, runner.with_limit(source.samples(), limit), Judge(protocol, device), asked)
+        samples = runner.with_limit(source.samples(), limit)
+        _tell(source)
+        return cls(plan, samples, Judge(protocol, device), asked)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.Outcome:
         """Do the run and write its report."""
@@ -111,7 +115,7 @@ def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
 def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
     for name in given:
         if name not in specs:
-            raise UsageError(f"--set {name}.… is about a method that is not run.", f"Add --method {name}.")
+            raise UsageError(f"--set {name}.… is about no method or dataset of this run.", f"Add --method {name}?")
 
 
 def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
@@ -121,6 +125,12 @@ def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str
         if getattr(registry.load(spec), "demo_weights", False):
             options.setdefault(name, {}).setdefault("weights", "demo")
     return options
+
+
+def _tell(dataset: Any) -> None:
+    """What the dataset wants its user to know before the work, e.g. that it is a part, and what the rest needs."""
+    for line in dataset.notices() if hasattr(dataset, "notices") else ():
+        click.echo(f"note: {line}", err=True)
 
 
 def _check_methods(plan: Plan) -> None:
