@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from harness.executors import one_thread
+from harness.executors import leave_with_parent, one_thread
 from harness.guard import Crash
 
 Item = TypeVar("Item")
@@ -30,6 +30,7 @@ class Done(Generic[Item, Result]):
 
 def _start(prepare: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    leave_with_parent()
     one_thread()
     if prepare is not None:
         prepare()

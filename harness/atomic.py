@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import MediaError
+from harness.errors import BenchError, MediaError, MissingError
 
 PARTIAL_PREFIX = ".partial-"
 
@@ -18,8 +19,12 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
 
 
-def cannot_write(path: Path, error: OSError) -> MediaError:
-    """The error of a file that could not be written (full disk, no permission, …)."""
+def cannot_write(path: Path, error: OSError) -> BenchError:
+    """The error of a file that could not be written: a full disk stops the whole run, other reasons only this file."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MissingError(
+            f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped."
+        )
     return MediaError(f"{path} cannot be written: {error.strerror or error}.", "Check the free space and permissions.")
 
 

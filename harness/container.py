@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from harness.errors import MediaError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
+_OPEN_LENGTH = 0x7FFFF000  # bytes: what writers to a pipe put where they do not know the length
 _COPY_AGAIN = "Copy or download it again."
 
 
@@ -63,27 +64,68 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 
 
 def check_complete(path: Path, stream: Stream) -> None:
-    """Raise MediaError when the file's own index (mp4, mov) points behind the end of the file."""
+    """Raise MediaError when the file's own index (mp4, mov) or its last unit (flv, wav, avi) ends behind the file."""
     size = path.stat().st_size
     entries = getattr(stream, "index_entries", ())
     end = max((entry.pos + entry.size for entry in entries), default=0)
     if end > size:
         raise undecodable(path, f"it is truncated ({size} of at least {end} bytes)")
+    missing = 0 if "mp4" in stream.container.format.name else missing_bytes(path)  # an mp4's index was asked above
+    if missing:
+        raise undecodable(path, f"it is truncated ({missing} bytes are missing)")
 
 
 def missing_bytes(path: Path) -> int:
-    """By how much the boxes of an mp4 or mov file reach behind its end; 0 for whole files and other formats."""
-    size, start = path.stat().st_size, 0
+    """By how much an mp4, mov, flv, wav or avi file is shorter than its units say; 0 for whole files and others."""
+    size = path.stat().st_size
     with path.open("rb") as stream:
-        while start + 8 <= size:
-            stream.seek(start)
-            head = stream.read(16)
-            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
-            if not kind.isalnum() or (start == 0 and kind not in (b"ftyp", b"moov", b"wide", b"mdat", b"free")):
-                return 0
-            if length == 1:
-                length = int.from_bytes(head[8:16], "big")
-            if length < 8:  # 0: the box reaches to the end of the file
-                return 0
-            start += length
-    return max(0, start - size)
+        head = stream.read(12)
+        if head[:3] == b"FLV":
+            end = _end_of_tags(stream, int.from_bytes(head[5:9], "big"), size)
+        elif head[:4] == b"RIFF":
+            end = _end_of_chunks(stream, size)
+        else:
+            end = _end_of_boxes(stream, size)
+    return max(0, end - size)
+
+
+def _end_of_boxes(stream: BinaryIO, size: int) -> int:
+    """Where the last box of an mp4 ends; 0 for another format."""
+    start = 0
+    while start + 8 <= size:
+        stream.seek(start)
+        head = stream.read(16)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if not kind.isalnum() or (start == 0 and kind not in (b"ftyp", b"moov", b"wide", b"mdat", b"free")):
+            return 0
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8:  # 0: the box reaches to the end of the file
+            return 0
+        start += length
+    return start
+
+
+def _end_of_tags(stream: BinaryIO, start: int, size: int) -> int:
+    """Where the last tag of an flv ends: 4 bytes (length of the one before), 11 bytes of head, then the data."""
+    while start + 15 <= size:
+        stream.seek(start + 4)
+        head = stream.read(11)
+        if head[0] & 0x1F not in (8, 9, 18):  # sound, picture, script: anything else is padding
+            return 0
+        start += 15 + int.from_bytes(head[1:4], "big")
+    return start
+
+
+def _end_of_chunks(stream: BinaryIO, size: int) -> int:
+    """Where the last chunk of a wav or avi ends; 0 where a writer to a pipe left the length open."""
+    start = 12
+    while start + 8 <= size:
+        stream.seek(start)
+        length = int.from_bytes(stream.read(8)[4:], "little")
+        if length == 0 or length >= _OPEN_LENGTH:
+            return 0
+        start += 8 + length
+        if start < size:
+            start += start % 2  # chunks begin at even places; the last one's padding may be absent
+    return start

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -33,6 +34,22 @@ def one_thread() -> None:
         torch.set_num_threads(1)
 
 
+def leave_with_parent() -> None:
+    """End this worker process when its parent is gone, however it died: nobody waits for the results any more.
+
+    A killed parent closes its end of the sentinel; without this, workers would wait for work for ever.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True).start()
+
+
 class InProcess:
     """One item after the other, here."""
 
@@ -50,6 +67,7 @@ _WORKER: Worker | None = None
 def _start(plan: Plan) -> None:
     global _WORKER  # one per worker process, set once by the pool's initializer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    leave_with_parent()
     one_thread()
     _WORKER = Worker(plan)
 
