@@ -17,25 +17,31 @@ from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE
 
 VIDEO_SUFFIXES = (".mp4", ".flv", ".mkv", ".avi", ".mov")
-#: Prepared files come first, then the official folders.
-_VIDEO_FOLDERS = ("FPS25", "dataset/CREMA_D/FPS25", "CREMA_D/FPS25", "", "VideoMP4", "VideoFlash", "CREMA-D/VideoFlash")
-_SOUND_FOLDERS = ("AudioWAV", "CREMA-D/AudioWAV", "AudioMP3", "CREMA-D/AudioMP3")
+_PREPARED = ("FPS25", "dataset/CREMA_D/FPS25", "CREMA_D/FPS25")
+_RAW = ("", "VideoMP4", "VideoFlash", "CREMA-D", "CREMA-D/VideoMP4", "CREMA-D/VideoFlash")
+_SOUNDS = ("AudioWAV", "CREMA-D/AudioWAV", "AudioMP3", "CREMA-D/AudioMP3")
 _INTENSITY = {"LO": 1, "MD": 2, "HI": 3, "XX": None}
 
 
 class CremaTree:
-    """Finds clips by name, e.g. 1001_IEO_ANG_HI, in the official folders or a flat prepared one."""
+    """Finds clips by name, e.g. 1001_IEO_ANG_HI, in the official folders or a flat prepared one, never in both.
 
-    def __init__(self, root: Path) -> None:
+    What lies in the folder `without` is not seen.
+    """
+
+    def __init__(self, root: Path, without: Path | None = None) -> None:
         self.root = root
-        self._videos = self._index((*_VIDEO_FOLDERS,), VIDEO_SUFFIXES)
-        self._sounds = self._index((*_VIDEO_FOLDERS, *_SOUND_FOLDERS), SOUND_SUFFIXES)
+        self._without = without
+        prepared = self._index(_PREPARED, VIDEO_SUFFIXES)
+        folders = _PREPARED if prepared else _RAW
+        self._videos = prepared or self._index(_RAW, VIDEO_SUFFIXES)
+        self._sounds = self._index((*folders, *_SOUNDS), SOUND_SUFFIXES)
 
     def _index(self, folders: tuple[str, ...], suffixes: tuple[str, ...]) -> dict[str, Path]:
         index: dict[str, Path] = {}
         for folder in (self.root / name for name in folders):
             try:
-                names = sorted(os.listdir(folder))
+                names = [] if folder == self._without else sorted(os.listdir(folder))
             except OSError:
                 continue
             for name in names:

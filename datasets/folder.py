@@ -6,6 +6,7 @@ import csv
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg
 COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "audio", "image", "speech")
 UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"
+_LONGEST_ID = 160  # characters: room for the names that a run makes of it
 _TRUE = ("1", "true", "yes")
 
 
@@ -43,22 +45,29 @@ class Entry:
 def clip_id(relative: Path) -> str:
     """A file-name-safe id of a clip's path inside its folder, without extension."""
     text = "__".join(relative.with_suffix("").parts)
-    return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
+    return safe if len(safe) <= _LONGEST_ID else f"{safe[:_LONGEST_ID]}-{_mark(relative)}"
+
+
+def _mark(path: Path) -> str:
+    return hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:6]
 
 
 def unique_ids(paths: list[Path]) -> list[str]:
     """Ids of relative paths; where several would be equal (upper and lower case included), each gets a hash."""
     plain = [clip_id(path) for path in paths]
-    lower = [name.lower() for name in plain]
+    count = Counter(name.lower() for name in plain)
     return [
-        f"{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}" if lower.count(name.lower()) > 1 else name
-        for name, path in zip(plain, paths, strict=True)
+        f"{name}-{_mark(path)}" if count[name.lower()] > 1 else name for name, path in zip(plain, paths, strict=True)
     ]
 
 
 def inside(folder: Path, text: str, where: str) -> Path:
     """The path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
-    path = (folder / text.strip()).resolve()
+    try:
+        path = (folder / text.strip()).resolve()
+    except (ValueError, OSError, RuntimeError) as error:  # a zero byte, a name too long, a circle of links
+        raise UsageError(f"{where}: {text[:80]!r} is not a path: {error}.") from error
     if not path.is_relative_to(folder.resolve()):
         raise UsageError(f"{where}: '{text}' lies outside {folder}.", "Paths in the csv must stay inside its folder.")
     return path
@@ -93,7 +102,9 @@ class Folder:
         labels = options.get("labels") or (given if given.is_file() else None)
         default = self.root / _LABELS_FILE
         self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
-        self.references = Path(options["references"]).resolve() if options.get("references") else None
+        self.references = Path(options["references"]).expanduser().resolve() if options.get("references") else None
+        if self.references is not None and not self.references.is_dir():
+            raise MissingError(f"{self.references} is not a folder.", "Give the folder of ground-truth clips.")
         self.workshop = Workshop(self.name, self.root)
         self.lengths = Lengths(self.name)
 
@@ -189,17 +200,20 @@ class Folder:
 
     def clip(self, sample: Sample) -> Path:
         """The clip that a sample stands for, when the folder holds results to judge."""
-        return self._by_id(sample).clip
+        return self._entry_of(sample).clip
 
-    def _by_id(self, sample: Sample) -> Entry:
-        for entry in self.entries:
-            if entry.id == sample.id:
-                return entry
-        raise UsageError(f"'{sample.id}' is not a clip of {self.root}.")
+    @cached_property
+    def _by_id(self) -> dict[str, Entry]:
+        return {entry.id: entry for entry in self.entries}
+
+    def _entry_of(self, sample: Sample) -> Entry:
+        if sample.id not in self._by_id:
+            raise UsageError(f"'{sample.id}' is not a clip of {self.root}.")
+        return self._by_id[sample.id]
 
     def materialise(self, sample: Sample) -> None:
         """Make the files that generating from this sample needs. Raises MediaError for an unreadable clip."""
-        for recipe in self._plan(self._by_id(sample))[1]:
+        for recipe in self._plan(self._entry_of(sample))[1]:
             make(recipe)
 
 

@@ -75,7 +75,7 @@ class Listed:
                 raise unknown_name(f"option of dataset {self.name}", option, self.options or ("root", "list_name"))
         asked = list_name or next(iter(self.lists))
         self.part = asked.endswith(PART)
-        self.list_name = asked.removesuffix(PART)
+        self.list_name = asked.removesuffix(PART) or next(iter(self.lists))
         if self.list_name not in self.lists:
             raise unknown_name(f"list of dataset {self.name}", self.list_name, self.lists)
         if root is None:
@@ -103,6 +103,10 @@ class Listed:
 
     def references(self) -> tuple[Part, ...]:
         """Speech that lane `speech` draws on, present or not; no row is refused for the lack of it."""
+        return ()
+
+    def training(self) -> tuple[str, ...]:
+        """What the folder holds of the lists that are trained on, a line each."""
         return ()
 
     def known_name(self, part: Part) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.errors import UsageError
 #: Rows of C-MET's list that pair different sentences, although its rule calls them the same (datasets spec §1.4).
 SENTENCE_MISMATCH_SOURCE = 30
 _EAT_SOURCE_NUMBER = 1
+TRAINING_LISTS = ("mead-cmet-train-identities", "mead-edtalk-train-identities")
 
 
 def neutral(identity: str, number: int) -> Clip:
@@ -55,6 +57,17 @@ class Mead(Listed):
     @cached_property
     def tree(self) -> MeadTree:
         return MeadTree(self.root, read_remap(Path(self._remap)) if self._remap else None)
+
+    def training(self) -> tuple[str, ...]:
+        clips = Counter(clip.identity for clip in self.tree.clips())
+        return tuple(self._trained_on(name, clips) for name in TRAINING_LISTS)
+
+    @staticmethod
+    def _trained_on(name: str, clips: Mapping[str, int]) -> str:
+        wanted = [row["identity"] for row in frozen.read(name)]
+        here = [identity for identity in wanted if clips.get(identity)]
+        count = sum(clips[identity] for identity in here)
+        return f"{name}: {len(here)} of {len(wanted)} identities, {count} clips (by name, not decoded)"
 
     def hint(self) -> str:
         """Archives that were downloaded and not unpacked."""

@@ -24,7 +24,8 @@ _IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")
 _FLAT = re.compile(
     r"^(?P<identity>[MW]\d{3}(?:-\d(?=[_-][a-z]))?)[_-](?P<code>[a-z]{3})[_-](?P<level>[123])[_-](?P<number>\d{3})$"
 )
-_TREE_PREFIXES = ("", "FPS25", "MEAD/FPS25", "dataset/MEAD/FPS25", "MEAD", "dataset/MEAD", "mead")
+#: What is prepared comes before what is raw.
+_TREE_PREFIXES = ("FPS25", "MEAD/FPS25", "dataset/MEAD/FPS25", "", "MEAD", "dataset/MEAD", "mead")
 _FLAT_DEPTH = 3
 _VIDEO_PLACES = ("front", "video/front")
 _ARCHIVES = (".tar", ".zip", ".gz", ".tgz")
@@ -108,11 +109,13 @@ class MeadTree:
     """Finds clips under `root`. Nothing is decoded; folders are listed once and remembered.
 
     In a tree, each identity's front view may lie in `front` (C-MET's FPS25) or `video/front` (the official archives,
-    unpacked), its sound beside the picture or under `audio`: half-way states of one's own work are found too.
+    unpacked), its sound beside the picture or under `audio`: half-way states of one's own work are found too. What
+    lies in the folder `without` is not seen.
     """
 
-    def __init__(self, root: Path, remap: Mapping[Clip, Clip] | None = None) -> None:
+    def __init__(self, root: Path, remap: Mapping[Clip, Clip] | None = None, without: Path | None = None) -> None:
         self.root = root
+        self._without = without
         self.remap = dict(remap or {})
         self._meanings = {public: canonical for canonical, public in self.remap.items()}
         self._listing: dict[Path, dict[str, list[str]]] = {}
@@ -120,14 +123,16 @@ class MeadTree:
         self._flat = self._flat_index() if self.layout == "eat" else {}
 
     def _detect(self) -> tuple[Path, Layout]:
-        for prefix in _TREE_PREFIXES:
-            base = self.root / prefix
+        for base in self._bases():
             for name in self._identities(base):
                 if (base / name / "front").is_dir():
                     return base, "fps25"
                 if (base / name / "video" / "front").is_dir():
                     return base, "official"
         return self.root, "eat"
+
+    def _bases(self) -> list[Path]:
+        return [base for base in (self.root / prefix for prefix in _TREE_PREFIXES) if base != self._without]
 
     def _identities(self, base: Path) -> list[str]:
         return sorted(name for name in self._names(base) if _IDENTITY.match(name))
@@ -149,8 +154,10 @@ class MeadTree:
         index: dict[Clip, list[Path]] = {}
         start = len(self.root.parts)
         for folder, subfolders, names in os.walk(self.root):
-            if len(Path(folder).parts) - start >= _FLAT_DEPTH:
+            if len(Path(folder).parts) - start >= _FLAT_DEPTH or Path(folder) == self._without:
                 subfolders.clear()
+            if Path(folder) == self._without:
+                continue
             subfolders.sort()
             for name in sorted(names):
                 clip = Clip.parse_flat(Path(name).stem)
@@ -208,13 +215,18 @@ class MeadTree:
                 yield clip
 
     def canonical_clips(self) -> Iterator[Clip]:
-        """Every clip with a picture, by the numbers that the lists mean (the remap table applied)."""
-        return (self._meanings.get(clip, clip) for clip in self.clips())
+        """Every clip with a picture, by the numbers that the lists mean (the remap table applied).
+
+        A file whose number the table gives to another one, and which it does not name, means nothing.
+        """
+        for clip in self.clips():
+            if clip in self._meanings or clip not in self.remap:
+                yield self._meanings.get(clip, clip)
 
     def still_packed(self) -> list[Path]:
         """Archives of the official download (ID/video.tar, ID/video_1.tar …) of identities without a front view."""
         found: list[Path] = []
-        for base in dict.fromkeys(self.root / prefix for prefix in _TREE_PREFIXES):
+        for base in self._bases():
             for folder in (base / name for name in self._identities(base)):
                 if not any((folder / place).is_dir() for place in _VIDEO_PLACES):
                     names = (name for names in self._names(folder).values() for name in names)

@@ -51,15 +51,18 @@ def split_of(folders: tuple[str, ...]) -> str | None:
 
 
 class MeldTree:
-    """Index of every MELD clip under `root`. `split` is used where folder names do not tell it."""
+    """Index of every MELD clip under `root` but not under `without`. `split` is used where folder names tell none."""
 
-    def __init__(self, root: Path, split: str | None = None) -> None:
+    def __init__(self, root: Path, split: str | None = None, without: Path | None = None) -> None:
         self.root = root
         self.unknown_split: list[Path] = []
         self._index: dict[Line, dict[bool, Path]] = {}
         for folder, subfolders, names in os.walk(root):
             subfolders.sort()
             here = Path(folder)
+            if here == without:
+                subfolders.clear()
+                continue
             told = split_of((root.name, *here.relative_to(root).parts)) or self._shipped(here) or split
             for name in sorted(names):
                 self._add(here / name, told)

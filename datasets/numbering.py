@@ -48,22 +48,38 @@ def shifts(clips: Iterable[Clip], order: str) -> Iterator[Finding]:
 
 def _shift(folder: Folder, numbers: set[int], order: str) -> str:
     low, high = min(numbers), max(numbers)
-    full = set(range(1, 41 if folder[1] == "neutral" else 31))
+    last = 40 if folder[1] == "neutral" else 30
+    public = public_numbers().get(folder)
     if low == 0:
         return f"numbers start at 000: every number is one too low ({low:03d}-{high:03d})"
-    if high > max(full) and folder in public_numbers() and not numbers >= full:
-        return f"numbers run to {high:03d}, {max(full):03d} is the last: numbers are shifted by {high - max(full)}"
+    if high > last and public is not None and not numbers >= set(range(1, last + 1)):
+        return f"numbers run to {high:03d}, {last:03d} is the last: numbers are shifted by {high - last}"
     gaps = cmet_gaps().get(folder, frozenset())
-    public = public_numbers().get(folder)
-    if not gaps or public is None:
+    if not gaps:
         return ""
-    hole = min(gaps)
-    ends_early = numbers == public and bool(gaps & numbers)
-    if order == "cmet" and ends_early:
-        return (
-            f"public order: it ends at {high:03d}, C-MET's order has its gap at {hole:03d}; "
-            f"from {hole:03d} on the sentences are others than the list means"
-        )
-    if order == "public" and not gaps & numbers and numbers == full - gaps:
-        return f"C-MET's order: its gap is at {hole:03d}, the public folder ends at {max(public):03d}"
-    return ""
+    if order == "cmet":
+        return _against_cmet(numbers, gaps, public)
+    return "" if public is None else _against_public(numbers, gaps, public, last)
+
+
+def _against_cmet(numbers: set[int], gaps: frozenset[int], public: frozenset[int] | None) -> str:
+    """C-MET's order has a hole where a recording was lost: who has that number counts otherwise."""
+    hole, high = min(gaps), max(numbers)
+    if not gaps & numbers:
+        return ""
+    ends = f"ends at {high:03d} like the public order" if public and high <= max(public) else f"runs to {high:03d}"
+    return (
+        f"the folder holds {min(gaps & numbers):03d} and {ends}, C-MET's order has its gap at {hole:03d}; "
+        f"from {hole:03d} on the sentences are others than the list means"
+    )
+
+
+def _against_public(numbers: set[int], gaps: frozenset[int], public: frozenset[int], last: int) -> str:
+    """The public folder ends early; who has its late numbers, and C-MET's gap, counts like C-MET."""
+    late = numbers - public
+    if gaps & numbers or not late or not numbers <= set(range(1, last + 1)):
+        return ""
+    return (
+        f"C-MET's order: its gap is at {min(gaps):03d} and the folder holds {max(late):03d}; "
+        f"the public folder ends at {max(public):03d}"
+    )

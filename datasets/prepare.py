@@ -66,10 +66,10 @@ def prepare(
 ) -> Prepared:
     """Do every stage of `plan` for every clip of `corpus` under `root`.
 
-    corpus: mead, crema_d, meld (speech only) or folder. `out` becomes C-MET's FPS25 tree. `pack` names a function
-    ("module:function", called as (tree, file)) that packs MEAD's features, which training reads, into one file.
-    `retry` tries failed clips again. Raises MissingError (nothing there, a network missing), UsageError (settings
-    differ from those of `out`).
+    corpus: mead, crema_d, meld (speech only; also called meld_extended) or folder. `out` becomes C-MET's FPS25 tree.
+    `pack` names a function ("module:function", called as (tree, file)) that packs MEAD's features, which training
+    reads, into one file. `retry` tries failed clips again. Raises MissingError (nothing there, a network missing, the
+    disk full), UsageError (settings differ from those of `out`).
     """
     root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
     _check(plan)
@@ -81,13 +81,10 @@ def prepare(
         todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
         if todo:
             _sweep(out)
+            (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
         outcomes = _run(todo, plan, jobs, progress)
         _write_failures(out, found, {**failed, **_failures(outcomes)})
-        if (
-            pack is not None
-            and corpus == "mead"
-            and (any(o.made for o in outcomes.values()) or not (out / PACKED).exists())
-        ):
+        if pack is not None and corpus == "mead" and not (out / PACKED).exists():
             registry.load(pack)(out, out / PACKED)
     known = read_failures(out)
     failures = tuple((row["clip"], row["stage"], row["reason"]) for row in known.values())

@@ -23,6 +23,7 @@ from harness.guard import Crash
 
 _MISMATCH_SECONDS = 0.5
 _SHOWN = 5
+_SYNONYMS = {"meld": "meld_extended"}  # what `prepare` calls its speech
 _KNOWN_AS = {"mead": ("mead",), "crema_d": ("crema_d",), "meld_extended": ("meld", "mead")}
 
 
@@ -33,16 +34,18 @@ class Report:
     corpus: str
     root: Path
     list_name: str  # the list that decides the exit code
+    part: bool  # whether a part of it is enough
     findings: tuple[Finding, ...]
     shares: tuple[Share, ...]
     references: tuple[int, int]  # speech references here and expected
+    training: tuple[str, ...]  # what there is of the lists that are trained on
     files: int  # decoded
 
     @property
     def exit_code(self) -> int:
-        """0 if the list can be served whole, 5 if it cannot."""
+        """0 if the list can be served whole (any of it, where a part was asked for), 5 if it cannot."""
         share = next(share for share in self.shares if share.list_name == self.list_name)
-        return EXIT_FINE if share.complete else EXIT_MISSING
+        return EXIT_FINE if share.complete or (self.part and share.served) else EXIT_MISSING
 
     def counts(self) -> Counter[str]:
         """Findings by problem."""
@@ -57,6 +60,7 @@ class Report:
         here, expected = self.references
         if expected:
             lines.append(f"  speech references: {here} of {expected}")
+        lines += [f"  {line}" for line in self.training]
         counts = self.counts()
         for problem, about in PROBLEMS.items():
             if counts[problem]:
@@ -95,20 +99,22 @@ def verify(
 ) -> Report:
     """Check every file that a list of `corpus` needs by decoding it whole, and every name under `root`.
 
-    All lists of the corpus are reported; `list_name` (default: the corpus' first) decides the exit code.
-    Raises UsageError for a corpus without lists, MissingError if `root` is no folder.
+    All lists of the corpus are reported; `list_name` (default: the corpus' first) decides the exit code; with
+    `NAME@part` any row is enough. `options` are those of the dataset. Raises UsageError for a corpus without lists,
+    MissingError if `root` is no folder.
     """
+    corpus = _SYNONYMS.get(corpus, corpus)
     kind = registry.load(registry.resolve("dataset", corpus, DATASETS))
     if not issubclass(kind, Listed):
         raise UsageError(f"'{corpus}' has no lists to verify.", "Corpora: mead, crema_d, meld_extended.")
     views = [kind(root=root, list_name=name, **options) for name in kind.lists]
-    asked = kind(root=root, list_name=list_name, **options).list_name
+    asked = kind(root=root, list_name=list_name, **options)
     return _Verification(corpus, views, asked, jobs, progress).report()
 
 
 class _Verification:
     def __init__(
-        self, corpus: str, views: list[Listed], asked: str, jobs: int, progress: Callable[[int, int], None] | None
+        self, corpus: str, views: list[Listed], asked: Listed, jobs: int, progress: Callable[[int, int], None] | None
     ) -> None:
         self._corpus, self._views, self._asked = corpus, views, asked
         self._jobs, self._progress = jobs, progress
@@ -124,10 +130,12 @@ class _Verification:
         return Report(
             corpus=self._corpus,
             root=self._root,
-            list_name=self._asked,
+            list_name=self._asked.list_name,
+            part=self._asked.part,
             findings=tuple(sorted(findings, key=lambda f: (list(PROBLEMS).index(f.problem), f.name, f.path))),
             shares=tuple(self._share(name, rows, blocked) for name, rows in parts.items()),
             references=(sum(not self._bad(part, blocked) for part in references), len(references)),
+            training=self._asked.training(),
             files=len(health),
         )
 
@@ -161,7 +169,7 @@ class _Verification:
         yield from self._duplicates(health)
         yield from strays(self._corpus, self._root)
         if isinstance(view, Mead):
-            order = "public" if self._asked == "eat-100" else "cmet"
+            order = "public" if self._asked.list_name == "eat-100" else "cmet"
             yield from shifts(view.tree.canonical_clips(), order)
 
     def _shown(self, path: Path) -> str:

@@ -42,6 +42,12 @@ def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
     return found
 
 
+def dataset_settings(dataset: str, pairs: tuple[str, ...]) -> dict[str, str]:
+    """`--set KEY=VALUE` pairs, DATASET.KEY=VALUE too, of a verb that knows only one dataset."""
+    own = f"{dataset}."
+    return settings(tuple(pair if pair.startswith(own) else own + pair for pair in pairs)).get(dataset, {})
+
+
 def check_lane(lane: str) -> str:
     """The lane, or a UsageError with a suggestion."""
     if lane not in LANES:

@@ -25,7 +25,9 @@ from verbs.choices import (
 )
 @click.option("--dataset", default="puppets", show_default=True, help="See `list`.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="Where the corpus lies on disk.")
-@click.option("--list", "list_name", default=None, help="A frozen test list of the dataset.")
+@click.option(
+    "--list", "list_name", default=None, help="A frozen test list of the dataset; NAME@part: what is there of it."
+)
 @click.option("--protocol", default=None, help="See `list`. [default: demo for puppets, else standard]")
 @click.option("--lane", default="speech", show_default=True, help="How methods are told the emotion.")
 @click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
@@ -35,12 +37,18 @@ from verbs.choices import (
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 @click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--set", "sets", multiple=True, help="An option of a method or of the dataset: NAME.KEY=VALUE. Many.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    help="An option of a method or of the dataset: NAME.KEY=VALUE, e.g. mead.remap=mine.csv. Many.",
+)
 @click.option("--no-anchors", is_flag=True, help="Leave out ceiling and floors.")
 def command(**given: Any) -> int:
     """Generate clips with every METHOD, judge them, and write tables and the page.
 
-    Without --dataset the dataset is `puppets`: built in, nothing to download.
+    Without --dataset the dataset is `puppets`: built in, nothing to download. Others need --root DIR; a folder that
+    holds a part of a corpus is used with --list NAME@part, and `verify` says what the rest would need.
     """
     from verbs.session import Session, print_outcome
 

@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from harness.errors import UsageError
-from verbs.choices import RUNS, check_device, check_lane, default_jobs, device_option, out_option, protocol_for
+from verbs.choices import (
+    RUNS,
+    check_device,
+    check_lane,
+    dataset_settings,
+    default_jobs,
+    device_option,
+    out_option,
+    protocol_for,
+)
 
 
 @click.command("score")
@@ -18,7 +27,10 @@ from verbs.choices import RUNS, check_device, check_lane, default_jobs, device_o
 @click.option("--name", default=None, help="Column title. [default: the folder's name]")
 @click.option("--dataset", default="folder", show_default=True, help="The list that <sample id>.mp4 belong to.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="Where that dataset lies on disk.")
-@click.option("--list", "list_name", default=None, help="A frozen test list of the dataset.")
+@click.option(
+    "--list", "list_name", default=None, help="A frozen test list of the dataset; NAME@part: what is there of it."
+)
+@click.option("--set", "sets", multiple=True, help="An option of that dataset: KEY=VALUE, e.g. remap=mine.csv. Many.")
 @click.option("--reference", type=click.Path(path_type=Path), default=None, help="Ground-truth clips of equal names.")
 @click.option("--protocol", default=None, help="See `list`. [default: standard]")
 @click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
@@ -40,9 +52,10 @@ def command(**given: Any) -> int:
     check_lane("as-published")
     check_device(given["device"])
     name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))
-    options = {"root": given["root"], "list_name": given["list_name"]}
+    told = dataset_settings(dataset, given["sets"])
+    options = {"root": given["root"], "list_name": given["list_name"], **told}
     if dataset == "folder":
-        options = {"root": clips.resolve(), "references": given["reference"]}
+        options = {"root": clips.resolve(), "references": given["reference"], **told}
     elif given["reference"] is not None:
         raise UsageError(
             "--reference goes with a plain folder of clips.", "A dataset brings its own truth: leave it out."

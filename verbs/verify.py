@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from verbs.choices import default_jobs
+from verbs.choices import dataset_settings, default_jobs
 
 
 @click.command("verify")
@@ -16,19 +16,29 @@ from verbs.choices import default_jobs
     "--list", "list_name", default=None, help="The list that decides the exit code. [default: the corpus' first]"
 )
 @click.option("--remap", type=click.Path(path_type=Path), default=None, help="csv: your numbering → the list's.")
+@click.option("--set", "sets", multiple=True, help="An option of the corpus, KEY=VALUE, e.g. meld_split=dev. Many.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), default=None, help="Write every finding to a csv.")
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 def command(
-    corpus: str, root: Path, list_name: str | None, remap: Path | None, csv_path: Path | None, jobs: int | None
+    corpus: str,
+    root: Path,
+    list_name: str | None,
+    remap: Path | None,
+    sets: tuple[str, ...],
+    csv_path: Path | None,
+    jobs: int | None,
 ) -> int:
     """Decode every file of CORPUS under ROOT that a test list needs; say what is missing, corrupt or renumbered.
 
-    Exit code 5 when the list cannot be served whole; the share of every list that can be is printed.
+    CORPUS is mead, crema_d or meld_extended. Exit code 5 when the list cannot be served whole (--list NAME@part: when
+    nothing of it can); the share of every list that can be served is printed.
     """
     from datasets.verify import verify
     from harness.progress import Bar
 
-    options = {"remap": remap} if remap is not None else {}
+    options: dict[str, object] = dict(dataset_settings(corpus, sets))
+    if remap is not None:
+        options["remap"] = remap
     with Bar("files") as bar:
         report = verify(corpus, root, list_name, jobs or default_jobs(), bar.at, **options)
     click.echo(report.text())
