@@ -13,4 +13,5 @@ EVALUATORS: dict[str, str] = {
     "lpips": "evaluators.lpips:Lpips",
     "landmarks": "evaluators.landmarks:LandmarkDistance",
     "faces": "evaluators.faces:FacePresence",
+    "cost": "evaluators.cost:GenerationCost",
 }

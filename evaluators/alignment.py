@@ -43,6 +43,14 @@ class Alignment:
         points = ("dlib68@" + dlib_landmarks.digest8()) if self._needs_dlib else "sidecar"
         return ("crop", self.crop), ("det", points), ("miss", "skip")
 
+    def codec(self) -> tuple[tuple[str, str], ...]:
+        """The signature's field about EAT's MPEG-4 pass over the crops, which is not done here."""
+        return (("enc", "none"),) if self.crop != "none" else ()
+
+    def size(self, height_width: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the pictures that come of frames of this size."""
+        return height_width if self.crop == "none" else (SIZE_PX, SIZE_PX)
+
     def missing(self) -> list[tuple[str, str]]:
         """dlib and its predictor, where they are asked for and not here."""
         return dlib_landmarks.missing() if self._needs_dlib else []

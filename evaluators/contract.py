@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.records import Row, Sample
+from harness.records import Clip, Row, Sample
 from harness.signature import Signature
 
 T = TypeVar("T")
@@ -64,6 +64,8 @@ class ClipContext:
     audio: npt.NDArray[np.float32] | None  # 16 kHz mono in [-1, 1); None: no sound stream
     notes: tuple[str, ...] = ()  # reason codes from decoding (fps_resampled, rotation_applied, …)
     cache: dict[str, Any] = field(default_factory=dict)
+    sound: Path | None = None  # the file of the sound, where it is not the clip's own
+    made: Clip | None = None  # what was recorded when the clip was made: seconds, memory; never by whom
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """The value of `compute`, evaluated once per clip for every judge that asks by this key."""

@@ -1,7 +1,8 @@
 """The small judges that ship in the repository: their files, how they are stored, and how they load.
 
-Each file is safetensors: float16 tensors and, as metadata, the constructor keywords (`config`) and the recipe
-with its seed (`recipe`), both JSON. What is stored is what was measured: figures are taken after this round trip.
+Each file is safetensors: float16 tensors (float32 where that overflows) and, as metadata, the constructor keywords
+(`config`) and the recipe with its seed (`recipe`), both JSON. What is stored is what was measured: figures are taken
+after this round trip.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluators.judge_weights import restoring
+from evaluators.plausibility import ImplausibleError
 from harness.errors import MissingError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from evaluators.emotion_fan import EmotionFAN
     from evaluators.identity_net import IdentityNet
@@ -28,17 +31,19 @@ SYNC = FOLDER / "sync.safetensors"  # SyncNet
 
 def store(path: Path, module: nn.Module, config: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Write `module` to `path`, atomically. `config` are the keywords that construct it again."""
-    import torch
     from safetensors.torch import save_file
 
-    tensors = {
-        name: (tensor.half() if tensor.dtype == torch.float32 else tensor).contiguous().clone()
-        for name, tensor in module.state_dict().items()
-    }
+    tensors = {name: _narrow(tensor).contiguous().clone() for name, tensor in module.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     save_file(tensors, str(partial), metadata={"config": json.dumps(config), "recipe": json.dumps(recipe)})
     partial.replace(path)
+
+
+def _narrow(tensor: Tensor) -> Tensor:
+    """float16 where that holds every value: a variance of 0..255 pictures does not fit and stays float32."""
+    half = tensor.half() if tensor.is_floating_point() else tensor
+    return half if bool(half.isfinite().all()) else tensor
 
 
 def load_emotion(path: Path | None = None) -> EmotionFAN:
@@ -68,14 +73,22 @@ def load_sync(path: Path | None = None) -> SyncNet:
 def _loaded(kind: Any, path: Path) -> Any:
     """The network of a stored file. Raises MissingError if it is not there."""
     import torch
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
+    cure = restoring(path)
     if not path.is_file():
-        raise MissingError(f"The demo weights {path} are not there.", f"Type: git checkout -- {path.name}")
-    with safe_open(str(path), framework="pt") as file:
-        config = json.loads(file.metadata()["config"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    network = kind(**config)
-    floats = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
-    network.load_state_dict(floats, strict=True)
+        raise MissingError(f"The demo weights {path} are not there.", cure)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            config = json.loads(file.metadata()["config"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        network = kind(**config)
+        floats = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
+        network.load_state_dict(floats, strict=True)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ImplausibleError(f"The demo weights {path} are damaged or of another network.", cure) from error
+    # An infinite variance is a channel that float16 once switched off (sync: 4 of 12 of the first layer); no other.
+    broken = [n for n, t in floats.items() if bool(t.isnan().any() if n.endswith("var") else ~t.isfinite().all())]
+    if broken:
+        raise ImplausibleError(f"The demo weights {path} are not finite ({broken[0]}).", cure)
     return network.eval().requires_grad_(False)

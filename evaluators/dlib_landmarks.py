@@ -29,7 +29,7 @@ def missing() -> list[tuple[str, str]]:
     """What of dlib and its predictor is not on this machine, and its cure."""
     lacks = []
     if importlib.util.find_spec("dlib") is None:
-        lacks.append(("the Python package dlib", "Type: pip install dlib, or set points = sidecar."))
+        lacks.append(("The Python package dlib is not installed.", "Type: pip install dlib, or set points = sidecar."))
     try:
         weights.locate(WEIGHTS, any_hash=True)
     except MissingError as error:

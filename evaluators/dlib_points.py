@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from evaluators.face_chip import dlib_chip
 from harness import weights
+from harness.digest import digest
 from harness.errors import MissingError
 
 Picture = npt.NDArray[np.uint8]
@@ -25,12 +26,20 @@ def missing() -> list[tuple[str, str]]:
     """What of dlib and its predictor is not on this machine, and its cure."""
     lacks = []
     if importlib.util.find_spec("dlib") is None:
-        lacks.append(("the Python package dlib", "Type: pip install dlib, or set align = mtcnn5."))
+        lacks.append(("The Python package dlib is not installed.", "Type: pip install dlib, or set align = mtcnn5."))
     try:
         weights.locate(WEIGHTS, any_hash=True)
     except MissingError as error:
         lacks.append((error.what, error.cure))
     return lacks
+
+
+def digest8() -> str:
+    """First 8 hex digits of the predictor's hash, `absent` without it."""
+    try:
+        return digest(weights.locate(WEIGHTS, any_hash=True))[:8]
+    except MissingError:
+        return "absent"
 
 
 class DlibPoints:

@@ -75,7 +75,8 @@ class EmotionAccuracy:
             *self.front.weight_fields(),
             ("v", "1"),
         )
-        long = (("classes", ",".join(self.classes)), ("among", ",".join(self.among or self.classes)))
+        named = (("classes", ",".join(self.classes)), ("among", ",".join(self.among or self.classes)))
+        long = (*named, *self.front.long_fields())
         return Signature(metric, fields, long)
 
     def start(self, context: ClipContext) -> Measurement:

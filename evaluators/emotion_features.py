@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evaluators.contract import Chunk
 from evaluators.emotion_specs import NetSpec, Sampling, spec
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights
+from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.settings import choice
 
 if TYPE_CHECKING:
@@ -49,10 +49,14 @@ class EmotionFront:
             lacks += dlib_points.missing()
         if self.spec.weights:
             lacks += JudgeWeights(self.spec.weights, self._settings).missing()
-        if self.spec.name == "clip":
+        elif self.spec.name == "clip":
             from evaluators import emotion_clip
 
             lacks += emotion_clip.missing(self._settings)
+        else:
+            from evaluators import demo_weights
+
+            lacks += shipped_missing(demo_weights.EMOTION)
         return lacks
 
     def load(self) -> None:
@@ -64,12 +68,17 @@ class EmotionFront:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields: network, crop, detector, sampling, pooling."""
-        detector = {"frame": "none", "dlib5": "hog1", "dlib5-jpeg95": "hog1"}.get(self.align, "mtcnn-fn2.6.0")
+        detector = "none" if self.align == "frame" else "mtcnn-fn2.6.0"
+        if self.align.startswith("dlib5"):
+            from evaluators import dlib_points
+
+            detector = f"hog1+dlib5@{dlib_points.digest8()}"
         pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
         return (
             ("net", self.spec.name),
             ("align", f"{self.align}-{self.spec.size}"),
             ("det", detector),
+            ("fps", "25"),
             ("samp", self.sampling.text),
             ("form", pooling),
         )
@@ -82,10 +91,13 @@ class EmotionFront:
             from evaluators import emotion_clip
 
             return emotion_clip.fields(self._settings)
-        from evaluators.demo_weights import EMOTION
-        from harness.digest import digest
+        from evaluators import demo_weights
 
-        return (("w", digest(EMOTION)[:8]),)
+        return (("w", short_hash(demo_weights.EMOTION)),)
+
+    def long_fields(self) -> tuple[tuple[str, str], ...]:
+        """What the weights' field abbreviates, for the long form."""
+        return JudgeWeights(self.spec.weights, self._settings).long() if self.spec.weights else ()
 
     def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
         """Features (features,) of the frames with these indexes that show a face, by index."""

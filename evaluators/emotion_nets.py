@@ -14,9 +14,8 @@ from evaluators.crops import Picture, emotion_input
 from evaluators.emotion_fan import EmotionFAN, Form
 from evaluators.emotion_specs import NetSpec
 from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import require_trained
+from evaluators.plausibility import ImplausibleError, require_trained
 from evaluators.resnet18 import ResNet18Trunk
-from harness.errors import MissingError
 
 Float = npt.NDArray[np.float32]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -132,8 +131,8 @@ def _load(module: nn.Module, weights: JudgeWeights) -> None:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         problem = " ".join(str(error).split())[:300]
-        raise MissingError(
+        raise ImplausibleError(
             f"The weights '{weights.name}' do not fit their network: {problem}", "Get the published file."
         ) from error
     if weights.must_pass_gate:
-        require_trained(weights.name, state)
+        require_trained(weights.name, state, "pred_fc2.weight" if isinstance(module, EmotionFAN) else "fc.weight")

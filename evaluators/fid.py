@@ -27,6 +27,7 @@ from harness.signature import Signature
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
+_SIDES = ("clip", "reference")
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
@@ -57,16 +58,19 @@ class _Judge:
         fields = self._net.fields()
         net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
-        rest = (
-            ("src", "raw"),
-            *self._aligned.fields(),
-            ("fps", "25"),
-            ("samp", self._samples.text),
-            ("cov", "n-1"),
-            ("root", "svd"),
-            ("agg", self._aggregation),
-        )
-        return Signature(metric, (*net, *rest, *weights, ("v", "1")))
+        pictures = (("src", "raw"), *self._aligned.fields(), *self._aligned.codec(), ("fps", "25"))
+        term = (("cov", "n-1"), ("root", "svd"), ("eps", "0"), ("agg", self._aggregation))
+        long = self._net.long()
+        return Signature(metric, (*net, *pictures, ("samp", self._samples.text), *term, *weights, ("v", "1")), long)
+
+    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+        """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
+        sizes = (("res", "/".join(_sizes(rows, f"{side}_size") for side in _SIDES)),)
+        counts = tuple((f"n{k}", str(sum(_count(row, side) for row in rows))) for k, side in enumerate(_SIDES, 1))
+        line = self.signature(metric)
+        place = next(k for k, (key, _) in enumerate(line.fields) if key == "cov")
+        found = (*sizes, *(counts if self._aggregation == "pool" else ()))
+        return Signature(metric, (*line.fields[:place], *found, *line.fields[place:]), line.long)
 
 
 class Fid(_Judge):
@@ -106,6 +110,16 @@ class Fid(_Judge):
         return text if limit is None else f"{text}; FID∞ {limit:.4g}"
 
 
+def _sizes(rows: Sequence[Any], key: str) -> str:
+    """Picture sizes of one side as HxW, smallest first; `?` for rows that did not store them."""
+    found = {tuple(np.asarray(row[key]).tolist()) if key in row else () for row in rows}
+    return "+".join("x".join(map(str, size)) or "?" for size in sorted(found)) or "?"
+
+
+def _count(row: Any, side: str) -> int:
+    return len(row[side]) if side in row else 0
+
+
 def _both(rows: Sequence[Any]) -> tuple[list[Features], list[Features]]:
     return [row["clip"] for row in rows], [row["reference"] for row in rows]
 
@@ -127,12 +141,22 @@ class _Clip:
         self._net = net
         self._aligned = aligned
         self._signature = signature
+        self._shape = (0, 0)  # height and width of the clip's frames
         self._collector: Collector
         self._collector, self._wanted = fid_sampling.start(context, net, aligned, sampling)
 
     def feed(self, chunk: Chunk) -> None:
         """Take the next frames."""
+        self._shape = (chunk.frames.shape[1], chunk.frames.shape[2])
         self._collector.feed(chunk)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of the pictures of both sides, as the network met them."""
+        truth = pairing.reference_reader(self._context).info
+        return {
+            "clip_size": self._aligned.size(self._shape),
+            "reference_size": self._aligned.size((truth.height, truth.width)),
+        }
 
     def features(self) -> tuple[Features, Features]:
         """Rows of the clip and of the reference."""
@@ -149,13 +173,14 @@ class _PooledClip(_Clip):
             return [Unscored("fid", "no_face", self._signature, "no sampled frame has a face")]
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
             return [Unscored("fid", "not_finite", self._signature, "a feature is not finite")]
-        return [Scored("fid", None, self._signature, _packed(clip, reference), ("pooled", *self._context.notes))]
+        kept = _packed(clip=clip, reference=reference, **self.sizes())
+        return [Scored("fid", None, self._signature, kept, ("pooled", *self._context.notes))]
 
 
-def _packed(clip: Features, reference: Features) -> bytes:
+def _packed(**arrays: Any) -> bytes:
     """Features hardly compress: plain npz bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, clip=clip, reference=reference)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -188,4 +213,5 @@ class _PairedClip(_Clip):
             return [Unscored("fid_pair", "too_short", self._signature, "a covariance needs two frames")]
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
             return [Unscored("fid_pair", "not_finite", self._signature, "a feature is not finite")]
-        return [Scored("fid_pair", frechet(clip, reference), self._signature, b"", self._context.notes)]
+        value = frechet(clip, reference)
+        return [Scored("fid_pair", value, self._signature, _packed(value=[value], **self.sizes()), self._context.notes)]

@@ -17,10 +17,9 @@ import torch
 import torch.nn.functional as F
 
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
-from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import require_trained
-from harness.digest import digest
-from harness.errors import MissingError, UsageError, unknown_name
+from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
+from evaluators.plausibility import ImplausibleError, require_trained
+from harness.errors import UsageError, unknown_name
 
 Frames = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
@@ -40,6 +39,8 @@ class FeatureNet(Protocol):
     def load(self) -> None: ...
 
     def fields(self) -> tuple[tuple[str, str], ...]: ...  # of the signature, weights' hash last
+
+    def long(self) -> tuple[tuple[str, str], ...]: ...  # what those abbreviate
 
     def features(self, frames: Frames) -> Features: ...  # uint8 RGB (n, h, w, 3) → (n, width)
 
@@ -102,7 +103,7 @@ class InceptionNet:
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            raise MissingError(
+            raise ImplausibleError(
                 f"{self._weights.path()} does not hold the network '{self._recipe.name}'.",
                 f"Type: python bench.py weights fetch {self._recipe.weights}",
             ) from error
@@ -119,6 +120,10 @@ class InceptionNet:
             ("ch", recipe.channels),
             *self._weights.fields(),
         )
+
+    def long(self) -> tuple[tuple[str, str], ...]:
+        """The whole hash of the weights."""
+        return self._weights.long()
 
     @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
@@ -174,8 +179,10 @@ class DemoNet:
         return int(self._network.feature_size)
 
     def missing(self) -> list[tuple[str, str]]:
-        """Nothing: the demo's weights ship with the project."""
-        return []
+        """The file that ships with the project, where it was removed."""
+        from evaluators import demo_weights
+
+        return shipped_missing(demo_weights.IDENTITY)
 
     def load(self) -> None:
         """Read the small network."""
@@ -187,9 +194,19 @@ class DemoNet:
         """Network, resize, normalisation, channel order and weights."""
         from evaluators import demo_weights
 
-        file = demo_weights.IDENTITY
-        weights = digest(file)[:8] if file.is_file() else "absent"
-        return ("net", "demo-identity"), ("rs", "whole-area"), ("norm", "pm1"), ("ch", "rgb"), ("w", weights)
+        weights = short_hash(demo_weights.IDENTITY)
+        return (
+            ("net", "demo-identity"),
+            ("dim", "trunk"),
+            ("rs", "whole-area"),
+            ("norm", "pm1"),
+            ("ch", "rgb"),
+            ("w", weights),
+        )
+
+    def long(self) -> tuple[tuple[str, str], ...]:
+        """Nothing: the file ships with the project."""
+        return ()
 
     @torch.inference_mode()
     def features(self, frames: Frames) -> Features:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights
+from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
@@ -71,7 +71,11 @@ class IdentitySimilarity:
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights that are not here."""
-        return JudgeWeights(self.spec.weights, self._settings).missing() if self.spec.weights else []
+        if self.spec.weights:
+            return JudgeWeights(self.spec.weights, self._settings).missing()
+        from evaluators import demo_weights
+
+        return shipped_missing(demo_weights.IDENTITY)
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
@@ -95,6 +99,7 @@ class IdentitySimilarity:
         """Everything that changes the similarity."""
         fields = (
             *self.crop_fields(),
+            ("fps", "25"),
             ("ref", self.reference),
             ("agg", self.aggregation),
             ("samp", self.sampling.text),
@@ -102,16 +107,16 @@ class IdentitySimilarity:
             *self.weight_fields(),
             ("v", "1"),
         )
-        return Signature(metric, fields)
+        long = JudgeWeights(self.spec.weights, self._settings).long() if self.spec.weights else ()
+        return Signature(metric, fields, long)
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
         if self.spec.weights:
             return JudgeWeights(self.spec.weights, self._settings).fields()
-        from evaluators.demo_weights import IDENTITY
-        from harness.digest import digest
+        from evaluators import demo_weights
 
-        return (("w", digest(IDENTITY)[:8]),)
+        return (("w", short_hash(demo_weights.IDENTITY)),)
 
     def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
         """Embeddings (d,) of the crops that are there, by index."""

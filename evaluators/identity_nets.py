@@ -11,8 +11,7 @@ import torch
 
 from evaluators.crops import Picture, identity_input
 from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import require_separating, require_trained
-from harness.errors import MissingError
+from evaluators.plausibility import ImplausibleError, require_separating, require_trained
 
 Float = npt.NDArray[np.float32]
 _BATCH = 16
@@ -35,7 +34,7 @@ class FaceNet:
             self._network.load_state_dict(state, strict=True)
         except RuntimeError as error:
             problem = " ".join(str(error).split())[:300]
-            raise MissingError(
+            raise ImplausibleError(
                 f"The weights '{weights.name}' do not fit FaceNet: {problem}", "Get the published file."
             ) from error
         self._network.to(device)

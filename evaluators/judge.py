@@ -66,7 +66,7 @@ class Judge:
         reader = VideoReader(clip.path, fps=25.0, chunk=CHUNK_FRAMES)
         sound = read_audio(clip.path) if reader.info.has_audio else None
         notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
-        return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes)
+        return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip)
 
     def _feed(self, reader: VideoReader, seats: list[_Seat]) -> None:
         first = 0
@@ -102,11 +102,11 @@ def _load(evaluator: Any) -> tuple[str, str] | None:
     """None when the judge is ready, else the reason code and sentence why it is not."""
     missing = evaluator.missing()
     if missing:
-        return "weights_missing", "; ".join(f"{what} ({cure})" for what, cure in missing)
+        return "weights_missing", "\n".join(f"{what} {cure}" for what, cure in missing)
     try:
         loaded = attempt(evaluator.load)
     except MissingError as error:
-        return "weights_missing", str(error)
+        return getattr(error, "reason", "weights_missing"), str(error)
     if isinstance(loaded, Crash):
         return loaded.code, loaded.detail or f"{loaded.reason} {loaded.cure}".strip()
     return None

@@ -79,8 +79,8 @@ class LandmarkDistance:
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = tuple(
-        MetricFacts(name, name.upper().replace("_", "-"), "px", False, 0.0, float("inf"), needs_reference=True)
-        for name in _METRICS
+        MetricFacts(name, name.upper().replace("_", "-"), unit, False, 0.0, float("inf"), needs_reference=True)
+        for name, unit in zip(_METRICS, ("px", "px", "px/frame", "px/frame"), strict=True)
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:

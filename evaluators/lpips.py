@@ -21,6 +21,7 @@ from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.judge_weights import SETTINGS, JudgeWeights
 from evaluators.packing import pack
+from evaluators.plausibility import ImplausibleError
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
 from harness.errors import MissingError
@@ -155,7 +156,7 @@ class Lpips:
     def load(self) -> None:
         """Read the trunk (strictly, from torchvision's whole classifier) and the heads."""
         if self._weights.must_pass_gate:
-            raise MissingError(
+            raise ImplausibleError(
                 f"Nothing can tell whether a {self.net} trunk without the published hash was trained.",
                 "Leave out hash = any, or set gate = off too, which the signature will say.",
             )
@@ -165,7 +166,7 @@ class Lpips:
         try:
             distance.trunk.load_state_dict(trunk or state)
         except RuntimeError as error:
-            raise MissingError(f"{self._weights.path()} does not hold torchvision's {self.net} trunk.") from error
+            raise ImplausibleError(f"{self._weights.path()} does not hold torchvision's {self.net} trunk.") from error
         distance.load_heads(self.net)
         self._distance = distance.eval().requires_grad_(False).to(self._device)
 
@@ -178,7 +179,7 @@ class Lpips:
             ("samp", "all" if self.every == 1 else f"every{self.every}"),
             ("agg", self.aggregation),
         )
-        return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")))
+        return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")), self._weights.long())
 
     def start(self, context: ClipContext) -> _Clip | Refused:
         """Begin one clip."""

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from evaluators import sync_dialect
 from evaluators.contract import ClipContext, Measurement, MetricFacts
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights
+from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
+from harness.errors import MediaError
 from harness.signature import Signature
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ class LipSync:
         """(what, cure) of weights that are not here."""
         found: list[tuple[str, str]] = []
         if self.demo and not self._demo_file().is_file():
-            cure = "Type: git checkout -- evaluators/demo (the file is part of the repository)."
-            found.append((f"The demo weights {self._demo_file()} are not there.", cure))
+            found += shipped_missing(self._demo_file())
         elif not self.demo:
             found += self._weights.missing()
         return found + (self._face_weights.missing() if self._face_weights else [])
@@ -94,11 +94,8 @@ class LipSync:
     def _weight_fields(self) -> tuple[tuple[str, str], ...]:
         if not self.demo:
             return self._weights.fields()
-        from harness.digest import digest
-
-        path = self._demo_file()
         open_gate = () if self._weights.gated else (("gate", "off"),)
-        return (*open_gate, ("w", digest(path)[:8] if path.is_file() else "absent"))
+        return (*open_gate, ("w", short_hash(self._demo_file())))
 
     def _demo_file(self) -> Path:
         if self._demo_override:
@@ -111,7 +108,8 @@ class LipSync:
         """Everything that changes the number."""
         fields = self.dialect.signature(DEMO_NET if self.demo else NET)
         faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
-        return Signature(metric, (*fields, *faces, *self._weight_fields(), ("v", "1")))
+        long = () if self.demo else self._weights.long()
+        return Signature(metric, (*fields, *faces, *self._weight_fields(), ("v", "1")), long)
 
     def _face_fields(self) -> tuple[tuple[str, str], ...]:
         return self._face_weights.fields() if self._face_weights else ()
@@ -120,6 +118,13 @@ class LipSync:
         """Follow one clip; without sound there is nothing to follow."""
         names = tuple(facts.name for facts in self.metrics)
         lines = tuple(str(self.signature(name)) for name in names)
+        if self.dialect.source == "driving":
+            from evaluators.sync_audio import of_driving
+
+            try:
+                context = of_driving(context)
+            except MediaError as error:
+                return Refused(names, lines, "no_audio", f"driving sound: {error.what}")
         if context.audio is None:
             return Refused(names, lines, "no_audio", " ".join(context.notes))
         from evaluators.sync_clip import SyncClip

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from evaluators.contract import Chunk
 from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion_features import EmotionFront
+from evaluators.judge_weights import shipped_missing, short_hash
 from evaluators.settings import choice
 from harness.errors import MissingError
 
@@ -118,7 +119,7 @@ class GeometrySpace:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Space, detector, sampling."""
-        return ("space", "geo5"), ("det", "mtcnn-fn2.6.0"), ("samp", f"every{_EVERY}")
+        return ("space", "geo5"), ("det", "mtcnn-fn2.6.0"), ("fps", "25"), ("samp", f"every{_EVERY}")
 
     def follow(self, path: Path) -> Track:
         """A track for one clip."""
@@ -154,7 +155,9 @@ class ExpressionSpace:
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of EDTalk's weights."""
         if self._demo:
-            return []
+            from cmet.demo_weights import FOLDER
+
+            return shipped_missing(FOLDER / "generator.safetensors")
         from harness.weights import locate
 
         try:
@@ -173,17 +176,23 @@ class ExpressionSpace:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Space, network, sampling, weights."""
-        from harness.digest import digest
         from harness.weights import locate
 
         if self._demo:
             from cmet.demo_weights import FOLDER
 
-            weights = digest(FOLDER / "generator.safetensors")[:8]
+            weights = short_hash(FOLDER / "generator.safetensors")
         else:
-            weights = "absent" if self.missing() else digest(locate("edtalk"))[:8]
+            weights = "absent" if self.missing() else short_hash(locate("edtalk"))
         name = "edtalk-demo" if self._demo else "edtalk"
-        return ("space", "ed"), ("net", name), ("align", "frame"), ("samp", f"every{_EVERY}"), ("w", weights)
+        return (
+            ("space", "ed"),
+            ("net", name),
+            ("align", "frame"),
+            ("fps", "25"),
+            ("samp", f"every{_EVERY}"),
+            ("w", weights),
+        )
 
     def follow(self, path: Path) -> Track:
         """A track for one clip."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -23,11 +24,12 @@ from av.audio.stream import AudioStream
 
 from evaluators.contract import ClipContext
 from harness.container import open_media
-from harness.media import to_pcm16
+from harness.media import read_audio, to_pcm16
 from harness.records import SAMPLE_RATE_HZ
 
 AudioPath = Literal["clean", "direct", "mp3", "aac2"]
 Samples = npt.NDArray[np.int16]
+_SOUND_NOTES = ("audio_offset", "downmix_cancels")  # notes on a context that are about its sound
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _CODECS = {"mp3": ("libmp3lame", "avi"), "aac2": ("aac", "mp4")}
 
@@ -97,14 +99,24 @@ def _through(file: io.BytesIO, codec: str = "", kind: str = "") -> Samples:
 
 def heard(context: ClipContext, how: AudioPath) -> Samples:
     """The clip's whole sound as the protocol `how` hears it before any cut. The clip must have sound."""
-    return context.once(f"lse:sound:{how}", lambda: _heard(context, how))
+    return context.once(f"lse:sound:{how}:{context.sound or ''}", lambda: _heard(context, how))
+
+
+def of_driving(context: ClipContext) -> ClipContext:
+    """The same clip with its sample's driving sound in place of its own; frames and faces stay shared.
+
+    Raises MediaError where that sound cannot be read.
+    """
+    track = read_audio(context.sample.driving_audio)
+    notes = tuple(note for note in context.notes if note not in _SOUND_NOTES)
+    return replace(context, audio=track.samples, notes=(*notes, *track.notes), sound=context.sample.driving_audio)
 
 
 def _heard(context: ClipContext, how: AudioPath) -> Samples:
     if how == "clean":
         assert context.audio is not None
         return to_pcm16(context.audio)
-    with open_media(Path(context.path)) as container:
+    with open_media(Path(context.sound or context.path)) as container:
         if how == "direct":
             return _mono(container)
         recoded = _recoded(container, *_CODECS[how])

@@ -47,6 +47,7 @@ class Dialect:
     image: Literal["none", "mjpeg"]
     resize: str
     sound: AudioPath
+    source: Literal["clip", "driving"]
     pad: Pad
     least: int
     face: Literal["largest", "mean", "each", "maxC-minD", "checked"]
@@ -78,7 +79,7 @@ class Dialect:
             *follow,
             ("file", self.file),
             ("face", self.face if self.tracked else f"{self.face}-{MTCNN_NAME}/{self.every}"),
-            ("aud", self.sound),
+            ("aud", self.sound if self.source == "clip" else f"{self.sound}@{self.source}"),
             ("mfcc", "psf0.6"),
             ("vs", "15"),
             ("pad", self.pad),

@@ -149,7 +149,8 @@ class Inputs:
         if count < 1:
             return None
         lip = self.lip(track, count)
-        key = f"lse:audio:{self.networks.key}:{self.dialect.sound}:{first}:{last}:{count}"
+        heard_as = f"{self.dialect.sound}:{self.context.sound or ''}"
+        key = f"lse:audio:{self.networks.key}:{heard_as}:{first}:{last}:{count}"
         device = self.networks.device
         audio = self.context.once(key, lambda: audio_rows(self.networks.net, sync.mfcc(sound), count, device))
         zero, valid = (sync.mean_curve(sync.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import require_trained
-from harness.errors import EXIT_MISSING, BenchError, MissingError
+from evaluators.plausibility import ImplausibleError, require_trained
 
 if TYPE_CHECKING:
     from evaluators.syncnet import SyncNet
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 _FIRST_LAYER = "netcnnlip.0.weight"
 _LEAST_ALIKE = 0.1  # independent taps of this layer: 0.00 ± 0.01; first layers of the trained MTCNN: 0.15 to 0.56
 _CURE = "Type: python bench.py weights fetch syncnet; for your own tests set gate = off, which the signature will say."
-
-
-class ImplausibleError(BenchError):
-    """Weights that cannot have been trained."""
-
-    exit_code = EXIT_MISSING
-    reason = "weights_implausible"
 
 
 def neighbours_alike(kernel: torch.Tensor) -> float:
@@ -43,10 +35,7 @@ def neighbours_alike(kernel: torch.Tensor) -> float:
 
 def require_plausible(name: str, state: Mapping[str, torch.Tensor]) -> None:
     """Raise ImplausibleError for weights that look untrained or are not finite."""
-    try:
-        require_trained(name, state)
-    except MissingError as error:
-        raise ImplausibleError(error.what, error.cure) from error
+    require_trained(name, state)
     alike = neighbours_alike(state[_FIRST_LAYER])
     if not alike >= _LEAST_ALIKE:
         raise ImplausibleError(

@@ -43,6 +43,7 @@ REASONS: dict[str, str] = {
     "not_implemented_here": "this protocol cannot be computed here",
     "generation_failed": "the method made no clip for this sample",
     "unsupported": "the method cannot take this request",
+    "not_recorded": "nothing was recorded about how the clip was made",
     "missing_clip": "there is no clip for this sample",
     "crashed": "the judge failed on this clip",
 }

@@ -6,11 +6,16 @@ keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 
 from harness.errors import UsageError
 
 _FORBIDDEN = frozenset("|:\n")
+
+#: Fields that only a measured set of clips has: picture sizes and how many pictures. Rows are stored without them;
+#: the number of a set carries them (FID: metrics spec §2.3 and §7).
+MEASURED = ("res", "n1", "n2")
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class Signature:
 
     metric: str
     fields: tuple[tuple[str, str], ...]
-    long: tuple[tuple[str, str], ...] = ()  # e.g. full hashes; not part of equality of the line
+    long: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # e.g. whole hashes: the line decides
 
     def __post_init__(self) -> None:
         for text in (self.metric, *(key for key, _ in self.fields)):
@@ -31,6 +36,24 @@ class Signature:
 
     def __str__(self) -> str:
         return "|".join([self.metric, *(f"{key}:{value}" for key, value in self.fields)])
+
+    def long_form(self) -> str:
+        """Everything as JSON: the line's fields in order, and what they abbreviate (whole hashes, class lists)."""
+        return json.dumps({"metric": self.metric, "fields": list(self.fields), "long": dict(self.long)})
+
+    def settings(self) -> Signature:
+        """The same without the fields that only a measured set has."""
+        return Signature(self.metric, tuple(pair for pair in self.fields if pair[0] not in MEASURED), self.long)
+
+    @classmethod
+    def parse_long(cls, text: str) -> Signature:
+        """Read the long form back. Raises UsageError when it is not one."""
+        try:
+            told = json.loads(text)
+            fields = tuple((str(key), str(value)) for key, value in told["fields"])
+            return cls(str(told["metric"]), fields, tuple((str(k), str(v)) for k, v in told["long"].items()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"This is not the long form of a signature: {error}.", "Expected JSON.") from error
 
     @classmethod
     def parse(cls, text: str) -> Signature:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import registry
 from harness.contract import Method
+from harness.footprint import Footprint
 from harness.guard import Crash, attempt
 from harness.output import ClipWriter
 from harness.records import FPS, Clip, Failed, FailureKind, Lane, Request, Row, Sample, strip_to_lane
@@ -77,6 +78,8 @@ class Worker:
         self._dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
         self._methods: dict[str, Method] = {}
         self._load_seconds: dict[str, float] = {}
+        self._footprint = Footprint(plan.device)
+        self._own_bytes: dict[str, int] = {}  # method → what loading it added
         self._judge: Any = None
 
     def work(self, item: Item) -> Result:
@@ -102,10 +105,11 @@ class Worker:
             method: Method = registry.load(self._plan.methods[name])(
                 self._plan.method_options.get(name, {}), self._plan.device
             )
-            began = time.perf_counter()
+            before, began = self._footprint.held() or 0, time.perf_counter()
             if hasattr(method, "load"):
                 method.load()
             self._load_seconds[name] = time.perf_counter() - began
+            self._own_bytes[name] = max(0, (self._footprint.held() or 0) - before)
             self._methods[name] = method
         return self._methods[name]
 
@@ -122,14 +126,19 @@ class Worker:
         if getattr(method, "needs_truth", False):  # anchors only: what no contestant may see
             method.truth = item.sample.reference_video  # type: ignore[attr-defined]
             method.donor = item.donor  # type: ignore[attr-defined]
+        held, counting = self._footprint.held(), self._footprint.restart()
         made = attempt(lambda: method.generate(request, out))
+        peak = self._footprint.peak() if counting else None
         if isinstance(made, Crash):
             out.discard()
             kind: FailureKind = "bad-input" if made.expected else "crashed"
             return Failed(kind, made.reason, made.cure, made.detail)
         if isinstance(made, Clip):
             load = self._load_seconds.pop(item.method, 0.0)
-            return replace(made, seconds={**made.seconds, "load": load})
+            memory = made.memory_peak_bytes  # of a process of its own, where the method has one
+            if memory is None and "generate" in made.seconds and held is not None and peak is not None:
+                memory = self._own_bytes[item.method] + max(0, peak - held)
+            return replace(made, seconds={**made.seconds, "load": load}, memory_peak_bytes=memory)
         return made
 
     def _judge_rows(self, item: Item, clip: Clip | Failed) -> tuple[Row, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import registry
 from harness.errors import UsageError
 from harness.records import Clip
+from harness.signature import Signature
 from harness.store import RunStore
 from harness.summary import unpack
 from reports.model import MetricFact, Pool, RunData, RunRow
@@ -28,6 +29,8 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
         asked = store.meta("asked") or {}
         metrics: Mapping[str, Mapping[str, Any]] = store.meta("metrics") or {}
         who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
+        summary = tuple(store.summary())
+        signed = {(row.dataset, row.method, row.metric, _settings(row.signature)): row.signature for row in summary}
         rows = tuple(
             RunRow(
                 row.dataset,
@@ -38,7 +41,7 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
                 row.value,
                 row.reason or ("pooled" if row.value is None else None),
                 row.detail,
-                row.signature,
+                signed.get((row.dataset, row.method, row.metric, row.signature), row.signature),
                 row.notes,
             )
             for row in store.rows(statistics=False)
@@ -53,12 +56,12 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             protocol=str(asked.get("protocol", "")),
             lane=str(asked.get("lane", "")),
             facts=facts,
-            summary=tuple(store.summary()),
+            summary=summary,
             rows=rows,
             metric_facts={name: _fact(name, told) for name, told in metrics.items()},
             comparisons=tuple(store.comparisons()),
             clips=clips,
-            long_signatures={told["signature"]: told["long"] for told in metrics.values() if told["long"]},
+            long_signatures=_long(metrics, (row.signature for row in summary)),
             folder=folder,
             pools=_pools(store, asked, metrics) if pools else {},
         )
@@ -73,6 +76,17 @@ def load_any(path: Path) -> RunData:
 
         return read_scores(path)
     raise UsageError(f"There is no run at '{path}'.", "Name a run folder, or a scores.json.")
+
+
+def _settings(line: str) -> str:
+    """A signature without what only a measured set has: the one that rows are stored under."""
+    return str(Signature.parse(line).settings())
+
+
+def _long(metrics: Mapping[str, Mapping[str, Any]], lines: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """What each signature of the summary abbreviates."""
+    known = {told["signature"]: told["long"] for told in metrics.values() if told["long"]}
+    return {**known, **{line: known[_settings(line)] for line in lines if _settings(line) in known}}
 
 
 def _facts(folder: Path) -> Mapping[str, Any]:

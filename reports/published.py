@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import UsageError, unknown_name
 
+_OURS = ("our_protocol", "our_lane", "our_dataset", "our_method", "our_metric")
 PATH = Path(__file__).with_name("published.csv")
 
 
@@ -24,6 +25,7 @@ class Target:
     method: str
     metric: str
     emotion: str = ""  # "": all clips
+    clips: int | None = None  # how many the published number is over; None where that is not known
 
     def command(self) -> str:
         """What to type to get that number."""
@@ -72,8 +74,9 @@ def tables() -> dict[tuple[str, str], PublishedTable]:
 
 def _published(row: dict[str, str]) -> Published:
     text, why = row["value"], _why(row)
-    names = ("our_protocol", "our_lane", "our_dataset", "our_method", "our_metric", "emotion")
-    target = None if why else Target(*(row[name] for name in names))
+    wanted = {name.removeprefix("our_"): row[name] for name in (*_OURS, "emotion")}
+    clips = int(row["clips"]) if row["clips"] else None
+    target = None if why else Target(**wanted, clips=clips)
     try:
         value = float(text)
     except ValueError:

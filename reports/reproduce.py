@@ -26,6 +26,7 @@ class Ours:
     low: float | None
     high: float | None
     coverage: str
+    clips: int  # asked for
     signature: str
     run: str
 
@@ -153,12 +154,12 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
     if not target.emotion:
         if row.value is None:
             return None
-        return Ours(row.value, row.low, row.high, coverage(row), row.signature, run.name)
+        return Ours(row.value, row.low, row.high, coverage(row), row.n_expected, row.signature, run.name)
     for one in breakdowns(run):
         share = one.cells.get((row.method, target.emotion))
         if (one.dataset, one.signature) == (row.dataset, row.signature) and share and share.value is not None:
             told = f"{share.n_scored}/{share.n_expected}"
-            return Ours(share.value, share.low, share.high, told, row.signature, run.name)
+            return Ours(share.value, share.low, share.high, told, share.n_expected, row.signature, run.name)
     return None
 
 
@@ -168,6 +169,10 @@ def _explained(cell: Published, ours: Ours, row: SummaryRow) -> str:
     if cell.value is not None and ours.low is not None and ours.high is not None:
         inside = ours.low <= cell.value <= ours.high
         told.append("within our interval" if inside else "beyond our interval: not chance")
+    if cell.target is not None and cell.target.clips not in (None, ours.clips):
+        told.append(f"{ours.clips} clips, the paper's number is over {cell.target.clips}")
+    if row.metric == "aitv":
+        told.append("seconds of another machine")
     if row.n_scored < row.n_expected:
         told.append(f"{row.n_expected - row.n_scored} clips without a number")
     return ", ".join(told) or "measured"

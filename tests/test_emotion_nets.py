@@ -19,7 +19,13 @@ from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import EAT_FAN, HSEMOTION_7, HSEMOTION_8, canonical
 from evaluators.packing import unpack
-from evaluators.plausibility import normalisation_spread, probe_pictures, require_separating, require_trained
+from evaluators.plausibility import (
+    ImplausibleError,
+    normalisation_spread,
+    probe_pictures,
+    require_separating,
+    require_trained,
+)
 from harness.errors import MissingError, UsageError
 from harness.records import BASIC_EMOTIONS
 from harness.seeded import fill
@@ -182,8 +188,14 @@ def test_checkpoints_load_as_published(tmp_path: Path) -> None:
     assert dict(weights.fields())["hash"] == "any"
     file.write_bytes(b"")
     torch.save([1, 2], file)
-    with pytest.raises(UsageError, match="no state dict"):
+    with pytest.raises(ImplausibleError, match="no state dict"):
         weights.state()
+    torch.save({"epoch": 61, "state_dict": state}, file)
+    for kept in (0, 1, 100, file.stat().st_size // 2, file.stat().st_size - 10):
+        (tmp_path / "cut.pth").write_bytes(file.read_bytes()[:kept])
+        cut = JudgeWeights("emotion-fan-eat", {"weights": str(tmp_path / "cut.pth"), "hash": "any"})
+        with pytest.raises(ImplausibleError, match="not a readable checkpoint"):
+            cut.state()
     absent = JudgeWeights("emotion-fan-eat", {})
     assert absent.missing()
     assert dict(absent.fields())["w"] == "absent"

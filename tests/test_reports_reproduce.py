@@ -87,6 +87,7 @@ def test_a_fitting_run_stands_beside_with_difference_and_coverage(paper_run: Run
     sync = lines["MEAD", "C-MET", "Sync_conf"]
     assert sync.ours is not None
     assert "58/60" in sync.columns()[4]
+    assert "60 clips, the paper's number is over 1143" in sync.explained
     assert "2 clips without a number" in sync.explained
     assert lines["MEAD", "C-MET", "FVD"].explained.endswith("not computed here by the paper's protocol")
     assert lines["MEAD", "EAMM ", "FID"].explained.endswith("the method is none of ours")
@@ -101,6 +102,14 @@ def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
     assert line.ours is not None
     assert line.ours.value == pytest.approx(sum(r.value or 0 for r in rows) / len(rows))
     assert line.ours.coverage == f"{len(rows)}/{len(rows)}"
+    assert f"{len(rows)} clips, the paper's number is over 159" in line.explained
+
+
+def test_seconds_never_look_like_the_papers(paper_run: RunData) -> None:
+    run = replace(paper_run, summary=tuple(replace(r, metric="aitv") for r in paper_run.summary if r.metric == "lse_c"))
+    lines = [line for line in reproduce(find("cmet", "1"), [run]).lines if line.ours is not None]
+    assert {line.paper.metric for line in lines} == {"AITV"}
+    assert all("seconds of another machine" in line.explained for line in lines)
 
 
 def test_two_signatures_are_not_guessed_between(paper_run: RunData) -> None:

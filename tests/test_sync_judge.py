@@ -42,6 +42,7 @@ def judges(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(LipSync, "missing", lambda self: [])
     monkeypatch.setattr(s3fd, "load", lambda path, device: "detector")
     monkeypatch.setattr("evaluators.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
+    monkeypatch.setattr("evaluators.judge_weights.JudgeWeights.long", lambda self: ())
 
     def make(*dialects: str) -> list[LipSync]:
         monkeypatch.setattr(LipSync, "_weight_fields", lambda self: (("w", "seeded"),))

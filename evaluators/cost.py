@@ -1,0 +1,118 @@
+"""What a clip cost: AITV and memory as the contestants report them, from what the runner recorded when making it.
+
+AITV is the wall-clock time of one video, pre-processing included, loading the networks and writing the file left out,
+the first clip counted like the others (datasets spec §8; adapter contract §6). The machine is part of the signature:
+seconds of two machines never share a column. Clips that existed before have no such record.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.packing import pack
+from evaluators.settings import check
+from harness.records import FPS, Clip, Row, Scored, Unscored
+from harness.signature import Signature
+
+_MIB = 2.0**20
+_COUNTED = ("prepare", "generate")
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+class GenerationCost:
+    """AITV in seconds a clip and a video second, peak memory of the method alone. No settings."""
+
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        MetricFacts("aitv", "AITV", "s", False, 0.0, float("inf")),
+        MetricFacts("aitv_ratio", "Seconds per video second", "s/s", False, 0.0, float("inf")),
+        MetricFacts("memory_peak", "Peak memory", "MiB", False, 0.0, float("inf")),
+    )
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        check("cost", settings, ())
+        self._device = device
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Nothing: the runner measures."""
+        return []
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def signature(self, metric: str) -> Signature:
+        """What is counted, and on which machine."""
+        kind = "cuda-allocated" if self._device.startswith("cuda") else "rss"
+        scope = f"weights+peak-{kind}" if metric == "memory_peak" else "prepare+generate"
+        device = device_name(self._device)
+        return Signature(metric, (("scope", scope), ("first", "counted"), ("agg", "clip"), ("dev", device), ("v", "1")))
+
+    def start(self, context: ClipContext) -> _Cost:
+        """Begin one clip."""
+        return _Cost(self, context)
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """The mean over clips; nan for none."""
+        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows])) if rows else np.nan
+
+
+class _Cost:
+    """The record of one clip; its frames are only counted."""
+
+    def __init__(self, judge: GenerationCost, context: ClipContext) -> None:
+        self._judge, self._made = judge, context.made
+        self._frames = 0
+
+    def feed(self, chunk: Chunk) -> None:
+        """Count the frames."""
+        self._frames += len(chunk.frames)
+
+    def finish(self) -> Sequence[Row]:
+        """Three rows; clips that existed before have no seconds and no memory."""
+        seconds = counted_seconds(self._made)
+        memory = self._made.memory_peak_bytes if self._made is not None else None
+        share = None if seconds is None or not self._frames else seconds * FPS / self._frames
+        values = (seconds, share, None if memory is None else memory / _MIB)
+        return [self._row(facts.name, value) for facts, value in zip(self._judge.metrics, values, strict=True)]
+
+    def _row(self, metric: str, value: float | None) -> Row:
+        line = str(self._judge.signature(metric))
+        if value is None:
+            return Unscored(metric, "not_recorded", line, "the clip was there before this run")
+        return Scored(metric, value, line, pack(value=value, frames=self._frames))
+
+
+def counted_seconds(made: Clip | None) -> float | None:
+    """Seconds of preparing and generating a clip; None where none were recorded."""
+    if made is None or "generate" not in made.seconds:
+        return None
+    return float(sum(made.seconds.get(part, 0.0) for part in _COUNTED))
+
+
+def device_name(device: str) -> str:
+    """The device in words for signatures: `cuda NVIDIA …`, or `cpu` with the processor's model and one thread."""
+    if device.startswith("cuda"):
+        import torch
+
+        name = torch.cuda.get_device_name(device) if torch.cuda.is_available() else "absent"
+        return _plain(f"cuda {name}")
+    return _plain(f"{device} {_processor()} 1 thread")
+
+
+def _processor() -> str:
+    try:
+        lines = _PROCESSORS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _plain(text: str) -> str:
+    """`text` as a signature value: one line, no bar."""
+    return " ".join(text.replace("|", "/").split())

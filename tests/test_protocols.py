@@ -1,0 +1,212 @@
+"""Protocols as users name them: what they measure, how each number is signed, what happens without any weights."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from media_samples import film, write_film
+
+from evaluators import demo_weights, protocol
+from evaluators.cost import GenerationCost, counted_seconds
+from evaluators.fid import Fid, PairFid
+from evaluators.judge import Judge
+from harness.errors import MissingError, UsageError
+from harness.records import Clip, Emotion, Failed, Row, Sample, Scored, Unscored
+from harness.signature import Signature
+from reports.published import PATH
+
+NAMES = ("cmet-paper", "demo", "eat", "standard")
+
+#: What metrics spec §7 asks of each metric's signature.
+FIELDS = {
+    "lse_c": "net dialect fps img rs crop face aud mfcc vs pad win gate minN agg w v",
+    "fid": "net dim rs norm ch src crop fps samp cov root eps agg w v",
+    "fid_pair": "net dim rs norm ch src crop fps samp cov root eps agg w v",
+    "identity_sim": "net det crop face fps ref agg samp miss w v",
+    "emotion_acc": "net align det fps samp form classes map set miss dec w v",
+    "psnr": "data rng col crop enc fps pair agg inf v",
+    "ssim": "data rng win cov col crop enc fps pair agg v",
+    "lpips": "net lin rng trunk size fps pair samp agg w v",
+    "m_lmd": "det in norm fps pair miss agg w v",
+    "f_lvd": "det in norm fps pair miss agg fix w v",
+    "aitv": "scope first agg dev v",
+    "memory_peak": "scope agg dev v",
+}
+
+
+def columns(name: str) -> list[tuple[Any, str, Signature]]:
+    """(judge, metric, signature) of a protocol."""
+    judges = protocol.build(protocol.read(name), "cpu")
+    return [(judge, facts.name, judge.signature(facts.name)) for judge in judges for facts in judge.metrics]
+
+
+def test_the_protocols_are_those_of_the_design() -> None:
+    assert tuple(protocol.names()) == NAMES
+    metrics = {name: [metric for _, metric, _ in columns(name)] for name in NAMES}
+    wanted = ["emotion_acc", "fid_pair", "lse_c", "lse_d", "sync_offset", "aitv", "aitv_ratio", "memory_peak"]
+    assert metrics["cmet-paper"] == wanted
+    points = ["m_lmd", "f_lmd", "m_lvd", "f_lvd"]
+    eat = ["emotion_acc", "emotion_acc", "fid", "lse_c", "lse_d", "sync_offset", "psnr", "ssim", *points]
+    assert metrics["eat"] == eat
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_is_signed_in_both_forms(name: str) -> None:
+    lines = []
+    for _, metric, signature in columns(name):
+        lines.append(str(signature))
+        assert Signature.parse(str(signature)) == signature
+        whole = Signature.parse_long(signature.long_form())
+        assert (whole, whole.long) == (signature, signature.long)
+        keys = [key for key, _ in signature.fields]
+        assert len(set(keys)) == len(keys)
+        assert keys[-1] == "v"
+        assert set(FIELDS.get(metric, "v").split()) <= set(keys), metric
+    assert len(set(lines)) == len(lines)
+
+
+def test_the_dialects_are_said() -> None:
+    eat = {metric: str(signature) for _, metric, signature in columns("eat")}
+    forms = [dict(s.fields)["form"] for _, metric, s in columns("eat") if metric == "emotion_acc"]
+    assert forms == ["attention-eval", "attention-train"]
+    assert "|align:dlib5-jpeg95-224|det:hog1+dlib5@absent|" in eat["emotion_acc"]
+    assert "|net:tv-in1k|dim:2048|rs:cv-linear|norm:pm1+in1k|ch:bgr|" in eat["fid"]
+    assert "|samp:pair5|" in eat["fid"]
+    assert all(f"|{part}|" in eat["ssim"] for part in ("win:u7", "cov:sample", "pair:stretch", "agg:frame", "enc:none"))
+    assert "|fix:0|" in eat["f_lvd"]
+    assert "|dialect:eat|" in eat["lse_c"]
+    paper = {metric: str(signature) for _, metric, signature in columns("cmet-paper")}
+    assert "|net:cmet7|align:dlib5-224|" in paper["emotion_acc"]
+    assert "|samp:even16|form:mean-logits|" in paper["emotion_acc"]
+    assert paper["fid_pair"].count("|agg:pair-mean|") == 1
+    assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100@100px"))
+
+
+def test_published_numbers_name_metrics_that_their_protocol_has() -> None:
+    metrics = {name: [metric for _, metric, _ in columns(name)] for name in NAMES}
+    with PATH.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["our_metric"] and row["our_protocol"]]
+    assert {row["our_protocol"] for row in rows} == {"cmet-paper", "eat"}
+    for row in rows:
+        assert metrics[row["our_protocol"]].count(row["our_metric"]) == 1, row
+    pairs = {(row["our_protocol"], row["metric"].partition("[")[0], row["our_metric"]) for row in rows}
+    assert {metric: ours for name, metric, ours in pairs if name == "cmet-paper"} == {
+        "AITV": "aitv",
+        "FID": "fid_pair",
+        "Sync_conf": "lse_c",
+        "Acc_emo": "emotion_acc",
+    }
+    facts = {f.name: f for judge, _, _ in (*columns("eat"), *columns("cmet-paper")) for f in judge.metrics}
+    for row in rows:
+        assert facts[row["our_metric"]].higher_is_better == (row["direction"] == "higher"), row
+        assert row["unit"] in ("", facts[row["our_metric"]].unit), row
+
+
+def sample(folder: Path) -> tuple[Sample, Clip]:
+    path = write_film(folder / "clip.mp4", film(6))
+    fields: dict[str, Any] = {"reference_video": path, "reference_aligned": True, "source_video": path}
+    asked = Sample("s", "test", "who", Emotion("happy"), folder / "no.png", folder / "no.wav", 6, **fields)
+    return asked, Clip(path, 6, 64, 64, "none", {"load": 9.0, "prepare": 1.0, "generate": 2.0, "write": 5.0}, 3 << 20)
+
+
+@pytest.mark.parametrize("name", ["cmet-paper", "eat", "standard"])
+def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, tmp_path: Path) -> None:
+    judge = Judge(name, "cpu")
+    rows = judge.rows(*sample(tmp_path))
+    assert [row.metric for row in rows] == [metric for _, metric, _ in columns(name)]
+    by_weights = [row for row in rows if isinstance(row, Unscored) and row.reason == "weights_missing"]
+    assert len(by_weights) >= {"cmet-paper": 5, "eat": 12, "standard": 10}[name]
+    for row in by_weights:
+        for line in row.detail.split("\n"):
+            assert "not on this machine" in line or "not installed" in line
+            assert "Type: " in line or "Get " in line
+    failed = judge.rows(sample(tmp_path)[0], Failed("crashed", "it broke"))
+    assert {row.reason for row in failed if isinstance(row, Unscored)} == {"generation_failed"}
+
+
+def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EMOTION", "IDENTITY", "SYNC"):
+        monkeypatch.setattr(demo_weights, name, tmp_path / f"{name}.safetensors")
+    told = [judge for judge, metric, signature in columns("demo") if dict(signature.fields).get("w") == "absent"]
+    assert {type(judge).__name__ for judge in told} >= {"EmotionAccuracy", "LipSync", "Fid", "IdentitySimilarity"}
+    for judge in told:
+        assert any("git checkout" in cure or "weights fetch" in cure for _, cure in judge.missing())
+        with pytest.raises(MissingError):
+            judge.load()
+    rows = Judge("demo", "cpu").rows(*sample(tmp_path))
+    reasons = {row.metric: row.reason for row in rows if isinstance(row, Unscored)}
+    assert {reasons[metric] for metric in ("emotion_acc", "lse_c", "fid", "identity_sim")} == {"weights_missing"}
+
+
+def test_damaged_demo_files_are_implausible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {name: getattr(demo_weights, name).read_bytes() for name in ("EMOTION", "IDENTITY", "SYNC")}
+    for name, data in whole.items():
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+        monkeypatch.setattr(demo_weights, name, tmp_path / name)
+    rows = Judge("demo", "cpu").rows(*sample(tmp_path))
+    reasons = {row.metric: row.reason for row in rows if isinstance(row, Unscored)}
+    assert {reasons[metric] for metric in ("emotion_acc", "lse_c", "fid", "identity_sim")} == {"weights_implausible"}
+
+
+def cost_rows(made: Clip | None) -> dict[str, Row]:
+    from evaluators.contract import Chunk, ClipContext
+
+    judge = GenerationCost({}, "cpu")
+    measurement = judge.start(ClipContext(None, Path("x.mp4"), None, made=made))  # type: ignore[arg-type]
+    measurement.feed(Chunk(0, np.zeros((50, 4, 4, 3), np.uint8)))
+    return {row.metric: row for row in measurement.finish()}
+
+
+def test_aitv_counts_preparing_and_generating_only(tmp_path: Path) -> None:
+    rows = cost_rows(sample(tmp_path)[1])
+    values = {name: row.value for name, row in rows.items() if isinstance(row, Scored)}
+    assert values == {"aitv": 3.0, "aitv_ratio": 1.5, "memory_peak": 3.0}  # 50 frames are two seconds
+    assert counted_seconds(Clip(tmp_path, 1, 1, 1, "none", {"generate": 2.5})) == 2.5
+    judge = GenerationCost({}, "cpu")
+    assert judge.combine("aitv", [{"value": np.array(3.0)}, {"value": np.array([5.0])}]) == 4.0
+    assert np.isnan(judge.combine("aitv", []))
+    with pytest.raises(UsageError):
+        GenerationCost({"warm": "1"}, "cpu")
+
+
+@pytest.mark.parametrize("seconds", [None, {}, {"load": 1.0}])
+def test_clips_that_existed_have_no_cost(seconds: dict[str, float] | None, tmp_path: Path) -> None:
+    made = None if seconds is None else Clip(tmp_path, 1, 1, 1, "none", seconds)
+    assert {row.reason for row in cost_rows(made).values() if isinstance(row, Unscored)} == {"not_recorded"}
+
+
+def test_seconds_of_two_machines_never_share_a_column() -> None:
+    own = str(GenerationCost({}, "cpu").signature("aitv"))
+    assert own != str(GenerationCost({}, "cuda").signature("aitv"))
+    assert "dev:cpu " in own
+
+
+def fid_row(frames: int, size: tuple[int, int] = (256, 256)) -> dict[str, Any]:
+    rows = np.random.default_rng(frames).normal(size=(frames, 4))
+    return {"clip": rows, "reference": rows[:3] + 1, "clip_size": np.array(size), "reference_size": np.array((128, 96))}
+
+
+def test_a_pooled_fid_carries_its_n_and_picture_sizes() -> None:
+    judge = Fid({}, "cpu")
+    five, four = judge.measured("fid", [fid_row(5), fid_row(5)]), judge.measured("fid", [fid_row(5), fid_row(4)])
+    assert "|res:256x256/128x96|n1:10|n2:6|" in str(five)
+    assert five != four
+    assert five.settings() == four.settings() == judge.signature("fid")
+    mixed = str(judge.measured("fid", [fid_row(5), fid_row(5, (512, 512))]))
+    assert "|res:256x256+512x512/128x96|" in mixed
+    old = {key: value for key, value in fid_row(5).items() if not key.endswith("_size")}
+    assert "|res:?/?|" in str(judge.measured("fid", [old]))
+    paired = [{"value": np.array([3.0]), "clip_size": np.array((64, 64)), "reference_size": np.array((64, 64))}]
+    line = str(PairFid({}, "cpu").measured("fid_pair", paired))
+    assert "|res:64x64/64x64|" in line
+    assert "|n1:" not in line
+
+
+def test_a_signature_that_is_none_is_told() -> None:
+    for text in ("", "[]", "{}", '{"metric": "fid", "fields": [["a"]], "long": {}}'):
+        with pytest.raises(UsageError):
+            Signature.parse_long(text)
