@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from evaluators.emotion_prompts import VERSION, prompts
 from evaluators.labels import canonical
+from evaluators.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError, UsageError
 from harness.records import BASIC_EMOTIONS
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Float = npt.NDArray[np.float32]
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 LEAST_AUC = 0.65
+_LEAST_SCALE, _MOST_SCALE = 50.0, 101.0
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _BATCH = 16
@@ -36,12 +38,19 @@ class ClipZeroShot:
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoTokenizer, CLIPModel
 
         folder = model_folder(settings)
         self._torch, self._device = torch, device
-        self._model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False).to(device)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        try:
+            model = CLIPModel.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+            raise ImplausibleError(f"'{folder}' holds no CLIP model that can be read.", _cure(folder)) from error
+        self._model = model.eval().requires_grad_(False).to(device)
+        if settings.get("gate", "on") != "off":
+            require_trained(folder, self._model)
         self._text = np.stack([self._text_embedding(prompts(name)) for name in BASIC_EMOTIONS])
         self._scale = float(self._model.logit_scale.exp())
         self.validated: frozenset[str] | None = self._validate(settings.get("validation", ""))
@@ -84,6 +93,21 @@ class ClipZeroShot:
                 names.append(name)
                 scores.append(self.logits(self.features([face])))
         return validated(names, np.array(scores))
+
+
+def require_trained(folder: Path, model: Any) -> None:
+    """Raise ImplausibleError for a CLIP that was never trained.
+
+    Training drives the temperature to its limit of 100, where every released CLIP stands (a fresh one: 14.3), and the
+    gains of its normalisation layers apart (a fresh one: all 1).
+    """
+    scale = float(model.logit_scale.exp())
+    gains = [value for name, value in model.state_dict().items() if name.endswith("layernorm.weight")]
+    spread = max((float(value.std()) for value in gains if value.numel() > 1), default=0.0)
+    finite = all(bool(value.isfinite().all()) for value in model.state_dict().values() if value.is_floating_point())
+    if not finite or not _LEAST_SCALE <= scale <= _MOST_SCALE or spread == 0.0:
+        told = f"temperature {scale:.1f}, expected {_LEAST_SCALE:.0f} to {_MOST_SCALE:.0f}" if finite else "not finite"
+        raise ImplausibleError(f"The CLIP model in '{folder}' looks untrained ({told}).", _cure(folder))
 
 
 def validated(names: Sequence[str], logits: npt.NDArray[np.floating]) -> frozenset[str]:
@@ -151,7 +175,13 @@ def fields(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
         gate = names_digest([f"{name}={digest(path)}" for name, path in labelled_pictures(settings["validation"])])
     weights = "absent" if missing(settings) else digest(_weights(settings))[:8]
-    return ("model", model), ("prompts", VERSION), ("valid", f"auc{LEAST_AUC}-{gate}"), ("w", weights)
+    open_gate = (("gate", "off"),) if settings.get("gate") == "off" else ()
+    named = (("model", model), ("prompts", VERSION), ("valid", f"auc{LEAST_AUC}-{gate}"))
+    return (*named, *open_gate, ("w", weights))
+
+
+def _cure(folder: Path) -> str:
+    return f"Get the published files for '{folder.name}' again; for your own tests set gate = off."
 
 
 def _weights(settings: Mapping[str, str]) -> Path:

@@ -11,7 +11,7 @@ from evaluators.crops import Picture
 from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import HSEMOTION_8
 from evaluators.onnx_net import OnnxNet
-from harness.errors import MissingError
+from evaluators.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -27,17 +27,18 @@ class HsEmotion:
     validated: frozenset[str] | None = None
 
     def __init__(self, weights: JudgeWeights) -> None:
+        if weights.must_pass_gate:
+            raise ImplausibleError(
+                "Nothing can tell whether an HSEmotion file without the published hash was trained.",
+                "Leave out hash = any, or set gate = off too, which the signature will say.",
+            )
         self._net = OnnxNet(weights.path())
+        self._net.probe(224, len(HSEMOTION_8))
 
     def features(self, crops: Sequence[Picture]) -> Float:
-        """(n, 8) logits of uint8 crops (224 px), ImageNet statistics. MissingError if the network has other outputs."""
+        """(n, 8) logits of uint8 crops (224 px), ImageNet statistics."""
         pictures = (np.stack(crops).astype(np.float32) / 255 - _MEAN) / _STD
-        logits = self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
-        if logits.shape[1] != len(HSEMOTION_8):
-            raise MissingError(
-                f"The HSEmotion network has {logits.shape[1]} outputs, not 8.", "Get an eight-class file (…_8_….onnx)."
-            )
-        return logits
+        return self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
 
     def logits(self, features: Float) -> Float:
         """(8,) mean over frames."""

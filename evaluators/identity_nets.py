@@ -68,6 +68,7 @@ class ArcFace:
         from evaluators.onnx_net import OnnxNet
 
         self._net = OnnxNet(weights.path())
+        self._net.probe(112)
         if weights.must_pass_gate:
             require_separating(weights.name, self.embed, 112)
 

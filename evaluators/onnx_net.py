@@ -9,9 +9,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MissingError
+from evaluators.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
+_CURE = "Get the published file again; the setting `weights` names another copy."
 
 
 class OnnxNet:
@@ -23,6 +24,20 @@ class OnnxNet:
     def __init__(self, path: Path) -> None:
         self.engine = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "opencv"
         self._net: Any = _session(path) if self.engine == "onnxruntime" else _opencv(path)
+
+    def probe(self, size: int, outputs: int = 0) -> None:
+        """Raise ImplausibleError unless a blank picture (3, size, size) gives finite values, `outputs` of them if told.
+
+        A network that does not fit must be known when it is loaded, not when a clip is judged.
+        """
+        try:
+            values = self.run(np.zeros((1, 3, size, size), np.float32))
+        except _failures() as error:
+            raise ImplausibleError(f"The network does not take pictures of {size} px.", _CURE) from error
+        if outputs and values.shape[1] != outputs:
+            raise ImplausibleError(f"The network has {values.shape[1]} outputs, not {outputs}.", _CURE)
+        if not np.isfinite(values).all():
+            raise ImplausibleError("The network's answer to a blank picture is not finite.", _CURE)
 
     def run(self, pictures: Float) -> Float:
         """The first output, (n, values), float32."""
@@ -38,7 +53,10 @@ class OnnxNet:
 def _session(path: Path) -> Any:
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except _failures() as error:
+        raise ImplausibleError(f"onnxruntime cannot read the network '{path.name}'.", _CURE) from error
 
 
 def _opencv(path: Path) -> Any:
@@ -47,6 +65,18 @@ def _opencv(path: Path) -> Any:
     try:
         return cv2.dnn.readNetFromONNX(str(path))
     except cv2.error as error:
-        raise MissingError(
+        raise ImplausibleError(
             f"OpenCV cannot read the network '{path.name}'.", "Type: pip install onnxruntime, or get the file again."
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What the engines raise for files and inputs that do not fit."""
+    import cv2
+
+    found: list[type[Exception]] = [cv2.error, ValueError, RuntimeError]
+    if importlib.util.find_spec("onnxruntime"):
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+        found += [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return tuple(found)

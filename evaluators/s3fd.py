@@ -6,6 +6,7 @@ State-dict names and shapes are those of the published ``sfd_face.pth``. Picture
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from harness.errors import MissingError
+from evaluators.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float64]
 _RGB_MEANS = (123.0, 117.0, 104.0)
@@ -148,12 +149,13 @@ def candidates(probability: npt.NDArray[np.float32], boxes: Float) -> Float:
 
 
 def load(path: Path, device: str = "cpu") -> S3FD:
-    """The network with the weights of `path`, strict. Raises MissingError when the file does not fit."""
+    """The network with the weights of `path`, strict. Raises ImplausibleError when the file does not fit."""
     net = S3FD()
     try:
         net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except RuntimeError as error:
-        raise MissingError(f"'{path}' does not hold S3FD weights.", "bench.py weights fetch s3fd") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        cure = "Type: python bench.py weights fetch s3fd"
+        raise ImplausibleError(f"'{path}' does not hold S3FD weights.", cure) from error
     return net.eval().requires_grad_(False).to(device)
 
 

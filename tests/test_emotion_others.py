@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -16,16 +17,27 @@ from evaluators.emotion import EmotionAccuracy
 from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.labels import HSEMOTION_8
 from evaluators.packing import unpack
-from harness.errors import MissingError
+from evaluators.plausibility import ImplausibleError
 from harness.records import BASIC_EMOTIONS
 
 
 def test_hsemotion_decides_by_its_mean_logits(tmp_path: Path) -> None:
     file, weight = tmp_path / "hse.onnx", np.random.default_rng(0).normal(size=(3 * 224 * 224, 8)).astype(np.float32)
     onnx_bytes.write_linear(file, weight, 224)
-    settings = {"net": "hsemotion8", "weights": str(file), "hash": "any", "align": "frame", "samp": "all"}
+    settings = {
+        "net": "hsemotion8",
+        "weights": str(file),
+        "hash": "any",
+        "gate": "off",
+        "align": "frame",
+        "samp": "all",
+    }
     evaluator = EmotionAccuracy(settings, "cpu")
     evaluator.load()
+    assert "|hash:any|gate:off|w:" in str(evaluator.signature("emotion_acc"))
+    gated = {key: value for key, value in settings.items() if key != "gate"}
+    with pytest.raises(ImplausibleError, match="published hash"):
+        EmotionAccuracy(gated, "cpu").load()
     frames = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
     (row,) = face_samples.judged(evaluator, face_samples.sample("sad"), frames)
     pictures = (frames / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -36,17 +48,21 @@ def test_hsemotion_decides_by_its_mean_logits(tmp_path: Path) -> None:
 
 def test_a_seven_class_file_is_not_taken_for_the_eight_class_one(tmp_path: Path) -> None:
     onnx_bytes.write_linear(tmp_path / "seven.onnx", np.ones((3 * 224 * 224, 7), np.float32), 224)
-    settings = {"net": "hsemotion8", "weights": str(tmp_path / "seven.onnx"), "hash": "any", "align": "frame"}
-    evaluator = EmotionAccuracy(settings, "cpu")
-    evaluator.load()
-    with pytest.raises(MissingError, match="7 outputs"):
-        face_samples.judged(evaluator, face_samples.sample("sad"), np.zeros((1, 224, 224, 3), np.uint8))
+    settings = {"net": "hsemotion8", "weights": str(tmp_path / "seven.onnx"), "hash": "any", "gate": "off"}
+    with pytest.raises(ImplausibleError, match="7 outputs"):
+        EmotionAccuracy(settings, "cpu").load()
+    onnx_bytes.write_linear(tmp_path / "small.onnx", np.ones((3 * 32 * 32, 8), np.float32), 32)
+    with pytest.raises(ImplausibleError, match="pictures of 224 px"):
+        EmotionAccuracy({**settings, "weights": str(tmp_path / "small.onnx")}, "cpu").load()
+    onnx_bytes.write_linear(tmp_path / "nan.onnx", np.full((3 * 224 * 224, 8), np.nan, np.float32), 224)
+    with pytest.raises(ImplausibleError, match="not finite"):
+        EmotionAccuracy({**settings, "weights": str(tmp_path / "nan.onnx")}, "cpu").load()
 
 
 def test_a_broken_onnx_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no network")
-    settings = {"net": "hsemotion8", "weights": str(tmp_path / "broken.onnx"), "hash": "any"}
-    with pytest.raises(MissingError, match=r"cannot read the network 'broken\.onnx'"):
+    settings = {"net": "hsemotion8", "weights": str(tmp_path / "broken.onnx"), "hash": "any", "gate": "off"}
+    with pytest.raises(ImplausibleError, match=r"cannot read the network 'broken\.onnx'"):
         EmotionAccuracy(settings, "cpu").load()
 
 
@@ -72,7 +88,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_clip_publishes_nothing_that_was_not_validated(tiny_clip: Path, tmp_path: Path, shared: Path) -> None:
     face = face_samples.clip(shared / "real" / "clips" / "hdtf_radio1.mp4", 101)[0]
-    settings = {"net": "clip", "model": str(tiny_clip)}
+    settings = {"net": "clip", "model": str(tiny_clip), "gate": "off"}
     evaluator = EmotionAccuracy(settings, "cpu")
     assert evaluator.missing() == []
     evaluator.load()
@@ -94,13 +110,26 @@ def test_clip_publishes_nothing_that_was_not_validated(tiny_clip: Path, tmp_path
 
 
 def test_clip_embeddings_are_unit_vectors_in_the_prompts_order(tiny_clip: Path) -> None:
-    evaluator = EmotionAccuracy({"net": "clip", "model": str(tiny_clip)}, "cpu")
+    evaluator = EmotionAccuracy({"net": "clip", "model": str(tiny_clip), "gate": "off"}, "cpu")
     evaluator.load()
     net = evaluator.front.net
     assert net is not None
     features = net.features([np.full((224, 224, 3), value, np.uint8) for value in (0, 90, 255)])
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, atol=1e-5)
     assert net.logits(features).shape == (len(BASIC_EMOTIONS),)
+
+
+def test_an_untrained_or_damaged_clip_is_refused(tiny_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImplausibleError, match="looks untrained"):
+        EmotionAccuracy({"net": "clip", "model": str(tiny_clip)}, "cpu").load()
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_clip, broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    evaluator = EmotionAccuracy({"net": "clip", "model": str(broken), "gate": "off"}, "cpu")
+    assert evaluator.missing() == []
+    with pytest.raises(ImplausibleError, match="no CLIP model that can be read"):
+        evaluator.load()
 
 
 def test_a_clip_model_that_is_not_here_comes_with_its_cure() -> None:
