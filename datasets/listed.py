@@ -68,6 +68,7 @@ class Listed:
     lists: ClassVar[Mapping[str, tuple[str, ...]]]  # user's name → list files; the first is the default
     options: ClassVar[tuple[str, ...]] = ()
     wanted: ClassVar[str]  # what --root must be, in words
+    speech_cure: ClassVar[str] = ""  # what to type where the references are not there
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
         for option in options:
@@ -181,9 +182,12 @@ class Listed:
         references = self.references()
         absent = [part.name for part in references if part.path is None]
         if absent:
+            so = "methods are told the emotion by the others"
+            if len(absent) == len(references):
+                so = "methods that are told the emotion by speech cannot run"
             told.append(
-                f"Of the {len(references)} emotional utterances that lane `speech` draws on, {len(absent)} are not "
-                f"there ({_some(absent)}): methods are told the emotion by those that are."
+                f"{len(absent)} of the {len(references)} emotional utterances of lane `speech` are not there "
+                f"({_some(absent)}): {so}. {self.speech_cure}".rstrip()
             )
         return tuple(told)
 

@@ -13,8 +13,8 @@ from datasets.frozen import Row
 from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import Clip, MeadTree, read_remap
 from datasets.planning import Asked, Planned
-from datasets.speech_pools import shipped_pool
-from harness.errors import UsageError
+from datasets.speech_pools import shipped_pool, speech_folder
+from harness.errors import MissingError, UsageError
 
 #: Rows of C-MET's list that pair different sentences, although its rule calls them the same (datasets spec §1.4).
 SENTENCE_MISMATCH_SOURCE = 30
@@ -36,7 +36,8 @@ class Mead(Listed):
     """MEAD in the official layout, C-MET's FPS25 tree or EAT's flat names.
 
     Options: `remap` (csv, see mead_layout.read_remap) and `speech_pool`: where the emotional utterances come from,
-    `train` (frozen list of training identities, the default) or `shipped` (C-MET's audios/MEAD: other test speakers).
+    `train` (frozen list of training identities, the default) or `shipped` (C-MET's audios/MEAD: other test speakers),
+    which lies under `speech_root`. [default: the root]
     """
 
     name = "mead"
@@ -44,7 +45,11 @@ class Mead(Listed):
         "cmet-1143": ("mead-cmet-1143",),
         "eat-100": ("mead-eat-100",),
     }
-    options = ("remap", "speech_pool")
+    options = ("remap", "speech_pool", "speech_root")
+    speech_cure = (
+        "Add the training identities, or use C-MET's own speech: "
+        "--set mead.speech_pool=shipped --set mead.speech_root=audios"
+    )
     wanted = "MEAD (official download, C-MET's FPS25 tree, or EAT's flat names)"
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
@@ -53,6 +58,11 @@ class Mead(Listed):
         self._pool = str(options.get("speech_pool") or "train")
         if self._pool not in ("train", "shipped"):
             raise UsageError(f"speech_pool '{self._pool}' does not exist.", "Known: train, shipped.")
+        self._speech_root = Path(options.get("speech_root") or self.root).expanduser().resolve()
+        if self._pool == "shipped" and speech_folder(self._speech_root, "MEAD") is None:
+            raise MissingError(
+                f"{self._speech_root} holds no speech of C-MET (audios/MEAD).", "Give mead.speech_root that folder."
+            )
 
     @cached_property
     def tree(self) -> MeadTree:
@@ -96,6 +106,8 @@ class Mead(Listed):
         )
 
     def references(self) -> tuple[Part, ...]:
+        if self._pool == "shipped":
+            return ()
         clips = [clip for pool in self._references.values() for clip in pool]
         return tuple(Part(clip.name, "sound", self.tree.sound(clip)) for clip in clips)
 
@@ -146,6 +158,6 @@ class Mead(Listed):
     def sounds(self, identity: str, emotion: str, level: int) -> tuple[Path, ...]:
         """The emotional utterances that `identity` may be given: those of the pool that are on disk, never its own."""
         if self._pool == "shipped":
-            return shipped_pool(self.root, emotion, identity)
+            return shipped_pool(self._speech_root, emotion, identity)
         found = [self.tree.sound(clip) for clip in self.utterances(emotion, level) if clip.identity != identity]
         return tuple(path for path in found if path is not None)
