@@ -25,7 +25,7 @@ from harness.errors import MissingError, UsageError
 MAGIC = b"CMETPACK"
 VERSION = 1
 EXPRESSION = 10
-SPEECH = 1024
+SPEECH = 1024  # of emotion2vec+ large; a smaller network's vectors make a corpus of that width
 FEATURES = "emotion2vec+large_features"
 EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 _ALIGN = 64
@@ -114,6 +114,12 @@ class _Writer:
         self.arrays[name] = {"dtype": dtype, "shape": [count, width] if width else [count], "at": first}
 
 
+def _speech_width(found: Sequence[_Found]) -> int:
+    """Of the first speech vector: all must be like it."""
+    path = next((clip.speech for clip in found if clip.speech is not None), None)
+    return SPEECH if path is None else _read(path, 1, 2).size
+
+
 def _build(found: Sequence[_Found], stream: BinaryIO) -> None:
     identities = sorted({clip.identity for clip in found})
     numbers = {name: index for index, name in enumerate(identities)}
@@ -130,7 +136,8 @@ def _build(found: Sequence[_Found], stream: BinaryIO) -> None:
                 yield codes
 
     writer.rows("expression", expressions(), EXPRESSION, "<f4")
-    writer.rows("speech", (_read(c.speech, SPEECH, 1) for c in found if c.speech is not None), SPEECH, "<f4")
+    width = _speech_width(found)
+    writer.rows("speech", (_read(c.speech, width, 1) for c in found if c.speech is not None), width, "<f4")
     spoken = np.array([clip.speech is not None for clip in found], dtype=bool)
     rows = np.where(spoken, np.cumsum(spoken) - 1, -1)
     writer.rows("speech_row", [rows], 0, "<i4")
@@ -221,6 +228,11 @@ class PackedCorpus:
         offsets: npt.NDArray[np.int64] = self._arrays["offset"]
         return offsets
 
+    @property
+    def speech_width(self) -> int:
+        """Numbers of a speech vector."""
+        return int(self._arrays["speech"].shape[1])
+
     def expression(self, index: int) -> Floats:
         """EDTalk expression codes of clip `index`: (frames, 10) float32, a read-only view; (0, 10) where none is."""
         first, last = self._arrays["offset"][index : index + 2]
@@ -228,7 +240,7 @@ class PackedCorpus:
         return codes
 
     def speech(self, index: int) -> Floats:
-        """emotion2vec vector of clip `index`: (1024,) float32, a read-only view. Raises MissingError if none is."""
+        """emotion2vec vector of clip `index`: (speech_width,) float32, a read-only view. MissingError if none is."""
         row = int(self._arrays["speech_row"][index])
         if row < 0:
             clip = self.clips[index]

@@ -122,6 +122,7 @@ def make_trainer(
     given: dict[str, Any],
 ) -> Trainer:
     """The run that the options describe. MissingError or UsageError where data and options do not fit."""
+    from cmet.packed import SPEECH
     from cmet.sampler import SampleOptions
     from cmet.trainer import Trainer
     from cmet.training import Objective
@@ -147,6 +148,8 @@ def make_trainer(
     same = set(Plan.__dataclass_fields__) & set(given)
     plan = Plan(learning_rate=given["lr"], **{name: given[name] for name in same})
     widths = {name: given[name] for name in ("window", "hidden", "layers", "heads", "feedforward", "dropout")}
+    if packed.speech_width != SPEECH:  # features of a small network, e.g. the demo's
+        widths["speech"] = packed.speech_width
     validation = TrainingCorpus(packed, test) if test else None
     seat = take_seat(given["device"])
     corpus = TrainingCorpus(packed, train)
