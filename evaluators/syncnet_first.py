@@ -23,10 +23,14 @@ _WINDOWS_AT_ONCE = 4  # keeps a strip of products (2 MB) in the processor's cach
 
 
 class FirstLipLayer:
-    """Kernel (out, 15, 7, 7), colour before time, and bias (out,), normalisation folded in; pictures of side `input_px`."""
+    """Kernel (out, 15, 7, 7), colour before time, and bias (out,), normalisation folded in.
+
+    `input_px`, the side of the pictures, must be even.
+    """
 
     def __init__(self, kernel: torch.Tensor, bias: torch.Tensor, input_px: int) -> None:
         self._outputs = (input_px - _TAPS) // 2 + 1  # of the convolution, in each direction
+        self._pooled = (self._outputs - 3) // 2 + 1
         self._tiles = -(-self._outputs // _TILE)
         made = transforms(_TILE, _PHASED_TAPS)
         taps, outputs = torch.from_numpy(made.taps), torch.from_numpy(made.outputs)
@@ -52,7 +56,7 @@ class FirstLipLayer:
         """Pooled maps (n, s, s, out) of a few windows, before bias and ReLU, which commute with the maximum."""
         windows, width = len(pictures) - _FRAMES + 1, self._kernel.shape[2]
         phases, side = self._phases(pictures), self._tiles * _TILE
-        pooled = torch.empty(windows, self._outputs // 2, self._outputs // 2, width)
+        pooled = torch.empty(windows, self._pooled, self._pooled, width)
         # The strip's rows, and the last two of the strip before, over which a pooling window reaches.
         rows = torch.empty(windows, _TILE + 2, side, width)
         for strip in range(self._tiles):
@@ -65,7 +69,7 @@ class FirstLipLayer:
         return pooled
 
     def _phases(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(rows, columns, t * 12): every second pixel, the frames' phases and colours side by side, zeros at the end."""
+        """(rows, columns, t * 12): every second pixel, a frame's phases and colours together; zeros at the end."""
         count, half = len(pictures), pictures.shape[1] // 2
         told_apart = pictures.view(count, half, 2, half, 2, _COLOURS).permute(1, 3, 0, 2, 4, 5)
         end = self._tiles * _TILE + _PHASED_TAPS - 1 - half

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ def transforms(outputs: int, taps: int) -> Transforms:
     points = _POINTS[: outputs + taps - 2]
     if len(points) != outputs + taps - 2 or outputs < 1 or taps < 1:
         raise ValueError(f"no transform for {outputs} outputs of {taps} taps")
-    weights = [_product(point - other for other in points if other != point) for point in points]
+    weights = [prod((point - other for other in points if other != point), start=Fraction(1)) for point in points]
     evaluate = [[point**power / weight for power in range(taps)] for point, weight in zip(points, weights, strict=True)]
     read = [[point**power for point in points] + [Fraction(power == outputs - 1)] for power in range(outputs)]
     spread = [[*_polynomial([other for other in points if other != point]), Fraction(0)] for point in points]
@@ -43,13 +44,6 @@ def transforms(outputs: int, taps: int) -> Transforms:
         _array([*evaluate, [Fraction(power == taps - 1) for power in range(taps)]]),
         _array(read),
     )
-
-
-def _product(factors: Sequence[Fraction] | object) -> Fraction:
-    result = Fraction(1)
-    for factor in factors:  # type: ignore[attr-defined]
-        result *= factor
-    return result
 
 
 def _polynomial(roots: Sequence[Fraction]) -> list[Fraction]:

@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from evaluators import sync
 from evaluators.sync_weights import ImplausibleError, fitted, neighbours_alike, require_plausible
 from evaluators.syncnet import SyncNet, last_map_px
+from evaluators.syncnet_first import FirstLipLayer
 from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows
+from evaluators.toom_cook import transforms
 from harness.seeded import fill
 
 
@@ -98,6 +101,30 @@ def test_over_time_equals_window_by_window() -> None:
     scale = np.linalg.norm(windows, axis=1).max()
     assert np.abs(at_once - windows).max() < 1e-6 * scale
     assert np.abs(LipRunner(net).rows(frames) - windows).max() < 1e-5 * scale
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [(1, 3), (2, 3), (4, 3), (3, 4), (4, 4)])
+def test_toom_cook_is_the_convolution(outputs: int, taps: int) -> None:
+    made, rng = transforms(outputs, taps), np.random.default_rng(0)
+    signal, kernel = rng.standard_normal(outputs + taps - 1), rng.standard_normal(taps)
+    got = made.outputs @ ((made.taps @ kernel) * (made.inputs @ signal))
+    np.testing.assert_allclose(got, np.convolve(signal, kernel[::-1], "valid"), atol=1e-14)
+
+
+@pytest.mark.parametrize(("side", "frames"), [(64, 5), (96, 9), (98, 14), (224, 6)])
+def test_the_first_layer_by_tiles_is_the_first_layer(side: int, frames: int) -> None:
+    rng = torch.Generator().manual_seed(side)
+    kernel, bias = torch.randn(8, 15, 7, 7, generator=rng) / 27, torch.randn(8, generator=rng)
+    pictures = torch.randint(0, 256, (frames, side, side, 3), generator=rng, dtype=torch.uint8)
+
+    def direct(kind: torch.dtype) -> torch.Tensor:
+        stacked = pictures.to(kind).unfold(0, 5, 1).flatten(3).permute(0, 3, 1, 2)
+        maps = functional.conv2d(stacked, kernel.to(kind), bias.to(kind), 2)
+        return functional.relu(functional.max_pool2d(maps, 3, 2))
+
+    exact, got = direct(torch.float64), FirstLipLayer(kernel, bias, side)(pictures)
+    assert got.shape == exact.shape
+    assert (got - exact).norm() < 1e-6 * exact.norm()
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 17])
