@@ -64,3 +64,27 @@ def write_film(
             container.mux(sound.encode(block))
             container.mux(sound.encode(None))
     return path
+
+
+def write_encoded(
+    path: Path,
+    channels: npt.NDArray[np.float32],
+    rate: int,
+    layout: str,
+    frames: npt.NDArray[np.uint8] | None = None,
+) -> Path:
+    """AAC sound (channels, n) at `rate`, e.g. layout "5.1", as .m4a or .mp4; with `frames` also a 25 fps picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format="mp4") as container:
+        video = None if frames is None else container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        sound = container.add_stream("aac", rate=rate, layout=layout)
+        if video is not None and frames is not None:
+            video.height, video.width, video.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+            for frame in frames:
+                container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(video.encode(None))
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
+        block.sample_rate = rate
+        container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    return path

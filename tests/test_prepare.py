@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import os
-import signal
+import json
 import subprocess
 import sys
 import time
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cmet.packed import PackedCorpus
 from datasets.mead_layout import Clip, MeadTree
-from datasets.prepare import prepare
+from datasets.prepare import PACKED, prepare
 from datasets.prepare_jobs import FAILURES, jobs_of
 from datasets.prepare_stages import SIZE, STAGES, Network, Plan, needed
 from harness.errors import MediaError, MissingError, UsageError
@@ -163,33 +164,147 @@ def test_stages_can_be_added_later(tmp_path: Path) -> None:
 _RUN = """
 import sys
 from pathlib import Path
-from datasets.prepare import prepare
-from datasets.prepare_stages import Network, Plan
-plan = Plan(("crop", "sound", "speech"), Network("tests.prepare_networks:faces", {}),
-            Network("tests.prepare_networks:dies", {"which": "-1"}))
-prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), plan)
+from cmet.packed import PackedCorpus
+from datasets.prepare import PACKED, prepare
+from tests.test_prepare import WHOLE
+prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), WHOLE, jobs=int(sys.argv[3]), pack="cmet.packed:pack")
 """
 
 
-def _start(raw: Path, out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", _RUN, str(raw), str(out)], cwd=ROOT, start_new_session=True)
+def _start(raw: Path, out: Path, jobs: int = 1) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", _RUN, str(raw), str(out), str(jobs)], cwd=ROOT)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
 
 
 def test_killed_three_times_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
-    raw = raw_mead(tmp_path / "raw", count=8)
-    assert _start(raw, tmp_path / "whole").wait() == 0
-    out = tmp_path / "killed"
-    for wanted in (1, 3, 6):
-        process = _start(raw, out)
-        deadline = time.monotonic() + 60
-        while len(list(out.rglob("*.mp4"))) < wanted and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
+    """All stages and the pack; killed at random moments, once with workers, which must not outlive their parent."""
+    raw = raw_mead(tmp_path / "raw", count=9)
+    prepare("mead", raw, tmp_path / "whole", WHOLE, pack="cmet.packed:pack")
+    total = len(tree(tmp_path / "whole"))
+    assert total == 9 * 6 + 4  # results, settings, failures, pack, lock
+    out, random = tmp_path / "killed", np.random.default_rng(time.time_ns())
+    for jobs, share in ((1, 0.2), (2, 0.5), (1, 0.75)):
+        wanted = int(total * share) + int(random.integers(-4, 5))
+        process = _start(raw, out, jobs)
+        deadline = time.monotonic() + 120
+        while len(list(out.rglob("*.*"))) < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(float(random.random()) * 0.02)
+        workers = _children(process.pid) if Path("/proc/self/task").is_dir() and process.poll() is None else []
+        assert jobs == 1 or workers or not Path("/proc/self/task").is_dir()
+        process.kill()
         process.wait()
+        while not all(_gone(worker) for worker in workers) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert all(_gone(worker) for worker in workers)
+        assert not (out / PACKED).exists()
     (out / "M003/front/neutral/level_1" / ".partial-00000000-008.mp4").write_bytes(b"what a kill leaves behind")
-    assert _start(raw, out).wait() == 0
+    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
     assert tree(out) == tree(tmp_path / "whole")
-    assert len(tree(out)) == 8 * 3 + 3  # results, settings, failures, lock
+
+
+def test_a_pack_is_made_again_when_a_run_died_before_it(tmp_path: Path) -> None:
+    raw, out = raw_mead(tmp_path / "raw", count=2), tmp_path / "out"
+    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
+    write_film(raw / "M003/video/front/happy/level_1/001.mp4", green_face(18, 40, 30), fps=30, audio=voice(0.6))
+    prepare("mead", raw, out, WHOLE)  # as if it had been killed between the last clip and the pack
+    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
+    assert len(PackedCorpus(out / PACKED)) == 3
+
+
+def test_training_reads_what_was_prepared(tmp_path: Path) -> None:
+    from cmet.train_verb import command
+
+    raw = tmp_path / "raw"
+    for identity in ("M003", "M005"):
+        for emotion, numbers in (("neutral", (1, 31)), ("happy", (1, 21)), ("sad", (1, 21))):
+            for number in numbers:
+                place = raw / identity / "video/front" / emotion / "level_1" / f"{number:03d}.mp4"
+                write_film(place, green_face(9, 40 + number, 30), fps=30, audio=voice(0.3, seed=number))
+    prepare("mead", raw, tmp_path / "FPS25", WHOLE, pack="cmet.packed:pack")
+    widths = ["--hidden", "64", "--feedforward", "32", "--layers", "1", "--heads", "2", "--batch", "2", "--steps", "2"]
+    where = ["--data", str(tmp_path / "FPS25"), "--out", str(tmp_path / "run"), "--device", "cpu", "--no-tensorboard"]
+    without = "angry,contempt,disgusted,fear,surprised"
+    assert command.main([*where, *widths, "--except-emotions", without], standalone_mode=False) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run/losses.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(value) for line in lines for value in line.values() if isinstance(value, float))
+
+
+@pytest.mark.parametrize("corpus", ["mead", "crema_d", "meld", "folder"])
+def test_results_may_lie_inside_the_corpus(tmp_path: Path, corpus: str) -> None:
+    raw = raw_mead(tmp_path / "raw", count=1) if corpus == "mead" else tmp_path / "raw"
+    if corpus != "mead":
+        name = "VideoFlash/1001_DFA_NEU_XX" if corpus == "crema_d" else "train_splits/dia0_utt0"
+        write_film(raw / f"{name}.mp4", green_face(9, 40, 30), fps=30, audio=voice(0.3))
+    out = raw / "FPS25"
+    assert prepare(corpus, raw, out, QUICK).made == 1
+    before = tree(out)
+    again = prepare(corpus, raw, out, QUICK)
+    assert (again.clips, again.made) == (1, 0)
+    assert tree(out) == before
+
+
+def test_sound_files_of_a_folder_give_speech(tmp_path: Path) -> None:
+    write_wav(tmp_path / "raw/gemini/envious_1.wav", voice(0.4), rate=24000)
+    write_film(tmp_path / "raw/a.mp4", green_face(9, 40, 30), audio=voice(0.3))
+    write_wav(tmp_path / "raw/a.wav", voice(0.2, seed=3))
+    prepare("folder", tmp_path / "raw", tmp_path / "out", QUICK)
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.*") if path.suffix in (".wav", ".mp4"))
+    assert names == ["a.mp4", "a.wav", "gemini__envious_1.wav"]
+    assert len(read_audio(tmp_path / "out/a.wav").samples) == 3200  # the sound file beside the film wins
+
+
+def test_a_source_that_vanishes_costs_only_itself(tmp_path: Path) -> None:
+    raw = raw_mead(tmp_path / "raw", count=2)
+    clip = raw / "M003/video/front/neutral/level_1/002.mp4"
+    clip.unlink()
+    clip.symlink_to(tmp_path / "elsewhere.mp4")
+    done = prepare("mead", raw, tmp_path / "out", QUICK)
+    assert done.made == 1
+    assert [failure[:2] for failure in done.failures] == [("M003/neutral/level_1/002", "crop")]
+    assert prepare("mead", raw, tmp_path / "out", QUICK).made == 0
+
+
+def test_a_full_disk_stops_the_run_and_no_clip_is_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, out = raw_mead(tmp_path / "raw", count=2), tmp_path / "out"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.encode.os.replace", full)
+        with pytest.raises(MissingError, match="disk is full"):
+            prepare("mead", raw, out, QUICK)
+    assert not (out / FAILURES).exists()
+    assert prepare("mead", raw, out, QUICK).made == 2
+
+
+@pytest.mark.parametrize("seconds", [0.03, 300.0])
+def test_very_short_and_very_long_lines_of_meld(tmp_path: Path, seconds: float) -> None:
+    """30 ms have a speech feature; five minutes (known ones are cut wrongly) become sound and a reason."""
+    samples = np.full((round(seconds * 8000), 6), 1000, dtype=np.int16)
+    samples[::7] = -900
+    write_extensible_wav(tmp_path / "MELD/dev_splits_complete/dia1_utt1.wav", samples, 8000)
+    done = prepare("meld_extended", tmp_path / "MELD", tmp_path / "out", Plan(("sound", "speech"), speech=WHOLE.speech))
+    assert abs(len(read_audio(tmp_path / "out/dev/dia1_utt1.wav").samples) - seconds * 16000) <= 1
+    if seconds > 1:
+        assert [failure[:2] for failure in done.failures] == [("dev/dia1_utt1", "speech")]
+        assert "lasts 300 s" in done.failures[0][2]
+        return
+    assert done.failures == ()
+    feature = np.load(tmp_path / "out/dev/emotion2vec+large_features/dia1_utt1.npy")
+    assert feature.shape == (1024,)
+    assert np.isfinite(feature).all()
 
 
 def test_jobs_give_the_same_files(tmp_path: Path) -> None:
@@ -241,6 +356,12 @@ def test_remapped_numbers_become_canonical(tmp_path: Path) -> None:
 
 def test_wrong_requests_are_refused_before_any_work(tmp_path: Path) -> None:
     raw, out = raw_mead(tmp_path / "raw", count=1), tmp_path / "out"
+    with pytest.raises(UsageError, match="--remap is about mead"):
+        prepare("crema_d", raw, out, QUICK, remap=tmp_path / "x.csv")
+    with pytest.raises(UsageError, match="--split is about meld"):
+        prepare("mead", raw, out, QUICK, split="dev")
+    with pytest.raises(UsageError, match="split of MELD"):
+        prepare("meld", raw, out, QUICK, split="trian")
     with pytest.raises(UsageError, match="no corpus"):
         prepare("meed", raw, out, QUICK)
     with pytest.raises(MissingError, match="no clips"):
