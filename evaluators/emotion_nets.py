@@ -13,6 +13,7 @@ from torch import nn
 from evaluators.crops import Picture, emotion_input
 from evaluators.emotion_fan import EmotionFAN, Form
 from evaluators.emotion_specs import NetSpec
+from evaluators.folding import folded
 from evaluators.judge_weights import JudgeWeights
 from evaluators.plausibility import ImplausibleError, require_trained
 from evaluators.resnet18 import ResNet18Trunk
@@ -74,7 +75,7 @@ class FrameAttention:
     validated: frozenset[str] | None = None
 
     def __init__(self, module: EmotionFAN, form: Form, device: str) -> None:
-        self._module = module.eval().requires_grad_(False).to(device)
+        self._module = folded(module).to(device)
         self._form: Form = form
         self._device = device
 
@@ -95,7 +96,7 @@ class FrameMean:
     validated: frozenset[str] | None = None
 
     def __init__(self, module: Any, device: str) -> None:
-        self._module = module.eval().requires_grad_(False).to(device)
+        self._module = folded(module).to(device)
         self._device = device
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from evaluators.crops import Picture, identity_input
+from evaluators.folding import folded
 from evaluators.judge_weights import JudgeWeights
 from evaluators.plausibility import ImplausibleError, require_separating, require_trained
 
@@ -37,7 +38,7 @@ class FaceNet:
             raise ImplausibleError(
                 f"The weights '{weights.name}' do not fit FaceNet: {problem}", "Get the published file."
             ) from error
-        self._network.to(device)
+        self._network = folded(self._network).to(device)
         if weights.must_pass_gate:
             require_trained(weights.name, state)
             require_separating(weights.name, self.embed, 160)

@@ -50,7 +50,8 @@ class LipRunner:
         self.input_px = net.input_px
         self._device = torch.device(device)
         with torch.no_grad():
-            self._layers = [tuple(t.to(self._device) for t in _folded(net.netcnnlip, index)) for index in _CONVOLUTIONS]
+            pairs = [_folded(net.netcnnlip, index) for index in _CONVOLUTIONS]
+            self._layers = [(kernel.to(self._device), bias.to(self._device)) for kernel, bias in pairs]
             even = self.input_px % 2 == 0 and self._device.type == "cpu"
             self._first = FirstLipLayer(*self._layers[0], self.input_px) if even else None
         self._head = net.netfclip.eval().to(self._device)
