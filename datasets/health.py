@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from harness.container import missing_bytes
 from harness.errors import MediaError
 from harness.records import FPS, SAMPLE_RATE_HZ
 
@@ -92,10 +93,13 @@ def examine(task: Task) -> Health:
     try:
         digest = hashlib.sha256(task.path.read_bytes()).hexdigest()
         problems, seconds = _picture(task.path) if task.role == "picture" else _sound(task.path)
+        missing = missing_bytes(task.path)
     except MediaError as error:
         return Health(task, ((_code(task, error), error.what),), digest=digest)
     except OSError as error:
         return Health(task, (("corrupt", f"cannot be read: {error.strerror}"),))
+    if missing:  # what was asked for decodes, the rest of the file is not there
+        problems = [("truncated", f"{missing} bytes are missing at the end"), *problems]
     return Health(task, tuple(problems), seconds, digest)
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from datasets.health import PROBLEMS, examine, known_bad
+from datasets.health import PROBLEMS, Task, examine, known_bad
 from datasets.mead_layout import Clip
 from datasets.numbering import shifts
 from datasets.verify import Report, verify
-from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError
+from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
 from harness.media import VideoWriter, write_wav
 from tests import corpus_samples as corpus
 from tests.media_samples import film, voice, write_film
@@ -86,6 +87,7 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     yield "wrong_fps", filmed(next(clips), frames=12, fps=30)
     yield "not_cropped", filmed(next(clips), size=128)
     yield "too_short", filmed(next(clips), frames=5, seconds=0.2)
+    yield "too_long", filmed(next(clips), frames=31, fps=1, seconds=31.0)
     path = own(next(neutral))
     write_film(path, film(12, size=(256, 256)))
     yield "no_sound", path
@@ -126,7 +128,7 @@ def test_every_kind_of_damage_is_named_and_the_rest_is_served(tree: Path, seed: 
     for problem, path in damage.items():
         if problem != "numbering_shift":
             assert (problem, str(path.relative_to(tree))) in found or problem == "duplicate", problem
-    assert set(damage) | {"missing", "known_bad"} == set(report.counts()) == set(PROBLEMS) - {"too_long"}
+    assert set(damage) | {"missing", "known_bad"} == set(report.counts()) == set(PROBLEMS)
     assert ("missing", "W009/fear/level_1/002") in {(f.problem, f.name) for f in report.findings}
     duplicates = [finding for finding in report.findings if finding.problem == "duplicate"]
     assert len(duplicates) == 1
@@ -170,14 +172,83 @@ def test_a_whole_list_exits_with_zero(tmp_path: Path, seed: bytes) -> None:
     assert {share.list_name: share.served for share in report.shares}["eat-100"] == 100
 
 
+def test_a_part_is_enough_where_it_is_asked_for(tree: Path, tmp_path: Path) -> None:
+    assert verify("mead", tree, list_name="cmet-1143").exit_code == EXIT_MISSING
+    assert verify("mead", tree, list_name="cmet-1143@part").exit_code == EXIT_FINE
+    assert verify("crema_d", tree, list_name="cmet-1546@part").exit_code == EXIT_MISSING  # nothing of it is there
+
+
+def test_a_remap_table_ends_a_shift_and_serves_more(tmp_path: Path, seed: bytes) -> None:
+    """W009/angry/level_1 in the public order lacks 030; the table says which file is which sentence."""
+    numbers = {"neutral": (*range(1, 4), *range(30, 41)), "angry": range(1, 30)}
+    for emotion, listed in numbers.items():
+        for number in listed:
+            plant(seed, place(tmp_path, Clip("W009", emotion, 1, number)))
+    table = tmp_path / "remap.csv"
+    shifted = "".join(f"W009,angry,1,{number},{number + 1}\n" for number in range(20, 30))
+    table.write_text(f"identity,emotion,level,public,canonical\n{shifted}")
+    before, after = verify("mead", tmp_path), verify("mead", tmp_path, remap=table)
+    assert [(f.name, f.problem) for f in before.findings if f.problem == "numbering_shift"] == [
+        ("W009/angry/level_1", "numbering_shift")
+    ]
+    assert not after.counts()["numbering_shift"]
+    assert (before.shares[0].served, after.shares[0].served) == (12, 13)  # 001-003 and 021-029, then 030 too
+
+
+def test_the_verb_prints_shares_writes_a_csv_and_exits_with_five(tree: Path, tmp_path: Path) -> None:
+    from bench import main
+
+    place(tree, Clip("W009", "fear", 1, 2)).write_bytes(b"")
+    assert main(["verify", "mead", str(tree), "--csv", str(tmp_path / "f.csv"), "--jobs", "1"]) == EXIT_MISSING
+    assert "empty,blocks,W009/fear/level_1/002" in (tmp_path / "f.csv").read_text()
+    assert main(["verify", "mead", str(tree), "--list", "@part", "--jobs", "1"]) == EXIT_FINE
+    assert main(["verify", "mead", str(tree), "--set", "colour=red"]) == EXIT_USAGE
+    assert main(["verify", "mead", str(tree), "--remap", str(tmp_path / "absent.csv")]) == EXIT_MISSING
+
+
+def test_files_that_end_early_are_told_in_every_container(tmp_path: Path) -> None:
+    pictures, sound = film(30, size=(32, 32)), voice(1.2)
+    write_film(tmp_path / "a.flv", pictures, fps=25, audio=sound)
+    write_film(tmp_path / "a.mp4", pictures, fps=25, audio=sound)
+    write_wav(tmp_path / "a.wav", sound)
+    for whole in sorted(tmp_path.glob("a.*")):
+        role: Literal["picture", "sound"] = "sound" if whole.suffix == ".wav" else "picture"
+        assert "truncated" not in dict(examine(Task("a", role, whole)).problems)
+        data = whole.read_bytes()
+        for share in (0.4, 0.7, 0.97):
+            cut = whole.with_name(f"cut{share}{whole.suffix}")
+            cut.write_bytes(data[: int(len(data) * share)])
+            assert examine(Task("cut", role, cut)).problems[0][0] == "truncated", cut
+    pointer = tmp_path / "lfs.wav"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n")
+    assert examine(Task("x", "sound", pointer)).problems[0][0] == "lfs_pointer"
+
+
+def test_wavs_with_an_open_length_are_whole(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", voice(0.5))
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"  # as a writer to a pipe leaves them
+    (tmp_path / "pipe.wav").write_bytes(data)
+    assert examine(Task("a", "sound", tmp_path / "pipe.wav")).problems == ()
+
+
+def test_training_identities_are_counted(tmp_path: Path, seed: bytes) -> None:
+    for number in (1, 2):
+        plant(seed, place(tmp_path, Clip("M005", "happy", 1, number)))
+    lines = verify("mead", tmp_path).training
+    assert lines[0].startswith("mead-cmet-train-identities: 1 of 43 identities, 2 clips")
+
+
 def test_numbering_is_told_by_the_places_of_the_gaps() -> None:
-    def clips(numbers: Iterator[int] | range, emotion: str = "angry") -> list[Clip]:
+    def clips(numbers: Iterable[int], emotion: str = "angry") -> list[Clip]:
         return [Clip("W009", emotion, 1, number) for number in numbers]
 
     public = clips(range(1, 30))
+    public_part = [number for number in range(1, 30) if number not in (4, 9)]
     cmet = clips(number for number in range(1, 31) if number != 20)
     assert [f.name for f in shifts(public, "cmet")] == ["W009/angry/level_1"]
     assert "from 020 on" in next(iter(shifts(public, "cmet"))).detail
+    assert "from 020 on" in next(iter(shifts(clips(public_part), "cmet"))).detail
     assert not list(shifts(cmet, "cmet"))
     assert not list(shifts(public, "public"))
     assert [f.name for f in shifts(cmet, "public")] == ["W009/angry/level_1"]
@@ -224,7 +295,5 @@ def test_verify_needs_a_corpus_with_lists_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_a_finding_not_a_crash(tmp_path: Path) -> None:
-    from datasets.health import Task
-
     assert examine(Task("x", "picture", tmp_path)).problems[0][0] == "corrupt"
     assert examine(Task("x", "sound", tmp_path / "absent.wav")).problems[0][0] == "corrupt"
