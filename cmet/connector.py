@@ -8,6 +8,7 @@ checkpoint at the default widths.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +43,7 @@ class _ConvBlock(nn.Module):
         self.last = last
 
     def forward(self, x: Tensor) -> Tensor:
-        conv, norm = self.conv_block
+        conv, norm = cast("tuple[nn.Conv1d, nn.BatchNorm1d]", tuple(self.conv_block))
         if conv.kernel_size == (1,) and x.shape[2] == 1:  # a matrix product, which is what it costs least as
             y = norm(F.linear(x.squeeze(2), conv.weight.squeeze(2), conv.bias)).unsqueeze(2)
         else:

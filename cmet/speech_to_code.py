@@ -28,6 +28,7 @@ _OPTIONS = {
     "pair_share": "Share of rows whose source is not neutral.",
     "reference_share": "Share of rows that see their target as reference; the others see zeros.",
     "cross_entropy": "Weight of the cross-entropy over the eight codes.",
+    "members": "Connectors trained from different seeds; their directions are averaged.",
     "seed": "Decides everything random.",
 }
 
@@ -83,7 +84,7 @@ def command(
 
 
 def _checked(settings: Any) -> Any:
-    positive = ("steps", "batch", "learning_rate", "hidden", "layers", "window")
+    positive = ("steps", "batch", "learning_rate", "hidden", "layers", "window", "members")
     for name in positive:
         if getattr(settings, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be greater than zero.")
@@ -99,13 +100,14 @@ def _experiment(
     bank: Any, test_identity: str, settings: Any, out: Path, speech: Path, extended: tuple[Path, ...]
 ) -> dict[str, Any]:
     from cmet.speech_to_code_results import recognise
-    from cmet.speech_to_code_training import train
+    from cmet.speech_to_code_training import train_members
 
     began = time.perf_counter()
     speakers = bank.training_speakers([test_identity])
-    connector = train(bank, speakers, settings, lambda line: click.echo(line, err=True))
+    members = train_members(bank, speakers, settings, lambda line: click.echo(line, err=True))
     seconds = time.perf_counter() - began
-    result = recognise(connector, bank, test_identity)
+    result = recognise(members, bank, test_identity)
+    alone = [recognise([member], bank, test_identity).macro_accuracy for member in members]
     return {
         "preset": "speech-to-code",
         "macro_accuracy": round(result.macro_accuracy, 4),
@@ -114,29 +116,38 @@ def _experiment(
         "confusion": result.confusion,
         "test_identity": test_identity,
         "training_speakers": list(speakers),
+        "members_alone": [round(value, 4) for value in alone],
         "settings": dataclasses.asdict(settings),
         "training_seconds": round(seconds, 1),
-        "checkpoint": str(_save(out, connector, settings)),
-        "extended": _extended(bank, connector, speakers, out, speech, extended),
+        "checkpoints": [str(path) for path in _save(out, members, settings)],
+        "extended": _extended(bank, members, speakers, out, speech, extended),
     }
 
 
-def _save(out: Path, connector: Any, settings: Any) -> Path:
-    from cmet.training_files import write_checkpoint, write_widths
+def _save(out: Path, members: tuple[Any, ...], settings: Any) -> list[Path]:
+    """Each member in the released layout, in a folder of its own; what an earlier run left there is replaced."""
+    from cmet.training_files import checkpoints, write_checkpoint, write_widths
 
     names = ("window", "hidden", "layers", "heads", "feedforward", "dropout")
-    sizes = {"exp": connector.exp, "speech": connector.speaker_encoder.proj.in_features}
-    write_widths(out, {name: getattr(settings, name) for name in names} | sizes)
-    return write_checkpoint(out, connector.state_dict(), None, epoch=0, step=settings.steps)
+    found = []
+    for number, connector in enumerate(members):
+        folder = out / f"member_{number}"
+        folder.mkdir(exist_ok=True)
+        for stale in checkpoints(folder):
+            stale.unlink()
+        sizes = {"exp": connector.exp, "speech": connector.speaker_encoder.proj.in_features}
+        write_widths(folder, {name: getattr(settings, name) for name in names} | sizes)
+        found.append(write_checkpoint(folder, connector.state_dict(), None, epoch=0, step=settings.steps))
+    return found
 
 
 def _extended(
-    bank: Any, connector: Any, speakers: tuple[str, ...], out: Path, speech: Path, given: tuple[Path, ...]
+    bank: Any, members: tuple[Any, ...], speakers: tuple[str, ...], out: Path, speech: Path, given: tuple[Path, ...]
 ) -> dict[str, list[str]]:
     """Write table and picture of the further emotions; emotion → the two basic ones it lies between."""
     from cmet import speech_to_code_results as results
 
-    found = results.profiles(connector, bank, speakers, results.extended_folders(speech, given))
+    found = results.profiles(members, bank, speakers, results.extended_folders(speech, given))
     if found:
         for name, text in (
             ("extended.csv", results.as_csv(found)),

@@ -20,12 +20,15 @@ BASIC = tuple(emotion for emotion in EMOTIONS if emotion != NEUTRAL)
 _NEUTRAL = EMOTIONS.index(NEUTRAL)
 
 
-def directions(connector: Connector, speech: Floats, codes: Floats) -> Floats:
-    """(n, C) directions for speech differences (n, D): source neutral, reference zero, mean over the window."""
-    source = torch.from_numpy(codes[_NEUTRAL]).expand(len(speech), connector.window, -1)
+def directions(members: Sequence[Connector], speech: Floats, codes: Floats) -> Floats:
+    """(n, C) directions for speech differences (n, D): source neutral, reference zero, mean over window and members."""
+    found = []
     with torch.no_grad():
-        found, _ = connector(torch.zeros_like(source), torch.from_numpy(speech)[:, None], source)
-    return np.asarray(found.reshape(len(speech), connector.window, -1).mean(dim=1).numpy())
+        for connector in members:
+            source = torch.from_numpy(codes[_NEUTRAL]).expand(len(speech), connector.window, -1)
+            rows, _ = connector(torch.zeros_like(source), torch.from_numpy(speech)[:, None], source)
+            found.append(rows.reshape(len(speech), connector.window, -1).mean(dim=1))
+    return np.asarray(torch.stack(found).mean(dim=0).numpy())
 
 
 def nearest(found: Floats, codes: Floats) -> npt.NDArray[np.int64]:
@@ -56,11 +59,11 @@ class Recognition:
         return float(np.mean(list(self.recall.values())))
 
 
-def recognise(connector: Connector, bank: SpeechBank, speaker: str) -> Recognition:
+def recognise(members: Sequence[Connector], bank: SpeechBank, speaker: str) -> Recognition:
     """Every single emotional utterance of `speaker` against the eight codes."""
     confusion = {}
     for emotion, speech in bank.differences(speaker).items():
-        counts = np.bincount(nearest(directions(connector, speech, bank.codes), bank.codes), minlength=len(EMOTIONS))
+        counts = np.bincount(nearest(directions(members, speech, bank.codes), bank.codes), minlength=len(EMOTIONS))
         confusion[emotion] = {name: int(n) for name, n in zip(EMOTIONS, counts, strict=True)}
     return Recognition(confusion)
 
@@ -91,7 +94,9 @@ def extended_folders(speech: Path, given: Sequence[Path]) -> list[Path]:
     return [inner.parent for root in roots for inner in sorted(root.glob(f"*/{FEATURE_FOLDER}")) if inner.is_dir()]
 
 
-def profiles(connector: Connector, bank: SpeechBank, speakers: Sequence[str], folders: Sequence[Path]) -> list[Profile]:
+def profiles(
+    members: Sequence[Connector], bank: SpeechBank, speakers: Sequence[str], folders: Sequence[Path]
+) -> list[Profile]:
     """Directions of further emotions; as in the released inference, speech is measured against others' neutral speech.
 
     The neutral point is the mean over `speakers` of their neutral means: these voices have no neutral speech here.
@@ -104,7 +109,7 @@ def profiles(connector: Connector, bank: SpeechBank, speakers: Sequence[str], fo
         vectors = [read_feature(path) for path in feature_files(folder)]
         if vectors:
             speech = (np.stack(vectors) - middle).astype(np.float32)
-            moved = directions(connector, speech, bank.codes)
+            moved = directions(members, speech, bank.codes)
             lengths = np.linalg.norm(moved, axis=1)
             cosines = moved @ basic.T / np.maximum(lengths, 1e-12)[:, None]
             found.append(Profile(folder.parent.name, folder.name, cosines, lengths))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from cmet.connector import Connector
 from cmet.losses import focal_mse
 from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank
+from harness.seeds import seed_for
 
 _NEUTRAL = EMOTIONS.index(NEUTRAL)
 
@@ -58,6 +59,7 @@ class Settings:
     cross_entropy: float = 1.0
     sigma: float = 2.0
     average: float = 0.98
+    members: int = 5
     seed: int = 0
 
 
@@ -182,6 +184,21 @@ def objective(directions: Tensor, codes: Tensor, batch: Batch, log_sigma: Tensor
     return loss + cross_entropy * F.cross_entropy(logits, batch.target)
 
 
+def train_members(
+    bank: SpeechBank, speakers: tuple[str, ...], settings: Settings, log: Callable[[str], None] = lambda _: None
+) -> tuple[Connector, ...]:
+    """`settings.members` connectors that differ in their seed only; with so little data, what each gets wrong differs.
+
+    Their directions are averaged (`speech_to_code_results.directions`). The first has the seed of the settings itself.
+    """
+    found = []
+    for member in range(settings.members):
+        log(f"member {member + 1} of {settings.members}")
+        seed = seed_for(settings.seed, "member", str(member)) if member else settings.seed
+        found.append(train(bank, speakers, replace(settings, seed=seed), log))
+    return tuple(found)
+
+
 def train(
     bank: SpeechBank, speakers: tuple[str, ...], settings: Settings, log: Callable[[str], None] = lambda _: None
 ) -> Connector:
@@ -193,7 +210,9 @@ def train(
     averaged = copy.deepcopy(connector).eval()
     log_sigma = nn.Parameter(torch.tensor(math.log(settings.sigma)))
     parameters = [*connector.parameters(), log_sigma]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    slow: list[Tensor] = list(averaged.parameters())
+    fast: list[Tensor] = list(connector.parameters())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         for step in range(settings.steps):
@@ -203,7 +222,8 @@ def train(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            _follow(averaged, connector, min(settings.average, step / (step + 10)))
+            with torch.no_grad():
+                torch._foreach_lerp_(slow, fast, 1 - min(settings.average, step / (step + 10)))
             if (step + 1) % 50 == 0:
                 log(f"step {step + 1} of {settings.steps}: loss {loss.item():.4f}")
     return averaged
@@ -212,9 +232,3 @@ def train(
 def _schedule(step: int, settings: Settings) -> float:
     """Linear warm-up, then half a cosine down to zero."""
     return min(1.0, (step + 1) / settings.warmup) * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-
-
-def _follow(averaged: nn.Module, current: nn.Module, keep: float) -> None:
-    with torch.no_grad():
-        for slow, fast in zip(averaged.parameters(), current.parameters(), strict=True):
-            slow.lerp_(fast, 1 - keep)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -64,6 +65,8 @@ class Trainer:
         self.folder, self.corpus, self.validation = folder, corpus, validation
         self.options, self.plan, self.seat, self.scalars = options, plan, seat or Seat(), scalars
         self.step = 0
+        self.waited_seconds = 0.0
+        """How long `run` waited for batches."""
         self._settings = {
             "options": asdict(options),
             "objective": asdict(objective),
@@ -189,7 +192,9 @@ class Trainer:
             waiting = pool.submit(self._draw, self.step) if self.step < self.plan.steps else None
             for step in range(self.step, self.plan.steps):
                 assert waiting is not None
+                asked = time.perf_counter()
                 arrays = waiting.result()
+                self.waited_seconds += time.perf_counter() - asked
                 waiting = pool.submit(self._draw, step + 1) if step + 1 < self.plan.steps else None
                 yield arrays
 

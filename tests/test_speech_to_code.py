@@ -43,7 +43,7 @@ def made_up(seed: int = 0, speakers: tuple[str, ...] = ("M1", "M2", "W1"), size:
 def test_recognises_a_speaker_it_never_heard_and_sees_how_strong_an_emotion_is() -> None:
     bank = made_up()
     connector = train(bank, bank.training_speakers(["W1"]), QUICK)
-    result = recognise(connector, bank, "W1")
+    result = recognise([connector], bank, "W1")
     assert result.macro_accuracy > 0.8
     assert result.recall["contempt"] > 0.8
     assert result.recall["happy"] > 0.8
@@ -132,16 +132,19 @@ def write(bank: SpeechBank, root: Path) -> tuple[Path, Path]:
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     speech, codes = write(made_up(), tmp_path)
     arguments = ["--speech", str(speech), "--codes", str(codes), "--test-identity", "W1", "--out", str(tmp_path / "o")]
-    assert command.main([*arguments, "--steps=4", "--hidden=64"], standalone_mode=False) == 0
+    assert command.main([*arguments, "--steps=4", "--hidden=64", "--members=2"], standalone_mode=False) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert 0 <= report["macro_accuracy"] <= 1
     assert report["n"] == {emotion: 6 for emotion in EMOTIONS if emotion != NEUTRAL}
     assert set(report["confusion"]["happy"]) == set(EMOTIONS)
     assert report["training_speakers"] == ["M1", "M2"]
     assert list(report["extended"]) == ["more/wry"]
-    loaded = load_trained(checkpoints(tmp_path / "o")[0])
+    members = [load_trained(checkpoints(tmp_path / "o" / f"member_{number}")[0]) for number in (0, 1)]
+    assert not torch.equal(members[0].Norm.weight, members[1].Norm.weight)
     bank = read_bank(speech, codes)
-    assert recognise(loaded, bank, "W1").macro_accuracy == pytest.approx(report["macro_accuracy"], abs=1e-4)
+    alone = [recognise([member], bank, "W1").macro_accuracy for member in members]
+    assert alone == pytest.approx(report["members_alone"], abs=1e-4)
+    assert recognise(members, bank, "W1").macro_accuracy == pytest.approx(report["macro_accuracy"], abs=1e-4)
 
 
 def damage(speech: Path, codes: Path, kind: str) -> None:
