@@ -11,6 +11,7 @@ import click
 from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators import EVALUATORS
+from harness import registry
 from harness.provenance import ROOT
 
 
@@ -26,7 +27,7 @@ def command(check: str | None, as_json: bool) -> int:
     protocols = sorted(path.stem for path in (ROOT / "evaluators" / "protocols").glob("*.toml"))
     found = {
         "methods": {name: summary(spec) for name, spec in METHODS.items()},
-        "datasets": {name: summary(spec) for name, spec in DATASETS.items()},
+        "datasets": {name: f"{summary(spec)}{_choices(spec)}" for name, spec in DATASETS.items()},
         "protocols": {name: _described(name) for name in protocols},
         "evaluators": {name: summary(spec) for name, spec in EVALUATORS.items()},
     }
@@ -52,6 +53,14 @@ def summary(spec: str) -> str:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n")[0]
     return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+def _choices(spec: str) -> str:
+    """The lists and options of a dataset, in words; "" where it has none."""
+    kind = registry.load(spec)
+    lists, options = tuple(getattr(kind, "lists", ())), tuple(getattr(kind, "options", ()))
+    words = f" --list {', '.join(lists)} (NAME@part: what is there of it)." if lists else ""
+    return words + (f" --set {kind.name}.KEY=VALUE: {', '.join(options)}." if options else "")
 
 
 def _described(protocol: str) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from harness.errors import EXIT_INTERRUPTED, MissingError
 from verbs.choices import default_jobs
 
 STAGES = ("crop", "sound", "speech", "codes")
+_NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
 
 
 @click.command("prepare")
@@ -26,7 +28,8 @@ STAGES = ("crop", "sound", "speech", "codes")
 def command(**given: Any) -> int:
     """Turn CORPUS under ROOT into C-MET's FPS25 tree in OUT: 256 px face crops, 25 fps, 16 kHz, features, codes.
 
-    Every stage goes on where it stopped; a bad clip costs only itself; a second run does nothing.
+    CORPUS is mead, crema_d, meld (speech only) or folder (any films and sounds). Every stage goes on where it stopped
+    when the same command is typed again; a bad clip costs only itself; a second run does nothing.
     """
     from datasets.prepare import prepare
     from datasets.prepare_stages import STAGES as IN_ORDER
@@ -42,19 +45,28 @@ def command(**given: Any) -> int:
         speech=Network("cmet.preparation:speech", demo),
         codes=Network("cmet.preparation:codes", demo),
     )
+    if given["weights"] == "official":
+        _check_weights(stages)
     pack = "cmet.packed:pack" if given["pack"] and {"speech", "codes"} <= set(stages) else None
-    with Bar("clips") as bar:
-        done = prepare(
-            given["corpus"],
-            given["root"],
-            given["out"],
-            plan,
-            jobs=given["jobs"] or default_jobs(),
-            remap=given["remap"],
-            split=given["split"],
-            retry=given["retry"],
-            pack=pack,
-            progress=bar.at,
-        )
+    wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
+    try:
+        with Bar("clips") as bar:
+            done = prepare(**wanted, plan=plan, jobs=given["jobs"] or default_jobs(), pack=pack, progress=bar.at)
+    except KeyboardInterrupt:
+        click.echo("bench.py: interrupted; what was finished is kept. Go on with the same command.", err=True)
+        return EXIT_INTERRUPTED
     click.echo(done.text())
     return done.exit_code
+
+
+def _check_weights(stages: tuple[str, ...]) -> None:
+    """Stop before the first clip, not in the middle of it, when a network is not here."""
+    from harness.weights import locate
+
+    for stage, name in _NETWORKS.items():
+        if stage in stages:
+            try:
+                locate(name)
+            except MissingError as error:
+                cure = f"{error.cure} Until then: --stage crop --stage sound; the other stages can follow."
+                raise MissingError(error.what, cure) from None
