@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, BenchError
+from harness.threads import one_thread
 
 #: verb → (module, one line of help); the module's `command` is a click command.
 VERBS: dict[str, tuple[str, str]] = {
@@ -35,6 +36,10 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 
+#: Verbs that judge: their sums must have one order on every machine, and their processes are parallel over clips.
+ONE_THREAD = frozenset({"run", "score", "report", "compare", "reproduce", "calibrate"})
+
+
 class Verbs(click.Group):
     """Imports a verb when it is typed, so that --help stays fast."""
 
@@ -48,6 +53,8 @@ class Verbs(click.Group):
             near = difflib.get_close_matches(cmd_name, VERBS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else " See --help for the verbs."
             raise click.UsageError(f"There is no verb '{cmd_name}'.{hint}", ctx)
+        if cmd_name in ONE_THREAD:
+            one_thread()
         command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
         return command
 

@@ -43,20 +43,31 @@ def centroid_guesses(
     rows, others = np.asarray(queries, dtype=np.float64), np.asarray(bank, dtype=np.float64)
     if cosine:
         rows, others = unit(rows), unit(others)
-    labels, who = np.array(bank_labels), np.array(bank_identities)
-    guesses = []
-    for row, identity in zip(rows, query_identities, strict=True):
-        allowed = who != identity
-        classes = sorted(set(labels[allowed].tolist()))
-        centroids = np.array([others[allowed & (labels == name)].mean(axis=0) for name in classes])
-        guesses.append(classes[_nearest(row, centroids, cosine)] if classes else "")
-    return guesses
+    (classes, codes), (people, who) = _coded(bank_labels), _coded(bank_identities)
+    guesses: dict[int, str] = {}
+    for identity in dict.fromkeys(query_identities):  # its clips share the centroids of all the others
+        mine = [k for k, name in enumerate(query_identities) if name == identity]
+        allowed = who != (people.index(identity) if identity in people else -1)
+        shown = np.flatnonzero(np.bincount(codes[allowed], minlength=len(classes)))
+        centroids = np.array([others[allowed & (codes == code)].mean(axis=0) for code in shown])
+        near = [classes[shown[k]] for k in _nearest(rows[mine], centroids, cosine)] if len(shown) else [""] * len(mine)
+        guesses.update(zip(mine, near, strict=True))
+    return [guesses[k] for k in range(len(rows))]
 
 
-def _nearest(row: Float, centroids: Float, cosine: bool) -> int:
+def _coded(names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """(distinct names in order, place of each name among them): numbers compare faster than words."""
+    known = sorted(set(names))
+    place = {name: code for code, name in enumerate(known)}
+    return known, np.array([place[name] for name in names], dtype=np.intp)
+
+
+def _nearest(rows: Float, centroids: Float, cosine: bool) -> list[int]:
+    """Index of the nearest of (k, d) centroids for each of (n, d) rows; the first one of equals."""
     if cosine:
-        return int(np.argmax(unit(centroids) @ row))
-    return int(np.argmin(lengths(centroids - row)))
+        directions = unit(centroids)
+        return [int(np.argmax(directions @ row)) for row in rows]
+    return [int(np.argmin(lengths(centroids - row))) for row in rows]
 
 
 def macro_recall(labels: Sequence[str], guesses: Sequence[str]) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from harness.errors import MissingError
 from harness.records import Failed
+from harness.threads import one_thread
 from harness.worker import Item, Plan, Result, Worker
 
 
@@ -21,17 +21,6 @@ class Executor(Protocol):
     """Works off items in any order; every item comes back exactly once."""
 
     def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]: ...
-
-
-def one_thread() -> None:
-    """Let each worker compute with one thread: sums then have one order, whatever --jobs is.
-
-    Works before torch is imported (by the environment) and after.
-    """
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)
 
 
 def leave_with_parent() -> None:

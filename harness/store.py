@@ -148,14 +148,19 @@ class RunStore:
         columns = "dataset, method, sample, metric, signature"
         return set(self._db.execute(f"SELECT {columns} FROM rows WHERE reason IS NULL OR reason != 'crashed'"))
 
-    def rows(self, statistics: bool = True) -> Iterator[StoredRow]:
-        """Every row, in list order of the samples; without `statistics` their bytes are left out."""
+    def rows(self, statistics: bool = True, cell: tuple[str, str, str, str] | None = None) -> Iterator[StoredRow]:
+        """Every row, or those of one `cell` (dataset, method, metric, signature), in list order of the samples.
+
+        Without `statistics` their bytes are left out.
+        """
         blob = "r.statistics" if statistics else "x''"
+        where = "WHERE r.dataset = ? AND r.method = ? AND r.metric = ? AND r.signature = ? " if cell else ""
         cursor = self._db.execute(
             "SELECT r.dataset, r.method, r.sample, r.metric, r.signature, r.value, r.reason, r.detail, "
             f"r.notes, {blob} "
-            "FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample "
-            "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature"
+            f"FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample {where}"
+            "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature",
+            cell or (),
         )
         for dataset, method, sample, metric, signature, value, reason, detail, notes, data in cursor:
             found = tuple(json.loads(notes))

@@ -27,7 +27,7 @@ _POOLED_DRAWS = 200
 
 @dataclass(frozen=True)
 class Cell:
-    """The scored clips of one method under one metric."""
+    """The clips of one method under one metric; their statistics stay in the store until the cell's turn."""
 
     dataset: str
     method: str
@@ -55,8 +55,8 @@ def unpack(row: StoredRow) -> Statistics:
     """A row's sufficient statistics; its value alone where it stored none."""
     if not row.statistics:
         return {"value": np.array([row.value], dtype=np.float64)}
-    with np.load(io.BytesIO(row.statistics), allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    with np.load(io.BytesIO(row.statistics), allow_pickle=False) as arrays:  # a name or a number: as a plain scalar
+        return {key: array[()] for key in arrays.files for array in (arrays[key],)}
 
 
 def summarise(store: RunStore, columns: Iterable[Column], seed: int) -> tuple[list[SummaryRow], list[Comparison]]:
@@ -70,7 +70,7 @@ def summarise(store: RunStore, columns: Iterable[Column], seed: int) -> tuple[li
     for dataset in dict.fromkeys(dataset for dataset, *_ in samples):
         for evaluator, metric, signature in columns:
             column = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
-            rows.extend(_summary(cell, evaluator, metric, signature, seed) for cell in column)
+            rows.extend(_summary(store, cell, evaluator, metric, signature, seed) for cell in column)
             comparisons.extend(_compare(column, evaluator, metric, signature, seed))
     corrected = statistics.holm([c.p_value for c in comparisons])
     return rows, [replace(c, p_holm=p) for c, p in zip(comparisons, corrected, strict=True)]
@@ -83,7 +83,7 @@ def _methods_in_order(store: RunStore) -> list[str]:
 
 def _cells(store: RunStore, identity: Mapping[tuple[str, str], str]) -> dict[tuple[str, str, str, str], Cell]:
     grouped: dict[tuple[str, str, str, str], list[StoredRow]] = defaultdict(list)
-    for row in store.rows():
+    for row in store.rows(statistics=False):
         if row.reason != "not_applicable":
             grouped[row.dataset, row.method, row.metric, row.signature].append(row)
     cells = {}
@@ -100,9 +100,9 @@ def facts_of(evaluator: Any, metric: str) -> Any:
     return next(facts for facts in evaluator.metrics if facts.name == metric)
 
 
-def _summary(cell: Cell, evaluator: Any, metric: str, signature: str, seed: int) -> SummaryRow:
-    facts, signature = facts_of(evaluator, metric), _signed(cell, evaluator, metric, signature)
-    value, interval, clustered = _score(cell, evaluator, metric, seed)
+def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature: str, seed: int) -> SummaryRow:
+    facts, items = facts_of(evaluator, metric), _items(store, cell, metric, signature)
+    value, interval, clustered = _score(cell, items, evaluator, metric, seed)
     return SummaryRow(
         cell.dataset,
         cell.method,
@@ -114,23 +114,27 @@ def _summary(cell: Cell, evaluator: Any, metric: str, signature: str, seed: int)
         interval[1] if interval else None,
         cell.answers,
         cell.expected,
-        signature,
-        _note(cell, evaluator, metric) if cell.scored else _why(cell.rows),
+        _signed(items, evaluator, metric, signature),
+        _note(items, evaluator, metric) if items else _why(cell.rows),
         clustered[0] if clustered else None,
         clustered[1] if clustered else None,
     )
 
 
-def _signed(cell: Cell, evaluator: Any, metric: str, line: str) -> str:
+def _items(store: RunStore, cell: Cell, metric: str, signature: str) -> list[Statistics]:
+    """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory."""
+    rows = store.rows(cell=(cell.dataset, cell.method, metric, signature))
+    return [unpack(row) for row in rows if row.scored]
+
+
+def _signed(items: Sequence[Statistics], evaluator: Any, metric: str, line: str) -> str:
     """The signature of the number: with what only a measured set has (picture sizes, N), where the judge says so."""
-    if not hasattr(evaluator, "measured") or not cell.scored:
-        return line
-    return str(evaluator.measured(metric, [unpack(row) for row in cell.scored]))
+    return str(evaluator.measured(metric, items)) if items and hasattr(evaluator, "measured") else line
 
 
-def _note(cell: Cell, evaluator: Any, metric: str) -> str:
+def _note(items: Sequence[Statistics], evaluator: Any, metric: str) -> str:
     """What a judge wants read beside its number (chance, ceiling), if it has something to say."""
-    return str(evaluator.note(metric, [unpack(row) for row in cell.scored])) if hasattr(evaluator, "note") else ""
+    return str(evaluator.note(metric, items)) if hasattr(evaluator, "note") else ""
 
 
 def _why(rows: Sequence[StoredRow]) -> str:
@@ -141,11 +145,12 @@ def _why(rows: Sequence[StoredRow]) -> str:
 Interval = tuple[float, float] | None
 
 
-def _score(cell: Cell, evaluator: Any, metric: str, seed: int) -> tuple[float | None, Interval, Interval]:
+def _score(
+    cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str, seed: int
+) -> tuple[float | None, Interval, Interval]:
     """(value, interval over clips, interval over identities); no number when nothing was scored."""
-    if not cell.scored:
+    if not items:
         return None, None, None
-    items = [unpack(row) for row in cell.scored]
     value = float(evaluator.combine(metric, items))
     if not math.isfinite(value):
         return None, None, None
