@@ -26,7 +26,13 @@ from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 
 Float = npt.NDArray[np.float32]
-NAMES = ("ext_acc", "ext_shift", "ext_identifiability", "av_structure", "pseudo_agreement")
+_TOLD = ("label", "image", "clip")  # a method that used one of these was told the label, or shown it
+NAMES = (
+    *("ext_acc", "ext_shift", "ext_identifiability", "ext_consistency", "ext_profile"),
+    *("av_structure", "pseudo_agreement"),
+)
+#: Metrics to which clips of basic emotions lend their ground truth (the scale, the bank, the basis).
+_LENT = ("ext_acc", "ext_shift", "ext_profile")
 
 
 def _facts(name: str, title: str, unit: str, low: float, high: float, reference: bool = False) -> MetricFacts:
@@ -43,6 +49,8 @@ class ExtendedEmotion:
         _facts("ext_acc", "Extended-emotion accuracy", "%", 0.0, 100.0, reference=True),
         MetricFacts("ext_shift", "Shift strength", "", True, 0.0, float("inf"), pooled=True, ranked=False),
         _facts("ext_identifiability", "Identifiability", "%", 0.0, 100.0),
+        _facts("ext_consistency", "Within - between cosine", "", -2.0, 2.0),
+        MetricFacts("ext_profile", "Profile reliability", "", True, -1.0, 1.0, pooled=True, ranked=False),
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
     )
@@ -71,6 +79,8 @@ class ExtendedEmotion:
             "ext_acc": (("dec", f"centroid-{self.distance}-loio"),),
             "ext_shift": (("scale", f"{self.scale:g}" if self.scale else "truth"),),
             "ext_identifiability": (("dec", "centroid-cosine-loio"),),
+            "ext_consistency": (("pairs", "other-identities"),),
+            "ext_profile": (("basis", "truth-loio"), ("half", "alternate")),
             "av_structure": self.voice.fields(),
             "pseudo_agreement": (("set", "closed-occurring"), ("agg", "macro-recall")),
         }[metric]
@@ -141,9 +151,11 @@ class DirectionMeasurement:
             return self._structure_row(sample, common)
         if name == "pseudo_agreement":
             return self._pseudo_row(sample, common)
-        if name == "ext_identifiability":
+        if name in ("ext_identifiability", "ext_consistency"):
             return self._scored(name, common) if common["extended"] else self._not_applicable(name)
-        if name == "ext_acc" or self.judge.scale is None:  # ground truth of basic emotions serves as well
+        if name == "ext_profile" and common["extended"]:
+            return self._scored(name, common)
+        if name in _LENT and not (name == "ext_shift" and self.judge.scale is not None):
             if len(common["truth"]) == 0:
                 return Unscored(name, "no_reference", self.lines[name]) if common["extended"] else self._skip(name)
             return self._scored(name, common, () if common["extended"] else ("reference_only",))
@@ -173,7 +185,10 @@ class DirectionMeasurement:
         if label not in classes:
             return Unscored(name, "label_unknown", self.lines[name], f"'{label}' is not one of the judge's classes")
         logits = space.front.net.logits(self.track.stacked())
-        return self._scored(name, {**common, "logits": logits, "classes": np.array(classes)})
+        more: dict[str, Any] = {"logits": logits, "classes": np.array(classes)}
+        if self.context.made is not None and self.context.made.used not in ("", "unknown"):
+            more["told"] = self.context.made.used in _TOLD
+        return self._scored(name, {**common, **more})
 
     def _scored(self, name: str, common: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Row:
         return Scored(name, None, self.lines[name], pack(**common), notes)

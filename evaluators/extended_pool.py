@@ -7,16 +7,18 @@ scale, and are never counted as answers.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import direction
+from evaluators import consistency, direction
 
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
 _P_DRAWS = 10_000
+_CONTROL_SHARE = 0.5  # a neutral clip that moves more than this share of the emotions' shift is a failed control
 
 
 def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float:
@@ -29,6 +31,10 @@ def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float
         return float(np.median(strengths)) if len(strengths) else float("nan")
     if metric == "ext_identifiability":
         return direction.macro_recall(*identified(rows))
+    if metric == "ext_consistency":
+        return consistency.within_between(*_asked(rows))[0]
+    if metric == "ext_profile":
+        return reliability(rows)
     if metric == "av_structure":
         return direction.structure_agreement(*structures(rows))
     return direction.macro_recall(*pseudo_guesses(rows))
@@ -45,16 +51,88 @@ def note(metric: str, rows: Rows, scale: float | None) -> str:
     if metric == "ext_identifiability":
         given = [str(row["pseudo"]) for row in rows if bool(row["extended"])]
         ceiling = direction.label_ceiling(asked, given)
-        return f"chance {100 / max(1, len(set(asked))):.1f} %, ceiling of a given label {ceiling:.1f} %"
+        told = f"chance {100 / max(1, len(set(asked))):.1f} %, ceiling of a given label {ceiling:.1f} %"
+        return told + mistakes(*identified(rows))
+    if metric == "ext_consistency":
+        p = consistency.within_between(*_asked(rows), _P_DRAWS, np.random.default_rng(0))[1]
+        return f"permutation p {p:.4f} of {_P_DRAWS}" if np.isfinite(p) else ""
+    if metric == "ext_profile":
+        return described(rows)
     if metric == "ext_shift" and len(strengths := shifts(rows, scale)):
         low, high = np.quantile(strengths, [0.25, 0.75])
-        return f"median; quartiles {low:.2f} to {high:.2f}; 1 is the truth's mean strength"
+        return f"median; quartiles {low:.2f} to {high:.2f}; 1 is the truth's mean strength" + control(rows, scale)
     if metric == "av_structure":
         p = direction.structure_p_value(*structures(rows), _P_DRAWS, np.random.default_rng(0))
         return f"permutation p {p:.4f}" if np.isfinite(p) else ""
     if metric == "pseudo_agreement":
-        return f"Cohen's kappa {direction.kappa(*pseudo_guesses(rows)):.2f}; obeys a label given as input"
+        return f"Cohen's kappa {direction.kappa(*pseudo_guesses(rows)):.2f}" + informed(rows)
     return ""
+
+
+def informed(rows: Rows) -> str:
+    """Whether the methods' clips were made with the label as input, as the end of a note."""
+    told = [bool(row["told"]) for row in rows if "told" in row]
+    if not told or any(told) != all(told):
+        return ""
+    return "; the label was given as input" if told[0] else "; no label was given as input"
+
+
+def mistakes(labels: Sequence[str], guesses: Sequence[str]) -> str:
+    """The two commonest confusions of a set, as the end of a note."""
+    wrong = Counter((label, guess) for label, guess in zip(labels, guesses, strict=True) if guess not in ("", label))
+    told = [f"{label} → {guess} {count}/{list(labels).count(label)}" for (label, guess), count in wrong.most_common(2)]
+    return f"; confused: {', '.join(told)}" if told else ""
+
+
+def control(rows: Rows, scale: float | None) -> str:
+    """The shift of clips that were asked to be neutral: near 0, or every other strength means little (M1 number 6)."""
+    counted: dict[bool, npt.NDArray[np.bool_]] = {flag: np.array(flag) for flag in (False, True)}
+    still: Rows = [{**row, "extended": counted[str(row["label"]) == "neutral"]} for row in rows]
+    strengths = shifts(still, scale)
+    if not len(strengths):
+        return ""
+    shift, own = float(np.median(strengths)), float(np.median(shifts(rows, scale)))
+    failed = ": CONTROL FAILS, neutral moves as much" if shift > _CONTROL_SHARE * own else ""
+    return f"; neutral control {shift:.2f}{failed}"
+
+
+def reliability(rows: Rows) -> float:
+    """Split-half reliability of the basic-emotion profiles: each emotion's clips in two halves, in their order."""
+    places: dict[str, int] = defaultdict(int)
+    halves: tuple[list[Any], list[Any]] = ([], [])
+    for row in rows:
+        if bool(row["extended"]):
+            halves[places[str(row["label"])] % 2].append(row)
+            places[str(row["label"])] += 1
+    names = sorted(name for name, count in places.items() if count > 1)
+    first, second = (_profiles([row for row in half if str(row["label"]) in names], rows)[2] for half in halves)
+    return consistency.split_half(first, second) if names else float("nan")
+
+
+def described(rows: Rows) -> str:
+    """Each extended emotion as its two nearest real basic ones: `sarcastic = happy +0.61, contempt +0.40`."""
+    emotions, basics, table = _profiles([row for row in rows if bool(row["extended"])], rows)
+    told = []
+    for name, line in zip(emotions, table, strict=True):
+        order = [k for k in np.argsort(-line) if np.isfinite(line[k])][:2]
+        told.append(f"{name} = " + ", ".join(f"{basics[k]} {line[k]:+.2f}" for k in order))
+    return "; ".join(told) if basics else ""
+
+
+def _profiles(asked: Rows, rows: Rows) -> tuple[list[str], list[str], npt.NDArray[np.float64]]:
+    real = [r for r in rows if len(r["truth"]) and not bool(r["extended"]) and str(r["label"]) != "neutral"]
+    if not asked or not real:
+        return [], [], np.zeros((0, 0))
+    given = _stack(asked, "direction"), _names(asked, "label"), _names(asked, "identity")
+    return consistency.profiles(*given, _stack(real, "truth"), _names(real, "label"), _names(real, "identity"))
+
+
+def _asked(rows: Rows) -> tuple[npt.NDArray[np.float64], list[str], list[str]]:
+    """Directions, labels and identities of the extended clips."""
+    asked = [row for row in rows if bool(row["extended"])]
+    if not asked:
+        return np.zeros((0, 1)), [], []
+    return _stack(asked, "direction"), _names(asked, "label"), _names(asked, "identity")
 
 
 def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""What any clip can be asked without downloaded weights: does it show a face, how long is it, does its sound fit.
+"""What any clip can be asked without downloaded weights: faces, length, sound, and whether its head was turned.
 
 The face detector is MTCNN with the trained networks of the facenet-pytorch wheel (metrics spec §3.1).
 """
@@ -6,19 +6,25 @@ The face detector is MTCNN with the trained networks of the facenet-pytorch whee
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluators import mtcnn
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.head_pose import angles, turned
+from evaluators.reference_cache import cached
 from evaluators.settings import check, whole
+from harness.errors import MediaError
+from harness.media import VideoReader
 from harness.records import FPS, SAMPLE_RATE_HZ, Row, Scored, Unscored
 from harness.signature import Signature
 
 
 class FacePresence:
-    """Share of frames with a face, number of frames at 25 fps, sound length over picture length.
+    """Share of frames with a face, frames at 25 fps, turn of the head from its pose clip, sound over picture length.
 
     Setting `every`: each N-th frame is searched (default 5, the sampling of the identity judge, which shares it).
     """
@@ -26,6 +32,7 @@ class FacePresence:
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("face_rate", "Face rate", "%", True, 0.0, 100.0),
         MetricFacts("frames", "Frames", "", True, 1.0, float("inf"), ranked=False),
+        MetricFacts("pose_shift", "Head pose shift", "deg", False, 0.0, 180.0, ranked=False),
         MetricFacts("av_length_ratio", "Sound / picture length", "", True, 0.0, float("inf"), ranked=False),
     )
 
@@ -44,16 +51,36 @@ class FacePresence:
 
     def signature(self, metric: str) -> Signature:
         """Detector and sampling for the face rate; the frame rate for all."""
-        searched = (("det", mtcnn.NAME), ("samp", f"every{self.every}")) if metric == "face_rate" else ()
-        return Signature(metric, (*searched, ("fps", str(FPS)), ("agg", "clip"), ("v", "1")))
+        searched = (
+            (("det", mtcnn.NAME), ("samp", f"every{self.every}")) if metric in ("face_rate", "pose_shift") else ()
+        )
+        posed = (("pose", "5pt-weak"), ("ref", "pose-or-source-clip")) if metric == "pose_shift" else ()
+        return Signature(metric, (*searched, *posed, ("fps", str(FPS)), ("agg", "clip"), ("v", "1")))
 
     def start(self, context: ClipContext) -> _Clip:
         """Begin one clip."""
         return _Clip(self, context)
 
+    def mean_pose(self, path: Path) -> npt.NDArray[np.float32]:
+        """Mean yaw, pitch and roll of a clip, from the cache where they are known; (0,) without a face."""
+
+        def compute() -> npt.NDArray[np.float32]:
+            found, first = [], 0
+            for frames in VideoReader(path):
+                found += poses(mtcnn.chunk_faces(Chunk(first, frames), self.device, self.every))
+                first += len(frames)
+            return np.asarray(np.mean(found, axis=0) if found else np.zeros(0), dtype=np.float32)
+
+        return cached(path, f"pose|{self.signature('pose_shift')}", [], compute)
+
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean over clips; nan for none."""
         return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
+
+
+def poses(faces: Mapping[int, mtcnn.Faces]) -> list[npt.NDArray[np.float64]]:
+    """Yaw, pitch and roll of the largest face of each searched frame that shows one."""
+    return [angles(found.landmarks[0]) for _, found in sorted(faces.items()) if len(found)]
 
 
 class _Clip:
@@ -64,26 +91,44 @@ class _Clip:
         self._context = context
         self._frames = 0
         self._found: list[int] = []  # faces in each searched frame
+        self._poses: list[npt.NDArray[np.float64]] = []
 
     def feed(self, chunk: Chunk) -> None:
         """Count frames, search every N-th."""
         self._frames += len(chunk.frames)
         faces = mtcnn.chunk_faces(chunk, self._judge.device, self._judge.every)
         self._found += [len(faces[index]) for index in sorted(faces)]
+        self._poses += poses(faces)
 
     def finish(self) -> Sequence[Row]:
-        """Three rows; a clip without any face has a rate of 0, which is a measurement and no failure."""
+        """Four rows; a clip without any face has a rate of 0, which is a measurement and no failure."""
         rate = 100.0 * float(np.mean([count > 0 for count in self._found])) if self._found else 0.0
         several = ("multiple_faces",) if any(count > 1 for count in self._found) else ()
         missed = ("no_face",) if rate < 100 else ()
         return [
             self._scored("face_rate", rate, (*missed, *several)),
             self._scored("frames", float(self._frames)),
+            self._turn(),
             self._ratio(),
         ]
 
     def _scored(self, metric: str, value: float, notes: tuple[str, ...] = ()) -> Scored:
         return Scored(metric, value, str(self._judge.signature(metric)), b"", (*notes, *self._context.notes))
+
+    def _turn(self) -> Row:
+        signature, sample = str(self._judge.signature("pose_shift")), self._context.sample
+        path = sample.pose_video or sample.source_video
+        if path is None:
+            return Unscored("pose_shift", "no_reference", signature, "the sample names no clip of the head")
+        if not self._poses:
+            return Unscored("pose_shift", "no_face", signature)
+        try:
+            wanted = self._judge.mean_pose(path)
+        except MediaError as error:
+            return Unscored("pose_shift", error.reason, signature, f"pose clip: {error.what}")
+        if not len(wanted):
+            return Unscored("pose_shift", "no_reference_face", signature, f"no face in {path.name}")
+        return self._scored("pose_shift", turned(np.mean(self._poses, axis=0), wanted))
 
     def _ratio(self) -> Row:
         sound = self._context.audio

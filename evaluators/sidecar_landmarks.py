@@ -21,7 +21,7 @@ def sidecar(video: Path) -> Path:
     return video.with_suffix(".landmarks.npy")
 
 
-def _read(video: Path, frames: int) -> Points | Problem:
+def read(video: Path, frames: int) -> Points | Problem:
     """The points of a video, nan rows where it has no face, or why there are none."""
     path = sidecar(video)
     if not path.is_file():
@@ -44,14 +44,14 @@ def points(video: Path, frames: int) -> Points:
 
 @lru_cache(maxsize=4)
 def _remembered(video: Path, frames: int, changed_ns: int) -> Points | Problem:
-    return _read(video, frames)
+    return read(video, frames)
 
 
 def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
     reference = pairing.reference_reader(context)
     return context.once(
         "sidecar-landmarks",
-        lambda: (_read(context.path, pairing.clip_frames(context)), _read(reference.path, reference.frames)),
+        lambda: (read(context.path, pairing.clip_frames(context)), read(reference.path, reference.frames)),
     )
 
 

@@ -1,8 +1,10 @@
 """Feature spaces in which an emotion direction can be seen: one mean vector a clip (meld_extended.md M1).
 
 * `fer`: penultimate features of an emotion judge, independent of every contestant;
+* `hog`: edge directions of brows, eyes and mouth on the aligned face, independent of any emotion training;
+* `au`: fourteen distances of 68 landmarks named after action units, for whoever has dlib's predictor or landmarks;
 * `geo`: the five MTCNN points after their similarity to the mean face is taken out: coarse (mouth width, corner
-  height, eye and nose offsets, no brows), but independent of any emotion training;
+  height, eye and nose offsets, no brows);
 * `ed`: EDTalk's expression code. Native space of EDTalk and C-MET, which synthesise in it: never the only one.
 """
 
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from evaluators import shape_spaces
 from evaluators.contract import Chunk
 from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion_features import EmotionFront
@@ -23,8 +26,8 @@ from evaluators.settings import choice
 from harness.errors import MissingError
 
 Float = npt.NDArray[np.float32]
-SETTINGS = ("space", *FRONT_SETTINGS)
-_EVERY = 5
+SETTINGS = ("space", "points", *FRONT_SETTINGS)
+NAMES = ("fer", "hog", "au", "geo", "ed")
 
 
 class Track(Protocol):
@@ -49,9 +52,12 @@ class Space(Protocol):
 
 def build(settings: Mapping[str, str], device: str) -> Space:
     """The space that setting `space` names (default: fer)."""
-    name = choice(settings, "space", ("fer", "geo", "ed"), "fer")
-    if name == "geo":
-        return GeometrySpace(device)
+    name = choice(settings, "space", NAMES, "fer")
+    points = choice(settings, "points", ("dlib68", "sidecar"), "dlib68")
+    if name in ("geo", "hog"):
+        return shape_spaces.GeometrySpace(device) if name == "geo" else shape_spaces.EdgeSpace(device)
+    if name == "au":
+        return shape_spaces.ActionSpace(points)
     if name == "ed":
         return ExpressionSpace(settings.get("net", "official"), device)
     return JudgeSpace({key: value for key, value in settings.items() if key in FRONT_SETTINGS}, device)
@@ -61,7 +67,8 @@ def clip_mean(space: Space, path: Path) -> Float:
     """Mean vector (d,) of a clip or picture, from the cache where it is known; (0,) if no frame can be used."""
     from evaluators.reference_cache import cached
 
-    key = "|".join(f"{name}:{value}" for name, value in space.fields())
+    content = space.content(path) if isinstance(space, shape_spaces.ActionSpace) else ""
+    key = "|".join(f"{name}:{value}" for name, value in (*space.fields(), ("points", content)))
     return cached(path, f"mean|{key}", [], lambda: _clip_mean(space, path))
 
 
@@ -102,47 +109,6 @@ class JudgeSpace:
     def follow(self, path: Path) -> Track:
         """A track for one clip."""
         return self.front.follow(path)
-
-
-class GeometrySpace:
-    """`geo`: the five points of the largest face in the frame of the mean face, (10,)."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-
-    def missing(self) -> list[tuple[str, str]]:
-        """Nothing: the detector is in the wheel."""
-        return []
-
-    def load(self) -> None:
-        """Nothing to load ahead."""
-
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """Space, detector, sampling."""
-        return ("space", "geo5"), ("det", "mtcnn-fn2.6.0"), ("fps", "25"), ("samp", f"every{_EVERY}")
-
-    def follow(self, path: Path) -> Track:
-        """A track for one clip."""
-        return _GeometryTrack(self.device)
-
-
-class _GeometryTrack:
-    def __init__(self, device: str) -> None:
-        self._device, self._rows = device, []  # type: tuple[str, list[Float]]
-
-    def feed(self, chunk: Chunk) -> None:
-        from evaluators.face_chip import MTCNN_POINTS, similarity
-        from evaluators.mtcnn import chunk_faces
-
-        for faces in chunk_faces(chunk, self._device, _EVERY).values():
-            if len(faces):
-                points = faces.landmarks[0].astype(np.float64)
-                transform = similarity(points, MTCNN_POINTS)
-                shape = points @ transform[:, :2].T + transform[:, 2] - MTCNN_POINTS
-                self._rows.append(shape.reshape(-1).astype(np.float32))
-
-    def stacked(self) -> Float:
-        return np.stack(self._rows) if self._rows else np.zeros((0, 0), np.float32)
 
 
 class ExpressionSpace:
@@ -190,7 +156,7 @@ class ExpressionSpace:
             ("net", name),
             ("align", "frame"),
             ("fps", "25"),
-            ("samp", f"every{_EVERY}"),
+            ("samp", f"every{shape_spaces.EVERY}"),
             ("w", weights),
         )
 
@@ -210,7 +176,7 @@ class _ExpressionTrack:
         from evaluators.crops import chunk_crops, identity_input
         from evaluators.mtcnn import sampled
 
-        crops = chunk_crops(chunk, sampled(chunk, _EVERY), "frame", self._generator.size)
+        crops = chunk_crops(chunk, sampled(chunk, shape_spaces.EVERY), "frame", self._generator.size)
         pictures = [crop for crop in crops.values() if crop is not None]
         if pictures:
             with torch.inference_mode():

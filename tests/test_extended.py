@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import face_samples
 import numpy as np
 import pytest
 
-from evaluators import demo_weights, direction, spaces
+from evaluators import consistency, demo_weights, direction, spaces
 from evaluators.emotion_fan import EmotionFAN
+from evaluators.expression_measures import ACTIONS, action_measures, edge_histograms
 from evaluators.extended import NAMES, ExtendedEmotion
 from evaluators.packing import unpack
 from harness.errors import UsageError
@@ -122,14 +124,66 @@ def test_structure_agreement_sees_a_rotation_and_not_noise(judge: ExtendedEmotio
     assert 0 < sampled <= 1
 
 
-def test_within_between_has_its_p_value() -> None:
+def test_within_between_has_its_p_value(judge: ExtendedEmotion) -> None:
     rows = [row for row in planted(1.0) if row["extended"]]
     columns = [[row[key] for row in rows] for key in ("direction", "label", "identity")]
-    gap, p = direction.within_between(np.array(columns[0]), columns[1], columns[2], 99, np.random.default_rng(0))
+    gap, p = consistency.within_between(np.array(columns[0]), columns[1], columns[2], 99, np.random.default_rng(0))
     assert gap > 0.5
     assert p == pytest.approx(0.01)
-    noise = np.random.default_rng(1).normal(size=(len(rows), 12))
-    assert direction.within_between(noise, columns[1], columns[2], 99, np.random.default_rng(0))[1] > 0.05
+    assert gap == pytest.approx(judge.combine("ext_consistency", planted(1.0)))
+    assert judge.note("ext_consistency", planted(1.0)) == "permutation p 0.0001 of 10000"
+    unit = direction.unit(np.array(columns[0]))
+    pairs = [(i, j) for i in range(len(rows)) for j in range(i) if columns[2][i] != columns[2][j]]
+    inside = [unit[i] @ unit[j] for i, j in pairs if columns[1][i] == columns[1][j]]
+    across = [unit[i] @ unit[j] for i, j in pairs if columns[1][i] != columns[1][j]]
+    assert gap == pytest.approx(np.mean(inside) - np.mean(across))  # the definition, pair by pair
+    generators = [np.random.default_rng(seed) for seed in range(30)]
+    noise = [(rng.normal(size=(len(rows), 12)), columns[1], columns[2], 99, rng) for rng in generators]
+    p_values = [consistency.within_between(*given)[1] for given in noise]
+    assert 0.3 < np.mean(p_values) < 0.7
+    assert np.mean(np.array(p_values) <= 0.1) <= 0.3
+
+
+def test_one_identity_or_one_emotion_has_no_consistency() -> None:
+    rows = np.eye(4)
+    for labels, who in ((list("aabb"), list("1111")), (list("aaaa"), list("1212")), (list("abcd"), list("1234"))):
+        assert np.isnan(consistency.within_between(rows, labels, who, 9, np.random.default_rng(0))).any()
+    assert np.isnan(consistency.within_between(np.zeros((0, 3)), [], [])[0])
+
+
+def test_profiles_say_what_an_emotion_is_made_of(judge: ExtendedEmotion) -> None:
+    """A planted mixture is found, with other people's real emotions only."""
+    rows = planted(0.0, people=6)
+    mixed = {"sarcastic": (0.8, 0.6), "envious": (-0.6, 0.8), "charismatic": (1.0, 0.0), "romantic": (0.0, -1.0)}
+    for row in rows:
+        if row["extended"]:
+            happy, sad = mixed[row["label"]]
+            row["direction"] = row["direction"] + happy * np.eye(12)[4] + sad * np.eye(12)[5]
+    assert judge.combine("ext_profile", rows) > 0.95
+    told = judge.note("ext_profile", rows)
+    assert re.search(r"sarcastic = happy \+0\.[678]\d, sad \+0\.[456]\d", told)
+    assert "neutral" not in told
+    noise = [judge.combine("ext_profile", planted(0.0, 4, seed)) for seed in range(10)]
+    assert abs(np.mean(noise)) < 0.5
+    assert np.isnan(judge.combine("ext_profile", [row for row in rows if row["extended"]]))
+
+
+def test_a_neutral_control_that_moves_is_called_out(judge: ExtendedEmotion) -> None:
+    rows = planted(0.9)
+    assert "neutral control 0." in judge.note("ext_shift", rows)
+    assert "FAILS" not in judge.note("ext_shift", rows)
+    for row in rows:
+        if row["label"] == "neutral":
+            row["direction"] = np.eye(12)[11]
+    assert "CONTROL FAILS" in judge.note("ext_shift", rows)
+
+
+def test_the_commonest_confusion_is_told(judge: ExtendedEmotion) -> None:
+    rows = planted(1.0)
+    for row in rows:
+        if row["label"] == "envious" and row["identity"] != "p0":
+            row["direction"] = np.eye(12)[EMOTIONS.index("romantic")]
+    assert "; confused: envious → romantic" in judge.note("ext_identifiability", rows)
 
 
 def test_profile_and_spearman_ties() -> None:
@@ -229,7 +283,7 @@ def test_a_second_space_may_report_less(video: Path) -> None:
     judge = ExtendedEmotion({"space": "geo", "metrics": "ext_acc, ext_shift"}, "cpu")
     assert [facts.name for facts in judge.metrics] == ["ext_acc", "ext_shift"]
     assert set(rows_of(judge, "sarcastic", video)) == {"ext_acc", "ext_shift"}
-    assert len(ExtendedEmotion.metrics) == 5
+    assert len(ExtendedEmotion.metrics) == 7
     with pytest.raises(UsageError, match="Did you mean 'ext_acc'"):
         ExtendedEmotion({"metrics": "ext_ac"}, "cpu")
 
@@ -237,11 +291,85 @@ def test_a_second_space_may_report_less(video: Path) -> None:
 def test_spaces_and_settings_are_signed() -> None:
     lines = {
         str(ExtendedEmotion(settings, "cpu").signature("ext_acc"))
-        for settings in ({}, {"space": "geo"}, {"space": "ed"}, {"space": "geo", "dist": "cosine"})
+        for settings in (
+            *({}, {"space": "geo"}, {"space": "ed"}, {"space": "geo", "dist": "cosine"}),
+            *({"space": "hog"}, {"space": "au"}, {"space": "au", "points": "sidecar"}),
+        )
     }
-    assert len(lines) == 4
+    assert len(lines) == 7
+    assert ExtendedEmotion({"space": "au", "points": "sidecar"}, "cpu").missing() == []
     for settings in ({"space": "bs"}, {"scale": "-1"}, {"scale": "much"}, {"voices": "demo"}):
         with pytest.raises(UsageError):
             ExtendedEmotion(settings, "cpu")
     ((what, _),) = ExtendedEmotion({"space": "ed"}, "cpu").missing()
     assert "edtalk" in what
+
+
+def test_edge_histograms_see_lips_and_brows_not_light() -> None:
+    rng = np.random.default_rng(0)
+    chip = rng.integers(90, 110, (112, 112, 3)).astype(np.uint8)
+    chip[20:22, 20:90] = chip[80:83, 40:72] = 20  # brows and a closed mouth
+    opened, raised, darker = chip.copy(), chip.copy(), (chip * 0.7).astype(np.uint8)
+    opened[83:92, 44:68] = 20
+    raised[20:22, 20:90], raised[14:16, 20:90] = 100, 20
+    base = edge_histograms(chip)
+    assert base.shape == (680,)
+    np.testing.assert_allclose([np.sum(base[:400] ** 2), np.sum(base[400:] ** 2)], 1, atol=1e-5)
+    moved = {name: edge_histograms(picture) - base for name, picture in (("mouth", opened), ("brow", raised))}
+    light = float(np.linalg.norm(edge_histograms(darker) - base))
+    assert np.linalg.norm(moved["mouth"][400:]) > 5 * light
+    assert np.linalg.norm(moved["mouth"][:400]) == 0
+    assert np.linalg.norm(moved["brow"][:400]) > 5 * light
+    assert np.isfinite(edge_histograms(np.zeros((112, 112, 3), np.uint8))).all()
+
+
+def face_points() -> np.ndarray:
+    """68 plausible landmarks of an upright face, eyes 60 px apart."""
+    points = np.zeros((68, 2))
+    points[:17] = [(100 + 60 * np.cos(a), 110 + 75 * np.sin(a)) for a in np.linspace(np.pi, 0, 17)]
+    points[17:27, 0], points[17:27, 1] = np.linspace(50, 150, 10), 80
+    points[27:36] = [(100, y) for y in np.linspace(95, 130, 9)]
+    for start, centre in ((36, 70), (42, 130)):
+        points[start : start + 6] = [
+            (centre + x, 100 + y) for x, y in ((-10, 0), (-4, -4), (4, -4), (10, 0), (4, 4), (-4, 4))
+        ]
+    points[48:60] = [(100 + 22 * np.cos(a), 155 - 8 * np.sin(a)) for a in np.linspace(np.pi, -np.pi, 13)[:12]]
+    points[60:68] = [(100 + 16 * np.cos(a), 155 - 2 * np.sin(a)) for a in np.linspace(np.pi, -np.pi, 9)[:8]]
+    return points
+
+
+def test_each_action_measure_answers_its_own_movement_and_no_similarity() -> None:
+    points = face_points()
+    base = dict(zip(ACTIONS, action_measures(points), strict=True))
+    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    moved = dict(zip(ACTIONS, action_measures(1.7 * points @ turn.T + 40), strict=True))
+    assert moved == pytest.approx(base, abs=1e-4)
+
+    def changed(rows: list[int], shift: tuple[float, float]) -> set[str]:
+        other = points.copy()
+        other[rows] += shift
+        found = dict(zip(ACTIONS, action_measures(other), strict=True))
+        return {name for name in ACTIONS if abs(found[name] - base[name]) > 1e-4}
+
+    assert changed([21, 22], (0, -6)) == {"inner_brow_raise"}
+    assert changed([18, 25], (0, -6)) == {"outer_brow_raise"}
+    assert changed([8], (0, 9)) == {"jaw_drop"}
+    assert changed([19], (0, -6)) == {"brow_asymmetry"}
+    assert {"corner_lift", "corner_asymmetry"} <= changed([54], (0, -5))
+    assert "eye_opening" in changed([37, 38, 43, 44], (0, -3))
+    with pytest.raises(ValueError, match="coincide"):
+        action_measures(np.zeros((68, 2)))
+
+
+@pytest.mark.parametrize("space", ["hog", "au"])
+def test_the_other_spaces_follow_a_clip(space: str, video: Path) -> None:
+    frames = len(face_samples.clip(video))
+    points = np.stack([face_points()] * frames)
+    np.save(video.with_suffix(".landmarks.npy"), points)
+    judge = ExtendedEmotion({"space": space, "points": "sidecar"}, "cpu")
+    rows = rows_of(judge, "sarcastic", video, reference_video=video)
+    kept = unpack(rows["ext_consistency"].statistics)
+    assert kept["direction"].shape == {"hog": (680,), "au": (14,)}[space]
+    np.testing.assert_allclose(kept["direction"], 0, atol=0.05)
+    assert rows["ext_profile"].value is None
+    assert rows_of(judge, "happy", video, reference_video=video)["ext_profile"].notes == ("reference_only",)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from media_samples import film, write_film
 from reference_pairs import context, judged
 
 from evaluators.faces import FacePresence
+from evaluators.head_pose import FACE, angles, turned
 from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.records import Scored, Unscored
@@ -25,8 +27,8 @@ def test_a_pattern_shows_no_face_and_has_a_length(tmp_path: Path) -> None:
     judge.load()
     rows = judged(judge, context(tmp_path, film(12), None))
     assert _values(rows) == {"face_rate": 0.0, "frames": 12.0}
-    assert isinstance(rows[2], Unscored)
-    assert rows[2].reason == "no_audio"
+    reasons = {row.metric: row.reason for row in rows if isinstance(row, Unscored)}
+    assert reasons == {"pose_shift": "no_reference", "av_length_ratio": "no_audio"}
     assert isinstance(rows[0], Scored)
     assert rows[0].notes == ("no_face",)
 
@@ -43,6 +45,46 @@ def test_half_a_film_of_a_real_face_counts_half(shared: Path, tmp_path: Path) ->
         "frames": 12.0,
         "av_length_ratio": pytest.approx(12.5 / 12),
     }
+
+
+def rotated(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """The rigid face's five points in px after those turns, in that order."""
+    y, p, r = np.radians([yaw, pitch, roll])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
+    about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return (FACE @ (about_z @ about_x @ about_y).T)[:, :2] * 37 + (90, 140)
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (20, 0, 0), (0, 15, 0), (0, 0, 170), (10, -8, 5), (-25, 10, -20)])
+def test_a_rigid_heads_angles_are_found_exactly(turn: tuple[float, float, float]) -> None:
+    np.testing.assert_allclose(angles(rotated(*turn)), turn, atol=1e-9)
+
+
+def test_angles_wrap_and_points_that_coincide_have_none() -> None:
+    assert turned((0, 0, 179), (0, 0, -179)) == pytest.approx(2)
+    with pytest.raises(ValueError, match="coincide"):
+        angles(np.ones((5, 2)))
+
+
+def test_a_turned_head_is_measured_against_its_pose_clip(shared: Path, tmp_path: Path) -> None:
+    """The same real face tilted by ten degrees in the picture, and a clip without any face."""
+    frames = next(iter(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4", chunk=6)))
+    height, width = frames.shape[1:3]
+    tilt = cv2.getRotationMatrix2D((width / 2, height / 2), 10, 1)
+    tilted = np.stack([cv2.warpAffine(frame, tilt, (width, height), borderValue=(90, 90, 90)) for frame in frames])
+    paths = {name: write_film(tmp_path / f"{name}.mp4", f) for name, f in (("own", frames), ("tilted", tilted))}
+    paths["black"] = write_film(tmp_path / "black.mp4", np.zeros_like(frames))
+    judge = FacePresence({"every": "3"}, "cpu")
+    given = replace(context(tmp_path, film(2), None), path=paths["own"])
+    found = {}
+    for name, path in paths.items():
+        rows = judged(judge, replace(given, cache={}, sample=replace(given.sample, pose_video=path)))
+        found[name] = next(row for row in rows if row.metric == "pose_shift")
+    shifts = {name: row.value for name, row in found.items() if isinstance(row, Scored)}
+    assert shifts == {"own": pytest.approx(0, abs=1e-4), "tilted": pytest.approx(10, abs=2)}
+    assert isinstance(found["black"], Unscored)
+    assert found["black"].reason == "no_reference_face"
 
 
 def test_means_signatures_and_settings() -> None:
