@@ -62,23 +62,27 @@ def prepare(
     split: str | None = None,
     retry: bool = False,
     pack: str | None = None,
+    ready: Callable[[], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
     """Do every stage of `plan` for every clip of `corpus` under `root`.
 
     corpus: mead, crema_d, meld (speech only; also called meld_extended) or folder. `out` becomes C-MET's FPS25 tree.
     `pack` names a function ("module:function", called as (tree, file)) that packs MEAD's features, which training
-    reads, into one file. `retry` tries failed clips again. Raises MissingError (nothing there, a network missing, the
+    reads, into one file. `retry` tries failed clips again. `ready` is called before the first clip, if there is one to
+    do, and raises what is missing. Raises MissingError (nothing there, a network missing, the
     disk full), UsageError (settings differ from those of `out`).
     """
     root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
     _check(plan)
     found = jobs_of(corpus, root, out, remap, split)
+    failed = {} if retry else _known_failures(out, found)
+    todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
+    if todo and ready is not None:
+        ready()
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         _settle(out, corpus, plan, remap)
-        failed = {} if retry else _known_failures(out, found)
-        todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
         if todo:
             _sweep(out)
             (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips

@@ -19,7 +19,7 @@ from datasets.mead_layout import Clip, MeadTree
 from datasets.prepare import PACKED, prepare
 from datasets.prepare_jobs import FAILURES, jobs_of
 from datasets.prepare_stages import SIZE, STAGES, Network, Plan, needed
-from harness.errors import MediaError, MissingError, UsageError
+from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.face_track import Square, joined, overlap, square
 from harness.media import VideoReader, probe, read_audio, write_wav
 from tests.media_samples import voice, write_film
@@ -252,6 +252,20 @@ def test_results_may_lie_inside_the_corpus(tmp_path: Path, corpus: str) -> None:
     again = prepare(corpus, raw, out, QUICK)
     assert (again.clips, again.made) == (1, 0)
     assert tree(out) == before
+
+
+def test_a_missing_network_is_told_before_the_first_clip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import main
+
+    monkeypatch.delenv("CMET_BENCH_WEIGHTS_EMOTION2VEC", raising=False)
+    raw = raw_mead(tmp_path / "raw", count=1)
+    assert main(["prepare", "mead", str(raw), str(tmp_path / "out"), "--jobs", "1"]) == EXIT_MISSING
+    told = capsys.readouterr().err
+    assert "weights fetch emotion2vec" in told
+    assert "--stage crop --stage sound" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_sound_files_of_a_folder_give_speech(tmp_path: Path) -> None:

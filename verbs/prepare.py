@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,13 @@ def command(**given: Any) -> int:
         speech=Network("cmet.preparation:speech", demo),
         codes=Network("cmet.preparation:codes", demo),
     )
-    if given["weights"] == "official":
-        _check_weights(stages)
+    ready = None if demo["demo"] else partial(_check_weights, stages)
     pack = "cmet.packed:pack" if given["pack"] and {"speech", "codes"} <= set(stages) else None
     wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
     try:
         with Bar("clips") as bar:
-            done = prepare(**wanted, plan=plan, jobs=given["jobs"] or default_jobs(), pack=pack, progress=bar.at)
+            jobs = given["jobs"] or default_jobs()
+            done = prepare(**wanted, plan=plan, jobs=jobs, pack=pack, ready=ready, progress=bar.at)
     except KeyboardInterrupt:
         click.echo("bench.py: interrupted; what was finished is kept. Go on with the same command.", err=True)
         return EXIT_INTERRUPTED
