@@ -14,7 +14,8 @@ from datasets.labels import EXTENDED_EMOTIONS
 from datasets.mead import neutral
 from datasets.meld_extended import NOT_SARCASTIC, MeldExtended
 from datasets.meld_layout import Line, MeldTree
-from harness.errors import MissingError
+from datasets.verify import verify
+from harness.errors import EXIT_MISSING, MissingError
 from harness.media import VideoReader, read_audio, write_wav
 from tests import corpus_samples as corpus
 from tests.media_samples import voice
@@ -143,3 +144,25 @@ def test_missing_parts_are_named(house: Path, tmp_path: Path) -> None:
         MeldExtended(root=house, meld_root=tmp_path, list_name="sarcasm-33").samples()
     with pytest.raises(MissingError, match="MEAD M003/neutral/level_1/001"):
         MeldExtended(root=house, mead_root=tmp_path).samples()
+
+
+def test_verify_tells_the_share_of_each_extended_list(house: Path) -> None:
+    line = house / "MELD.Raw" / "train_splits" / "dia6_utt4.wav"
+    kept = line.rename(line.with_suffix(".kept"))
+    try:
+        line.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n")
+        damaged = verify("meld", house, list_name="sarcasm-33")
+    finally:
+        line.unlink()
+        kept.rename(line)
+    assert damaged.exit_code == EXIT_MISSING
+    assert {share.list_name: (share.served, share.expected) for share in damaged.shares} == {
+        "gemini-150": (150, 150),
+        "sarcasm-33": (32, 33),
+        "sarcasm-controls": (84, 84),
+        "sarcasm-contrast": (116, 117),
+        "meld-12": (12, 12),
+    }
+    assert [(f.problem, f.path) for f in damaged.findings if f.blocks] == [
+        ("lfs_pointer", "MELD.Raw/train_splits/dia6_utt4.wav")
+    ]
