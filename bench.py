@@ -11,10 +11,12 @@ import errno
 import importlib
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from harness import interrupt
 from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, BenchError
 from harness.threads import one_thread
 
@@ -38,6 +40,15 @@ VERBS: dict[str, tuple[str, str]] = {
 
 #: Verbs that judge: their sums must have one order on every machine, and their processes are parallel over clips.
 ONE_THREAD = frozenset({"run", "score", "report", "compare", "reproduce", "calibrate"})
+
+
+#: What an interruption leaves, and how to go on.
+KEPT = {
+    "run": "What was finished is kept. Go on with the same command and --resume.",
+    "score": "What was finished is kept. Go on with the same command and --resume.",
+    "prepare": "What was finished is kept. The same command goes on.",
+    "train": "What was saved is kept. `train --preset NAME --help` says how to go on.",
+}
 
 
 class Verbs(click.Group):
@@ -83,10 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         outcome = bench.main(args=arguments, prog_name="bench.py", standalone_mode=False)
     except BenchError as error:
         return say(error)
-    except click.exceptions.Abort:
-        return _interrupted()
-    except KeyboardInterrupt:
-        return _interrupted()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _interrupted(arguments if arguments is not None else sys.argv[1:])
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -97,8 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def _interrupted() -> int:
-    click.echo("bench.py: interrupted; what was finished is kept. Go on with the same command and --resume.", err=True)
+def _interrupted(arguments: Sequence[str]) -> int:
+    verb = next((argument for argument in arguments if argument in VERBS), "")
+    click.echo(f"bench.py: interrupted. {KEPT.get(verb, 'No half-written file is left.')}", err=True)
     return EXIT_INTERRUPTED
 
 
@@ -120,4 +130,8 @@ def _system(error: OSError | sqlite3.OperationalError) -> int:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    sys.exit(main())
+    interrupt.terminate_like_ctrl_c()
+    code = main()
+    if code == EXIT_INTERRUPTED:
+        interrupt.ignore()
+    sys.exit(code)

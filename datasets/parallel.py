@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from harness import interrupt
 from harness.executors import leave_with_parent, one_thread
 from harness.guard import Crash
 
@@ -80,16 +81,15 @@ def _drain(
     try:
         while True:
             while len(flight) < _PER_WORKER * jobs and (item := next(waiting, end)) is not end:
-                flight[pool.submit(work, item)] = item  # type: ignore[arg-type,assignment]
+                with interrupt.shielded():
+                    flight[pool.submit(work, item)] = item  # type: ignore[arg-type,assignment]
             if not flight:
                 return
             for future in wait(flight, return_when=FIRST_COMPLETED).done:
                 result = future.result()
                 yield Done(flight.pop(future), result)
     except (KeyboardInterrupt, GeneratorExit):
-        for process in list((getattr(pool, "_processes", None) or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
+        interrupt.end(pool)
         raise
 
 
@@ -102,7 +102,9 @@ def _alone(
         try:
             with _pool(1, prepare) as pool:
                 while waiting:
-                    result = pool.submit(work, waiting[0]).result()
+                    with interrupt.shielded():
+                        future = pool.submit(work, waiting[0])
+                    result = future.result()
                     yield Done(waiting.pop(0), result)
         except BrokenProcessPool:
             yield Done(waiting.pop(0), DIED)

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
+from harness import interrupt
 from harness.errors import MissingError
 from harness.records import Failed
 from harness.threads import one_thread
@@ -94,7 +95,8 @@ class Processes:
         try:
             while True:
                 while len(flight) < 2 * self._jobs and (item := next(waiting, None)) is not None:
-                    flight[pool.submit(_work, item)] = item
+                    with interrupt.shielded():
+                        flight[pool.submit(_work, item)] = item
                 if not flight:
                     return
                 done, _ = wait(flight, return_when=FIRST_COMPLETED)
@@ -103,25 +105,20 @@ class Processes:
                     del flight[future]
                     yield result
         except (KeyboardInterrupt, GeneratorExit):
-            _kill(pool)
+            interrupt.end(pool)
             raise
 
     def _alone(self, plan: Plan, items: list[Item]) -> Iterator[Result]:
         for item in items:
             try:
                 with self._pool(plan, 1) as pool:
-                    result = pool.submit(_work, item).result()
+                    with interrupt.shielded():
+                        future = pool.submit(_work, item)
+                    result = future.result()
             except BrokenProcessPool:
                 failed = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
                 result = Result(item, failed, ())
             yield result
-
-
-def _kill(pool: ProcessPoolExecutor) -> None:
-    processes: dict[int, Any] = getattr(pool, "_processes", None) or {}
-    for process in list(processes.values()):
-        process.terminate()
-    pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Ray:

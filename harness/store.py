@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ class RunStore:
 
     def __init__(self, folder: Path, create: bool = True) -> None:
         self.path = folder / "run.sqlite"
+        self._home = folder.resolve()
         if not create and not self.path.is_file():
             raise UsageError(f"'{folder}' is not a run folder: it holds no run.sqlite.", "Name a folder made by `run`.")
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,13 +122,19 @@ class RunStore:
             )
 
     def put(self, dataset: str, method: str, sample: str, clip: Clip | Failed, fingerprint: str) -> None:
-        """Record how a clip ended; a re-made clip loses the rows that judged its predecessor."""
+        """Record how a clip ended; a re-made clip loses the rows that judged its predecessor.
+
+        Clips of this run are recorded by their place in its folder, so that the folder may be moved or copied.
+        """
         key = (dataset, method, sample)
+        record = clip
+        if isinstance(clip, Clip) and clip.path.is_relative_to(self._home):
+            record = replace(clip, path=clip.path.relative_to(self._home))
         with self._db:
             self._db.execute("DELETE FROM rows WHERE dataset = ? AND method = ? AND sample = ?", key)
             self._db.execute(
                 "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?)",
-                (*key, int(isinstance(clip, Clip)), fingerprint, _encode(clip)),
+                (*key, int(isinstance(clip, Clip)), fingerprint, _encode(record)),
             )
 
     def put_rows(self, dataset: str, method: str, sample: str, rows: Iterable[Row]) -> None:
@@ -141,7 +148,11 @@ class RunStore:
     def clips(self) -> dict[tuple[str, str, str], tuple[Clip | Failed, str]]:
         """(dataset, method, sample) → (how it ended, fingerprint of what made it)."""
         found = self._db.execute("SELECT dataset, method, sample, ok, fingerprint, record FROM clips")
-        return {(d, m, s): (_decode_clip(ok, record), mark) for d, m, s, ok, mark, record in found}
+        return {(d, m, s): (self._decode_clip(ok, record), mark) for d, m, s, ok, mark, record in found}
+
+    def _decode_clip(self, ok: int, record: str) -> Clip | Failed:
+        fields = json.loads(record)
+        return Clip(**{**fields, "path": self._home / fields["path"]}) if ok else Failed(**fields)
 
     def row_keys(self) -> set[tuple[str, str, str, str, str]]:
         """(dataset, method, sample, metric, signature) of every finished row; crashed ones are tried again."""
@@ -197,10 +208,3 @@ def _row_columns(row: Row) -> tuple[Any, ...]:
         return row.metric, row.signature, row.value, None, "", json.dumps(row.notes), row.statistics
     assert isinstance(row, Unscored)
     return row.metric, row.signature, None, row.reason, row.detail[:4000], "[]", b""
-
-
-def _decode_clip(ok: int, record: str) -> Clip | Failed:
-    fields = json.loads(record)
-    if not ok:
-        return Failed(**fields)
-    return Clip(**{**fields, "path": Path(fields["path"])})

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import registry
 from harness.errors import UsageError
-from harness.records import Clip
+from harness.records import Clip, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore
 from harness.summary import unpack
@@ -28,43 +28,51 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
         facts = _facts(folder)
         asked = store.meta("asked") or {}
         metrics: Mapping[str, Mapping[str, Any]] = store.meta("metrics") or {}
-        who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
         summary = tuple(store.summary())
-        signed = {(row.dataset, row.method, row.metric, _settings(row.signature)): row.signature for row in summary}
-        rows = tuple(
-            RunRow(
-                row.dataset,
-                row.method,
-                row.sample,
-                *who.get((row.dataset, row.sample), ("", "")),
-                row.metric,
-                row.value,
-                row.reason or ("pooled" if row.value is None else None),
-                row.detail,
-                signed.get((row.dataset, row.method, row.metric, row.signature), row.signature),
-                row.notes,
-            )
-            for row in store.rows(statistics=False)
-        )
-        clips = {
-            (method, sample): _relative(clip.path, folder)
-            for (_, method, sample), (clip, _) in store.clips().items()
-            if isinstance(clip, Clip)
-        }
         return RunData(
             name=folder.resolve().name,
             protocol=str(asked.get("protocol", "")),
             lane=str(asked.get("lane", "")),
             facts=facts,
             summary=summary,
-            rows=rows,
+            rows=_rows(store, summary),
             metric_facts={name: _fact(name, told) for name, told in metrics.items()},
             comparisons=tuple(store.comparisons()),
-            clips=clips,
+            clips=_clips(store, folder.resolve()),
             long_signatures=_long(metrics, (row.signature for row in summary)),
             folder=folder,
             pools=_pools(store, asked, metrics) if pools else {},
         )
+
+
+def _rows(store: RunStore, summary: Iterable[SummaryRow]) -> tuple[RunRow, ...]:
+    """Every row, with who and which emotion its sample is, and the signature that its number carries in the table."""
+    who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
+    signed = {(row.dataset, row.method, row.metric, _settings(row.signature)): row.signature for row in summary}
+    return tuple(
+        RunRow(
+            row.dataset,
+            row.method,
+            row.sample,
+            *who.get((row.dataset, row.sample), ("", "")),
+            row.metric,
+            row.value,
+            row.reason or ("pooled" if row.value is None else None),
+            row.detail,
+            signed.get((row.dataset, row.method, row.metric, row.signature), row.signature),
+            row.notes,
+        )
+        for row in store.rows(statistics=False)
+    )
+
+
+def _clips(store: RunStore, folder: Path) -> dict[tuple[str, str], str]:
+    """(method, sample) → the clip, by its place in the run folder if it lies there."""
+    return {
+        (method, sample): str(clip.path.relative_to(folder) if clip.path.is_relative_to(folder) else clip.path)
+        for (_, method, sample), (clip, _) in store.clips().items()
+        if isinstance(clip, Clip)
+    }
 
 
 def load_any(path: Path) -> RunData:
@@ -100,13 +108,6 @@ def _facts(folder: Path) -> Mapping[str, Any]:
             f"'{path}' is not valid JSON: {error}.", "Repeat the run with --resume; it is rewritten."
         ) from error
     return facts
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return str(path.relative_to(folder.resolve()))
-    except ValueError:
-        return str(path)
 
 
 def _fact(name: str, told: Mapping[str, Any]) -> MetricFact:

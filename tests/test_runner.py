@@ -10,7 +10,7 @@ import pytest
 from harness import runner
 from harness.errors import UsageError
 from harness.executors import InProcess, Processes
-from harness.records import Failed
+from harness.records import Clip, Failed
 from harness.store import RunStore
 from harness.worker import Item, Plan, request_for
 from tests.fakes import FakeDataset, FakeJudge
@@ -108,6 +108,16 @@ def test_a_missing_clip_is_made_again_and_a_new_signature_judged_again(tmp_path:
     (folder / "clips" / "painter" / "s3.mp4").unlink()
     again = go(folder, plan_for(folder), resume=True)
     assert (again.made, again.reused) == (1, 3)
+
+
+def test_a_run_folder_may_be_moved(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "run", tmp_path / "elsewhere"
+    go(folder, plan_for(folder))
+    folder.rename(moved)
+    again = go(moved, plan_for(moved), resume=True)
+    assert (again.made, again.reused) == (0, 4)
+    with RunStore(moved, create=False) as store:
+        assert all(isinstance(clip, Clip) and clip.path.is_file() for clip, _ in store.clips().values())
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
