@@ -1,7 +1,7 @@
 """Does this machine give the numbers of the reference implementations? Shipped goldens, recomputed in seconds.
 
-What is compared: numbers that the reference implementations gave elsewhere (selftest_data/README.md says which and
-how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
+What is compared: numbers that the reference implementations themselves gave once (selftest_data/README.md says which
+and how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
 seeded weights, so nothing is downloaded. `doctor` prints one line a check.
 """
 
@@ -47,11 +47,11 @@ def run(check: Check) -> Finding:
     try:
         error = check.measure()
     except (BenchError, OSError) as problem:
-        return Finding("bad", f"this machine cannot recompute {check.what}: {problem}", _CURE)
+        return Finding("bad", f"this machine cannot recompute the reference: {check.what}: {problem}", _CURE)
     told = f"{error:.1e}{check.unit} (tolerance {check.tolerance:.0e}{check.unit})"
     if error <= check.tolerance:
-        return Finding("ok", f"this machine reproduces {check.what} within {told}")
-    return Finding("bad", f"this machine misses {check.what} by {told}", _CURE)
+        return Finding("ok", f"this machine reproduces the reference within {told}: {check.what}")
+    return Finding("bad", f"this machine misses the reference by {told}: {check.what}", _CURE)
 
 
 @lru_cache(maxsize=1)
@@ -228,12 +228,12 @@ def _test_card() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
 CHECKS: tuple[Check, ...] = (
     Check("MFCC of a voice (python_speech_features)", 1e-8, _mfcc),
     Check("LSE-C, LSE-D and offset of planted embeddings (syncnet_python)", 5e-5, _sync_scores),
-    Check("the Fréchet distance of synthetic features", 1e-9, _frechet),
+    Check("Fréchet distance of synthetic features (exact trace formula)", 1e-9, _frechet),
     Check("PSNR and SSIM of a pair of pictures (scikit-image)", 1e-9, _pixels),
     Check("MTCNN's box and landmarks of a face (facenet-pytorch)", 1e-2, _faces, " px"),
     Check("SyncNet's embeddings with seeded weights (syncnet_python)", 1e-5, _syncnet),
-    Check("the emotion judge's features with seeded weights (torchvision)", 1e-5, _emotion_features),
+    Check("emotion judge's features with seeded weights (torchvision)", 1e-5, _emotion_features),
     Check("Inception's features with seeded weights (pytorch-fid)", 1e-5, _inception),
-    Check("the decoding of a shipped H.264 clip (OpenCV)", 0.5, _decoded, " levels"),
-    Check("writing and reading a clip: frames, sound, PSNR", 0.5, _round_trip, " dB"),
+    Check("decoding of a shipped H.264 clip (OpenCV)", 0.5, _decoded, " levels"),
+    Check("a clip written and read: frames, sound, PSNR (OpenCV)", 0.5, _round_trip, " dB"),
 )

@@ -83,7 +83,7 @@ class GeometrySpace(_DetectorSpace):
 class EdgeSpace(_DetectorSpace):
     """`hog`: edge directions of brows, eyes and mouth on the aligned chip, (680,)."""
 
-    _name, _align = "hog", f"mtcnn5-{CHIP_PX}"
+    _name, _align = "hog680", f"mtcnn5-{CHIP_PX}"
 
     def follow(self, path: Path) -> RowsTrack:
         """A track for one clip."""

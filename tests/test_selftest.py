@@ -16,7 +16,8 @@ from harness.errors import MissingError
 def test_this_machine_reproduces_the_reference(check: Check) -> None:
     finding = selftest.run(check)
     assert finding.status == "ok", finding.what
-    assert re.fullmatch(r"this machine reproduces .+ within \S+( \w+)? \(tolerance \S+( \w+)?\)", finding.what)
+    line = r"this machine reproduces the reference within \S+( \w+)? \(tolerance \S+( \w+)?\): .+"
+    assert re.fullmatch(line, finding.what)
 
 
 @pytest.mark.parametrize("error", [1.0, float("nan"), float("inf")])
