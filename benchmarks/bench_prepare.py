@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from datasets.prepare import Prepared, prepare  # noqa: E402
+from datasets.prepare import SETTINGS, Prepared, prepare  # noqa: E402
 from datasets.prepare_stages import STAGES, Network, Plan  # noqa: E402
 from datasets.puppets import Puppets  # noqa: E402
 from harness.media import VideoReader, VideoWriter, read_audio  # noqa: E402
@@ -184,7 +184,8 @@ def stand_ins(paths: list[Path], results: Path, raw: Path, out: Path, count: int
             shutil.copyfile(results / f"{path.stem}{suffix}", out / f"{name}{suffix}")
         feature = Path("emotion2vec+large_features")
         shutil.copyfile(results / feature / f"{path.stem}.npy", out / feature / f"{name}.npy")
-    shutil.copyfile(results / "prepare.json", out / "prepare.json")
+    (out / SETTINGS).parent.mkdir()
+    shutil.copyfile(results / SETTINGS, out / SETTINGS)
 
 
 def untouched(done: Prepared) -> None:

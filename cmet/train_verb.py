@@ -167,7 +167,7 @@ def open_corpus(data: Path, out: Path) -> PackedCorpus:
         return PackedCorpus(data)
     if (data / PACKED).is_file():
         return PackedCorpus(data / PACKED)
-    packed = out / PACKED
+    packed = out / Path(PACKED).name
     return PackedCorpus(packed if packed.is_file() else PackedCorpus.build(data, packed))
 
 

@@ -1,7 +1,7 @@
 """A corpus as the official tools and our training read it: cropped, 25 fps, 16 kHz mono, with features.
 
 Resumable: every file appears whole, so a run that was killed goes on where it stopped and ends with the same files.
-A clip that fails costs only itself; it is listed in prepare_failures.csv and not tried again until its file changes.
+A clip that fails costs only itself; it is listed in cmet-bench/failures.csv and not tried again until its file changes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from functools import partial
 from pathlib import Path
 
 from datasets.parallel import each
-from datasets.prepare_jobs import FAILURES, Job, fingerprint, jobs_of, read_failures
+from datasets.prepare_jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
 from datasets.prepare_stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
 from harness import registry
 from harness.atomic import PARTIAL_PREFIX, replacing
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
 from harness.guard import Crash
 
-SETTINGS = "prepare.json"
-PACKED = "features.pack"
+SETTINGS = f"{OWN}/settings.json"
+PACKED = f"{OWN}/features.pack"
+LOCK = f"{OWN}/lock"
 _SCHEMA = 1
 
 
@@ -80,7 +81,7 @@ def prepare(
     todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
     if todo and ready is not None:
         ready()
-    out.mkdir(parents=True, exist_ok=True)
+    (out / OWN / "front").mkdir(parents=True, exist_ok=True)
     with _alone(out):
         _settle(out, corpus, plan, remap)
         if todo:
@@ -173,7 +174,7 @@ def _sweep(out: Path) -> None:
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Hold the folder: two runs into one OUT would sweep each other's files."""
-    with (out / ".prepare.lock").open("w") as lock:
+    with (out / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

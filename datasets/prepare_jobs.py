@@ -131,7 +131,10 @@ def _is_media(path: Path, root: Path, out: Path) -> bool:
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-FAILURES = "prepare_failures.csv"
+#: Where `prepare` keeps what is its own. C-MET's scripts take every entry of the tree for an identity and list its
+#: front view: ours is a folder with an empty one, so that they pass over it.
+OWN = "cmet-bench"
+FAILURES = f"{OWN}/failures.csv"
 
 
 def read_failures(out: Path) -> dict[str, dict[str, str]]:

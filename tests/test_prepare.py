@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from cmet.packed import PackedCorpus
 from datasets.mead_layout import Clip, MeadTree
-from datasets.prepare import PACKED, prepare
+from datasets.prepare import LOCK, PACKED, prepare
 from datasets.prepare_jobs import FAILURES, jobs_of
 from datasets.prepare_stages import SIZE, STAGES, Network, Plan, needed
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
@@ -69,6 +70,8 @@ def test_a_raw_corpus_becomes_the_official_tree(tmp_path: Path) -> None:
     assert shapes == {"exp": (15, 10), "pose": (15, 6), "lip": (15, 20)}
     feature = np.load(folder / "emotion2vec+large_features" / "001.npy")
     assert (feature.shape, feature.dtype) == ((1024,), np.dtype(np.float32))
+    emotions = {name: sorted(path.name for path in (out / name / "front").iterdir()) for name in os.listdir(out)}
+    assert emotions == {"M003": ["neutral"], "cmet-bench": []}  # as C-MET's scripts list the tree
     assert MeadTree(out).layout == "fps25"
     assert MeadTree(out).video(Clip("M003", "neutral", 1, 2)) == folder / "002.mp4"
 
@@ -142,9 +145,9 @@ def test_a_bad_clip_costs_only_itself_and_is_tried_again_when_it_changes(tmp_pat
 def test_a_second_run_touches_nothing_and_a_changed_source_is_redone(tmp_path: Path) -> None:
     raw, out = raw_mead(tmp_path / "raw", count=2), tmp_path / "out"
     prepare("mead", raw, out, QUICK)
-    times = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".prepare.lock"}
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "lock"}
     assert prepare("mead", raw, out, QUICK).made == 0
-    assert times == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".prepare.lock"}
+    assert times == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "lock"}
     sound = raw / "M003/audio/neutral/level_1/001.wav"
     write_wav(sound, voice(0.5, seed=9), rate=44100)
     assert needed(jobs_of("mead", raw, out)[0], QUICK.stages) == ("crop", "sound")
@@ -165,7 +168,7 @@ _RUN = """
 import sys
 from pathlib import Path
 from cmet.packed import PackedCorpus
-from datasets.prepare import PACKED, prepare
+from datasets.prepare import LOCK, PACKED, prepare
 from tests.test_prepare import WHOLE
 prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), WHOLE, jobs=int(sys.argv[3]), pack="cmet.packed:pack")
 """
@@ -389,7 +392,7 @@ def test_wrong_requests_are_refused_before_any_work(tmp_path: Path) -> None:
     prepare("mead", raw, out, QUICK)
     with pytest.raises(UsageError, match="other settings"):
         prepare("mead", raw, out, Plan(("crop", "sound"), Network(f"{NETWORKS}:faces", {"x": 1})))
-    with (out / ".prepare.lock").open("w") as lock:
+    with (out / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="Another prepare"):
             prepare("mead", raw, out, QUICK)
