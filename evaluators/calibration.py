@@ -145,36 +145,35 @@ def curves(
         rows.setdefault(key, {}).setdefault(reading.strength, {})[reading.sample] = reading.row
     found = []
     for evaluator, metric, signature in columns:
+        score = Score(evaluator, metric, seed_for(seed, "curve", signature))
         base = rows.get((metric, signature, UNDAMAGED), {}).get(0.0, {})
         for damage in damages:
             steps = rows.get((metric, signature, damage.name))
             if steps and base:
-                rng = np.random.default_rng(seed_for(seed, "curve", signature, damage.name))
-                found.append((signature, _curve(evaluator, metric, damage, base, steps, rng)))
+                found.append((signature, _curve(score, metric, damage, base, steps)))
     return found
 
 
 def _curve(
-    evaluator: Any,
-    metric: str,
-    damage: Damage,
-    base: Mapping[str, Row],
-    steps: Mapping[float, Mapping[str, Row]],
-    rng: np.random.Generator,
+    score: Score, metric: str, damage: Damage, base: Mapping[str, Row], steps: Mapping[float, Mapping[str, Row]]
 ) -> Curve:
-    score = Score(evaluator, metric)
     same = {sample: row for sample, row in base.items() if any(sample in rows for rows in steps.values())}
     every = {**steps, damage.baseline: same}
-    points = [_point(score, base, every[strength], strength, rng) for strength in sorted(every)]
+    points = [_point(score, base, every[strength], strength) for strength in sorted(every)]
     return Curve(metric, damage.name, tuple(points))
 
 
 class Score:
-    """The score of a set of scored rows: their mean, or what the judge makes of pooled statistics."""
+    """The score of a set of scored rows, and its bootstrap draws: their mean, or what the judge makes of statistics.
 
-    def __init__(self, evaluator: Any, metric: str) -> None:
-        self._evaluator, self._metric = evaluator, metric
+    The same clips are always drawn in the same way, so that the draws of undamaged clips are made once for all
+    damages, and what a damage did not touch is not drawn again.
+    """
+
+    def __init__(self, evaluator: Any, metric: str, seed: int) -> None:
+        self._evaluator, self._metric, self._seed = evaluator, metric, seed
         self.pooled = bool(next(facts for facts in evaluator.metrics if facts.name == metric).pooled)
+        self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 
     def items(self, rows: Sequence[Scored]) -> list[Any]:
         """What the score is made from: a value a clip, or its statistics."""
@@ -184,46 +183,59 @@ class Score:
         """The score of these items."""
         return float(self._evaluator.combine(self._metric, items)) if self.pooled else float(np.mean(items))
 
-    def draws(self, now: Sequence[Any], before: Sequence[Any], rng: np.random.Generator) -> Floats:
-        """Bootstrap draws (n, 2) of value and change, clips drawn together with their undamaged selves."""
+    def both(self, pairs: Mapping[str, tuple[Scored, Scored]]) -> tuple[float, float, Floats]:
+        """Of clips with their (damaged, undamaged) rows: score, undamaged score, and draws (n, 2) of score and change.
+
+        Clips are drawn together with their undamaged selves; draws without a finite score are left out.
+        """
+        names = tuple(pairs)
+        now, before = ([pair[side] for pair in pairs.values()] for side in (0, 1))
+        if names not in self._undamaged:
+            items = self.items(before)
+            self._undamaged[names] = items, self._drawn(items, names)
+        undamaged, first = self._undamaged[names]
+        untouched = all(
+            one.value == other.value and one.statistics == other.statistics
+            for one, other in zip(now, before, strict=True)
+        )
+        items = undamaged if untouched else self.items(now)
+        drawn = first if untouched else self._drawn(items, names)
+        table = np.stack([drawn, drawn - first], axis=1)
+        return self.of(items), self.of(undamaged), table[np.isfinite(table).all(axis=1)]
+
+    def _drawn(self, items: Sequence[Any], names: tuple[str, ...]) -> Floats:
+        rng = np.random.default_rng(seed_for(self._seed, *names))
+        draws = _POOLED_DRAWS if self.pooled else _DRAWS
+        index = rng.integers(0, len(items), size=(draws, len(items)))
         if not self.pooled:
-            index = rng.integers(0, len(now), size=(_DRAWS, len(now)))
-            values, changes = np.array(now), np.array(now) - np.array(before)
-            return np.stack([values[index].mean(axis=1), changes[index].mean(axis=1)], axis=1)
-        table = []
-        for _ in range(_POOLED_DRAWS):
-            chosen = rng.integers(0, len(now), len(now))
-            value = self.of([now[k] for k in chosen])
-            table.append((value, value - self.of([before[k] for k in chosen])))
-        drawn: Floats = np.array(table, dtype=np.float64)
-        return drawn[np.isfinite(drawn).all(axis=1)]
+            means: Floats = np.array(items)[index].mean(axis=1)
+            return means
+        return np.array([self.of([items[k] for k in chosen]) for chosen in index], dtype=np.float64)
 
 
-def _point(
-    score: Score, base: Mapping[str, Row], rows: Mapping[str, Row], strength: float, rng: np.random.Generator
-) -> Point:
-    scored = {sample: row for sample, row in rows.items() if isinstance(row, Scored)}
+def _point(score: Score, base: Mapping[str, Row], rows: Mapping[str, Row], strength: float) -> Point:
     wanted = [row for row in rows.values() if isinstance(row, Scored) or row.reason != "not_applicable"]
     reasons = Counter(row.reason for row in wanted if not isinstance(row, Scored))
-    both = [(row, undamaged) for sample, row in scored.items() if isinstance(undamaged := base.get(sample), Scored)]
-    now, before = score.items([row for row, _ in both]), score.items([row for _, row in both])
-    value = _finite(score.of(now)) if now else None
-    if value is None:
+    pairs = {
+        sample: (row, undamaged)
+        for sample, row in sorted(rows.items())
+        if isinstance(row, Scored) and isinstance(undamaged := base.get(sample), Scored)
+    }
+    value, before, table = score.both(pairs) if pairs else (np.nan, np.nan, np.zeros((0, 2)))
+    if not np.isfinite(value):
         return Point(strength, None, None, None, None, None, None, 0, len(wanted), dict(reasons))
-    change = _finite(value - score.of(before))
-    low, high, less, more = _intervals(score, now, before, value, rng) if len(both) > 1 else _UNKNOWN
-    return Point(strength, value, low, high, change, less, more, len(both), len(wanted), dict(reasons))
+    low, high, less, more = _intervals(score, value, table) if len(pairs) > 1 else _UNKNOWN
+    return Point(
+        strength, value, low, high, _finite(value - before), less, more, len(pairs), len(wanted), dict(reasons)
+    )
 
 
-def _intervals(
-    score: Score, now: Sequence[Any], before: Sequence[Any], value: float, rng: np.random.Generator
-) -> Interval:
-    """95 % intervals: value low, high, change low, high.
+def _intervals(score: Score, value: float, table: Floats) -> Interval:
+    """95 % intervals from draws of score and change: value low, high, change low, high.
 
     Repeated clips bias a pooled score (FID); in the change the bias is on both sides, and the interval of the value
     is reflected about the estimate (basic bootstrap).
     """
-    table = score.draws(now, before, rng)
     if len(table) < 2:
         return _UNKNOWN
     (low, high), (less, more) = (np.quantile(table[:, k], _LEVEL) for k in (0, 1))

@@ -1,6 +1,7 @@
 """What each metric must say about each damage: a literal table, so that every verdict can be looked up.
 
-`worse`    the value moves in the metric's bad direction, the more the stronger the damage;
+`worse`    the value moves in the metric's bad direction, the more the stronger the damage (where the undamaged strength
+           is not 0, as with intensity, the strengths below it are the damage: more of an emotion is not less right);
 `flat`     the damage is none of this metric's business: the value stays where it is;
 `follows`  the value moves with the strength one to one, with its sign or against it (offsets);
 `any`      the value may move (shown, not judged), e.g. LSE under blur.
@@ -8,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 Expectation = Literal["worse", "flat", "follows", "any"]
@@ -15,34 +17,57 @@ Expectation = Literal["worse", "flat", "follows", "any"]
 _SOUND_ONLY = ("sound_shift", "other_sound")
 _PICTURE = ("blur", "noise", "compression", "contrast")
 
+_CONTENT = ("freeze", "drop", "identity", "emotion", "drift")  # damage that leaves no frame where it was
+
+_SEEN: dict[str, Expectation] = {  # what compares each picture with the true one
+    **dict.fromkeys(_SOUND_ONLY, "flat"),
+    **dict.fromkeys((*_PICTURE, *_CONTENT), "worse"),
+}
+_LIKENESS: dict[str, Expectation] = {  # what compares sets of pictures: order and repetition are not its business
+    **dict.fromkeys(_SOUND_ONLY, "flat"),
+    **dict.fromkeys((*_PICTURE, "identity", "drift"), "worse"),
+}
+#: Lips that stand still, skip, or belong to another clip's words cannot go with this sound; a constant delay can.
+_SYNC: dict[str, Expectation] = {
+    "sound_shift": "flat",
+    **dict.fromkeys(("other_sound", "freeze", "drop", "identity"), "worse"),
+}
+#: What reads an emotion off a face: not from the sound, and not where there is another emotion or none.
+_EXPRESSION: dict[str, Expectation] = {
+    **dict.fromkeys(_SOUND_ONLY, "flat"),
+    **dict.fromkeys(("emotion", "intensity"), "worse"),
+}
+_MARKS: dict[str, Expectation] = {**dict.fromkeys(_SOUND_ONLY, "flat"), "freeze": "worse", "drift": "worse"}
+_FOUND: dict[str, Expectation] = dict.fromkeys(
+    (*_SOUND_ONLY, "freeze", "drop", "identity", "emotion", "intensity"), "flat"
+)
+_LENGTH: dict[str, Expectation] = dict.fromkeys((*_SOUND_ONLY, *_PICTURE, *_CONTENT), "flat")
+
 #: metric → damage → what must be seen; pairs that are not here are `any`.
-TABLE: dict[str, dict[str, Expectation]] = {
-    "lse_c": {"other_sound": "worse", "freeze": "worse", "sound_shift": "flat"},
-    "lse_d": {"other_sound": "worse", "freeze": "worse", "sound_shift": "flat"},
+TABLE: dict[str, Mapping[str, Expectation]] = {
+    "lse_c": _SYNC,
+    "lse_d": _SYNC,
     "sync_offset": {"sound_shift": "follows"},
-    "fid": {**dict.fromkeys(_SOUND_ONLY, "flat"), **dict.fromkeys(_PICTURE, "worse"), "identity": "worse"},
-    "fid_pair": {**dict.fromkeys(_SOUND_ONLY, "flat"), **dict.fromkeys(_PICTURE, "worse"), "identity": "worse"},
-    "emotion_acc": {**dict.fromkeys(_SOUND_ONLY, "flat"), "emotion": "worse"},
-    "identity_sim": {**dict.fromkeys(_SOUND_ONLY, "flat"), "identity": "worse"},
-    "psnr": {
-        **dict.fromkeys(_SOUND_ONLY, "flat"),
-        **dict.fromkeys((*_PICTURE, "freeze", "drop", "identity", "emotion", "drift"), "worse"),
+    "fid": _LIKENESS,
+    "fid_pair": _LIKENESS,
+    "emotion_acc": _EXPRESSION,
+    "ext_acc": _EXPRESSION,
+    "ext_identifiability": _EXPRESSION,
+    "av_structure": _EXPRESSION,
+    "pseudo_agreement": _EXPRESSION,
+    "ext_shift": {**dict.fromkeys(_SOUND_ONLY, "flat"), "intensity": "worse"},  # how far, not whither
+    "identity_sim": {
+        **dict.fromkeys((*_SOUND_ONLY, "freeze", "drop", "emotion", "intensity"), "flat"),
+        "identity": "worse",
     },
-    "ssim": {
-        **dict.fromkeys(_SOUND_ONLY, "flat"),
-        **dict.fromkeys((*_PICTURE, "freeze", "drop", "identity", "emotion", "drift"), "worse"),
-    },
-    "lpips": {
-        **dict.fromkeys(_SOUND_ONLY, "flat"),
-        **dict.fromkeys((*_PICTURE, "freeze", "drop", "identity", "emotion", "drift"), "worse"),
-    },
-    "m_lmd": {**dict.fromkeys(_SOUND_ONLY, "flat"), "freeze": "worse", "drift": "worse"},
-    "f_lmd": {**dict.fromkeys(_SOUND_ONLY, "flat"), "freeze": "worse", "drift": "worse"},
-    "face_rate": dict.fromkeys((*_SOUND_ONLY, "freeze", "drop", "identity", "emotion", "intensity"), "flat"),
-    "frames": dict.fromkeys((*_SOUND_ONLY, *_PICTURE, "freeze", "drop", "identity", "emotion", "drift"), "flat"),
-    "av_length_ratio": dict.fromkeys(
-        (*_SOUND_ONLY, *_PICTURE, "freeze", "drop", "identity", "emotion", "drift"), "flat"
-    ),
+    "psnr": _SEEN,
+    "ssim": _SEEN,
+    "lpips": _SEEN,
+    "m_lmd": _MARKS,
+    "f_lmd": _MARKS,
+    "face_rate": _FOUND,
+    "frames": _LENGTH,
+    "av_length_ratio": _LENGTH,
 }
 
 

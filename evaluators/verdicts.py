@@ -66,7 +66,12 @@ def verdict(curve: Curve, want: Expectation, higher_is_better: bool, span: float
         return _flat(steps, _TOLERATED * span)
     if want == "follows":
         return _follows(steps)
-    return _worse(_by_strength(steps, damage), -1.0 if higher_is_better else 1.0, _TOLERATED * span)
+    return _worse(_by_strength(_losses(steps, damage), damage), -1.0 if higher_is_better else 1.0, _TOLERATED * span)
+
+
+def _losses(points: Sequence[Point], damage: Damage) -> list[Point]:
+    """The strengths that take something away: below an undamaged strength that is not 0, else all."""
+    return [p for p in points if not damage.baseline or p.strength < damage.baseline]
 
 
 def _by_strength(points: Sequence[Point], damage: Damage) -> list[Point]:

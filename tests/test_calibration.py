@@ -209,6 +209,15 @@ def test_a_metric_whose_low_values_are_good_is_turned_round() -> None:
     assert verdict(points((0, -1, -2, -5, -9)), "worse", False, span=10.0) == "silent"
 
 
+def test_less_than_the_truth_is_damage_and_more_is_only_shown() -> None:
+    curve = replace(points((-9, -4, 0, 3), (0.0, 0.5, 1.0, 1.5)), damage="intensity")
+    assert verdict(curve, "worse", True, span=10.0) == "answers"
+    assert (
+        verdict(replace(curve, points=tuple(points((9, 4, 0, -3), (0.0, 0.5, 1.0, 1.5)).points)), "worse", True, 10.0)
+        == "silent"
+    )
+
+
 @pytest.mark.parametrize(("slope", "told"), [(1.0, "answers"), (-1.0, "answers"), (0.1, "silent")])
 def test_an_offset_must_follow_one_to_one(slope: float, told: str) -> None:
     strengths = (-8, -2, 0, 2, 8)
