@@ -75,6 +75,7 @@ def test_csv_gives_labels_references_and_order(clips: Path) -> None:
         ("clip,colour\na.mp4,red\n", "unknown column 'colour'"),
         ("clip,intensity\na.mp4,strong\n", "intensity 'strong'"),
         ("clip\n\n,\n", "names no clip"),
+        ("clip\na\x00.mp4\n", "is not a path|cannot be read"),
     ],
 )
 def test_wrong_csvs_are_refused_with_the_place(clips: Path, rows: str, words: str) -> None:
@@ -91,6 +92,18 @@ def test_reference_folder_pairs_by_name(clips: Path, tmp_path: Path) -> None:
     samples = {sample.id: sample for sample in Folder(root=clips, references=truth).samples()}
     assert samples["a"].reference_video == truth / "a.mp4"
     assert samples["broken"].reference_video is None
+
+
+def test_a_reference_folder_that_is_not_there_is_refused(clips: Path) -> None:
+    with pytest.raises(MissingError, match="is not a folder"):
+        Folder(root=clips, references=clips / "absent")
+
+
+def test_long_names_stay_file_names() -> None:
+    deep = [Path(*["a" * 90] * 4, name) for name in ("b.mp4", "c.mp4")]
+    ids = unique_ids(deep)
+    assert len(set(ids)) == 2
+    assert all(len(name) < 200 for name in ids)
 
 
 def test_missing_and_empty_folders(tmp_path: Path) -> None:
