@@ -84,14 +84,14 @@ class Cell:
         pairs = [(_number(after[s]), _number(before[s])) for s in both]
         if pairs and not self.fact.pooled and not np.isnan(pairs).any() and self._is_mean(before):
             return self._mean(np.array(pairs, dtype=np.float64))
-        old, new = self.before.data.pools.get(self.key[:3]), self.after.data.pools.get(self.key[:3])
+        old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.other)
         return self._pooled(old, new) if old is not None and new is not None else self._intervals(self.new)
 
     def _comparable(self, old: str, new: str) -> bool:
         """Equal signatures; or equal but for N where both sets are here, since the test is on the clips they share."""
         if old == new:
             return True
-        here = all(one.data.pools.get(self.key[:3]) is not None for one in (self.before, self.after))
+        here = self.key in self.before.data.pools and self.other in self.after.data.pools
         return here and _without_counts(old) == _without_counts(new)
 
     def _lost(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict | None:

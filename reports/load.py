@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import registry
 from harness.errors import UsageError
-from harness.records import Clip, SummaryRow
+from harness.records import Clip
 from harness.signature import Signature
 from harness.store import RunStore
 from harness.summary import unpack
@@ -29,26 +29,26 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
         asked = store.meta("asked") or {}
         metrics: Mapping[str, Mapping[str, Any]] = store.meta("metrics") or {}
         summary = tuple(store.summary())
+        signed = {(row.dataset, row.method, row.metric, _settings(row.signature)): row.signature for row in summary}
         return RunData(
             name=folder.resolve().name,
             protocol=str(asked.get("protocol", "")),
             lane=str(asked.get("lane", "")),
             facts=facts,
             summary=summary,
-            rows=_rows(store, summary),
+            rows=_rows(store, signed),
             metric_facts={name: _fact(name, told) for name, told in metrics.items()},
             comparisons=tuple(store.comparisons()),
             clips=_clips(store, folder.resolve()),
             long_signatures=_long(metrics, (row.signature for row in summary)),
             folder=folder,
-            pools=_pools(store, asked, metrics) if pools else {},
+            pools=_pools(store, asked, metrics, signed) if pools else {},
         )
 
 
-def _rows(store: RunStore, summary: Iterable[SummaryRow]) -> tuple[RunRow, ...]:
+def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> tuple[RunRow, ...]:
     """Every row, with who and which emotion its sample is, and the signature that its number carries in the table."""
     who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
-    signed = {(row.dataset, row.method, row.metric, _settings(row.signature)): row.signature for row in summary}
     return tuple(
         RunRow(
             row.dataset,
@@ -115,19 +115,25 @@ def _fact(name: str, told: Mapping[str, Any]) -> MetricFact:
 
 
 def _pools(
-    store: RunStore, asked: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str, str], Pool]:
+    store: RunStore,
+    asked: Mapping[str, Any],
+    metrics: Mapping[str, Mapping[str, Any]],
+    signed: Mapping[tuple[str, str, str, str], str],
+) -> dict[tuple[str, str, str, str], Pool]:
     """Per-clip statistics of the pooled metrics; only here the judges are imported (for their `combine`)."""
     pooled = {name for name, told in metrics.items() if told["pooled"] and told["ranked"]}
     if not pooled:
         return {}
     judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
-    combine = {metric: evaluator for evaluator, metric, _ in judge.columns() if metric in pooled}
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    combine = {(metric, line): evaluator for evaluator, metric, line in judge.columns() if metric in pooled}
+    found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for row in store.rows():
-        if row.metric in combine and row.scored:
-            found.setdefault((row.dataset, row.method, row.metric), {})[row.sample] = unpack(row)
-    return {key: Pool(items, _scorer(combine[key[2]], key[2])) for key, items in found.items()}
+        if (row.metric, row.signature) in combine and row.scored:
+            found.setdefault((row.dataset, row.method, row.metric, row.signature), {})[row.sample] = unpack(row)
+    return {
+        (*key[:3], signed.get(key, key[3])): Pool(items, _scorer(combine[key[2:]], key[2]))
+        for key, items in found.items()
+    }
 
 
 def _scorer(judge: Any, metric: str) -> Any:

@@ -88,7 +88,8 @@ class RunData:
     anchors: frozenset[str] = CEILINGS | FLOORS
     long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
-    pools: Mapping[tuple[str, str, str], Pool] = field(default_factory=dict)  # (dataset, method, metric), if at hand
+    #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
+    pools: Mapping[tuple[str, str, str, str], Pool] = field(default_factory=dict)
 
     def fact(self, metric: str, signature: str = "") -> MetricFact:
         """The facts of a metric; from the summary where no evaluator described it (a bare scores.json).

@@ -243,7 +243,13 @@ def pooled_run(seed: int, spread: float = 1.0) -> RunData:
     noise = np.random.default_rng(seed + 50).normal(size=60)
     items = {s: float(h * spread + 0.2 * e) for s, h, e in zip(samples, hard, noise, strict=True)}
     score: Callable[[object], float] = lambda xs: float(np.std(np.array(xs)))  # noqa: E731
-    return replace(run, pools={("puppets", "cmet", "fid"): Pool(items, score)})
+    return replace(run, pools={fid_key(run): Pool(items, score)})
+
+
+def fid_key(run: RunData) -> tuple[str, str, str, str]:
+    """Under which the run's FID statistics lie."""
+    row = next(row for row in run.summary if row.metric == "fid")
+    return row.dataset, row.method, row.metric, row.signature
 
 
 def test_pooled_statistics_are_compared_by_clip_swaps() -> None:
@@ -257,13 +263,31 @@ def test_pooled_statistics_are_compared_by_clip_swaps() -> None:
     assert cell.change == pytest.approx((cell.run or 0) - (cell.baseline or 0))
 
 
+def counted(run: RunData, line: str) -> RunData:
+    """The run with another signature for its FID."""
+    summary = tuple(replace(r, signature=line) if r.metric == "fid" else r for r in run.summary)
+    rows = tuple(replace(r, signature=line) if r.metric == "fid" else r for r in run.rows)
+    return replace(run, summary=summary, rows=rows, pools={(*key[:3], line): p for key, p in run.pools.items()})
+
+
+def test_fids_of_other_n_are_compared_on_the_clips_they_share_and_never_by_their_values() -> None:
+    """N is in the signature: with the statistics at hand both sides are cut to one N, without them nothing is said."""
+    one, two = (counted(pooled_run(seed), f"fid|net:x|n1:{n}|n2:{n}|v:1") for seed, n in ((0, 300), (1, 290)))
+    assert states(compare(one, two))["fid"] == "same"
+    verdict = compare(replace(one, pools={}), replace(two, pools={}))
+    assert states(verdict)["fid"] == "cannot compare"
+    assert any("n1 300 → 290" in cell.reason for cell in verdict.cells)
+    smaller = counted(pooled_run(1), "fid|net:x|res:64x64/64x64|n1:300|n2:300|v:1")
+    assert states(compare(one, smaller))["fid"] == "cannot compare"
+
+
 def test_pooled_false_alarms_are_rare_too() -> None:
     run = pooled_run(0)
-    pools, alarms = run.pools["puppets", "cmet", "fid"], 0
+    pools, alarms = run.pools[fid_key(run)], 0
     for seed in range(80):
         rng = np.random.default_rng(seed)
         sides = [{s: v + float(0.3 * rng.normal()) for s, v in pools.items.items()} for _ in range(2)]
-        pair = [replace(run, pools={("puppets", "cmet", "fid"): Pool(side, pools.score)}) for side in sides]
+        pair = [replace(run, pools={fid_key(run): Pool(side, pools.score)}) for side in sides]
         only = [replace(r, summary=tuple(x for x in r.summary if x.metric == "fid")) for r in pair]
         alarms += compare(*only).state == "worse"
     assert alarms <= 4  # meant: fewer than 1
