@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from media_samples import film, write_film
 
+import bench
 from evaluators import demo_weights, protocol
 from evaluators.cost import GenerationCost, counted_seconds
 from evaluators.fid import Fid, PairFid
@@ -126,6 +127,23 @@ def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, 
             assert "Type: " in line or "Get " in line
     failed = judge.rows(sample(tmp_path)[0], Failed("crashed", "it broke"))
     assert {row.reason for row in failed if isinstance(row, Unscored)} == {"generation_failed"}
+
+
+@pytest.mark.parametrize(("name", "code"), [("eat", 5), ("cmet-paper", 5), ("standard", 0)])
+def test_scoring_without_weights_names_every_file_and_leaves_with_the_right_code(
+    name: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("clips", "truth"):
+        (tmp_path / folder).mkdir()
+        write_film(tmp_path / folder / "a.mp4", film(6))
+    (tmp_path / "clips" / "labels.csv").write_text("clip,emotion\na.mp4,happy\n")
+    command = ["score", "--clips", str(tmp_path / "clips"), "--reference", str(tmp_path / "truth"), "--jobs", "1"]
+    assert bench.main([*command, "--protocol", name, "--out", str(tmp_path / "out")]) == code
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Missing: ")]
+    wanted = {"eat": ("syncnet", "emotion-fan-eat", "inception_v3", "dlib-68-points", "dlib-5-points")}
+    for weights in wanted.get(name, ("syncnet", "pt_inception-2015-12-05")):
+        assert any(f"'{weights}'" in line and ("weights fetch" in line or "Get " in line) for line in told), weights
+    assert len(set(told)) == len(told)
 
 
 def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
