@@ -97,13 +97,21 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted(arguments if arguments is not None else sys.argv[1:])
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _slip(error)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (OSError, sqlite3.OperationalError) as error:
         return _system(error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _slip(error: click.ClickException) -> int:
+    """What click found wrong on the command line, in our form."""
+    click.echo(f"bench.py: {error.format_message()}", err=True)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None and " --help" not in error.format_message():
+        click.echo(f"          See `python {context.command_path} --help`.", err=True)
+    return error.exit_code
 
 
 def _interrupted(arguments: Sequence[str]) -> int:

@@ -14,6 +14,15 @@ from harness.errors import BenchError, MediaError, MissingError
 PARTIAL_PREFIX = ".partial-"
 
 
+#: What the system says of a disk, or a user's share of it, without room.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_full(path: Path | str) -> MissingError:
+    """The error that stops a whole run: no later file would fit either."""
+    return MissingError(f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped.")
+
+
 def partial_path(path: Path) -> Path:
     """A fresh name beside `path`, with its extension, hidden and unmistakably unfinished."""
     return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
@@ -21,10 +30,8 @@ def partial_path(path: Path) -> Path:
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
     """The error of a file that could not be written: a full disk stops the whole run, other reasons only this file."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return MissingError(
-            f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped."
-        )
+    if error.errno in DISK_FULL:
+        return disk_full(path)
     return MediaError(f"{path} cannot be written: {error.strerror or error}.", "Check the free space and permissions.")
 
 

@@ -100,7 +100,7 @@ class Processes:
                 if not flight:
                     return
                 done, _ = wait(flight, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in sorted(done, key=lambda one: one.exception() is not None):  # what is finished is kept
                     result = future.result()
                     del flight[future]
                     yield result

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from harness.atomic import DISK_FULL, disk_full
 from harness.errors import BenchError, MissingError
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ def attempt(work: Callable[[], T]) -> T | Crash:
         raise
     except BenchError as error:
         return Crash(error.what, "", error.cure, expected=True, code=getattr(error, "reason", "crashed"))
-    except Exception as error:  # noqa: BLE001 - the single place where a foreign failure becomes a row
+    except Exception as error:  # the single place where a foreign failure becomes a row
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise disk_full(error.filename or "a file") from error
         tail = "".join(traceback.format_exception(error))[-4000:]
         return Crash(f"{type(error).__name__}: {error}"[:500], tail)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,6 +58,10 @@ class Painter:
             raise RuntimeError("no such luck")
         if self._trouble == "die" and request.id == "s1":
             os._exit(9)
+        if self._trouble == "full" and request.id == "s2":
+            raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+        if self._trouble == "slow":
+            time.sleep(0.1)
         if self._trouble == "refuse":
             return Failed("bad-input", "the picture shows no face")
         shade = 0 if self._trouble == "still" else 10

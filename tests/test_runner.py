@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import runner
-from harness.errors import UsageError
+from harness.errors import MissingError, UsageError
 from harness.executors import InProcess, Processes
 from harness.records import Clip, Failed
 from harness.store import RunStore
@@ -17,11 +17,16 @@ from tests.fakes import FakeDataset, FakeJudge
 
 
 def plan_for(
-    folder: Path, trouble: str = "", methods: tuple[str, ...] = ("painter",), broken: int = -1, **options: str
+    folder: Path,
+    trouble: str = "",
+    methods: tuple[str, ...] = ("painter",),
+    broken: int = -1,
+    count: int = 4,
+    **options: str,
 ) -> Plan:
     return Plan(
         dataset_spec="tests.fakes:FakeDataset",
-        dataset_options={"root": folder.parent / "data", "broken": broken},
+        dataset_options={"root": folder.parent / "data", "broken": broken, "count": count},
         methods=dict.fromkeys(methods, "tests.fakes:Painter"),
         method_options={name: {"trouble": trouble, **options} for name in methods},
         judge_spec="tests.fakes:FakeJudge",
@@ -108,6 +113,17 @@ def test_a_missing_clip_is_made_again_and_a_new_signature_judged_again(tmp_path:
     (folder / "clips" / "painter" / "s3.mp4").unlink()
     again = go(folder, plan_for(folder), resume=True)
     assert (again.made, again.reused) == (1, 3)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(tmp_path: Path, jobs: int) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(MissingError, match="disk is full"):
+        go(folder, plan_for(folder, "full"), jobs=jobs)
+    kept = [r[1] for r in rows(folder)]
+    assert kept
+    assert "s2" not in kept
+    assert all(r[4] is None for r in rows(folder))
 
 
 def test_a_run_folder_may_be_moved(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""A run of slow fakes behind the real command line, as a program of its own: to be interrupted by a test."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+import bench
+from harness import interrupt
+from tests.test_runner import go, plan_for
+
+
+@click.command("run")
+@click.argument("folder", type=click.Path(path_type=Path))
+def command(folder: Path) -> None:
+    """Twenty slow clips with two workers."""
+    go(folder, plan_for(folder, "slow", count=20), resume=True, jobs=2)
+
+
+if __name__ == "__main__":
+    bench.VERBS["run"] = ("tests.interrupted_run", "slow")
+    interrupt.terminate_like_ctrl_c()
+    sys.exit(bench.main(sys.argv[1:]))
