@@ -20,10 +20,15 @@ from cmet import emotion_pools
 from cmet.edtalk import Codes
 from cmet.emotion_pools import Pool
 from cmet.frames import stretched_pixels
+from cmet.mel import frame_count
 from cmet.rollout import OFFICIAL_TRIM, emotion_difference, fit_track, pick_samples, roll_out
 from cmet.talker import Pixels, Talker, held, shown
 from harness.errors import UsageError
+from harness.media import read_audio
 from harness.records import FPS
+
+FADE_FRAMES = 8
+"""Frames in which a schedule passes from one emotion to the next: faces take about a third of a second."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -47,18 +52,34 @@ class Editor:
         self.official = official
 
     def tracks(self, picture: Pixels, sound: Path, pose: Path, lips: Path | None = None) -> Tracks:
-        """Encode what all edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`."""
-        heard = self.talker.lips(sound)
-        if not len(heard):
-            raise UsageError(f"'{sound}' is shorter than one frame (40 ms).", "Give a longer sound.")
-        codes = self.talker.clip_codes(pose, None if self.official else float(FPS))
+        """Encode what all edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`.
+
+        The result is as long as the sound, in the released program as long as the clip `lips` where there is one.
+        Frames of longer clips that could not be seen in the result are not encoded.
+        """
+        lip = self._lips(sound, lips)
+        window = self.talker.networks.connector.window
+        needed = None if self.official else -(-len(lip) // window) * window
+        codes = self.talker.clip_codes(pose, self._fps, needed)
         if self.official and len(codes.exp) <= OFFICIAL_TRIM:
             raise UsageError(
                 f"'{pose}' has {len(codes.exp)} frames; the released program never ends below 25.",
                 "Leave --compat official out, or give a longer clip.",
             )
-        lip = heard if lips is None else held(self.talker.clip_codes(lips).lip, len(heard))
-        return Tracks(picture, lip, codes, len(heard), self.official)
+        return Tracks(picture, lip, codes, len(lip), self.official)
+
+    @property
+    def _fps(self) -> float | None:
+        """Frames of clips at 25 fps; the released program takes the coded frames, whatever their rate."""
+        return None if self.official else float(FPS)
+
+    def _lips(self, sound: Path, clip: Path | None) -> Tensor:
+        if clip is not None and self.official:
+            return self.talker.clip_codes(clip, None).lip
+        frames = frame_count(len(read_audio(sound).samples))
+        if not frames:
+            raise UsageError(f"'{sound}' is shorter than one frame (40 ms).", "Give a longer sound.")
+        return self.talker.lips(sound) if clip is None else held(self.talker.clip_codes(clip, limit=frames).lip, frames)
 
     def difference(self, pool: Pool, neutral: Pool | None, num_samples: int = 10, seed: int = 42) -> Floats:
         """(D,) what `pool`'s speech says beyond neutral speech, from `num_samples` sorted, seeded picks of each."""
@@ -84,30 +105,46 @@ class Editor:
     def scheduled(
         self, tracks: Tracks, schedule: Sequence[tuple[float, str]], by_name: Mapping[str, Floats], intensity: float
     ) -> Tensor:
-        """One expression track (F, exp) whose emotion changes at the given seconds; `neutral` is no difference."""
-        connector = self.talker.networks.connector
-        codes = fit_track(tracks.source.exp, tracks.frames, trim=0)
-        zero = np.zeros_like(next(iter(by_name.values())))
-        rows = []
-        for first in range(0, tracks.frames, connector.window):
-            name = [name for seconds, name in schedule if seconds * FPS <= first][-1]
-            rows.append(zero if name == emotion_pools.NEUTRAL else by_name[name])
-        speech = torch.from_numpy(np.stack(rows))[None].to(codes.device) * intensity
-        return codes + roll_out(connector, speech, codes, pad_last=True)[0]
+        """One expression track (F, exp) whose emotion changes at the given seconds; `neutral` is the source's own.
+
+        At each moment it is the plain edit with the emotion of that moment, faded over a third of a second. (One
+        roll-out with changing speech would not do: the network goes on with the direction that it came from.)
+        """
+        own = fit_track(tracks.source.exp, tracks.frames, trim=0)
+        edited = self.expressions(tracks, list(by_name.values()), intensity)
+        shares = schedule_shares(schedule, [emotion_pools.NEUTRAL, *by_name], tracks.frames)
+        return torch.einsum("fk,kfe->fe", torch.from_numpy(shares).to(own), torch.stack([own, *edited]))
 
     def render(self, tracks: Tracks, expression: Tensor) -> Iterator[Pixels]:
         """Frames (h, w, 3) uint8 of one edit, as they are made."""
-        chunks = self.talker.render(tracks.picture, tracks.lip, tracks.source.pose, expression, tracks.frames)
+
+        def chunks() -> Iterator[Tensor]:
+            return self.talker.render(tracks.picture, tracks.lip, tracks.source.pose, expression, tracks.frames)
+
         if tracks.official:
             return (frame for part in stretched_pixels(chunks) for frame in part)
-        return shown(chunks, least=1)
+        return shown(chunks(), least=1)
 
 
 def blended(differences: Sequence[Floats], shares: Sequence[float]) -> Floats:
-    """(D,) weighted sum of differences: 0.5 happy + 0.5 angry."""
-    if len(shares) != len(differences):
-        raise UsageError(f"--blend has {len(shares)} shares for {len(differences)} emotions.", "Give one for each.")
+    """(D,) weighted sum of differences: 0.5 happy + 0.5 angry. ValueError unless there is one share for each."""
     return np.sum([share * part for share, part in zip(shares, differences, strict=True)], axis=0, dtype=np.float32)
+
+
+def schedule_shares(schedule: Sequence[tuple[float, str]], names: Sequence[str], frames: int) -> Floats:
+    """(frames, names) share of each emotion in each frame, rows of sum 1: a straight fade begins at every step."""
+    shares = np.zeros((frames, len(names)), np.float32)
+    current = np.eye(len(names), dtype=np.float32)[names.index(schedule[0][1])]
+    shares[:] = current
+    for seconds, name in schedule[1:]:
+        first = round(seconds * FPS)
+        if first >= frames:
+            break
+        current = shares[first]
+        target = np.eye(len(names), dtype=np.float32)[names.index(name)]
+        passed = np.minimum(np.arange(1, frames - first + 1, dtype=np.float32) / FADE_FRAMES, 1)[:, None]
+        shares[first:] = (1 - passed) * current + passed * target
+    return shares
 
 
 def read_schedule(text: str, names: Sequence[str]) -> list[tuple[float, str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +47,13 @@ class Pool:
         return speech.of_files([Path(name) for name in chosen])
 
 
-def pools(values: Sequence[str], prepared: bool = True) -> list[Pool]:
-    """One pool per folder or kept name; all single files together are one more.
+def pools(values: Sequence[str], prepared: bool = True, names: Names | None = None) -> list[Pool]:
+    """One pool per folder or name; all single files together are one more.
 
-    `prepared`: use features that lie in a folder instead of its sounds (they fit emotion2vec+ large only).
-    Raises UsageError for what does not exist or holds no sound.
+    `prepared`: use features that lie in a folder instead of its sounds (they fit emotion2vec+ large only); `names`:
+    where emotions without a path are looked up. Raises UsageError for what does not exist or holds no sound.
     """
+    names = names or Names(prepared=prepared)
     found: list[Pool] = []
     files: list[Path] = []
     for value in values:
@@ -61,13 +62,10 @@ def pools(values: Sequence[str], prepared: bool = True) -> list[Pool]:
             found.append(_folder(path, prepared))
         elif path.is_file():
             files.append(path)
-        elif kept_path(value).is_file():
-            found.append(Pool(value, kept=kept_path(value)))
         else:
-            cure = f"Give a folder, sound files, or a kept name{_known()}."
-            raise UsageError(f"'{value}' is neither a file nor a folder nor a kept emotion.", cure)
+            found.append(names.find(value))
     if files:
-        found.append(Pool("_".join(dict.fromkeys(file.stem for file in files[:1])), tuple(sorted(files))))
+        found.append(Pool(files[0].stem, tuple(sorted(files))))
     return found
 
 
@@ -77,23 +75,78 @@ def _folder(path: Path, prepared: bool) -> Pool:
     name = path.resolve().name if path.resolve().name != FEATURE_FOLDER else path.resolve().parent.name
     if features is not None and prepared:
         return Pool(name, features=features)
-    sounds = tuple(sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and p.is_file()))
+    sounds = tuple(sorted(p for p in path.iterdir() if _is_sound(p)))
     if not sounds:
         what = "only features of emotion2vec+ large" if features is not None else "no sound files"
         raise UsageError(f"'{path}' holds {what}.", f"Give a folder with {', '.join(SOUND_SUFFIXES[:4])} … files.")
     return Pool(name, sounds=sounds)
 
 
-def neutral_beside(values: Sequence[str], prepared: bool = True) -> Pool:
-    """The pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out."""
+def _is_sound(path: Path) -> bool:
+    """By name; hidden files (macOS leaves `._name.wav`) are nobody's speech."""
+    return path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def neutral_beside(values: Sequence[str], prepared: bool = True, names: Names | None = None) -> Pool:
+    """The pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out.
+
+    Emotions that were given by name are compared with the neutral speech of where names are looked up.
+    """
     for value in values:
         path = Path(value).expanduser().resolve()
         beside = (path.parent if path.is_dir() else path.parent.parent) / NEUTRAL
-        if beside.is_dir():
+        if path.exists() and beside.is_dir():
             return _folder(beside, prepared)
+    if names is not None and not any(Path(value).expanduser().exists() for value in values):
+        return names.find(NEUTRAL)
     raise UsageError(
         "No neutral speech was given, and there is no folder 'neutral' beside the emotional one.",
         "Add --neutral-speech FOLDER (utterances of the same voices, spoken neutrally).",
+    )
+
+
+@dataclass(frozen=True)
+class Names:
+    """Emotions by name: kept ones first, then folders of that name in or below `root`, then `shipped` ones.
+
+    root: a folder of `<emotion>/` folders, or of corpora of them (C-MET's audios/: MEAD/, gemini/, MELD/); shipped:
+    name -> what makes its sound files.
+    """
+
+    root: Path | None = None
+    shipped: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
+    prepared: bool = True
+
+    def find(self, name: str) -> Pool:
+        """The pool of a name. UsageError, with the names that there are, for an unknown one."""
+        if kept_path(name).is_file():
+            return Pool(name, kept=kept_path(name))
+        if name in self._folders():
+            return replace(_folder(self._folders()[name], self.prepared), name=name)
+        if name in self.shipped:
+            return Pool(name, sounds=tuple(self.shipped[name]()))
+        known = sorted({*kept_names(), *self._folders(), *self.shipped})
+        cure = f"Names known here: {', '.join(known)}." if known else "Give a folder or sound files."
+        raise UsageError(f"'{name}' is neither a file nor a folder nor an emotion known by name.", cure)
+
+    def _folders(self) -> dict[str, Path]:
+        """Folders by emotion; where two corpora have the same, MEAD's counts, then the alphabet."""
+        if self.root is None:
+            return {}
+        if not self.root.is_dir():
+            raise UsageError(f"'{self.root}' is not a folder.", "--speech names a folder of <emotion>/ folders.")
+        parents = sorted((p for p in self.root.iterdir() if p.is_dir()), key=lambda p: (p.name != "MEAD", p.name))
+        inner = [p for parent in parents for p in sorted(parent.iterdir()) if p.is_dir()]
+        found: dict[str, Path] = {}
+        for path in [*parents, *inner]:
+            if _holds_speech(path):
+                found.setdefault(path.name, path)
+        return found
+
+
+def _holds_speech(path: Path) -> bool:
+    return path.name != FEATURE_FOLDER and (
+        (path / FEATURE_FOLDER).is_dir() or any(_is_sound(p) or p.suffix == ".npy" for p in path.iterdir())
     )
 
 
@@ -123,6 +176,6 @@ def recall(pool: Pool, width: int) -> Floats:
     return difference
 
 
-def _known() -> str:
-    names = sorted(path.stem for path in (cache_dir() / "emotions").glob("*.npz"))
-    return f" ({', '.join(names)})" if names else ""
+def kept_names() -> list[str]:
+    """The names under which emotions were kept."""
+    return sorted(path.stem for path in (cache_dir() / "emotions").glob("*.npz"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -50,22 +51,34 @@ def _stretch(clamped: Tensor, low: float, high: float) -> Pixels:
     return _channels_last((clamped - low) / (high - low) * 255)
 
 
-def stretched_pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
+def stretched_pixels(clip: Callable[[], Iterable[Tensor]], most_held: int = 512) -> Iterator[Pixels]:
     """Official mapping of a whole clip, chunk by chunk: its darkest value -> 0, its brightest -> 255, truncated.
 
-    The extremes of the clip must be known before its first frame can be written. Nothing exceeds [-1, 1], so chunks
-    are only held back until both ends were reached; a clip that never reaches them is held to its end. A clip of one
-    single value, which the released code divides by zero, comes out as `fixed_pixels` shows it.
+    clip: gives the chunks, and the same ones again when asked again. The extremes of the clip must be known before its
+    first frame can be written. Nothing exceeds [-1, 1], so frames are only held back until both ends were reached; of
+    a clip that has not reached them after `most_held` frames the rest is made twice, so that memory stays flat. A clip
+    of one single value, which the released code divides by zero, comes out as `fixed_pixels` shows it.
     """
     low, high = 1.0, -1.0
     held: list[Tensor] = []
+    chunks = _clamped(clip())
     for chunk in chunks:
-        held.append(chunk.float().clamp(-1, 1))
-        low, high = min(low, float(held[-1].min())), max(high, float(held[-1].max()))
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+        held.append(chunk)
         if low == -1.0 and high == 1.0:
-            yield from (_stretch(part, low, high) for part in held)
+            yield from (_stretch(part, low, high) for part in itertools.chain(held, chunks))
+            return
+        if sum(map(len, held)) > most_held:
             held.clear()
-    if low == high:
-        yield from (fixed_pixels(part) for part in held)
+            for rest in chunks:
+                low, high = min(low, float(rest.min())), max(high, float(rest.max()))
+            held_or_again: Iterable[Tensor] = _clamped(clip())
+            break
     else:
-        yield from (_stretch(part, low, high) for part in held)
+        held_or_again = held
+    for part in held_or_again:
+        yield _stretch(part, low, high) if low < high else fixed_pixels(part)
+
+
+def _clamped(chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+    return (chunk.float().clamp(-1, 1) for chunk in chunks)

@@ -148,7 +148,8 @@ def read_features(folder: Path, width: int = 1024) -> tuple[list[str], Floats]:
     Raises UsageError naming the first file that is no feature, or the folder if there is none in it.
     """
     inner = folder / FEATURE_FOLDER
-    paths = sorted((inner if inner.is_dir() else folder).glob("*.npy"))
+    found = (inner if inner.is_dir() else folder).glob("*.npy")
+    paths = sorted(path for path in found if not path.name.startswith("."))
     if not paths:
         raise UsageError(f"There are no features (*.npy) in {folder}.", "Give a folder of wavs or of features.")
     return [path.stem for path in paths], np.stack([_read_feature(path, width) for path in paths])

@@ -52,9 +52,13 @@ class Talker:
         """Edge of the generator's pictures in px."""
         return self.networks.generator.size
 
-    def clip_codes(self, path: Path, fps: float | None = float(FPS)) -> Codes:
-        """Lip, pose and expression codes (n, ·) of a clip at `fps` (None: its coded frames), from one encoding."""
-        chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in VideoReader(path, fps=fps))
+    def clip_codes(self, path: Path, fps: float | None = float(FPS), limit: int | None = None) -> Codes:
+        """Lip, pose and expression codes (n, ·) of a clip at `fps` (None: its coded frames), from one encoding.
+
+        limit: encode the first `limit` frames only.
+        """
+        frames = _first(VideoReader(path, fps=fps), limit)
+        chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in frames)
         return self.networks.generator.codes(chunks)
 
     def picture_codes(self, picture: Pixels) -> Codes:
@@ -76,6 +80,16 @@ class Talker:
 
     def _input(self, picture: Pixels) -> Tensor:
         return pictures.picture_input(picture, self.size).to(self.device)
+
+
+def _first(chunks: Iterable[Pixels], limit: int | None) -> Iterator[Pixels]:
+    """The first `limit` frames of chunks (n, h, w, 3); all of them for None."""
+    for chunk in chunks:
+        yield chunk[:limit]
+        if limit is not None:
+            limit -= len(chunk)
+            if limit <= 0:
+                return
 
 
 def held(track: Tensor, count: int) -> Tensor:

@@ -122,6 +122,17 @@ class Puppets:
     def _utterance(self, emotion: str, intensity: int, voice: int) -> Path:
         return self.root / "speech" / f"{emotion}_{intensity}_p{voice:03d}.wav"
 
+    def utterances(self, emotion: str, intensity: int = 3) -> tuple[Path, ...]:
+        """Sound files of one emotion by the list's voices; those that are not there yet are spoken now."""
+        level = 1 if emotion == "neutral" else intensity
+        felt = affect_point("neutral") if emotion == "neutral" else affect_point(emotion, level)
+        voices = next(iter(self._rows.values())).voices
+        paths = tuple(self._utterance(emotion, level, voice) for voice in voices)
+        for voice, path in zip(voices, paths, strict=True):
+            if not path.is_file():
+                _saying(voice, felt, emotion, level)(path)
+        return paths
+
     def materialise(self, sample: Sample) -> None:
         """Render exactly the files that `sample` points to and that are not there yet.
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from cmet.connector import Connector
-from cmet.edit import Editor, Tracks, blended, read_schedule
+from cmet.edit import FADE_FRAMES, Editor, Tracks, blended, read_schedule
 from cmet.edtalk import Audio2Lip, Codes, Generator
-from cmet.emotion_pools import Pool, keep, neutral_beside, pools
+from cmet.emotion_pools import Names, Pool, keep, neutral_beside, pools
 from cmet.frames import clip_input
 from cmet.speech_features import FEATURE_FOLDER
 from cmet.talker import Networks, Talker
@@ -127,21 +127,44 @@ def test_edits_together_equal_edits_alone(small: Editor, tmp_path: Path) -> None
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
-def test_a_schedule_of_one_emotion_is_that_emotion_and_a_change_starts_on_time(small: Editor, tmp_path: Path) -> None:
-    tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 40), clip(tmp_path / "p.mp4", 40))
-    happy = {"happy": np.full(8, 3.0, np.float32)}
-    whole = small.scheduled(tracks, read_schedule("0:happy", ["happy"]), happy, 1.0)
-    torch.testing.assert_close(whole, small.expressions(tracks, list(happy.values()))[0], atol=1e-5, rtol=0)
-    late = small.scheduled(tracks, read_schedule("0:neutral,0.8:happy", ["happy"]), happy, 1.0)
-    never = small.scheduled(tracks, read_schedule("0:neutral", ["happy"]), happy, 1.0)
-    torch.testing.assert_close(late[:20], never[:20])
-    assert (late[20:25] - never[20:25]).abs().max() > 1e-3
+def test_a_schedule_shows_each_emotion_as_its_plain_edit_does(small: Editor, tmp_path: Path) -> None:
+    tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 60), clip(tmp_path / "p.mp4", 60))
+    both = {"happy": np.full(8, 3.0, np.float32), "sad": np.full(8, -2.0, np.float32)}
+    happy, sad = small.expressions(tracks, list(both.values()))
+    steps = read_schedule("0:neutral,0.8:happy,1.6:sad", list(both))
+    track = small.scheduled(tracks, steps, both, 1.0)
+    torch.testing.assert_close(track[:20], tracks.source.exp[:20])
+    torch.testing.assert_close(track[20 + FADE_FRAMES : 40], happy[20 + FADE_FRAMES : 40])
+    torch.testing.assert_close(track[40 + FADE_FRAMES :], sad[40 + FADE_FRAMES :])
+    halfway = 40 + FADE_FRAMES // 2 - 1
+    torch.testing.assert_close(track[halfway], (happy[halfway] + sad[halfway]) / 2)
+    torch.testing.assert_close(small.scheduled(tracks, [(0.0, "happy")], both, 1.0), happy)
+
+
+def test_only_frames_that_can_be_seen_are_encoded(small: Editor, tmp_path: Path) -> None:
+    picture, wav = np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 12)
+    whole = clip(tmp_path / "p.mp4", 70)
+    tracks = small.tracks(picture, wav, whole, whole)
+    assert (len(tracks.source.exp), len(tracks.lip)) == (15, 12)
+    everything = Tracks(picture, tracks.lip, small.talker.clip_codes(whole), 12)
+    difference = [np.ones(8, np.float32)]
+    assert torch.equal(small.expressions(tracks, difference)[0], small.expressions(everything, difference)[0])
+
+
+def test_released_length_with_lips_from_a_clip_is_that_clips(small: Editor, tmp_path: Path) -> None:
+    editor = Editor(small.talker, official=True)
+    pose, lips = clip(tmp_path / "p.mp4", 30), clip(tmp_path / "l.mp4", 11, fps=50)
+    tracks = editor.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 20), pose, lips)
+    assert (
+        tracks.frames,
+        len(list(editor.render(tracks, editor.expressions(tracks, [np.ones(8, np.float32)])[0]))),
+    ) == (11, 11)
 
 
 def test_blend_and_intensity_are_linear_in_speech() -> None:
     a, b = np.ones(3, np.float32), np.arange(3, dtype=np.float32)
     np.testing.assert_allclose(blended([a, b], [0.5, 2.0]), 0.5 * a + 2.0 * b)
-    with pytest.raises(UsageError, match="2 shares for 1"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         blended([a], [1.0, 2.0])
 
 
@@ -169,13 +192,45 @@ def test_pools_from_folders_files_and_kept_names(tmp_path: Path) -> None:
     assert neutral_beside([str(happy)]).features == odd / "neutral" / FEATURE_FOLDER
     keep("my joy", np.arange(8, dtype=np.float32))
     assert pools(["my joy"])[0].kept is not None
-    with pytest.raises(UsageError, match="neither a file nor a folder nor a kept emotion"):
+    with pytest.raises(UsageError, match="neither a file nor a folder nor an emotion"):
         pools([str(tmp_path / "nothing")])
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no sound files"):
         pools([str(tmp_path / "empty")])
     with pytest.raises(UsageError, match="no folder 'neutral' beside"):
         neutral_beside([str(tmp_path / "empty")])
+
+
+def test_emotions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path / "cache"))
+    for name in ("MEAD/happy", "MEAD/neutral", "gemini/happy", "gemini/envious"):
+        features(tmp_path / name, 3)
+    (tmp_path / "MEAD" / "empty").mkdir()
+    names = Names(tmp_path, {"sad": lambda: [Path("s.wav")]})
+    found = pools(["happy", "envious", "sad"], names=names)
+    assert [pool.name for pool in found] == ["happy", "envious", "sad"]
+    assert found[0].features == tmp_path / "MEAD" / "happy" / FEATURE_FOLDER
+    assert found[2].sounds == (Path("s.wav"),)
+    assert neutral_beside(["envious"], names=names).features == tmp_path / "MEAD" / "neutral" / FEATURE_FOLDER
+    with pytest.raises(UsageError, match="neither") as error:
+        pools(["empty"], names=names)
+    assert error.value.cure.endswith("envious, happy, neutral, sad.")
+    with pytest.raises(UsageError, match="is not a folder"):
+        pools(["happy"], names=Names(tmp_path / "none"))
+
+
+def test_foreign_files_beside_speech_do_no_harm(tmp_path: Path) -> None:
+    wav = sound(tmp_path / "a.wav", 2)
+    (tmp_path / "._a.wav").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "sub.wav").mkdir()
+    assert pools([str(tmp_path)])[0].sounds == (wav,)
+    folder = features(tmp_path / "happy", 2)
+    (folder / FEATURE_FOLDER / "._u00.npy").write_bytes(b"\0")
+    assert pools([str(folder)])[0].entries() == ["u00", "u01"]
+    np.save(folder / FEATURE_FOLDER / "codes.npy", np.zeros((7, 10), np.float32))
+    with pytest.raises(UsageError, match=r"codes\.npy is no speech feature: expected 1024 .* found shape \(7, 10\)"):
+        pools([str(folder)])[0].entries()
 
 
 def test_one_utterance_is_enough_and_picks_repeat(small: Editor, tmp_path: Path) -> None:

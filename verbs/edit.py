@@ -20,10 +20,21 @@ PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--emotion-speech", "emotions", multiple=True, required=True,
-    help="A folder of utterances or features, sound files, or a kept name. Several folders: several edits.",
+    help="A folder of utterances or features, sound files, or a name (of --speech, or kept). Several: several edits.",
+)  # fmt: skip
+@click.option(
+    "--speech", type=PATH, default=None, envvar="CMET_BENCH_SPEECH",
+    help="Where names are looked up: a folder of <emotion>/ folders, or C-MET's audios/. [default: $CMET_BENCH_SPEECH; "
+    "the demo weights also know the puppets' emotions]",
 )  # fmt: skip
 @click.option("--neutral-speech", default=None, help="Neutral utterances. [default: the folder 'neutral' beside]")
-@click.option("-o", "--out", type=PATH, required=True, help="Result; several edits become NAME_<emotion>.mp4.")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    required=True,
+    help="Result: NAME.mp4 (several edits: NAME_<emotion>.mp4), or a folder that exists.",
+)
 @click.option("--lips", type=PATH, default=None, help="Take the lips from this clip instead of the sound.")
 @click.option("--intensity", type=float, default=1.0, show_default=True)
 @click.option("--blend", default=None, help="Mix the emotions into one: shares such as 0.7,0.3.")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from cmet import emotion_pools
-from cmet.edit import Editor, Tracks, blended, read_schedule
+from cmet.edit import Editor, Floats, Tracks, blended, read_schedule
+from cmet.emotion_pools import Pool
 from cmet.networks import load_networks
 from cmet.talker import Talker
 from harness import registry
-from harness.errors import MediaError, UsageError
+from harness.errors import UsageError
 from harness.media import VideoWriter, probe, read_audio, read_image
 from harness.progress import Progress
 from harness.records import FPS, SAMPLES_PER_FRAME
+from verbs.edit_checks import check_face, check_inputs, check_targets
 
 Pixels = npt.NDArray[np.uint8]
 SHEET_FRAMES = 8
@@ -33,12 +37,14 @@ class Job:
 
     def run(self) -> Iterator[Path]:
         """Render every edit; yields each finished file."""
-        picture = self._picture()
-        for name in ("audio", "pose", "lips"):
-            if self.given[name] is not None and not self.given[name].is_file():
-                raise MediaError(f"There is no file '{self.given[name]}'.", f"Name a file with --{name}.")
+        check_inputs(self.given)
         pools, neutral = self._pools()
+        self._mixture([pool.name for pool in pools])
+        names = self._names([pool.name for pool in pools])
+        targets = [self._target(name, len(names)) for name in names]
+        check_targets(targets, self.given["sheet"], self.given)
         upscale = self._upscale()
+        picture = self._picture()
         needs_speech = any(pool.needs_network for pool in (*pools, *([neutral] if neutral else [])))
         parts = ("backbone", "connector", *(("speech",) if needs_speech else ()))
         talker = Talker(load_networks(self.given["weights"], parts, self.given["device"]), self.given["device"])
@@ -47,10 +53,9 @@ class Job:
             editor.difference(pool, neutral, self.given["num_samples"], self.given["seed"]) for pool in pools
         ]
         tracks = editor.tracks(picture, self.given["audio"], self.given["pose"], self.given["lips"])
-        edits = self._edits(editor, tracks, [pool.name for pool in pools], differences)
         rows: list[Pixels] = []
-        for name, expression in edits.items():
-            target = self._target(name, len(edits))
+        expressions = self._expressions(editor, tracks, [pool.name for pool in pools], differences)
+        for name, target, expression in zip(names, targets, expressions, strict=True):
             frames = self._shown(editor.render(tracks, expression), tracks, name, upscale, rows)
             self._write(target, frames)
             yield target
@@ -60,36 +65,55 @@ class Job:
     def _picture(self) -> Pixels:
         picture = read_image(self.given["source"])
         if not self.given["no_face_check"]:
-            _check_face(picture, self.given["source"])
+            check_face(picture, self.given["source"])
         return picture
 
-    def _pools(self) -> tuple[list[emotion_pools.Pool], emotion_pools.Pool | None]:
+    def _pools(self) -> tuple[list[Pool], Pool | None]:
         prepared = self.given["weights"] == "official"
-        pools = emotion_pools.pools(self.given["emotions"], prepared)
+        shipped = {} if prepared else puppet_speech()
+        names = emotion_pools.Names(self.given["speech"], shipped, prepared)
+        pools = emotion_pools.pools(self.given["emotions"], prepared, names)
         if all(pool.kept is not None for pool in pools):
             return pools, None
         if self.given["neutral_speech"] is None:
-            return pools, emotion_pools.neutral_beside(self.given["emotions"], prepared)
-        return pools, emotion_pools.pools([self.given["neutral_speech"]], prepared)[0]
+            return pools, emotion_pools.neutral_beside(self.given["emotions"], prepared, names)
+        return pools, emotion_pools.pools([self.given["neutral_speech"]], prepared, names)[0]
 
-    def _edits(self, editor: Editor, tracks: Tracks, names: list[str], differences: list[Any]) -> dict[str, Any]:
-        """name → expression track."""
+    def _names(self, names: list[str]) -> list[str]:
+        """What the results are called."""
+        if self.given["schedule"] is not None:
+            return ["schedule"]
         if self.given["blend"] is not None:
-            differences = [blended(differences, _shares(self.given["blend"]))]
-            names = ["+".join(names)]
+            return ["+".join(names)]
+        return names if len(set(names)) == len(names) else [f"{name}{k}" for k, name in enumerate(names, start=1)]
+
+    def _mixture(self, names: list[str]) -> tuple[list[float] | None, list[tuple[float, str]] | None]:
+        """Shares of --blend and steps of --schedule, read before any work is done for them."""
+        shares = None if self.given["blend"] is None else _shares(self.given["blend"], len(names))
+        known = names if shares is None else ["+".join(names)]
+        return shares, None if self.given["schedule"] is None else read_schedule(self.given["schedule"], known)
+
+    def _expressions(
+        self, editor: Editor, tracks: Tracks, names: list[str], differences: list[Floats]
+    ) -> list[torch.Tensor]:
+        """One expression track a result."""
+        shares, steps = self._mixture(names)
+        if shares is not None:
+            differences, names = [blended(differences, shares)], ["+".join(names)]
         if self.given["keep"] is not None:
             emotion_pools.keep(self.given["keep"], differences[-1])
-        if self.given["schedule"] is not None:
-            steps = read_schedule(self.given["schedule"], names)
+        if steps is not None:
             by_name = dict(zip(names, differences, strict=True))
-            return {"schedule": editor.scheduled(tracks, steps, by_name, self.given["intensity"])}
-        if len(set(names)) < len(names):
-            names = [f"{name}{k}" for k, name in enumerate(names, start=1)]
-        return dict(zip(names, editor.expressions(tracks, differences, self.given["intensity"]), strict=True))
+            return [editor.scheduled(tracks, steps, by_name, self.given["intensity"])]
+        return editor.expressions(tracks, differences, self.given["intensity"])
 
     def _target(self, name: str, count: int) -> Path:
         out: Path = self.given["out"]
-        return out if count == 1 else out.with_name(f"{out.stem}_{name}{out.suffix or '.mp4'}")
+        plain = re.sub(r"[\\/:\0]", "_", name)
+        if out.is_dir():
+            return out / f"{plain}.mp4"
+        out = out if out.suffix else out.with_name(f"{out.name}.mp4")
+        return out if count == 1 else out.with_name(f"{out.stem}_{plain}{out.suffix}")
 
     def _upscale(self) -> Callable[[Pixels], Pixels] | None:
         spec = self.given["upscale"]
@@ -130,31 +154,23 @@ class Job:
                 writer.write(frame)
 
 
-def _shares(text: str) -> list[float]:
+def puppet_speech() -> dict[str, Callable[[], Sequence[Path]]]:
+    """Names that the demo weights understand out of the box: what the puppets' voices say in each emotion."""
+    from datasets.puppet_affect import POINTS
+    from datasets.puppets import Puppets
+
+    corpus = Puppets()
+    return {name: partial(corpus.utterances, name) for name in POINTS}
+
+
+def _shares(text: str, count: int) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        shares = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise UsageError(f"--blend '{text}' is not a list of numbers.", "Example: --blend 0.7,0.3") from error
-
-
-def _check_face(picture: Pixels, path: Path) -> None:
-    """One frontal face, or one sentence. Uses facenet-pytorch's MTCNN, whose weights come with it."""
-    from evaluators.mtcnn import detector
-
-    faces = detector("cpu").detect(picture[None])[0]
-    sure = faces.probs > 0.9
-    cure = "Give a picture of one frontal face, cropped like C-MET's; --no-face-check skips this check."
-    if not sure.any():
-        raise UsageError(f"No face was found in '{path}'.", cure)
-    if int(sure.sum()) > 1:
-        raise UsageError(f"{int(sure.sum())} faces were found in '{path}'.", cure)
-    eye, other, nose = faces.landmarks[sure][0][:3]
-    low, high = sorted((float(eye[0]), float(other[0])))
-    if not low < float(nose[0]) < high:
-        raise UsageError(f"The face in '{path}' is in profile.", cure)
-    height, width = picture.shape[:2]
-    if abs(height - width) > 0.02 * max(height, width):
-        click.echo(f"bench.py: '{path}' is {width}x{height}; it is squeezed to a square. Crop it first.", err=True)
+    if len(shares) != count:
+        raise UsageError(f"--blend has {len(shares)} shares for {count} emotions.", "Give one for each.")
+    return shares
 
 
 def _write_sheet(path: Path, rows: list[Pixels]) -> Path:

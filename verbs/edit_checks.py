@@ -1,0 +1,84 @@
+"""What `edit` looks at before it starts an hour of work: the inputs, the source's face, the places to write to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import cannot_write, partial_path
+from harness.errors import MediaError, UsageError
+
+Pixels = npt.NDArray[np.uint8]
+SURE = 0.9  # probability from which MTCNN's finding counts as a face
+SQUARE = 0.02  # a picture this far from square is worth a word
+INPUTS = ("source", "audio", "pose", "lips")
+_FACE_CURE = "Give a picture of one frontal face, cropped like C-MET's; --no-face-check skips this check."
+
+
+def check_inputs(given: Mapping[str, Any]) -> None:
+    """Raise MediaError for a file that is not there, UsageError for numbers that are none."""
+    for name in INPUTS:
+        if given[name] is not None and not given[name].is_file():
+            raise MediaError(f"There is no file '{given[name]}'.", f"Name a file with --{name}.")
+    if not math.isfinite(given["intensity"]):
+        raise UsageError(f"--intensity {given['intensity']} is no strength.", "1 is as spoken, 0 is neutral.")
+
+
+def check_targets(clips: Iterable[Path], sheet: Path | None, given: Mapping[str, Any]) -> None:
+    """Try to write beside every target. UsageError for a place that cannot be meant, MediaError if refused."""
+    inputs = {given[name].resolve(): name for name in INPUTS if given[name] is not None}
+    for target in (*clips, *([sheet] if sheet is not None else [])):
+        if target != sheet and target.suffix.lower() != ".mp4":
+            raise UsageError(f"'{target}' is no mp4 file, and edits are.", f"Type: -o '{target.with_suffix('.mp4')}'.")
+        if target.is_dir():
+            raise UsageError(f"'{target}' is a folder.", "Name a file.")
+        blocked = next((parent for parent in target.parents if parent.is_file()), None)
+        if blocked is not None:
+            raise UsageError(
+                f"'{target}' cannot be written: '{blocked}' is a file, not a folder.", "Choose another -o."
+            )
+        if target.resolve() in inputs:
+            name = inputs[target.resolve()]
+            raise UsageError(f"'{target}' would be overwritten: it is the --{name} of this edit.", "Choose another -o.")
+        _try_to_write(target)
+
+
+def _try_to_write(target: Path) -> None:
+    probe = partial_path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def check_face(picture: Pixels, path: Path) -> None:
+    """One frontal face, or one sentence. Uses facenet-pytorch's MTCNN, whose weights come with it."""
+    from evaluators.mtcnn import detector
+
+    faces = detector("cpu").detect(picture[None])[0]
+    problem = face_problem(faces.probs, faces.landmarks)
+    if problem:
+        raise UsageError(f"{problem} in '{path}'.", _FACE_CURE)
+    height, width = picture.shape[:2]
+    if abs(height - width) > SQUARE * max(height, width):
+        click.echo(f"bench.py: '{path}' is {width}x{height}; it is squeezed to a square. Crop it first.", err=True)
+
+
+def face_problem(probs: npt.NDArray[np.floating], landmarks: npt.NDArray[np.floating]) -> str:
+    """What is wrong with the faces found (probabilities (n,), landmarks (n, 5, 2): eyes, nose, mouth); "" if nothing.
+
+    A face is in profile if its nose does not lie between its eyes.
+    """
+    sure = probs > SURE
+    if int(sure.sum()) != 1:
+        return "No face was found" if not sure.any() else f"{int(sure.sum())} faces were found"
+    eye, other, nose = landmarks[sure][0][:3, 0]
+    return "" if min(eye, other) < nose < max(eye, other) else "The only face is in profile"
