@@ -17,6 +17,7 @@ from datasets.prepare import prepare
 from datasets.prepare_stages import Network, Plan
 from datasets.puppets import Puppets
 from datasets.verify import verify
+from harness.face_track import joined, square
 from harness.media import VideoReader, probe, read_audio
 from tests.media_samples import write_film
 
@@ -60,6 +61,20 @@ def test_a_real_face_is_found_cropped_and_brought_to_25_fps(shared: Path, tmp_pa
             assert abs((y0 + y1) / 2 - 128) < 25
 
 
+@pytest.mark.parametrize("name", ["mead_w009_038", "hdtf_radio1", "edtalk_a"])
+def test_our_square_is_the_official_crop(shared: Path, name: str) -> None:
+    """Clips that the official preprocessing cropped, put back into a wide picture, are cut out again as they were."""
+    from evaluators.mtcnn import detector
+
+    clip = np.concatenate(list(VideoReader(shared / "real" / "clips" / f"{name}.mp4")))[::12]
+    wide = np.full((len(clip), 360, 480, 3), 110, np.uint8)
+    wide[:, 60:316, 120:376] = clip
+    found = square(joined([np.asarray(faces.boxes) for faces in detector().detect(wide)], name), 360, 480)
+    assert abs(found.side - 256) <= 13  # 5 %
+    assert abs(found.left + found.side / 2 - 248) <= 10
+    assert abs(found.top + found.side / 2 - 188) <= 10
+
+
 def test_real_mead_and_crema_clips_become_samples(shared: Path, tmp_path: Path) -> None:
     clips = shared / "real" / "clips"
     base = tmp_path / "FPS25" / "W009" / "front"
@@ -77,8 +92,8 @@ def test_real_mead_and_crema_clips_become_samples(shared: Path, tmp_path: Path) 
     dataset.materialise(sample)
     assert sample.pose_video is not None
     pose = np.concatenate(list(VideoReader(sample.pose_video)))
-    source = np.concatenate(list(VideoReader(clips / "mead_w009_038.mp4")))
-    assert np.array_equal(pose, source[:174])
+    filmed = np.concatenate(list(VideoReader(clips / "mead_w009_038.mp4")))
+    assert np.array_equal(pose, filmed[:174])
     report = verify("mead", tmp_path)
     assert report.shares[0].served == 1
     assert not [finding for finding in report.findings if finding.blocks and finding.problem != "missing"]
