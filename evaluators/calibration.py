@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.contract import MetricFacts
 from evaluators.damage import Damage, Donors, Take, damaged, possible
 from evaluators.packing import unpack
 from harness.errors import MediaError
@@ -172,7 +173,8 @@ class Score:
 
     def __init__(self, evaluator: Any, metric: str, seed: int) -> None:
         self._evaluator, self._metric, self._seed = evaluator, metric, seed
-        self.pooled = bool(next(facts for facts in evaluator.metrics if facts.name == metric).pooled)
+        self.facts: MetricFacts = next(facts for facts in evaluator.metrics if facts.name == metric)
+        self.pooled = self.facts.pooled
         self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 
     def items(self, rows: Sequence[Scored]) -> list[Any]:
@@ -240,7 +242,8 @@ def _intervals(score: Score, value: float, table: Floats) -> Interval:
         return _UNKNOWN
     (low, high), (less, more) = (np.quantile(table[:, k], _LEVEL) for k in (0, 1))
     if score.pooled:
-        low, high = 2 * value - high, 2 * value - low
+        limits = score.facts.low, score.facts.high  # a reflected interval may leave what is possible
+        low, high = (float(np.clip(2 * value - end, *limits)) for end in (high, low))
     return float(low), float(high), float(less), float(more)
 
 

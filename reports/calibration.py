@@ -44,6 +44,7 @@ def render(content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     measured = [metric for metric in content["metrics"] if metric["ceiling"] is not None]
+    which = [_which(metric, measured) for metric in measured]
     damages = list(dict.fromkeys(curve["title"] for metric in measured for curve in metric["curves"]))
     styles = "".join((_PARTS / name).read_text(encoding="utf-8") for name in ("style.css", "calibration.css"))
     return environment.get_template("calibration.html.j2").render(
@@ -51,13 +52,32 @@ def render(content: Mapping[str, Any]) -> str:
         facts=_facts(content),
         left_out=sorted(content["left_out"].items()),
         damages=damages,
-        overview=[(metric, [_verdict(metric, damage) for damage in damages]) for metric in measured],
-        metrics=[_metric(metric, index) for index, metric in enumerate(measured)],
+        overview=[
+            ({**metric, "which": name}, [_verdict(metric, damage) for damage in damages])
+            for metric, name in zip(measured, which, strict=True)
+        ],
+        metrics=[{**_metric(metric, index), "which": which[index]} for index, metric in enumerate(measured)],
         unmeasured=[
             (m["title"], m["signature"], sentence(m["unmeasured"])) for m in content["metrics"] if m["ceiling"] is None
         ],
         looks=LOOKS,
     )
+
+
+def _which(metric: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    """What tells a metric from others of its title: the first signature field in which all of them differ, else ""."""
+    alike = [dict(_fields(other["signature"])) for other in others if other["title"] == metric["title"]]
+    own = _fields(metric["signature"])
+    for key, value in own if len(alike) > 1 else ():
+        if len({fields.get(key, "") for fields in alike}) == len(alike):
+            return value
+    return ""
+
+
+def _fields(signature: str) -> list[tuple[str, str]]:
+    """(key, value) of a signature line's fields, the metric's name left out."""
+    parts = [field.partition(":") for field in signature.split("|")[1:]]
+    return [(key, value) for key, _, value in parts]
 
 
 def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -295,6 +295,36 @@ def test_a_page_of_nothing_measured_says_why(content: dict[str, Any]) -> None:
     assert "the judge&#39;s weights are not on this machine" in render({**content, "metrics": empty})
 
 
+def test_metrics_of_one_title_are_told_apart_by_what_differs(content: dict[str, Any]) -> None:
+    first = content["metrics"][0]
+    twice = [{**first, "signature": f"psnr|v:1|space:{name}"} for name in ("f&r", "geo")]
+    page = render({**content, "metrics": [*twice, *content["metrics"][1:]]})
+    assert page.count("<small>f&amp;r</small>") == 1
+    assert page.count(">geo</small>") == 2
+    assert render(content).count('class="which"') == 0
+
+
+def test_the_interval_of_a_bounded_pool_stays_within_its_bounds() -> None:
+    class Share(Known):
+        metrics = (MetricFacts("fid", "Share", "%", True, 0, 10, pooled=True),)
+
+        def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
+            return float(np.mean([float(row["sharp"]) for row in rows]) ** 2 * 10)
+
+    judge, line = Share(), str(Share().signature("fid"))
+    readings = [
+        Reading(f"s{k}", name, strength, Scored("fid", None, line, _packed(float(k < 3))))
+        for name, strength in ((UNDAMAGED, 0.0), ("blur", 8.0))
+        for k in range(4)
+    ]
+    ((_, curve),) = curves(readings, judge.columns(), [DAMAGES["blur"]], 0)
+    for point in curve.points:
+        assert point.low is not None
+        assert point.high is not None
+        assert 0 <= point.low <= point.high <= 10
+        assert (point.change, point.change_low, point.change_high) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
