@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from cmet import demo_weights
 from cmet.edtalk import Codes
 from cmet.recipes import PRESETS
 from cmet.recipes.alphabet import Alphabet, code_loss
+from cmet.recipes.course import Course, drawn
 from cmet.recipes.drawing import picture_loss
-from cmet.recipes.faces import POSE_SPAN, Pool, State, pictures, random_states
+from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppet_motion import SPAN, pose_track
@@ -62,15 +64,33 @@ def test_codes_are_linear_in_what_they_mean_and_exact_codes_cost_nothing() -> No
     assert float(code_loss(shifted, codes, 0.5, 4)) > 0.5
 
 
-def test_the_pool_holds_every_puppet_and_renews_itself() -> None:
-    pool = Pool(np.random.default_rng(3), 16, 2)
-    first, state = pool.batch(5, 2)
-    assert first.shape == (10, 3, 16, 16)
-    assert (state.who.reshape(5, 2) == state.who.reshape(5, 2)[:, :1]).all()
-    before = pool.state.affect.copy()
-    pool.refresh(7)
-    assert (before != pool.state.affect).any(axis=1).sum() == 7
-    assert np.array_equal(pool.state.who, np.repeat(np.array(TRAIN_IDENTITIES), 2))
+def test_a_lesson_is_the_same_whoever_draws_it() -> None:
+    plan = Lessons(1, 16, codes_only=2)
+    alone, parallel = (list(drawn(plan, 4, workers, first=1)) for workers in (0, 1))
+    assert [lesson.goals is None for lesson in alone] == [True, False, False]
+    for one, other in zip(alone, parallel, strict=True):
+        assert np.array_equal(one.sources, other.sources)
+        assert one.seed == other.seed
+    lesson = alone[1]
+    assert lesson.goals is not None
+    assert not np.array_equal(lesson.sources, alone[2].sources)
+    assert (lesson.state.who.reshape(-1, EACH) == lesson.state.who.reshape(-1, EACH)[:, :1]).all()
+    who, exp, lip, pose = (part[:1] for part in lesson.shuffle)
+    state = lesson.state
+    goal = State(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
+    assert torch.equal(as_input(lesson.goals[:1], "cpu"), pictures(goal, 16))
+
+
+@pytest.mark.parametrize("preset", ["demo-audio2lip", "demo-speech", "demo-connector"])
+def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, function = PRESETS[preset].split(":")
+    recipe = importlib.import_module(module)
+    monkeypatch.setattr(recipe, "UTTERANCES", 80)
+    for name in ("one", "two"):
+        getattr(recipe, function)(Course(tmp_path / name, 3, lambda _: None, steps=2))
+    one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))
+    assert one[1] == two[1]
+    assert all(torch.equal(tensor, two[0][name]) for name, tensor in one[0].items())
 
 
 def test_the_picture_loss_asks_for_the_change() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,17 @@ def command(context: click.Context, preset: str, wants_help: bool) -> int:
 @click.command("train --preset demo-…")
 @click.argument("spec", metavar="")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the trained file.")
-@click.option("--seconds", type=float, default=None, help="Stop after so long. [default: the recipe's own length]")
-@click.option("--seed", type=int, default=0, show_default=True)
-def _recipe(spec: str, out: Path, seconds: float | None, seed: int) -> int:
-    """Train one demo network on puppets by its recipe."""
+@click.option("--steps", type=click.IntRange(1), default=None, help="[default: the recipe's own]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")
+@click.option("--workers", type=click.IntRange(0), default=None, help="Processes that draw. [default: cores - 1]")
+def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, workers: int | None) -> int:
+    """Train one demo network on puppets by its recipe. The files in the repository are made by seed 1, own steps."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
+    from cmet.recipes.course import Course
+
     train: Any = registry.load(spec)
-    train(out, seconds, seed, lambda line: click.echo(line, err=True))
+    drawing = max(0, (os.cpu_count() or 1) - 1) if workers is None else workers
+    train(Course(out, seed, lambda line: click.echo(line, err=True), steps or 0, device, drawing))
     return 0

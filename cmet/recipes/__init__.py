@@ -1,7 +1,8 @@
 """How the small weights in the repository were made. The registry: preset -> "module:function".
 
-A recipe is `function(out: Path, seconds: float | None, seed: int, log: Callable[[str], None]) -> None`. It writes
-its file into `out`, trains on puppet identities 0-63 and basic emotions only, and stops after `seconds`.
+A recipe is `function(course: Course) -> None` (cmet/recipes/course.py). It writes its file into the course's folder,
+trains on puppet identities 0-63 (the judges of faces also on 128-319) and basic emotions only, for a number of steps.
+The order is the order in which one can be trained from another: the connector hears through the speech encoder.
 """
 
 from __future__ import annotations

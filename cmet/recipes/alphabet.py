@@ -24,12 +24,13 @@ class Alphabet:
             for rows, columns in ((10, 5), (6, 6), (20, 2))
         )
 
-    def codes(self, state: State) -> Codes:
-        """Exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20)."""
+    def codes(self, state: State, device: str = "cpu") -> Codes:
+        """Exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20), on `device`."""
         exp = torch.from_numpy(state.affect).float() * 2.5
         pose = torch.from_numpy(state.pose / (0.6 * POSE_SPAN)).float()
         lip = torch.from_numpy((state.lip - np.array([0.4, 0.0])) / np.array([0.2, 0.5])).float()
-        return Codes(exp @ self._exp.T, pose @ self._pose.T, lip @ self._lip.T)
+        made = (exp @ self._exp.T, pose @ self._pose.T, lip @ self._lip.T)
+        return Codes(*(part.to(device) for part in made))
 
 
 def code_loss(found: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
@@ -38,7 +39,7 @@ def code_loss(found: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
     Rows come `each` to a puppet. What a face looks like at rest is most of what pictures differ by; a head that must
     only explain the differences within a puppet finds them many times sooner.
     """
-    total = torch.zeros(())
+    total = found.exp.new_zeros(())
     for name, parameters in (("exp", 5), ("pose", 6), ("lip", 2)):
         error = getattr(found, name) - getattr(exact, name)
         within = error.unflatten(0, (-1, each))
@@ -51,6 +52,6 @@ def mix(found: Codes, exact: Codes, rng: np.random.Generator) -> Codes:
     """For each picture and group, the encoder's code or the exact one, by a coin."""
     parts = []
     for name in ("exp", "pose", "lip"):
-        coin = torch.from_numpy(rng.random((len(exact.exp), 1)) < 0.5)
+        coin = torch.from_numpy(rng.random((len(exact.exp), 1)) < 0.5).to(exact.exp.device)
         parts.append(torch.where(coin, getattr(found, name), getattr(exact, name)))
     return Codes(*parts)

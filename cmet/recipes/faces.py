@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from datasets.puppet_identity import TRAIN_IDENTITIES
 from harness.records import BASIC_EMOTIONS
 
 Array = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.uint8]
 
 POSE_SPAN = np.array([9.0, 5.5, 6.0, 5.0, 4.0, 1.0])  # largest size of each pose field in any clip
 
@@ -51,39 +53,63 @@ def random_states(
 
 def pictures(state: State, size: int) -> torch.Tensor:
     """The states rendered: float32 (n, 3, size, size) in [-1, 1]."""
-    frames = np.stack(
-        [
-            render(int(w), p, m, a, size)
-            for w, p, m, a in zip(state.who, state.pose, state.lip, state.affect, strict=True)
-        ]
-    )
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return as_input(_frames(state, size), "cpu")
 
 
-class Pool:
-    """Pictures to draw batches from, the same number of every training identity; a few are drawn anew at each step."""
+def _frames(state: State, size: int) -> Frames:
+    rows = zip(state.who, state.pose, state.lip, state.affect, strict=True)
+    return np.stack([render(int(who), pose, lip, affect, size) for who, pose, lip, affect in rows])
 
-    def __init__(self, rng: np.random.Generator, size: int, each: int) -> None:
-        self._rng, self._size, self._each, self._next = rng, size, each, 0
-        self.people = len(TRAIN_IDENTITIES)
-        drawn = random_states(rng, self.people * each)
-        self.state = replace(drawn, who=np.repeat(np.array(TRAIN_IDENTITIES), each))
-        self._pictures = torch.cat([self._render(rows) for rows in np.array_split(np.arange(len(drawn.who)), 32)])
 
-    def _render(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
-        return ((pictures(self.state.rows(rows), self._size) + 1) * 127.5).round().to(torch.uint8)
+def as_input(frames: Frames, device: str) -> torch.Tensor:
+    """uint8 pictures (n, s, s, 3) as float32 (n, 3, s, s) in [-1, 1] on `device`."""
+    return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
-    def refresh(self, count: int) -> None:
-        """Replace the `count` oldest pictures."""
-        rows = (self._next + np.arange(count) * (self._each + 1)) % len(self.state.who)
-        self._next = int(rows[-1] + self._each + 1) % len(self.state.who)
-        drawn = random_states(self._rng, count)
-        for name in ("pose", "lip", "affect", "emotion"):
-            getattr(self.state, name)[rows] = getattr(drawn, name)
-        self._pictures[rows] = self._render(rows)
 
-    def batch(self, people: int, each: int) -> tuple[torch.Tensor, State]:
-        """`each` pictures of each of `people` identities, people by people."""
-        who = self._rng.choice(self.people, people, replace=False)
-        rows = np.concatenate([w * self._each + self._rng.choice(self._each, each, replace=False) for w in who])
-        return self._pictures[rows].float() / 127.5 - 1.0, self.state.rows(rows)
+PEOPLE, EACH = 3, 6  # puppets a lesson, pictures of each
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One step's pictures: `sources` uint8 (n, s, s, 3) of `state`, people by people; `goals` uint8 (m, s, s, 3) whose
+    face, expression, lips and pose are those of the source rows `shuffle` (None: no pictures are drawn in this step);
+    `seed` for whatever else is random in the step."""
+
+    sources: Frames
+    state: State
+    goals: Frames | None
+    shuffle: tuple[npt.NDArray[np.int64], ...]
+    seed: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Lesson number i, the same whoever draws it: pictures of EACH states of PEOPLE training puppets, and from number
+    `codes_only` on the true pictures of DRAWN shuffles of them."""
+
+    DRAWN: ClassVar[int] = 12
+    STILL_SHARE: ClassVar[float] = 0.5  # of the goals keep the source's pose: only lips and expression differ
+
+    seed: int
+    size: int
+    codes_only: int
+
+    def __call__(self, number: int) -> Lesson:
+        rng = np.random.default_rng([self.seed, 7, number])
+        people = rng.choice(np.array(TRAIN_IDENTITIES), PEOPLE, replace=False)
+        state = replace(random_states(rng, PEOPLE * EACH), who=np.repeat(people, EACH))
+        sources, seed = _frames(state, self.size), (self.seed, 8, number)
+        if number < self.codes_only:
+            return Lesson(sources, state, None, (), seed)
+        who, exp, lip, pose = shuffle = self._shuffle(rng, state)
+        goal = State(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
+        return Lesson(sources, state, _frames(goal, self.size), shuffle, seed)
+
+    def _shuffle(self, rng: np.random.Generator, state: State) -> tuple[npt.NDArray[np.int64], ...]:
+        """Rows (who, exp, lip, pose). As in use, sources are rather calm and expressions rather not."""
+        count, strength = len(state.who), np.linalg.norm(state.affect, axis=1)
+        calm, moved = np.exp(-1.5 * strength), 0.3 + strength
+        who = rng.choice(count, self.DRAWN, p=calm / calm.sum())
+        exp = rng.choice(count, self.DRAWN, p=moved / moved.sum())
+        lip, pose = (rng.choice(count, self.DRAWN) for _ in range(2))
+        return who, exp, lip, np.where(rng.random(self.DRAWN) < self.STILL_SHARE, who, pose)

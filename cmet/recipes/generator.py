@@ -8,9 +8,7 @@ drawn at half size (the decoder's coarse levels are its own smaller self), then 
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,22 +22,18 @@ from cmet.decoder import Decoder
 from cmet.edtalk import Encoding, Generator
 from cmet.recipes import data_start
 from cmet.recipes.alphabet import Alphabet, code_loss, mix
+from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.drawing import decode, half_size, picture_loss
-from cmet.recipes.faces import Pool, State, pictures, random_states
+from cmet.recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
 from harness.records import BASIC_EMOTIONS
-
-Log = Callable[[str], None]
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}
-PEOPLE, EACH, DRAWN = 3, 6, 12  # puppets a step, pictures of each, pictures drawn
-POOL_EACH, REFRESH = 80, 6
 ENCODER_RATE, CHAIN_RATE, DECODER_RATE = 2e-2, 1e-3, 2e-2  # weights are equalised: their spread is one or more
 RATES = (ENCODER_RATE, CHAIN_RATE, DECODER_RATE)
-DEFAULT_SECONDS = 3600.0
-CODES_SHARE, COARSE_SHARE = 0.12, 0.62  # of the time: codes alone until, half size until
-STILL_SHARE = 0.5  # of the pictures drawn, with the source's own pose: only lips and expression differ
-SAVE_SECONDS = 120.0
+STEPS = 4000
+CODES_SHARE, COARSE_SHARE = 0.12, 0.62  # of the steps: codes alone until, half size until
+SAVE_STEPS = 200
 
 
 @dataclass
@@ -49,15 +43,14 @@ class Trainer:
     generator: Generator
     average: Generator
     optimiser: torch.optim.Adam
+    device: str
     alphabet: Alphabet = field(default_factory=Alphabet)
     step: int = 0
-    spent: float = 0.0
     settled: bool = False
-    noise: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
 
     def set_rate(self, share: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = share * group["full"]
+        for group, rate in zip(self.optimiser.param_groups, RATES, strict=True):
+            group["lr"] = share * rate
 
     def settle(self) -> None:
         """Go on from the averaged weights, whose codes the decoder is finished for."""
@@ -68,19 +61,17 @@ class Trainer:
         names = ("generator", "average", "optimiser")
         state = {name: getattr(self, name).state_dict() for name in names}
         partial = path.with_suffix(".part")
-        torch.save({**state, "step": self.step, "spent": self.spent, "settled": self.settled}, partial)
+        torch.save({**state, "step": self.step, "settled": self.settled}, partial)
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         for name in ("generator", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
-        for group, rate in zip(self.optimiser.param_groups, RATES, strict=True):
-            group["full"] = rate
-        self.step, self.spent, self.settled = state["step"], state["spent"], state["settled"]
+        self.step, self.settled = state["step"], state["settled"]
 
 
-def build(seed: int) -> Trainer:
+def build(seed: int, device: str = "cpu") -> Trainer:
     """A fresh trainer. Flow heads start small, so that the first warps are nearly still."""
     torch.manual_seed(seed)
     generator = Generator(**CONFIG)  # type: ignore[arg-type]
@@ -97,13 +88,13 @@ def build(seed: int) -> Trainer:
             if name in ("lip_fc.2.weight", "pose_fc.2.weight", "exp_fc.2.weight"):
                 parameter.mul_(0.1)  # codes start near their mean
     average.load_state_dict(generator.state_dict())
+    generator, average = generator.to(device), average.to(device).requires_grad_(False)
     groups: tuple[list[nn.Parameter], ...] = ([], [], [])
     for name, parameter in generator.named_parameters():
         part = name.split(".")[0]
         groups[0 if part == "enc" else 1 if "fc" in part else 2].append(parameter)
-    settings = [{"params": part, "full": rate} for part, rate in zip(groups, RATES, strict=True)]
-    optimiser = torch.optim.Adam(settings, betas=(0.9, 0.99))
-    return Trainer(generator, average.requires_grad_(False), optimiser)
+    settings = [{"params": part} for part in groups]
+    return Trainer(generator, average, torch.optim.Adam(settings, betas=(0.9, 0.99)), device)
 
 
 @dataclass(frozen=True)
@@ -118,42 +109,38 @@ class Stage:
 
 
 def stage_at(share: float, half: Decoder) -> Stage:
-    """The stage when `share` of the time is spent: codes alone, then half size, then the decoder alone at full size."""
+    """The stage when `share` of the steps is done: codes alone, then half size, then the decoder alone at full size."""
     finish = share >= COARSE_SHARE
-    return Stage(share > CODES_SHARE, None if finish else half, 0.1 + 0.4 * min(1.0, 2 * share), finish)
+    return Stage(share >= CODES_SHARE, None if finish else half, 0.1 + 0.4 * min(1.0, 2 * share), finish)
 
 
-def step(trainer: Trainer, pool: Pool, rng: np.random.Generator, stage: Stage) -> tuple[float, float]:
+def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor]:
     """One optimiser step; returns (picture loss, code loss)."""
-    pool.refresh(REFRESH)
-    source, state = pool.batch(PEOPLE, EACH)
-    noisy = source + 0.02 * torch.randn(source.shape, generator=trainer.noise)
+    device, rng = trainer.device, np.random.default_rng(lesson.seed)
+    source = as_input(lesson.sources, device)
+    noise = torch.randn(source.shape, generator=torch.Generator().manual_seed(int(rng.integers(1 << 62))))
     with torch.set_grad_enabled(not stage.finish):
-        encoding = trainer.generator.encode(noisy)
-    read = code_loss(encoding, trainer.alphabet.codes(state), stage.absolute, EACH)
-    drawn = torch.zeros(())
-    if stage.draw:
-        drawn = drawing_loss(trainer, encoding, state, source, rng, stage.half)
+        encoding = trainer.generator.encode(source + 0.02 * noise.to(device))
+    read = code_loss(encoding, trainer.alphabet.codes(lesson.state, device), stage.absolute, EACH)
+    loss = drawing = source.new_zeros(())
+    if lesson.goals is not None:
+        drawing = drawing_loss(trainer, encoding, lesson, source, rng, stage.half)
+        loss = drawing
     trainer.optimiser.zero_grad(set_to_none=True)
-    (drawn if stage.finish else drawn + 0.3 * read).backward()
+    (loss if stage.finish else loss + 0.3 * read).backward()
     nn.utils.clip_grad_norm_(trainer.generator.parameters(), 10.0)
     trainer.optimiser.step()
-    return float(drawn.detach()), float(read.detach())
+    return drawing.detach(), read.detach()
 
 
 def drawing_loss(
-    trainer: Trainer, encoding: Encoding, state: State, source: Tensor, rng: np.random.Generator, half: Decoder | None
+    trainer: Trainer, encoding: Encoding, lesson: Lesson, source: Tensor, rng: np.random.Generator, half: Decoder | None
 ) -> Tensor:
-    """How far DRAWN pictures of shuffled lips, poses and expressions are from the true ones."""
-    count, strength = len(state.who), np.linalg.norm(state.affect, axis=1)
-    calm, moved = np.exp(-1.5 * strength), 0.3 + strength  # as in use: sources are rather calm, targets rather not
-    who = rng.choice(count, DRAWN, p=calm / calm.sum())
-    exp = rng.choice(count, DRAWN, p=moved / moved.sum())
-    lip, pose = (rng.choice(count, DRAWN) for _ in range(2))
-    pose = np.where(rng.random(DRAWN) < STILL_SHARE, who, pose)
-    goal = State(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
-    true, start = pictures(goal, trainer.generator.size), source[who]
-    mixed = mix(encoding, trainer.alphabet.codes(state), rng)
+    """How far pictures of shuffled lips, poses and expressions are from the true ones."""
+    assert lesson.goals is not None
+    who, exp, lip, pose = (torch.from_numpy(part).to(trainer.device) for part in lesson.shuffle)
+    true, start = as_input(lesson.goals, trainer.device), source[who]
+    mixed = mix(encoding, trainer.alphabet.codes(lesson.state, trainer.device), rng)
     faces = Encoding(
         mixed.exp[exp], mixed.pose[pose], mixed.lip[lip], encoding.wa[who], [f[who] for f in encoding.features]
     )
@@ -163,33 +150,33 @@ def drawing_loss(
     return picture_loss(made, true, start)
 
 
+@torch.no_grad()
 def smooth(trainer: Trainer) -> None:
     """Exponential moving average of the weights."""
     keep = min(0.998, (1 + trainer.step) / (10 + trainer.step))
-    with torch.no_grad():
-        for a, b in zip(trainer.average.parameters(), trainer.generator.parameters(), strict=True):
-            a.lerp_(b, 1 - keep)
+    into: list[Tensor] = list(trainer.average.parameters())
+    torch._foreach_lerp_(into, list[Tensor](trainer.generator.parameters()), 1 - keep)
 
 
 @torch.no_grad()
-def preview(generator: Generator, path: Path) -> None:
-    """A PNG of held-in puppets: source, pose and expression driver, made, true."""
+def preview(generator: Generator, path: Path, device: str) -> None:
+    """A PNG of training puppets: source, pose and expression driver, made, true."""
     import cv2
 
     rng = np.random.default_rng(5)
     state = random_states(rng, 8)
-    source = pictures(state, generator.size)
+    source = pictures(state, generator.size).to(device)
     order = np.roll(np.arange(8), 3)
     goal = replace(state, lip=state.lip[order], pose=state.pose[order], affect=state.affect[order])
     codes = generator.encode(source)
     made = generator.render(codes, codes.lip[order], codes.pose[order], codes.exp[order])
-    rows = [source, source[order], made.clamp(-1, 1), pictures(goal, generator.size)]
+    rows = [source, source[order], made.clamp(-1, 1), pictures(goal, generator.size).to(device)]
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).permute(1, 2, 0)
-    cv2.imwrite(str(path), ((sheet.numpy() + 1) * 127.5).round().astype(np.uint8)[..., ::-1])
+    cv2.imwrite(str(path), ((sheet.cpu().numpy() + 1) * 127.5).round().astype(np.uint8)[..., ::-1])
 
 
 @torch.no_grad()
-def emotion_codes(generator: Generator, rng: np.random.Generator, each: int = 96) -> dict[str, Tensor]:
+def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, each: int = 192) -> dict[str, Tensor]:
     """`codes.<emotion>` (1, 10): mean expression code over training identities, poses and mouths."""
     from datasets.puppet_affect import affect_point
 
@@ -197,54 +184,51 @@ def emotion_codes(generator: Generator, rng: np.random.Generator, each: int = 96
     for emotion in BASIC_EMOTIONS:
         state = random_states(rng, each)
         point = np.repeat(affect_point(emotion, 3)[None], each, axis=0)
-        encoded = [generator.encode(x).exp for x in pictures(replace(state, affect=point), generator.size).split(16)]
-        codes[f"codes.{emotion}"] = torch.cat(encoded).mean(0, keepdim=True)
+        shown = pictures(replace(state, affect=point), generator.size).to(device)
+        encoded = [generator.encode(x).exp for x in shown.split(16)]
+        codes[f"codes.{emotion}"] = torch.cat(encoded).mean(0, keepdim=True).cpu()
     return codes
 
 
 def rate_at(share: float) -> float:
     """The share of the full rates: half a cosine over the first stages, and another from the half for the last one."""
     if share < COARSE_SHARE:
-        return 0.5 * (1.01 + math.cos(math.pi * share))
-    return 0.25 * (1.02 + math.cos(math.pi * (share - COARSE_SHARE) / (1 - COARSE_SHARE)))
+        return cosine(share)
+    return 0.5 * cosine((share - COARSE_SHARE) / (1 - COARSE_SHARE))
 
 
-def train(out: Path, seconds: float | None, seed: int, log: Log) -> None:
+def train(course: Course) -> None:
     """Train, resuming `out/generator.ckpt` if it is there, and write `out/generator.safetensors`."""
-    budget = seconds or DEFAULT_SECONDS
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "generator.ckpt"
-    trainer = build(seed)
+    course = course.of(STEPS)
+    course.out.mkdir(parents=True, exist_ok=True)
+    checkpoint, trainer = course.out / "generator.ckpt", build(course.seed, course.device)
     if checkpoint.is_file():
         trainer.resume(checkpoint)
-    rng = np.random.default_rng([seed, trainer.step])
-    pool = Pool(rng, trainer.generator.size, POOL_EACH)
-    half = half_size(trainer.generator, STYLE, CHANNELS)
-    before = saved = time.monotonic()
-    before -= trainer.spent
-    while trainer.spent < budget:
-        share = trainer.spent / budget
-        stage = stage_at(share, half)
+    for loss, read in _steps(trainer, course):
+        if trainer.step % SAVE_STEPS == 0:
+            trainer.save(checkpoint)
+            preview(trainer.average.eval(), course.out / "preview.png", course.device)
+            course.log(f"generator {trainer.step} loss {float(loss):.4f} codes {float(read):.4f}")
+    trainer.save(checkpoint)
+    generator = trainer.average.eval()
+    codes = emotion_codes(generator, np.random.default_rng([course.seed, 1]), course.device)
+    recipe = course.recipe("demo-generator", pictures_drawn=Lessons.DRAWN)
+    demo_weights.store(course.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
+
+
+def _steps(trainer: Trainer, course: Course) -> Iterator[tuple[Tensor, Tensor]]:
+    """Run the steps that are left, each on its own lesson."""
+    total, half = course.steps, half_size(trainer.generator, STYLE, CHANNELS)
+    plan = Lessons(course.seed, trainer.generator.size, int(CODES_SHARE * total))
+    lessons = drawn(plan, total, course.workers, trainer.step)
+    latest: dict[str, Tensor] = {}
+    progress = Progress(course, "generator", trainer.step)
+    for number in progress.steps(lambda: {name: float(value) for name, value in latest.items()}):
+        stage = stage_at(number / total, half)
         if stage.finish and not trainer.settled:
             trainer.settle()
-        trainer.set_rate(min(1.0, (trainer.step + 1) / 50) * rate_at(share))
-        loss, read = step(trainer, pool, rng, stage)
+        trainer.set_rate(min(1.0, (number + 1) / 50) * rate_at(number / total))
+        latest["loss"], latest["codes"] = step(trainer, next(lessons), stage)
         smooth(trainer)
-        trainer.step += 1
-        trainer.spent = time.monotonic() - before
-        if trainer.step % 50 == 0:
-            log(f"generator step {trainer.step} {trainer.spent:.0f}s loss {loss:.4f} codes {read:.4f}")
-        if time.monotonic() - saved > SAVE_SECONDS:
-            saved = time.monotonic()
-            trainer.save(checkpoint)
-            preview(trainer.average.eval(), out / "preview.png")
-    trainer.save(checkpoint)
-    finish(trainer, out, seed)
-
-
-def finish(trainer: Trainer, out: Path, seed: int) -> None:
-    """Write the averaged generator and its stored expression codes."""
-    generator = trainer.average.eval()
-    recipe = {"preset": "demo-generator", "seed": seed, "steps": trainer.step, "drawn": DRAWN}
-    codes = emotion_codes(generator, np.random.default_rng([seed, 1]))
-    demo_weights.store(out / "generator.safetensors", generator, CONFIG, recipe, codes)
+        trainer.step = number + 1
+        yield latest["loss"], latest["codes"]

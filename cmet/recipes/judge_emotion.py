@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cmet.recipes.course import Course, Progress
 from cmet.recipes.judge_pictures import pool, varied
 from evaluators import demo_weights
 from evaluators.emotion_fan import EmotionFAN
@@ -19,36 +16,31 @@ from harness.records import BASIC_EMOTIONS
 CONFIG = {"width": 16}
 EACH = 20  # pictures of a puppet
 FRAMES = 4  # pictures that one decision of training looks at
-BATCH = 48
-EPOCHS = 14
-RATE = 2e-3
+BATCH, STEPS, RATE = 48, 1500, 2e-3
 
 
-def train(out: Path, seconds: float | None, seed: int, log: Callable[[str], None]) -> None:
+def train(course: Course) -> None:
     """Train and write `out/emotion.safetensors`."""
-    crops, _, emotions = pool(out, seed, EACH)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng([seed, 12])
-    network = EmotionFAN(width=CONFIG["width"], dropout=0.2)
-    labels = torch.tensor([EAT_FAN.index(BASIC_EMOTIONS[e]) for e in emotions])
+    course, device = course.of(STEPS), course.device
+    crops, _, emotions = pool(course, EACH)
+    torch.manual_seed(course.seed)
+    rng = np.random.default_rng([course.seed, 12])
+    network = EmotionFAN(width=CONFIG["width"], dropout=0.2).to(device)
+    labels = np.array([EAT_FAN.index(BASIC_EMOTIONS[e]) for e in emotions])
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
-    steps, began = EPOCHS * len(crops) // BATCH, time.monotonic()
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)
-    for step in range(steps):
-        rows = _groups(labels.numpy(), rng)
-        batch = varied(pictures[rows].float() / 255, rng)
-        loss = _loss(network, batch, labels[rows])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=course.steps)
+    pictures, latest = torch.from_numpy(crops).permute(0, 3, 1, 2), {"loss": torch.zeros(())}
+    for _ in Progress(course, "emotion judge").steps(lambda: {"loss": float(latest["loss"])}):
+        rows = _groups(labels, rng)
+        batch = varied(pictures[rows].to(device).float() / 255, rng)
+        loss = _loss(network, batch, torch.from_numpy(labels[rows]).to(device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 100 == 99:
-            log(f"emotion judge {step + 1}/{steps} {time.monotonic() - began:.0f}s loss {float(loss.detach()):.4f}")
-        if seconds and time.monotonic() - began > seconds:
-            break
-    recipe = {"preset": "demo-judge-emotion", "seed": seed, "steps": step + 1}
-    demo_weights.store(out / "emotion.safetensors", network, CONFIG, recipe)
+        latest["loss"] = loss.detach()
+    recipe = course.recipe("demo-judge-emotion", pictures=len(crops))
+    demo_weights.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
 
 
 def _groups(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,14 +6,14 @@ in pictures softer than the renderer's.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from cmet.recipes.course import Course, drawn
 from cmet.recipes.faces import State, random_states
 from datasets.puppet_face import render
 from datasets.puppet_identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
@@ -56,30 +56,34 @@ def in_motion(state: State, rng: np.random.Generator) -> State:
     return replace(state, pose=pose)
 
 
-def pool(folder: Path, seed: int, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `folder` for the next judge."""
-    from evaluators.crops import demo_crops
+@dataclass(frozen=True)
+class Album:
+    """Crops of one puppet, by its place in PEOPLE: (n, 64, 64, 3) of `each` pictures, and their emotions (n,)."""
 
-    path = folder / f"judge_pictures_{seed}_{each}.npz"
+    seed: int
+    each: int
+
+    def __call__(self, place: int) -> tuple[Picture, npt.NDArray[np.int64]]:
+        from evaluators.crops import demo_crops
+
+        rng = np.random.default_rng([self.seed, 11, place])
+        state = in_motion(random_states(rng, self.each, jitter=0.08, people=PEOPLE[place : place + 1]), rng)
+        frames = np.stack([shown(state, row, rng) for row in range(self.each)])
+        found = [(row, crop) for row, crop in enumerate(demo_crops(frames)) if crop is not None]
+        return np.stack([crop for _, crop in found]), state.emotion[[row for row, _ in found]]
+
+
+def pool(course: Course, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `out` for the next judge."""
+    path = course.out / f"judge_pictures_{course.seed}_{each}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return kept["crops"], kept["people"], kept["emotions"]
-    rng = np.random.default_rng([seed, 11])
-    state = in_motion(random_states(rng, each * len(PEOPLE), jitter=0.08), rng)
-    state = replace(state, who=np.repeat(np.array(PEOPLE), each))
-    crops, rows = [], []
-    for first in range(0, len(state.who), 32):
-        batch = range(first, min(first + 32, len(state.who)))
-        found = demo_crops(np.stack([shown(state, row, rng) for row in batch]))
-        for row, crop in zip(batch, found, strict=True):
-            if crop is not None:
-                crops.append(crop)
-                rows.append(row)
-    kept_rows = np.array(rows)
-    people = np.repeat(np.arange(len(PEOPLE)), each)[kept_rows]
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(path, crops=np.stack(crops), people=people, emotions=state.emotion[kept_rows])
-    return np.stack(crops), people, state.emotion[kept_rows]
+    crops, emotions = zip(*drawn(Album(course.seed, each), len(PEOPLE), course.workers), strict=True)
+    people = np.repeat(np.arange(len(PEOPLE)), [len(part) for part in crops])
+    course.out.mkdir(parents=True, exist_ok=True)
+    np.savez(path, crops=np.concatenate(crops), people=people, emotions=np.concatenate(emotions))
+    return np.concatenate(crops), people, np.concatenate(emotions)
 
 
 def varied(crops: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -90,6 +94,8 @@ def varied(crops: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     theta[:, 0, 0] = theta[:, 1, 1] = np.cos(angle) * scale
     theta[:, 0, 1], theta[:, 1, 0] = -np.sin(angle) * scale, np.sin(angle) * scale
     theta[:, :, 2] = rng.normal(0, 0.03, (count, 2))
-    grid = torch.nn.functional.affine_grid(torch.from_numpy(theta), list(crops.shape), align_corners=False)
+    turn = torch.from_numpy(theta).to(crops.device)
+    grid = torch.nn.functional.affine_grid(turn, list(crops.shape), align_corners=False)
     moved = torch.nn.functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
-    return moved + 0.01 * torch.from_numpy(rng.normal(0, 1, crops.shape).astype(np.float32))
+    noise = torch.from_numpy(rng.standard_normal(crops.shape, dtype=np.float32)).to(crops.device)
+    return moved + 0.01 * noise

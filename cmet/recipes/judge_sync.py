@@ -2,15 +2,15 @@
 
 Every window of a batch of clips is told apart from every other by the distance of its mouth to its sound: windows of
 the same clip a frame away, and those of other clips. That is the question the judge answers when it looks for the
-offset. Clips are puppets 0-63 that talk neutrally under any basic emotion, or in the emotion's own voice.
+offset. Clips are puppets 0-63 that talk neutrally under any basic emotion, or in the emotion's own voice. A mouth that
+does not move says nothing about the sound; such mouths are drawn to the middle of all sounds, nearer than a mouth that
+moves to something else.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.worn import random_wear
 from datasets.puppet_affect import affect_point
 from datasets.puppet_face import render
@@ -33,13 +34,13 @@ from evaluators.syncnet_stream import LipRunner, audio_rows
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import BASIC_EMOTIONS
 
-Log = Callable[[str], None]
 Frames = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
 
 CONFIG = {"divide": 8, "input_px": 64, "embedding": 64}
-FRAMES, CLIPS, FIRST_CLIPS, CLIPS_A_STEP = 44, 192, 16, 4
-RATE, DEFAULT_SECONDS = 3e-3, 480.0
+FRAMES, CLIPS, CLIPS_A_STEP = 44, 320, 4
+RATE, STEPS = 3e-3, 1200
+STILL_WEIGHT = 0.1
 _MARGIN = 6  # px around the crop that training may shift into
 _ZONE = (101, 52, 152)  # first row, first column and side of crop and margin in the 256 px picture
 _SHIFTS = range(-5, 6)
@@ -75,32 +76,38 @@ def audio_windows(sound: Sound, frames: int) -> Sound:
     return np.ascontiguousarray(view[: frames - WINDOW_FRAMES])
 
 
-class Clips:
-    """Training clips of puppets 0-63 in turn; the store grows while training runs, until it holds CLIPS."""
+@dataclass(frozen=True)
+class Film:
+    """Training clip number i: its mouths with `_MARGIN` px around them, and its sound's windows."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self.mouths: list[Frames] = []
-        self.sounds: list[Sound] = []
+    seed: int
 
-    def grow(self, count: int) -> None:
-        """Draw `count` more clips."""
-        for _ in range(min(count, CLIPS - len(self.mouths))):
-            who = TRAIN_IDENTITIES[len(self.mouths) * 5 % len(TRAIN_IDENTITIES)]
-            mouths, sound = make_clip(who, self._rng)
-            self.mouths.append(mouths)
-            self.sounds.append(audio_windows(sound, FRAMES))
+    def __call__(self, number: int) -> tuple[Frames, Sound]:
+        who = TRAIN_IDENTITIES[number * 5 % len(TRAIN_IDENTITIES)]
+        mouths, sound = make_clip(who, np.random.default_rng([self.seed, 5, number]))
+        return mouths, audio_windows(sound, FRAMES)
 
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Lip input (n, 3, t, s, s) BGR, crop and light changed clip by clip, and sounds (n, t - 5, 13, 20)."""
-        rng, side, parts = self._rng, CONFIG["input_px"], []
-        rows = rng.choice(len(self.mouths), CLIPS_A_STEP, replace=False)
-        for row in rows:
-            y, x = rng.integers(_MARGIN // 2, 3 * _MARGIN // 2 + 1, 2)
-            part = self.mouths[row][:, y : y + side, x : x + side, ::-1].astype(np.float32)
-            parts.append(part * rng.uniform(0.9, 1.1) + rng.normal(0, 2.0, part.shape[1:]).astype(np.float32))
-        frames = torch.from_numpy(np.stack(parts)).permute(0, 4, 1, 2, 3)
-        return frames.clamp(0, 255), torch.from_numpy(np.stack([self.sounds[row] for row in rows]))
+
+def batch(
+    clips: list[tuple[Frames, Sound]], rows: npt.NDArray[np.int64], rng: np.random.Generator, device: str
+) -> tuple[Tensor, Tensor]:
+    """Lip input (n, 3, t, s, s) BGR, crop and light changed clip by clip, and sounds (n, t - 5, 13, 20)."""
+    side, parts = CONFIG["input_px"], []
+    for row in rows:
+        y, x = rng.integers(_MARGIN // 2, 3 * _MARGIN // 2 + 1, 2)
+        part = torch.from_numpy(clips[row][0][:, y : y + side, x : x + side, ::-1].copy()).to(device).float()
+        light = torch.from_numpy(rng.normal(0, 2.0, part.shape[1:]).astype(np.float32)).to(device)
+        parts.append(part * float(rng.uniform(0.9, 1.1)) + light)
+    frames = torch.stack(parts).permute(0, 4, 1, 2, 3)
+    return frames.clamp(0, 255), torch.from_numpy(np.stack([clips[row][1] for row in rows])).to(device)
+
+
+def stilled(frames: Tensor, rng: np.random.Generator) -> Tensor:
+    """One clip of lip input (1, 3, 12, s, s) that holds a random picture of the batch, with a camera's noise."""
+    clip_, frame = int(rng.integers(len(frames))), int(rng.integers(frames.shape[2]))
+    held = frames[clip_ : clip_ + 1, :, frame : frame + 1].repeat(1, 1, 12, 1, 1)
+    noise = torch.from_numpy(rng.standard_normal(held.shape, dtype=np.float32)).to(frames.device)
+    return held + float(rng.uniform(0.0, 2.0)) * noise
 
 
 def build(seed: int) -> SyncNet:
@@ -115,14 +122,16 @@ def build(seed: int) -> SyncNet:
     return net
 
 
-def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor) -> Tensor:
-    """Cross-entropy of picking each window's own sound, and each sound's own window, by distance."""
+def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor, still: Tensor) -> Tensor:
+    """Cross-entropy of picking each window's own sound, and each sound's own window, by distance; and how far windows
+    of `still` mouths are from the middle of the sounds."""
     count = sounds.shape[1]
     lip = net.forward_lip(frames).unflatten(0, (len(frames), -1))[:, :count].flatten(0, 1)
     audio = net.forward_audio(sounds.flatten(0, 1)[:, None])
     gap = torch.cdist(lip, audio, compute_mode="donot_use_mm_for_euclid_dist")
-    own = torch.arange(len(gap))
-    return (F.cross_entropy(-gap, own) + F.cross_entropy(-gap.T, own)) / 2
+    own = torch.arange(len(gap), device=gap.device)
+    idle = (net.forward_lip(still) - audio.detach().mean(0)).norm(dim=1).mean()
+    return (F.cross_entropy(-gap, own) + F.cross_entropy(-gap.T, own)) / 2 + STILL_WEIGHT * idle
 
 
 def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None) -> sync.LipSyncScore:
@@ -137,20 +146,20 @@ def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = Non
 def measure(net: SyncNet, folder: Path, seed: int, clips: int) -> dict[str, float]:
     """Figures on H.264 clips of held-out puppets: planted offsets found exactly, and how the wrong sound scores."""
     rng, runner = np.random.default_rng([seed, 9]), LipRunner(net)
-    found, right, wrong, before = [], [], [], None
+    found, right, wrong, still, before = [], [], [], [], None
     for number in range(clips):
         planted = _SHIFTS[number % len(_SHIFTS)]
         frames, sound = clip(rng, int(rng.choice(np.array(TEST_IDENTITIES))), planted)
         path = folder / "held-out.mp4"
-        with VideoWriter(path, 256, 256, audio=sound) as writer:
-            for frame in frames:
-                writer.write(frame)
+        _write(path, pictures := list(frames), sound)
         score = curve(net, runner, path)
         found.append(score.offset == planted)
         right.append(score)
         if before is not None:
             wrong.append(curve(net, runner, path, before))
         before = sound
+        _write(path, [pictures[0]] * len(pictures), sound)
+        still.append(curve(net, runner, path))
         path.unlink()
     pairs = zip(right[1:], wrong, strict=True)
     return {
@@ -160,45 +169,44 @@ def measure(net: SyncNet, folder: Path, seed: int, clips: int) -> dict[str, floa
         "lse_d": float(np.mean([s.lse_d for s in right])),
         "lse_c_wrong_sound": float(np.mean([s.lse_c for s in wrong])),
         "lse_d_wrong_sound": float(np.mean([s.lse_d for s in wrong])),
+        "lse_c_still": float(np.mean([s.lse_c for s in still])),
+        "lse_d_still": float(np.mean([s.lse_d for s in still])),
         "own_sound_wins": float(np.mean([a.lse_c > b.lse_c and a.lse_d < b.lse_d for a, b in pairs])),
     }
 
 
-def train(out: Path, seconds: float | None, seed: int, log: Log, held_out_clips: int = 66) -> None:
-    """Train for `seconds` and write `out/sync.safetensors` with its held-out figures."""
-    budget, start = seconds or DEFAULT_SECONDS, time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
-    clips, net = Clips(np.random.default_rng([seed, 5])), build(seed)
-    clips.grow(FIRST_CLIPS)
+def _write(path: Path, frames: list[Frames], sound: Sound) -> None:
+    with VideoWriter(path, 256, 256, audio=sound) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+def train(course: Course, held_out_clips: int = 66) -> None:
+    """Train and write `out/sync.safetensors` with its held-out figures."""
+    course, device = course.of(STEPS), course.device
+    clips = list(drawn(Film(course.seed), CLIPS, course.workers))
+    net, rng = build(course.seed).to(device), np.random.default_rng([course.seed, 6])
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
-    steps, losses = 0, [0.0]
-    while (share := (time.monotonic() - start) / budget) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, (steps + 1) / 20) * 0.5 * (1.02 + math.cos(math.pi * share))
-        loss = loss_of(net, *clips.batch())
+    latest = {"loss": torch.zeros(())}
+    for step in Progress(course, "sync judge").steps(lambda: {"loss": float(latest["loss"])}):
+        rate = min(1.0, (step + 1) / 20) * cosine(step / course.steps)
+        optimiser.param_groups[0]["lr"] = RATE * rate
+        frames, sounds = batch(clips, rng.choice(len(clips), CLIPS_A_STEP, replace=False), rng, device)
+        loss = loss_of(net, frames, sounds, stilled(frames, rng))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
-        steps += 1
-        losses.append(float(loss.detach()))
-        clips.grow(steps % 2)
-        if steps % 10 == 0:
-            spent, recent = time.monotonic() - start, np.mean(losses[-10:])
-            log(f"sync step {steps} {spent:.0f}s clips {len(clips.mouths)} loss {recent:.3f}")
-        if steps % 100 == 0:
-            finish(net, out, seed, steps, 0)
-    log(f"sync held out: {finish(net, out, seed, steps, held_out_clips)}")
+        latest["loss"] = loss.detach()
+    recipe = course.recipe("demo-judge-sync", clips=len(clips))
+    course.log(f"sync judge held out: {finish(net.cpu(), course.out, recipe, held_out_clips)}")
 
 
-def finish(net: SyncNet, out: Path, seed: int, steps: int, held_out_clips: int) -> dict[str, float]:
+def finish(net: SyncNet, out: Path, recipe: dict[str, object], held_out_clips: int) -> dict[str, float]:
     """Store, load what was stored, measure that, and write the figures beside it."""
     path = out / "sync.safetensors"
-    recipe: dict[str, object] = {"preset": "demo-judge-sync", "seed": seed, "steps": steps}
     demo_weights.store(path, net, CONFIG, recipe)
-    if not held_out_clips:
-        return {}
     stored = demo_weights.load_sync(path)
-    figures = measure(stored, out, seed, held_out_clips)
+    figures = measure(stored, out, 9, held_out_clips)
     demo_weights.store(path, stored, CONFIG, {**recipe, "held_out": figures})
     return figures

@@ -7,28 +7,25 @@ embedding is spread out between the classes too.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from cmet import demo_weights
 from cmet.emotion2vec import Emotion2Vec
+from cmet.recipes.course import Course, Progress, cosine, drawn
 from datasets.puppet_affect import affect_point
 from datasets.puppet_identity import TRAIN_IDENTITIES
 from datasets.puppet_voice import speak
 from harness.records import BASIC_EMOTIONS
 
-Log = Callable[[str], None]
+WIDTH = 64
 CONFIG = {
-    "width": 64,
+    "width": WIDTH,
     "heads": 4,
     "prenet_blocks": 1,
     "blocks": 2,
@@ -38,8 +35,37 @@ CONFIG = {
     "position_kernel": 9,
     "labels": list(BASIC_EMOTIONS),
 }
-FRAMES, BATCH, RATE = 32, 16, 1.5e-3
-DEFAULT_SECONDS, POOL_SHARE = 420.0, 0.3
+FRAMES, SHORTEST, BATCH, RATE = 50, 20, 32, 1.5e-3  # an utterance of two seconds; a batch hears 0.8 s or more of it
+UTTERANCES, STEPS = 10_000, 2500
+FRAME_SAMPLES = 640  # at 16 kHz and 25 frames a second
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """`wave` (samples,), class number, `affect` (5,), speaker and level of one voice."""
+
+    wave: npt.NDArray[np.float32]
+    label: int
+    affect: npt.NDArray[np.float64]
+    who: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Utterance number i of random training puppets; `jitter`: spread of an actor's own variation, per axis."""
+
+    seed: tuple[int, int]
+    jitter: float
+    frames: int = FRAMES
+
+    def __call__(self, number: int) -> Utterance:
+        rng = np.random.default_rng([*self.seed, number])
+        label, level = int(rng.integers(len(BASIC_EMOTIONS))), int(rng.integers(1, 4))
+        affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, self.jitter, 5)
+        who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
+        said = speak(who, affect, self.frames, (3, int(rng.integers(1 << 30))))
+        return Utterance(said.sound[: self.frames * FRAME_SAMPLES], label, affect, who, level)
 
 
 @dataclass(frozen=True)
@@ -53,44 +79,39 @@ class Voices:
     level: npt.NDArray[np.int64]
 
 
-def voices(rng: np.random.Generator, seconds: float, identities: tuple[int, ...], jitter: float = 0.1) -> Voices:
-    """As many random utterances as `seconds` allow (at least 64)."""
-    rows: list[tuple[Any, int, Any, int, int]] = []
-    began = time.monotonic()
-    while len(rows) < 64 or time.monotonic() - began < seconds:
-        label, level = int(rng.integers(len(BASIC_EMOTIONS))), int(rng.integers(1, 4))
-        affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, jitter, 5)
-        who = int(rng.choice(np.array(identities)))
-        said = speak(who, affect, FRAMES, (3, int(rng.integers(1 << 30))))
-        rows.append((said.sound[: FRAMES * 640], label, affect, who, level))
-    waves, label_, affect_, who_, level_ = zip(*rows, strict=True)
-    return Voices(np.stack(waves), np.array(label_), np.stack(affect_), np.array(who_), np.array(level_))
+def voices(course: Course, tag: int, count: int, jitter: float, frames: int = FRAMES) -> Voices:
+    """`count` random utterances of training puppets in basic emotions of every level."""
+    rows = list(drawn(Speaker((course.seed, tag), jitter, frames), count, course.workers))
+    waves, label, affect = (np.array([getattr(row, name) for row in rows]) for name in ("wave", "label", "affect"))
+    return Voices(waves, label, affect, np.array([row.who for row in rows]), np.array([row.level for row in rows]))
 
 
-def train(out: Path, seconds: float | None, seed: int, log: Log) -> None:
+def train(course: Course) -> None:
     """Train and write `out/speech.safetensors`."""
-    budget, began = seconds or DEFAULT_SECONDS, time.monotonic()
-    rng = np.random.default_rng([seed, 31])
-    torch.manual_seed(seed)
-    pool = voices(rng, budget * POOL_SHARE, tuple(TRAIN_IDENTITIES))
-    network, affect_head = Emotion2Vec(**CONFIG).train(), nn.Linear(CONFIG["width"], 5)  # type: ignore[arg-type]
+    course, device = course.of(STEPS), course.device
+    rng = np.random.default_rng([course.seed, 31])
+    pool = voices(course, 32, UTTERANCES, jitter=0.1)
+    course.log(f"speech: {len(pool.label)} utterances drawn")
+    torch.manual_seed(course.seed)
+    network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
+    affect_head = nn.Linear(WIDTH, 5).to(device)
     optimiser = torch.optim.AdamW([*network.parameters(), *affect_head.parameters()], lr=RATE, weight_decay=1e-2)
-    log(f"speech: {len(pool.label)} utterances in {time.monotonic() - began:.0f}s")
-    step = 0
-    while (spent := time.monotonic() - began) < budget:
-        share = (spent / budget - POOL_SHARE) / (1 - POOL_SHARE)
-        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 50) * max(0.02, 1 - share)
-        pick = rng.integers(0, len(pool.label), BATCH)
-        gain = np.exp(rng.normal(0, 0.05, (BATCH, 1))).astype(np.float32)
-        embedding = network(torch.from_numpy(pool.waves[pick] * gain)).embedding
-        told = F.cross_entropy(network.classify(embedding), torch.from_numpy(pool.label[pick]))
-        felt = F.mse_loss(affect_head(embedding), torch.from_numpy(pool.affect[pick]).float())
+    waves, label = torch.from_numpy(pool.waves).to(device), torch.from_numpy(pool.label).to(device)
+    affect = torch.from_numpy(pool.affect).float().to(device)
+    latest: dict[str, Tensor] = {}
+    for step in Progress(course, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
+        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / course.steps)
+        pick = torch.from_numpy(rng.integers(0, len(label), BATCH)).to(device)
+        length = int(rng.integers(SHORTEST, FRAMES + 1)) * FRAME_SAMPLES
+        start = int(rng.integers(0, waves.shape[1] - length + 1))
+        gain = torch.from_numpy(np.exp(rng.normal(0, 0.05, (BATCH, 1)))).float().to(device)
+        embedding = network(waves[pick, start : start + length] * gain).embedding
+        told = F.cross_entropy(network.classify(embedding), label[pick])
+        felt = F.mse_loss(affect_head(embedding), affect[pick])
         optimiser.zero_grad(set_to_none=True)
         (told + 4.0 * felt).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        step += 1
-        if step % 50 == 0:
-            log(f"speech step {step} {spent:.0f}s class {float(told.detach()):.3f} affect {float(felt.detach()):.3f}")
-    recipe = {"preset": "demo-speech", "seed": seed, "steps": step, "utterances": len(pool.label)}
-    demo_weights.store(out / "speech.safetensors", network.eval(), CONFIG, recipe, {})
+        latest.update({"class": told.detach(), "affect": felt.detach()})
+    recipe = course.recipe("demo-speech", utterances=len(pool.label))
+    demo_weights.store(course.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})
