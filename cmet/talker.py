@@ -23,8 +23,9 @@ from cmet.rollout import held_indices
 from harness.media import VideoReader, read_audio
 from harness.records import FPS
 
-#: Frames rendered at a time on a GPU; on a CPU one at a time is fastest.
-BATCH_FRAMES = {"cuda": 32}
+#: Frames encoded or rendered at a time on a GPU (more gain little in float32 and take five times the memory); on a CPU
+#: one at a time is fastest.
+BATCH_FRAMES = {"cuda": 8}
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -59,7 +60,7 @@ class Talker:
         """
         frames = _first(VideoReader(path, fps=fps), limit)
         chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in frames)
-        return self.networks.generator.codes(chunks)
+        return self.networks.generator.codes(chunks, batch=self._batch)
 
     def picture_codes(self, picture: Pixels) -> Codes:
         """Codes (1, ·) of one RGB picture (h, w, 3)."""
@@ -76,7 +77,11 @@ class Talker:
         with torch.no_grad():
             source = generator.source(self._input(picture))
         tracks = (held(lip, count), held(pose, count), held(expression, count))
-        return generator.frames(source, *tracks, batch=BATCH_FRAMES.get(self.device.partition(":")[0], 1))
+        return generator.frames(source, *tracks, batch=self._batch)
+
+    @property
+    def _batch(self) -> int:
+        return BATCH_FRAMES.get(self.device.partition(":")[0], 1)
 
     def _input(self, picture: Pixels) -> Tensor:
         return pictures.picture_input(picture, self.size).to(self.device)

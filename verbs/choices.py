@@ -80,4 +80,5 @@ def check_device(device: str) -> str:
         raise MissingError("No CUDA device is usable on this machine.", "Use --device cpu, or check the driver.")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise MissingError("No MPS device is usable on this machine.", "Use --device cpu.")
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
     return device
