@@ -67,6 +67,11 @@ class Choices:
     rows: Ints
     start: Ints
 
+    def rows_of(self, which: slice) -> Choices:
+        """Some of the samples."""
+        parts = (self.index, self.emotion, self.level, self.tracks, self.rows, self.start)
+        return Choices(*(part[:, which] if part is self.tracks else part[which] for part in parts))
+
 
 @dataclass(frozen=True)
 class Arrays:
@@ -80,17 +85,16 @@ class Arrays:
     label: Ints
 
 
-def epoch_of(corpus: TrainingCorpus, step: int, batch: int, ranks: int = 1) -> tuple[int, int]:
+def epoch_of(corpus: TrainingCorpus, step: int, batch: int) -> tuple[int, int]:
     """Epoch and step inside it; incomplete batches are dropped. At least one step an epoch, however few clips."""
-    return divmod(step, max(1, len(corpus.clips) // (batch * ranks)))
+    return divmod(step, max(1, len(corpus.clips) // batch))
 
 
-def positions(corpus: TrainingCorpus, seed: int, step: int, batch: int, rank: int = 0, ranks: int = 1) -> Ints:
-    """(batch,) list positions of this step: every epoch is a new permutation of the list, dealt out to the ranks."""
-    epoch, inner = epoch_of(corpus, step, batch, ranks)
+def positions(corpus: TrainingCorpus, seed: int, step: int, batch: int) -> Ints:
+    """(batch,) list positions of this step: every epoch is a new permutation of the list."""
+    epoch, inner = epoch_of(corpus, step, batch)
     order = np.random.default_rng([seed, 0, epoch]).permutation(len(corpus.clips))
-    first = (inner * ranks + rank) * batch
-    return np.take(order, np.arange(first, first + batch), mode="wrap")
+    return np.take(order, np.arange(inner * batch, (inner + 1) * batch), mode="wrap")
 
 
 def draw_batch(
@@ -101,12 +105,14 @@ def draw_batch(
     batch: int,
     rank: int = 0,
     ranks: int = 1,
-    index: Ints | None = None,
 ) -> Arrays:
-    """The batch of one step. UsageError if the corpus has nothing that fits the options."""
-    random = np.random.default_rng([seed, 1, step, rank])
-    at = positions(corpus, seed, step, batch, rank, ranks) if index is None else index
-    return assemble(corpus, options, draw(corpus, options, random, at))
+    """The rows of process `rank` in one step: its share of the one batch of `ranks * batch` rows that all draw alike.
+
+    So the data do not depend on how many processes share them. UsageError if nothing in the corpus fits the options.
+    """
+    random = np.random.default_rng([seed, 1, step])
+    choices = draw(corpus, options, random, positions(corpus, seed, step, batch * ranks))
+    return assemble(corpus, options, choices.rows_of(slice(rank * batch, (rank + 1) * batch)))
 
 
 def draw(corpus: TrainingCorpus, options: SampleOptions, random: np.random.Generator, index: Ints) -> Choices:

@@ -1,7 +1,8 @@
 """The training loop of C-MET's connector: resumable to the bit, alone or data-parallel, on a CPU or on GPUs.
 
-Whatever is random in step n (data, dropout, weakened references) is seeded by (seed, n, rank), so a checkpoint needs
-to hold no random state: killed and continued, a run has the same losses as one that was never stopped.
+Whatever is random in step n is seeded by (seed, n), and dropout by the process too, so a checkpoint needs to hold no
+random state: killed and continued, a run has the same losses as one that was never stopped. N processes with B rows
+each do the step of one with N * B rows (`cmet.data_parallel`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cmet.connector import Connector
+from cmet.data_parallel import share_batch_norm
 from cmet.sampler import Arrays, SampleOptions, draw_batch, epoch_of
 from cmet.training import (
     TERMS,
@@ -85,7 +87,8 @@ class Trainer:
         self.parallel: nn.Module = self.module
         if self.seat.ranks > 1:
             ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
-            self.parallel = DistributedDataParallel(self.module, device_ids=ids)
+            share_batch_norm(self.module)
+            self.parallel = DistributedDataParallel(self.module, device_ids=ids, broadcast_buffers=False)
 
     @property
     def connector(self) -> Connector:
@@ -138,7 +141,7 @@ class Trainer:
         if self.module.balanced is not None:
             extra["balanced"] = self.module.balanced.state_dict()
         network = self.averaged if self.averaged is not None else self.connector
-        epoch, _ = epoch_of(self.corpus, self.step, self.plan.batch, self.seat.ranks)
+        epoch, _ = epoch_of(self.corpus, self.step, self.plan.batch * self.seat.ranks)
         write_checkpoint(self.folder, network.state_dict(), self.optimizer.state_dict(), epoch, self.step, extra)
         prune(self.folder, self.plan.keep, self.plan.keep_every)
 
@@ -165,17 +168,20 @@ class Trainer:
                 self.scalars(f"validation/{name}", value, self.step)
 
     def _one_step(self, batch: Tensors) -> Tensor:
-        plan = self.plan
-        seed = seed_for(plan.seed, "train", str(self.step), str(self.seat.rank))
-        torch.manual_seed(seed)
-        source = torch.Generator().manual_seed(seed)
-        batch = weaken_reference(self.connector, batch, plan.reference_dropout, plan.scheduled_sampling, source)
+        plan, seat = self.plan, self.seat
+        torch.manual_seed(seed_for(plan.seed, "dropout", str(self.step), str(seat.rank)))
+        source = torch.Generator().manual_seed(seed_for(plan.seed, "reference", str(self.step)))
+        chance = torch.rand(plan.batch * seat.ranks, generator=source)[seat.rank * plan.batch :][: plan.batch]
+        batch = weaken_reference(self.connector, batch, plan.reference_dropout, plan.scheduled_sampling, chance)
         terms = train_step(self.parallel, self.optimizer, batch, _DTYPES[plan.precision])
         if self.averaged is not None:
             _follow(self.averaged, self.connector, min(plan.ema, (self.step + 1) / (self.step + 10)))
         return terms
 
     def _checked(self, terms: Tensor) -> dict[str, float]:
+        if self.seat.ranks > 1:
+            terms = terms / self.seat.ranks
+            torch.distributed.all_reduce(terms)
         values = dict(zip(TERMS, terms.tolist(), strict=True))
         if not math.isfinite(values["total"]):
             raise BenchError(f"The loss of step {self.step} is {values['total']}.", "Lower --lr, or train in fp32.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cmet import losses
 from cmet.connector import Connector
+from cmet.data_parallel import gather
 from cmet.sampler import Arrays
 from harness.errors import unknown_name
 
@@ -58,10 +59,14 @@ class TrainingPass(nn.Module):
         self.objective = objective
         self.balanced = losses.BalancedMse() if objective.balance == "bmse" else None
 
+    def _all(self, rows: Tensor) -> Tensor:
+        """The rows of all processes in training, where losses compare rows with each other."""
+        return gather(rows) if self.training else rows
+
     def regression(self, prediction: Tensor, target: Tensor, label: Tensor) -> Tensor:
         """The chosen regression loss of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
         if self.balanced is not None:
-            return self.balanced(prediction, target)
+            return self.balanced(self._all(prediction), self._all(target))
         if self.objective.balance == "wmse":
             rows = label.repeat_interleave(len(prediction) // len(label))
             return losses.wmse(prediction, target, rows)
@@ -71,9 +76,8 @@ class TrainingPass(nn.Module):
         """Directions of the forward and of the flipped pass (B*T, 10), float32, and the contrastive term."""
         forward, (_, speech, first) = self.connector(batch.reference, batch.speech, batch.first)
         flipped, (_, opposite, second) = self.connector(-batch.reference, -batch.speech, batch.second)
-        contrast = losses.bidirectional_contrastive(
-            first.float(), second.float(), speech.float(), opposite.float(), batch.label
-        )
+        first, second, speech, opposite = (self._all(part.float()) for part in (first, second, speech, opposite))
+        contrast = losses.bidirectional_contrastive(first, second, speech, opposite, self._all(batch.label))
         return forward.float(), flipped.float(), contrast
 
     def forward(self, batch: Tensors) -> Tensor:
@@ -146,17 +150,17 @@ def _measures(module: TrainingPass, batch: Tensors) -> dict[str, Tensor]:
     }
 
 
-def weaken_reference(
-    connector: Connector, batch: Tensors, dropout: float, scheduled: float, source: torch.Generator
-) -> Tensors:
+def weaken_reference(connector: Connector, batch: Tensors, dropout: float, scheduled: float, chance: Tensor) -> Tensors:
     """Make the reference less of an answer: zeros in a share of rows, the network's own prediction in another.
+
+    chance: (B,) uniform in [0, 1); decides which rows.
 
     In the released data the reference equals the target in 93 % of samples, which teaches copying. The network's own
     first-window prediction (zeros as reference) stands for the window before.
     """
     if not dropout and not scheduled:
         return batch
-    chance = torch.rand(len(batch.reference), generator=source).to(batch.reference.device)[:, None, None]
+    chance = chance.to(batch.reference.device)[:, None, None]
     reference = batch.reference
     if scheduled:
         with torch.no_grad():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from cmet.trainer import Trainer
 from cmet.training import Objective
 from cmet.training_corpus import TrainingCorpus
 from cmet.training_files import checkpoints, load_trained
-from cmet.training_plan import Plan
+from cmet.training_plan import Plan, Seat, leave_seat, take_seat
 from cmet.training_record import LOSSES
 from harness.errors import BenchError, UsageError
 
@@ -41,7 +43,15 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return PackedCorpus.build(root / "tree", root / "features.pack")
 
 
-def trainer(folder: Path, packed: Path, resume: bool = False, balance: Any = "bmse", **plan: Any) -> Trainer:
+def trainer(
+    folder: Path,
+    packed: Path,
+    resume: bool = False,
+    balance: Any = "bmse",
+    seat: Seat | None = None,
+    dropout: float = 0.1,
+    **plan: Any,
+) -> Trainer:
     corpus = PackedCorpus(packed)
     settings = {"batch": 8, "steps": 9, "log_every": 1, "checkpoint_every": 2, "evaluate_every": 3, "ema": 0.9}
     return Trainer(
@@ -51,8 +61,9 @@ def trainer(folder: Path, packed: Path, resume: bool = False, balance: Any = "bm
         SampleOptions(),
         Objective(balance),
         Plan(**{**settings, "reference_dropout": 0.3, "scheduled_sampling": 0.3, **plan}),
-        WIDTHS,
-        resume=resume,
+        {**WIDTHS, "dropout": dropout},
+        seat,
+        resume,
     )
 
 
@@ -60,23 +71,34 @@ def losses(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / LOSSES).read_text().splitlines()]
 
 
-def run_and_die(folder: Path, packed: Path, step: int) -> None:
+def run_and_die(folder: Path, packed: Path, step: int, **changes: Any) -> None:
     """A child that kills itself in the middle of `step`, as kill -9 would."""
     child = os.fork()
     if child == 0:
-        run = trainer(folder, packed)
+        run = trainer(folder, packed, **changes)
         run.scalars = lambda _, value, now: os.kill(os.getpid(), signal.SIGKILL) if now == step else None
         run.run()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test kills a forked child")
-def test_killed_and_continued(tmp_path: Path, packed: Path) -> None:
-    whole = trainer(tmp_path / "whole", packed)
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forked children")
+
+
+@forks
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},  # everything random at once: bmse, EMA, dropped references, scheduled sampling, dropout
+        {"precision": "bf16"},
+        {"balance": "focal_mse", "ema": 0.0, "reference_dropout": 0.0, "scheduled_sampling": 0.0},  # as released
+    ],
+)
+def test_killed_and_continued(tmp_path: Path, packed: Path, changes: dict[str, Any]) -> None:
+    whole = trainer(tmp_path / "whole", packed, **changes)
     whole.run()
-    run_and_die(tmp_path / "killed", packed, 7)
-    second = trainer(tmp_path / "killed", packed, resume=True)
+    run_and_die(tmp_path / "killed", packed, 7, **changes)
+    second = trainer(tmp_path / "killed", packed, resume=True, **changes)
     assert second.step == 6
     second.run()
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
@@ -84,6 +106,52 @@ def test_killed_and_continued(tmp_path: Path, packed: Path) -> None:
     for one, other in zip(whole.module.parameters(), second.module.parameters(), strict=True):
         assert torch.equal(one, other)
     assert whole.evaluate() == second.evaluate()
+
+
+def together(folder: Path, packed: Path, **changes: Any) -> None:
+    """Two processes as torchrun starts them, over gloo."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = []
+    for rank in (0, 1):
+        child = os.fork()
+        if child == 0:
+            here = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            os.environ.update({name: str(value) for name, value in here.items()})
+            failed = True
+            try:
+                seat = take_seat("cpu")
+                trainer(folder, packed, seat=seat, **changes).run()
+                leave_seat(seat)
+                failed = False
+            finally:
+                if failed:
+                    traceback.print_exc()
+                os._exit(failed)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+
+
+@forks
+def test_two_processes_train_as_one(tmp_path: Path, packed: Path) -> None:
+    together(tmp_path / "two", packed, dropout=0.0, batch=4, steps=5)
+    trainer(tmp_path / "one", packed, dropout=0.0, batch=8, steps=5).run()
+    for ours, alone in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
+        # AdamW makes steps of full length of rounding noise (biases in front of batch norm): later steps drift apart
+        assert ours == pytest.approx(alone, rel=1e-5 if ours["step"] == 0 else 2e-3)
+    one, two = (load_trained(checkpoints(tmp_path / name)[-1]).state_dict() for name in ("one", "two"))
+    for name in ("exp_encoder.3.conv_block.1.running_var", "projector.projector.2.weight", "Norm.weight"):
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
+
+
+@forks
+def test_two_processes_go_on_where_they_stopped(tmp_path: Path, packed: Path) -> None:
+    together(tmp_path / "whole", packed, batch=4, steps=5)
+    together(tmp_path / "stopped", packed, batch=4, steps=3)
+    together(tmp_path / "stopped", packed, batch=4, steps=5, resume=True)
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+    assert len(losses(tmp_path / "whole")) == 5
 
 
 def test_checkpoints_have_the_released_layout_and_are_pruned(tmp_path: Path, packed: Path) -> None:

@@ -109,10 +109,17 @@ def test_batches_depend_on_seed_step_and_rank_only(corpus: TrainingCorpus) -> No
     assert not any(same(batch, other) for other in others)
 
 
-def test_ranks_share_an_epoch_out(corpus: TrainingCorpus) -> None:
-    steps = len(corpus.clips) // (32 * 2)
-    dealt = np.concatenate([positions(corpus, 0, step, 32, rank, 2) for step in range(steps) for rank in (0, 1)])
+def test_an_epoch_asks_for_every_clip_once(corpus: TrainingCorpus) -> None:
+    steps = len(corpus.clips) // 64
+    dealt = np.concatenate([positions(corpus, 0, step, 64) for step in range(steps)])
     assert len(set(dealt.tolist())) == len(dealt)
+
+
+def test_processes_share_one_batch_out(corpus: TrainingCorpus) -> None:
+    whole = draw_batch(corpus, SampleOptions(), 42, 5, 64)
+    parts = [draw_batch(corpus, SampleOptions(), 42, 5, 32, rank, 2) for rank in (0, 1)]
+    for name in ("reference", "speech", "first", "second", "direction", "label"):
+        np.testing.assert_array_equal(np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name))
 
 
 def test_variants(corpus: TrainingCorpus) -> None:

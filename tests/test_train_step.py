@@ -146,12 +146,12 @@ def test_evaluation_leaves_no_trace() -> None:
 
 def test_weakened_references() -> None:
     module, batch = small_pass(), batch_of(64)
-    source = torch.Generator().manual_seed(0)
-    dropped = weaken_reference(module.connector, batch, 0.5, 0.0, source).reference
+    chance = torch.rand(64, generator=torch.Generator().manual_seed(0))
+    dropped = weaken_reference(module.connector, batch, 0.5, 0.0, chance).reference
     zero = (dropped == 0).all(dim=2).all(dim=1)
     assert 16 < int(zero.sum()) < 48
     assert torch.equal(dropped[~zero], batch.reference[~zero])
-    own = weaken_reference(module.connector, batch, 0.0, 1.0, source).reference
+    own = weaken_reference(module.connector, batch, 0.0, 1.0, chance).reference
     assert module.connector.training
     module.connector.eval()
     expected, _ = module.connector(torch.zeros_like(own), batch.speech, batch.first)
