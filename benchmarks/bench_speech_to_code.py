@@ -3,8 +3,9 @@
     python benchmarks/bench_speech_to_code.py --speech DIR --codes DIR [--seeds 3] [--processes 2] [--json FILE]
 
 For every speaker X: each candidate (the defaults, or one of them changed) is trained on all but one of the *other*
-speakers and tested on the one left out, in turn, with every seed; the candidate with the best mean is then trained on
-all of them and tested on X. Nothing of X takes part in the choice. Beside it: the defaults, single and as ensembles.
+speakers and tested on the one left out, in turn, with several seeds; the candidate with the best mean is then trained
+on all of them and tested on X. Nothing of X takes part in the choice. Beside it: the defaults, one by one and together.
+--json keeps every result, one a line; what it holds already is not trained again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import multiprocessing
 import os
 import sys
 from dataclasses import replace
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,18 +29,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmet.speech_bank import SpeechBank, read_bank
 from cmet.speech_to_code_results import recognise
-from cmet.speech_to_code_training import Settings, train_members
+from cmet.speech_to_code_sampler import Settings
+from cmet.speech_to_code_training import train
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "speech_bias 0": {"speech_bias": 0.0},
     "cross_entropy 0": {"cross_entropy": 0.0},
-    "noise 0.15": {"noise": 0.15},
     "noise 0.6": {"noise": 0.6},
     "single_share 1": {"single_share": 1.0},
-    "hidden 128": {"hidden": 128, "feedforward": 128},
     "steps 200": {"steps": 200},
-    "dropout 0.3": {"dropout": 0.3},
 }
 
 
@@ -65,9 +65,24 @@ def _start(speech: Path, codes: Path) -> None:
 def _run(job: Job) -> tuple[Job, list[float]]:
     """Macro accuracy of the ensemble, then of each member alone."""
     settings = replace(Settings(), seed=job.seed, members=job.members, **CANDIDATES[job.candidate])
-    members = train_members(_bank, job.trained, settings)
+    members = train(_bank, job.trained, settings)
     groups = [members, *([member] for member in members)]
     return job, [recognise(group, _bank, job.tested).macro_accuracy for group in groups]
+
+
+def results(pool: Pool, jobs: list[Job], kept: Path | None) -> Results:
+    """Of all jobs; those that the file `kept` holds are not done again."""
+    found: Results = {}
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept and kept.is_file() else []:
+        (name, seed, trained, tested, members), values = json.loads(line)
+        found[Job(name, seed, tuple(trained), tested, members)] = values
+    found = {job: values for job, values in found.items() if job in jobs}
+    for job, values in pool.imap_unordered(_run, [job for job in jobs if job not in found]):
+        found[job] = values
+        if kept:
+            with kept.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps([job, values]) + "\n")
+    return found
 
 
 def inner_jobs(speakers: tuple[str, ...], seeds: int) -> list[Job]:
@@ -76,15 +91,15 @@ def inner_jobs(speakers: tuple[str, ...], seeds: int) -> list[Job]:
         (tuple(s for s in speakers if s not in (test, validation)), validation)
         for test, validation in itertools.permutations(speakers, 2)
     }
-    return [Job(name, seed, *split) for name in CANDIDATES for split in sorted(splits) for seed in range(seeds)]
+    return [Job(name, 0, *split, seeds) for name in CANDIDATES for split in sorted(splits)]
 
 
 def choose(found: Results, speakers: tuple[str, ...], test: str) -> tuple[str, dict[str, float]]:
-    """The best candidate for `test`, and the mean of each, from trainings that never met `test`."""
+    """The best candidate for `test`, and the mean of each over single members, from trainings that never met `test`."""
     scores: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     for job, value in found.items():
         if test not in (*job.trained, job.tested) and len(job.trained) == len(speakers) - 2:
-            scores[job.candidate].append(value[0])
+            scores[job.candidate] += value[1:]
     means = {name: float(np.mean(values)) for name, values in scores.items()}
     return max(means, key=lambda name: means[name]), means
 
@@ -125,13 +140,11 @@ def main() -> None:
     speakers = read_bank(given.speech, given.codes).speakers
     context = multiprocessing.get_context("spawn")
     with context.Pool(given.processes, _start, (given.speech, given.codes)) as pool:
-        inner = dict(pool.imap_unordered(_run, inner_jobs(speakers, given.seeds)))
+        inner = results(pool, inner_jobs(speakers, given.seeds), given.json)
         choices = {test: choose(inner, speakers, test) for test in speakers}
         chosen = {test: choice for test, (choice, _) in choices.items()}
         print_inner(choices)
-        outer = dict(pool.imap_unordered(_run, outer_jobs(speakers, chosen, given.seeds, given.members)))
-    if given.json:
-        given.json.write_text(json.dumps([[*job, values] for job, values in [*inner.items(), *outer.items()]]))
+        outer = results(pool, outer_jobs(speakers, chosen, given.seeds, given.members), given.json)
     print("\n| tested | settings | one connector | ensemble |")
     print("|---|---|---|---|")
     for test in speakers:

@@ -35,7 +35,7 @@ _OPTIONS = {
 
 def _setting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """One option for each entry of `_OPTIONS`, with the default of `Settings`."""
-    from cmet.speech_to_code_training import Settings
+    from cmet.speech_to_code_sampler import Settings
 
     for name, text in reversed(_OPTIONS.items()):
         default = getattr(Settings(), name)
@@ -69,7 +69,7 @@ def command(
     import torch
 
     from cmet.speech_bank import read_bank
-    from cmet.speech_to_code_training import Settings
+    from cmet.speech_to_code_sampler import Settings
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
@@ -100,11 +100,11 @@ def _experiment(
     bank: Any, test_identity: str, settings: Any, out: Path, speech: Path, extended: tuple[Path, ...]
 ) -> dict[str, Any]:
     from cmet.speech_to_code_results import recognise
-    from cmet.speech_to_code_training import train_members
+    from cmet.speech_to_code_training import train
 
     began = time.perf_counter()
     speakers = bank.training_speakers([test_identity])
-    members = train_members(bank, speakers, settings, lambda line: click.echo(line, err=True))
+    members = train(bank, speakers, settings, lambda line: click.echo(line, err=True))
     seconds = time.perf_counter() - began
     result = recognise(members, bank, test_identity)
     alone = [recognise([member], bank, test_identity).macro_accuracy for member in members]

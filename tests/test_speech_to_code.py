@@ -15,11 +15,12 @@ import torch
 from cmet.speech_bank import EMOTIONS, FEATURE_FOLDER, NEUTRAL, SpeechBank, read_bank
 from cmet.speech_to_code import command
 from cmet.speech_to_code_results import Profile, Recognition, as_csv, as_markdown, as_svg, nearest, recognise
-from cmet.speech_to_code_training import Sampler, Settings, build, directions_table, freeze_batch_norm, predict, train
+from cmet.speech_to_code_sampler import Batch, Sampler, Settings
+from cmet.speech_to_code_training import Member, build, directions_table, freeze_batch_norm, train
 from cmet.training_files import checkpoints, load_trained
 from harness.errors import BenchError
 
-QUICK = Settings(hidden=64, feedforward=64, steps=140, batch=32, warmup=5, learning_rate=5e-3, noise=0.05)
+QUICK = Settings(hidden=64, feedforward=64, steps=70, batch=32, warmup=5, learning_rate=5e-3, noise=0.05, members=1)
 
 
 def made_up(seed: int = 0, speakers: tuple[str, ...] = ("M1", "M2", "W1"), size: int = 24) -> SpeechBank:
@@ -42,8 +43,7 @@ def made_up(seed: int = 0, speakers: tuple[str, ...] = ("M1", "M2", "W1"), size:
 
 def test_recognises_a_speaker_it_never_heard_and_sees_how_strong_an_emotion_is() -> None:
     bank = made_up()
-    connector = train(bank, bank.training_speakers(["W1"]), QUICK)
-    result = recognise([connector], bank, "W1")
+    result = recognise(train(bank, bank.training_speakers(["W1"]), QUICK), bank, "W1")
     assert result.macro_accuracy > 0.8
     assert result.recall["contempt"] > 0.8
     assert result.recall["happy"] > 0.8
@@ -56,7 +56,7 @@ def test_held_out_speech_changes_nothing_and_the_seed_everything() -> None:
     assert speakers == ("M1", "M2")
     state = torch.get_rng_state()
     weights = [
-        train(some, speakers, settings).speaker_encoder.proj.weight
+        train(some, speakers, settings)[0].speaker_encoder.proj.weight
         for some, settings in ((bank, short), (other, short), (bank, replace(short, seed=1)))
     ]
     assert torch.equal(weights[0], weights[1])
@@ -70,12 +70,31 @@ def test_prediction_by_tables_is_the_connector_itself() -> None:
     connector = build(24, 10, settings)
     freeze_batch_norm(connector, codes)
     batch = Sampler(bank, ("M1", "M2"), settings).draw()
+    speech, source, row = batch.speech[0], batch.source[0], batch.reference[0]
     with torch.no_grad():
-        reference = directions_table(codes)[batch.reference][:, None].expand(-1, 3, -1)
-        whole, _ = connector(reference, batch.speech, codes[batch.source][:, None].expand(-1, 3, -1))
-        torch.testing.assert_close(
-            predict(connector, codes, batch), whole.reshape(-1, 3, 10).mean(dim=1), atol=2e-5, rtol=1e-4
-        )
+        reference = directions_table(codes)[row][:, None].expand(-1, 3, -1)
+        whole, _ = connector(reference, speech, codes[source][:, None].expand(-1, 3, -1))
+        found = Member(connector, codes, settings).predict(speech, source, row)
+    torch.testing.assert_close(found, whole.reshape(-1, 3, 10).mean(dim=1), atol=2e-5, rtol=1e-4)
+
+
+def test_a_member_trains_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown the same rows and without dropout, the first of three has the weights that it has without the others."""
+    bank, settings = made_up(), replace(QUICK, steps=3, dropout=0.0, batch=8)
+    rows = Sampler(bank, ("M1", "M2"), settings).draw()
+
+    def draw(self: Sampler) -> Batch:
+        members = self._settings.members
+        parts = (rows.speech, rows.source, rows.target, rows.reference)
+        return Batch(*(part.expand(members, *part.shape[1:]).contiguous() for part in parts))
+
+    monkeypatch.setattr(Sampler, "draw", draw)
+    (alone,) = train(bank, ("M1", "M2"), settings)
+    first, second, _ = train(bank, ("M1", "M2"), replace(settings, members=3))
+    for name, weight in alone.named_parameters():
+        if "conv_block.0.bias" not in name and "in_proj_bias" not in name:  # true gradient zero: rounding decides
+            torch.testing.assert_close(first.get_parameter(name), weight, atol=1e-4, rtol=1e-3)
+    assert not torch.equal(first.Norm.weight, second.Norm.weight)
 
 
 def test_sampler_serves_every_cell_and_only_cells_that_exist() -> None:
@@ -86,9 +105,9 @@ def test_sampler_serves_every_cell_and_only_cells_that_exist() -> None:
     settings = replace(QUICK, batch=600, pair_share=0.5)
     batch = Sampler(gappy, ("M1", "M2"), settings).draw()
     assert (batch.source != batch.target).all()
-    assert set(batch.target.tolist()) == set(range(len(EMOTIONS)))
+    assert set(batch.target.flatten().tolist()) == set(range(len(EMOTIONS)))
     only = Sampler(SpeechBank({"M1": features["M1"]}, bank.codes), ("M1",), settings).draw()
-    assert EMOTIONS.index("sad") not in {*only.target.tolist(), *only.source.tolist()}
+    assert EMOTIONS.index("sad") not in {*only.target.flatten().tolist(), *only.source.flatten().tolist()}
     known = batch.reference > 0
     assert (batch.reference[known] == (batch.source * len(EMOTIONS) + batch.target)[known]).all()
 
