@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -24,7 +25,8 @@ _SPECIAL = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
-_COLUMNS_A_TABLE = 6
+_COLUMNS_A_TABLE = 5
+_HEAD_CHARACTERS = 12
 _ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 
 
@@ -63,7 +65,7 @@ def _table(section: Section, part: slice) -> list[str]:
             body += _line(line, part)
     return [
         r"\begin{table}[t]",
-        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        r"\centering\small\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{4pt}",
         rf"\caption{{{_caption(section, part)}}}",
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
@@ -81,7 +83,21 @@ def _table(section: Section, part: slice) -> list[str]:
 
 
 def _head(column: Column) -> str:
-    return rf"{escape(column.title)}\textsuperscript{{{column.mark}}}"
+    """The title in short lines: whole words side by side would make the table wider than a page."""
+    stacked = r"\\".join(escape(line) for line in _lines(column.title))
+    return rf"\shortstack[r]{{{stacked}\textsuperscript{{{column.mark}}}}}"
+
+
+def _lines(title: str) -> list[str]:
+    """Words of a title (hyphens divide them too) filled into lines of at most _HEAD_CHARACTERS, if words allow."""
+    lines: list[str] = []
+    for word in re.findall(r"[^\s-]+-?(?: [↑↓])?", title):
+        glue = "" if lines and lines[-1].endswith("-") else " "
+        if lines and len(lines[-1]) + len(glue) + len(word) <= _HEAD_CHARACTERS:
+            lines[-1] += glue + word
+        else:
+            lines.append(word)
+    return lines or [""]
 
 
 def _line(line: Line, part: slice) -> list[str]:

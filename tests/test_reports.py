@@ -406,7 +406,7 @@ def test_latex_marks_best_second_arrows_and_coverage(run: RunData) -> None:
     assert r"\textbf{21.00} {\tiny 60/60}" in text
     assert r"\underline{24.00} {\tiny 60/60}" in text
     assert r"FID $\downarrow$\textsuperscript{c}" in text
-    assert r"Emotion accuracy (\%) $\uparrow$\textsuperscript{a}" in text
+    assert r"\shortstack[r]{Emotion\\accuracy\\(\%) $\uparrow$\textsuperscript{a}}" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
     assert r"\emph{Ceiling}" in text
     ceiling = next(line for line in text.splitlines() if line.startswith("ground\\_truth"))
