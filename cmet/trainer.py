@@ -36,7 +36,7 @@ from cmet.training import (
     weaken_reference,
 )
 from cmet.training_corpus import TrainingCorpus
-from cmet.training_files import checkpoints, prune, read_checkpoint, write_checkpoint, write_widths
+from cmet.training_files import checkpoints, prune, read_checkpoint, sweep, write_checkpoint, write_widths
 from cmet.training_plan import Plan, Seat
 from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences
 from harness.errors import BenchError, UsageError
@@ -88,7 +88,7 @@ class Trainer:
         if self.seat.ranks > 1:
             ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
             share_batch_norm(self.module)
-            self.parallel = DistributedDataParallel(self.module, device_ids=ids, broadcast_buffers=False)
+            self.parallel = DistributedDataParallel(self.module, device_ids=ids)
 
     @property
     def connector(self) -> Connector:
@@ -116,6 +116,7 @@ class Trainer:
             record.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
             write_widths(self.folder, self._settings["widths"])  # type: ignore[arg-type]
         if self.seat.rank == 0:
+            sweep(self.folder)
             cut_log(self.folder / LOSSES, self.step)
 
     def _load(self, path: Path) -> None:

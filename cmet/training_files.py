@@ -6,6 +6,7 @@ import errno
 import json
 import pickle
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cmet.connector import Connector
-from harness.atomic import replacing
+from harness.atomic import PARTIAL_PREFIX, replacing
 from harness.errors import MissingError, UsageError
 
 WIDTHS = "connector.json"
@@ -64,8 +65,9 @@ def write_checkpoint(
     with replacing(path) as partial:
         try:
             torch.save(content, partial)
-        except RuntimeError as error:  # what torch makes of a full disk
-            raise OSError(errno.EIO, str(error).splitlines()[0]) from error
+        except RuntimeError as error:  # what torch makes of a disk that takes only a part
+            full = shutil.disk_usage(folder).free < sum(t.nbytes for t in state.values())
+            raise OSError(errno.ENOSPC if full else errno.EIO, "the disk took only a part of it") from error
     return path
 
 
@@ -78,6 +80,12 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise UsageError(f"{path} is no checkpoint of a connector.")
     return content
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left of a checkpoint that it was writing."""
+    for path in folder.glob(f"{PARTIAL_PREFIX}*-_epoch_*.pth"):
+        path.unlink(missing_ok=True)
 
 
 def prune(folder: Path, keep: int, keep_every: int) -> None:

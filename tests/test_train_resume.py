@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import traceback
@@ -192,6 +193,43 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, packed: Path) -> N
     last.write_bytes(last.read_bytes()[:2000])
     with pytest.raises(UsageError, match="no readable checkpoint"):
         trainer(tmp_path, packed, resume=True)
+
+
+@forks
+def test_killed_while_a_checkpoint_is_written(tmp_path: Path, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = torch.save
+
+    def save_half(content: dict[str, Any], path: Path) -> None:
+        save(content, path)
+        if content["global_step"] == 4:
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(torch, "save", save_half)
+    run_and_die(tmp_path, packed, 99)
+    monkeypatch.undo()
+    assert list(tmp_path.glob(".partial-*"))
+    again = trainer(tmp_path, packed, resume=True)
+    assert again.step == 2
+    assert not list(tmp_path.glob(".partial-*"))
+
+
+@forks
+def test_a_disk_that_takes_only_a_part(tmp_path: Path, packed: Path) -> None:
+    run = trainer(tmp_path, packed, steps=1)
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        said = False
+        try:
+            run.save()
+        except BenchError as error:
+            said = "cannot be written: the disk took only a part" in str(error)
+        finally:
+            os._exit(0 if said else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not checkpoints(tmp_path)
+    assert not list(tmp_path.glob(".partial-*"))
 
 
 def test_global_random_state_is_left_alone(tmp_path: Path, packed: Path) -> None:
