@@ -21,8 +21,8 @@ _EXTRAPOLATION_REPEATS = 4  # random subsets at each size
 
 def _checked(features: npt.ArrayLike, which: str) -> Array:
     array = np.asarray(features, dtype=np.float64)
-    if array.ndim != 2:
-        raise CannotCompareError(f"The {which} features have {array.ndim} axes, not 2 (samples, columns).")
+    if array.ndim != 2 or not array.shape[1]:
+        raise CannotCompareError(f"The {which} features have shape {array.shape}, not (samples, columns).")
     if len(array) < 2:
         raise CannotCompareError(
             f"The {which} set has {len(array)} sample(s): a covariance needs at least 2.", "Add pictures."

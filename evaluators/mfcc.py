@@ -70,11 +70,15 @@ def _block(emphasised: Array, first: int, frames: int) -> Array:
 def mfcc(samples: npt.NDArray[np.int16]) -> Array:
     """MFCC of 16 kHz mono sound on the int16 scale: (n,) -> (T, 13) float64, T = `frame_count(n)`.
 
-    The scale matters: samples in -1..1 shift every log energy by about 20. Raises ValueError for no samples.
+    The scale matters: samples in -1..1 shift every log energy by about 20. Raises ValueError for no samples, for
+    values that are not finite, and for fractions that never leave -1..1.
     """
     signal = np.asarray(samples, dtype=np.float64)
     if signal.ndim != 1 or signal.size == 0:
         raise ValueError(f"mfcc needs a one-dimensional, non-empty signal, not shape {signal.shape}")
+    peak = float(np.abs(signal).max())
+    if not np.isfinite(peak) or (0 < peak <= 1 and np.any(signal % 1)):
+        raise ValueError("mfcc needs finite samples on the int16 scale; harness.media.to_pcm16 converts -1..1")
     frames = frame_count(signal.size)
     emphasised = np.zeros((frames - 1) * _STEP_SAMPLES + _WINDOW_SAMPLES)
     emphasised[0] = signal[0]

@@ -43,11 +43,16 @@ def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -
     """Euclidean distances (n, 2 vshift + 1) of every lip row to the audio rows around it.
 
     Column k pairs lip i with audio i + k - vshift. Where that is outside the clip: distance to a vector of
-    zeros ("zero", the reference's way) or NaN ("valid"). Raises ValueError for unlike or empty inputs.
+    zeros ("zero", the reference's way) or NaN ("valid"). Raises ValueError for unlike or empty inputs, for values that
+    are not finite (they would silently leave the means) and for another `pad`.
     """
+    lip, audio = np.asarray(lip, np.float32), np.asarray(audio, np.float32)
     if lip.shape != audio.shape or lip.ndim != 2 or not len(lip):
         raise ValueError(f"lip and audio must have one shape (n, d) with n > 0, not {lip.shape} and {audio.shape}")
-    lip, audio = np.asarray(lip, np.float32), np.asarray(audio, np.float32)
+    if not (np.isfinite(lip).all() and np.isfinite(audio).all()):
+        raise ValueError("lip and audio must be finite")
+    if pad not in ("zero", "valid") or vshift < 0:
+        raise ValueError(f'pad is "zero" or "valid" and vshift at least 0, not {pad!r} and {vshift}')
     outside = np.linalg.norm(lip + _EPSILON, axis=1) if pad == "zero" else np.full(len(lip), np.nan, np.float32)
     table = np.repeat(outside[:, None], 2 * vshift + 1, axis=1).astype(np.float32)
     for column in range(2 * vshift + 1):

@@ -24,6 +24,7 @@ from evaluators.sync_pipeline import crop_file_frames
 from evaluators.syncnet import WINDOW_FRAMES, SyncNet
 from evaluators.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
 from evaluators.tracks import Track
+from harness.errors import MediaError
 
 Frames = npt.NDArray[np.uint8]
 _CROPS_PER_CHUNK = 32
@@ -153,6 +154,8 @@ class Inputs:
         key = f"lse:audio:{self.networks.key}:{heard_as}:{first}:{last}:{count}"
         device = self.networks.device
         audio = self.context.once(key, lambda: audio_rows(self.networks.net, sync.mfcc(sound), count, device))
+        if not (np.isfinite(lip).all() and np.isfinite(audio).all()):
+            raise MediaError(f"an embedding of {self.context.path.name} is not finite", reason="not_finite")
         zero, valid = (sync.mean_curve(sync.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))
         return Piece(track, first, last, count, zero, valid)
 

@@ -100,10 +100,11 @@ def test_more_samples_than_columns_equals_scipy() -> None:
     ("first", "second", "says"),
     [
         (np.ones((1, 4)), np.ones((3, 4)), "first set has 1"),
+        (np.ones((3, 0)), np.ones((3, 0)), r"shape \(3, 0\)"),
         (np.ones((3, 4)), np.zeros((0, 4)), "second set has 0"),
         (np.ones((3, 4)), np.ones((3, 5)), "4 and 5 columns"),
         (np.ones((3, 4)), np.full((3, 4), np.nan), "not finite"),
-        (np.ones(3), np.ones((3, 4)), "1 axes"),
+        (np.ones(3), np.ones((3, 4)), r"shape \(3,\)"),
     ],
 )
 def test_refuses_what_has_no_distance(first: Array, second: Array, says: str) -> None:

@@ -116,6 +116,50 @@ def test_unlike_or_empty_inputs_are_refused() -> None:
         sync.score(np.zeros((0, 8), np.float32), np.zeros((0, 8), np.float32))
 
 
+def test_values_that_are_not_finite_never_leave_a_mean_in_silence() -> None:
+    lip, audio = planted("n120_lag0", 40, 0, 0.05)
+    for broken in (np.nan, np.inf):
+        other = lip.copy()
+        other[39, 3] = broken
+        for pad in ("zero", "valid"):
+            with pytest.raises(ValueError, match="finite"):
+                sync.score(other, audio, pad=pad)
+            with pytest.raises(ValueError, match="finite"):
+                sync.score(lip, other, pad=pad)
+    with pytest.raises(ValueError, match="'zeros'"):
+        sync.score(lip, audio, pad="zeros")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="vshift"):
+        sync.score(lip, audio, vshift=-1)
+
+
+def test_one_window_has_a_distance_and_no_confidence() -> None:
+    lip, audio = planted("n120_lag0", 1, 0, 0.05)
+    alone, padded = sync.score(lip, audio, pad="valid"), sync.score(lip, audio)
+    assert (alone.lse_c, alone.offset) == (0.0, 0)
+    assert alone.lse_d == pytest.approx(padded.lse_d)
+    assert padded.curve[0] == pytest.approx(np.linalg.norm(lip[0] + 1e-6), rel=1e-6)
+
+
+def test_other_number_types_change_nothing() -> None:
+    lip, audio = planted("n120_lag0", 40, 3, 0.05)
+    want = sync.score(lip, audio)
+    for kind in (np.float64, np.float16):
+        found = sync.score(lip.astype(kind), audio.astype(kind))
+        assert found.offset == want.offset
+        assert found.lse_c == pytest.approx(want.lse_c, rel=2e-3)
+    assert sync.score(lip.astype(np.float64), audio.astype(np.float64)).lse_d == want.lse_d
+
+
+def test_mfcc_refuses_sound_that_is_not_on_the_int16_scale() -> None:
+    sound = (seeded_array("sync/scale.weight", (1, 4000))[0] * 60 * 3000).astype(np.int16)
+    np.testing.assert_array_equal(sync.mfcc(sound.astype(np.float64)), sync.mfcc(sound))
+    for wrong in (sound / 32768, np.where(sound > 0, np.nan, 1.0)):
+        with pytest.raises(ValueError, match="int16 scale"):
+            sync.mfcc(wrong)
+    with pytest.raises(ValueError, match="one-dimensional"):
+        sync.mfcc(sound.reshape(2, -1))
+
+
 @pytest.mark.parametrize(("frames", "samples", "want"), [(5, 3200, 0), (6, 3840, 1), (6, 3839, 0), (125, 80265, 120)])
 def test_number_of_windows(frames: int, samples: int, want: int) -> None:
     assert sync.windows(frames, samples) == want
