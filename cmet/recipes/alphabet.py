@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,6 +32,10 @@ class Alphabet:
         lip = torch.from_numpy((state.lip - np.array([0.4, 0.0])) / np.array([0.2, 0.5])).float()
         made = (exp @ self._exp.T, pose @ self._pose.T, lip @ self._lip.T)
         return Codes(*(part.to(device) for part in made))
+
+    def moods(self, exp: Tensor) -> npt.NDArray[np.float64]:
+        """The points (n, 5) of the affect space that expression codes or directions (n, 10) stand for."""
+        return (exp.double() @ self._exp.double() / 2.5).numpy()
 
 
 def code_loss(found: Codes, exact: Codes, absolute: float, each: int) -> Tensor:

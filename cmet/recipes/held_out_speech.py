@@ -1,0 +1,79 @@
+"""What the demo's speech encoder and connector make of voices they never heard: `python -m cmet.recipes.held_out_speech
+[FOLDER]`.
+
+As in an edit: three utterances of an emotion and three neutral ones of test puppets, the difference of their mean
+embeddings, a neutral source code, no reference. The answer is read as a point of the affect space and named by the
+nearest emotion of the same level, among the eight basic ones and among all.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cmet import demo_weights
+from cmet.connector import Connector
+from cmet.emotion2vec import Emotion2Vec
+from cmet.recipes.alphabet import Alphabet
+from cmet.recipes.connector import expression_codes
+from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
+from datasets.puppet_identity import TEST_IDENTITIES
+from datasets.puppet_voice import speak
+from harness.records import BASIC_EMOTIONS
+
+FRAMES, UTTERANCES = 40, 3
+Points = npt.NDArray[np.float64]
+
+
+def difference(speech: Emotion2Vec, emotion: str, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Mean embedding of UTTERANCES of an emotion less that of as many neutral ones, of random test puppets."""
+    means = []
+    for name in (emotion, "neutral"):
+        felt, who = affect_point(name, level), rng.choice(np.array(TEST_IDENTITIES), UTTERANCES)
+        said = [speak(int(w), felt, FRAMES, (54, int(rng.integers(1 << 30)))).sound for w in who]
+        means.append(speech.embed([sound[: FRAMES * 640] for sound in said]).mean(0))
+    return np.asarray(means[0] - means[1])
+
+
+@torch.inference_mode()
+def answer(connector: Connector, heard: Sequence[npt.NDArray[np.float32]]) -> Points:
+    """Points (n, 5) of the affect space that the connector's directions stand for."""
+    source = expression_codes(np.zeros((len(heard), 5))).float()[:, None].expand(-1, connector.window, -1)
+    out = connector(torch.zeros_like(source), torch.from_numpy(np.stack(heard)).float()[:, None], source)
+    directions = (out[0] if isinstance(out, tuple) else out).reshape(len(heard), connector.window, -1)[:, 0]
+    return Alphabet().moods(directions)
+
+
+def named(point: Points, names: Sequence[str], level: int) -> str:
+    """The emotion of `names` whose point at `level` is nearest."""
+    return min(names, key=lambda name: float(np.linalg.norm(point - affect_point(name, level))))
+
+
+def main(folder: Path, each: int = 8) -> None:
+    """Print, for every emotion, how its voices are named and how long the answer is beside the truth."""
+    speech = demo_weights.load_speech(folder / "speech.safetensors")
+    connector = demo_weights.load_connector(folder / "connector.safetensors")
+    rng = np.random.default_rng(64)
+    right: dict[str, list[bool]] = {"basic": [], "extended": []}
+    for emotion in (*BASIC_EMOTIONS, *EXTENDED_EMOTIONS):
+        kind = "basic" if emotion in BASIC_EMOTIONS else "extended"
+        choice = BASIC_EMOTIONS if kind == "basic" else (*BASIC_EMOTIONS, *EXTENDED_EMOTIONS)
+        levels = [level for level in LEVELS for _ in range(each)]
+        points = answer(connector, [difference(speech, emotion, level, rng) for level in levels])
+        names = [named(point, choice, level) for point, level in zip(points, levels, strict=True)]
+        right[kind] += [name == emotion for name in names]
+        length = np.linalg.norm(points, axis=1).mean()
+        truth = np.mean([np.linalg.norm(affect_point(emotion, level)) for level in levels])
+        print(f"{emotion:12} {dict(Counter(names))}; length {length:.2f}, true {truth:.2f}")
+    for kind, found in right.items():
+        print(f"{kind}: {np.mean(found):.2f} of {len(found)} named right")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_weights.FOLDER)
