@@ -1,6 +1,6 @@
 """`prepare` on 200 raw clips: jobs 2 against 1, against the official order of work, and a second run on 1000 clips.
 
-    python benchmarks/bench_prepare.py [--clips 200] [--official 6] [--again 1000]
+    python benchmarks/bench_prepare.py [--clips 200] [--frames 30] [--official 6] [--again 1000]
 
 Official order (C-MET's and EDTalk's scripts): the crop is one process a clip that loads the detector and calls it
 once a frame; speech and expression codes are one process each for all clips, one encoder call a clip. It is timed on
@@ -85,17 +85,16 @@ _STARTS = {
     "speech": "import harness.media\nfrom tests.prepare_networks import speech\nspeech()",
     "codes": "import harness.media\nfrom tests.prepare_networks import codes\ncodes()",
 }
-_RAW_FRAMES = 30
 
 
-def make_raw(folder: Path, clips: int) -> list[Path]:
-    """`clips` films of puppets, 640x480 at 30 fps, named like CREMA-D; four films under many names."""
+def make_raw(folder: Path, clips: int, frames: int) -> list[Path]:
+    """`clips` films of puppets, 640x480, `frames` at 30 fps, named like CREMA-D; four films under many names."""
     dataset = Puppets()
     seeds: list[bytes] = []
     for sample in dataset.samples()[::17][:4]:
         dataset.materialise(sample)
         assert sample.source_video is not None
-        seeds.append(_placed(sample.source_video, folder.parent / f"seed{len(seeds)}.mp4").read_bytes())
+        seeds.append(_placed(sample.source_video, folder.parent / f"seed{len(seeds)}.mp4", frames).read_bytes())
     folder.mkdir()
     paths = []
     for number in range(clips):
@@ -106,8 +105,8 @@ def make_raw(folder: Path, clips: int) -> list[Path]:
     return paths
 
 
-def _placed(source: Path, target: Path) -> Path:
-    frames = next(iter(VideoReader(source, chunk=_RAW_FRAMES)))
+def _placed(source: Path, target: Path, count: int) -> Path:
+    frames = next(iter(VideoReader(source, chunk=count)))
     sound = read_audio(source).samples[: len(frames) * 16000 // 30]
     with VideoWriter(target, 640, 480, fps=30, audio=sound) as writer:
         for frame in frames:
@@ -197,12 +196,14 @@ def untouched(done: Prepared) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--frames", type=int, default=30, help="Of a raw clip, at 30 fps.")
     parser.add_argument("--official", type=int, default=6)
     parser.add_argument("--again", type=int, default=1000)
     given = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = make_raw(folder / "raw", given.clips)
+        paths = make_raw(folder / "raw", given.clips, given.frames)
         two = timed(lambda: prepare("crema_d", folder / "raw", folder / "two", PLAN, jobs=2))
         one = timed(lambda: prepare("crema_d", folder / "raw", folder / "one", PLAN, jobs=1))
         for path in (folder / "one").glob("*.*"):

@@ -14,7 +14,7 @@ from datasets.crema_d import CremaD
 from datasets.mead import Mead
 from datasets.mead_layout import Clip, MeadTree, read_remap
 from datasets.meld_extended import MeldExtended
-from harness.errors import MissingError, UsageError
+from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
 from harness.media import VideoReader, read_audio, read_image, write_wav
 from harness.records import SAMPLES_PER_FRAME
 from harness.resample import resample
@@ -169,6 +169,22 @@ def test_a_part_tells_what_the_rest_would_need(tmp_path: Path) -> None:
         Mead(root=root, speech_pool="shipped")
     with pytest.raises(UsageError, match="speech_pool 'own'"):
         Mead(root=root, speech_pool="own")
+
+
+def test_score_on_a_part_says_what_the_rest_would_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from bench import main
+
+    clips = [Clip("W009", "neutral", 1, 1), Clip("W009", "happy", 3, 1)]
+    root = corpus.mead_tree(tmp_path / "M", clips, corpus.seed_clip(tmp_path))
+    (tmp_path / "made").mkdir()
+    asked = ["score", "--clips", str(tmp_path / "made"), "--dataset", "mead", "--root", str(root), "--jobs", "1"]
+    assert main([*asked, "--out", str(tmp_path / "a")]) == EXIT_MISSING
+    assert "Add --list cmet-1143@part to use exactly these 1." in capsys.readouterr().err
+    assert main([*asked, "--out", str(tmp_path / "b"), "--list", "@part"]) != EXIT_FINE  # no clip was made
+    out, err = capsys.readouterr()
+    assert "mead:cmet-1143@part" in out
+    assert "Only a part: cmet-1143: 1 of 1143 rows" in err
+    assert main([*asked, "--out", str(tmp_path / "c"), "--set", "colour=red"]) == EXIT_USAGE
 
 
 def test_parts_of_the_extended_set_may_lie_apart(tmp_path: Path) -> None:
