@@ -62,7 +62,7 @@ class _Found:
     speech: Path | None
 
 
-def _scan(tree: Path) -> list[_Found]:
+def _scan(tree: Path, features: str) -> list[_Found]:
     """Clips with features in C-MET's tree (front view), by identity, emotion, level, number."""
     found: list[_Found] = []
     for identity in sorted(path for path in _folders(tree) if (path / "front").is_dir()):
@@ -70,7 +70,7 @@ def _scan(tree: Path) -> list[_Found]:
             for level in (1, 2, 3):
                 folder = identity / "front" / emotion / f"level_{level}"
                 codes = {p.name[: -len("_ED_exp.npy")]: p for p in folder.glob("*_ED_exp.npy")}
-                speech = {p.stem: p for p in (folder / FEATURES).glob("*.npy")}
+                speech = {p.stem: p for p in (folder / features).glob("*.npy")}
                 for stem in sorted(stem for stem in {*codes, *speech} if stem.isdigit()):
                     found.append(_Found(identity.name, index, level, int(stem), codes.get(stem), speech.get(stem)))
     return found
@@ -155,14 +155,15 @@ class PackedCorpus:
     """A packed corpus, opened. Views are read-only and valid as long as the object lives."""
 
     @staticmethod
-    def build(tree: Path | str, out: Path | str) -> Path:
+    def build(tree: Path | str, out: Path | str, features: str = FEATURES) -> Path:
         """Pack the features of C-MET's tree (its FPS25 folder, or the one above) into the file `out`.
 
+        features: name of the folders of speech vectors.
         Raises MissingError if the tree has none, UsageError naming a damaged feature file, MediaError if the disk
         refuses. Memory stays that of one clip; the file appears whole or not at all.
         """
         tree, out = Path(tree), Path(out)
-        found = _scan(tree)
+        found = _scan(tree, features)
         if not found:
             raise MissingError(f"{tree} holds no prepared features.", f"python bench.py prepare mead ROOT {tree}")
         with replacing(out) as partial, partial.open("wb") as stream:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cmet.trainer import Trainer
 
 TEST_IDENTITIES = ("M003", "M030", "W009", "W015")
+SPEECH_ENCODER = "emotion2vec+large"
 _PATH = click.Path(path_type=Path)
 _SHARE = click.FloatRange(0, 1)
 
@@ -38,8 +39,19 @@ _RELEASED = (
         show_default=True,
     ),
     click.option("--ID", "identity", type=click.Choice(["same", "diff"]), default="same", show_default=True),
-    click.option("--except-emotions", "--except_emotions", default="", help="Comma-separated: no pair of two of them."),
+    click.option(
+        "--except-emotions", "--except_emotions", default="", help="Commas or spaces between: no pair of two of them."
+    ),
     click.option("--scale-intensity", "--scale_intensity", is_flag=True),
+    click.option(
+        "--audio-encoder",
+        "--audio_encoder",
+        default=SPEECH_ENCODER,
+        show_default=True,
+        help="<name>_features/ in a tree.",
+    ),
+    click.option("--feature-type", "--feature_type", type=click.Choice(["ED", "PD_FGC"]), default="ED", hidden=True),
+    click.option("--preload", type=_PATH, default=None, help="A file's speaker_encoder and exp_encoder."),
     click.option(
         "--balance", type=click.Choice(["mse", "wmse", "focal_mse", "bmse"]), default="focal_mse", show_default=True
     ),
@@ -96,6 +108,8 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
     if given["hidden"] % given["heads"] or given["hidden"] % 2:
         raise UsageError("--hidden must be even and a multiple of --heads.")
+    if given["feature_type"] != "ED":
+        raise UsageError("PD-FGC codes have 30 numbers; the connector takes EDTalk's 10, as the released one does.")
     if given["reference_dropout"] + given["scheduled_sampling"] > 1:
         raise UsageError("--reference-dropout and --scheduled-sampling share the same rows: together at most 1.")
     from cmet.training_plan import leave_seat
@@ -103,6 +117,8 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
     with _scalars(out if given.pop("tensorboard") else None) as scalars:
         trainer = make_trainer(data, out, train_list, test_list, resume, scalars, given)
         begun = trainer.step
+        if given["preload"] and not begun:
+            trainer.preload(given["preload"])
         trainer.run()
     if trainer.seat.rank == 0:
         measures = trainer.evaluate() if trainer.validation is not None else {}
@@ -129,7 +145,7 @@ def make_trainer(
     from cmet.training_corpus import TrainingCorpus
     from cmet.training_plan import Plan, take_seat
 
-    packed = open_corpus(data, out)
+    packed = open_corpus(data, out, given["audio_encoder"])
     test = _listed(test_list) if test_list else [name for name in packed.identities if name in TEST_IDENTITIES]
     train = _listed(train_list) if train_list else [name for name in packed.identities if name not in test]
     if not train:
@@ -140,7 +156,7 @@ def make_trainer(
         given["num_feats"],
         given["direction"],
         given["identity"] == "same",
-        tuple(name.strip() for name in given["except_emotions"].split(",") if name.strip()),
+        tuple(_names(given["except_emotions"])),
         given["scale_intensity"],
         given["level_balance"],
     )
@@ -156,8 +172,11 @@ def make_trainer(
     return Trainer(out, corpus, validation, options, objective, plan, widths, seat, resume, scalars)
 
 
-def open_corpus(data: Path, out: Path) -> PackedCorpus:
-    """A packed file; or a folder that holds one, or a tree, which is packed into `out` once."""
+def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedCorpus:
+    """A packed file; or a folder that holds one, or a tree, which is packed into `out` once.
+
+    encoder: whose speech vectors of a tree are taken; another than the usual one is packed under its own name.
+    """
     from cmet.packed import PackedCorpus
     from datasets.prepare import PACKED
 
@@ -165,10 +184,16 @@ def open_corpus(data: Path, out: Path) -> PackedCorpus:
         raise MissingError(f"There is no '{data}'.", "python bench.py prepare makes features of a corpus.")
     if data.is_file():
         return PackedCorpus(data)
-    if (data / PACKED).is_file():
+    usual = encoder == SPEECH_ENCODER
+    if usual and (data / PACKED).is_file():
         return PackedCorpus(data / PACKED)
-    packed = out / Path(PACKED).name
-    return PackedCorpus(packed if packed.is_file() else PackedCorpus.build(data, packed))
+    packed = out / (Path(PACKED).name if usual else f"{encoder}.pack")
+    return PackedCorpus(packed if packed.is_file() else PackedCorpus.build(data, packed, f"{encoder}_features"))
+
+
+def _names(text: str) -> list[str]:
+    """What stands between commas and spaces."""
+    return text.replace(",", " ").split()
 
 
 def _listed(path: Path) -> list[str]:
@@ -183,7 +208,7 @@ def _listed(path: Path) -> list[str]:
 
 def official_name(given: dict[str, Any]) -> str:
     """What the released code would call this run's folder."""
-    excepted = [name.strip() for name in given["except_emotions"].split(",") if name.strip()] or None
+    excepted = _names(given["except_emotions"]) or None
     return (
         f"TE_ref_sharing_e2v+L_emo12_MSE+{given['lambda_cnt']}Cnt+{given['lambda_dir']}Dir_{given['identity']}ID_"
         f"{given['passes']}_{given['heads']}H{given['layers']}L_{given['hidden']}_{given['mode']}{given['num_feats']}_"

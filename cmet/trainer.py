@@ -36,7 +36,15 @@ from cmet.training import (
     weaken_reference,
 )
 from cmet.training_corpus import TrainingCorpus
-from cmet.training_files import checkpoints, prune, read_checkpoint, sweep, write_checkpoint, write_widths
+from cmet.training_files import (
+    checkpoints,
+    load_encoders,
+    prune,
+    read_checkpoint,
+    sweep,
+    write_checkpoint,
+    write_widths,
+)
 from cmet.training_plan import Plan, Seat
 from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences
 from harness.errors import BenchError, UsageError
@@ -131,6 +139,12 @@ class Trainer:
             self.module.balanced.load_state_dict(extra["balanced"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.step = int(content["global_step"])
+
+    def preload(self, path: Path) -> None:
+        """Begin with the speech and code encoders of a file; for a new run."""
+        for network in (self.connector, self.averaged):
+            if network is not None:
+                load_encoders(network, path)
 
     def save(self) -> None:
         """Write the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average."""

@@ -117,8 +117,9 @@ def train_step(module: nn.Module, optimizer: torch.optim.Optimizer, batch: Tenso
 def evaluate(module: TrainingPass, batches: Iterable[Tensors]) -> dict[str, float]:
     """Means over batches in eval mode; neither the network's mode nor any random state is changed.
 
-    regression, ec (class-weighted, both passes), velocity (forward), directional, contrastive; first_window_ec: the
-    unweighted 1 - cosine when the reference is zero, as in the first window of every edit.
+    regression, ec (class-weighted, the sum of both passes, as the released code logs it), velocity (forward),
+    directional, contrastive; first_window_ec: the unweighted 1 - cosine when the reference is zero, as in the first
+    window of every edit.
     """
     was_training = module.training
     module.eval()
@@ -136,8 +137,10 @@ def _measures(module: TrainingPass, batch: Tensors) -> dict[str, Tensor]:
     forward, flipped, contrast = module.both(batch)
     target, window = batch.direction.reshape(forward.shape), batch.direction.shape[1]
     labels = batch.label.repeat_interleave(window)
-    regression = module.regression(forward, target, batch.label) + module.regression(flipped, -target, batch.label)
-    ec = (losses.expression_cosine(forward, target, labels) + losses.expression_cosine(flipped, -target, labels)) / 2
+    regression = module.regression(forward, target, batch.label)
+    if module.objective.bidirectional:
+        regression = regression + module.regression(flipped, -target, batch.label)
+    ec = losses.expression_cosine(forward, target, labels) + losses.expression_cosine(flipped, -target, labels)
     fresh, _ = module.connector(torch.zeros_like(batch.reference), batch.speech, batch.first)
     tracks = (rows.reshape(batch.direction.shape) for rows in (forward, target))
     return {

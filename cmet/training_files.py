@@ -82,6 +82,21 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     return content
 
 
+def load_encoders(connector: Connector, path: Path) -> None:
+    """Put the `speaker_encoder` and `exp_encoder` of a file into `connector` (the released `projector_kwargs.path`).
+
+    MissingError for an absent file, UsageError for one without them or of other sizes.
+    """
+    if not path.is_file():
+        raise MissingError(f"There is no file {path}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        connector.speaker_encoder.load_state_dict(content["speaker_encoder"])
+        connector.exp_encoder.load_state_dict(content["exp_encoder"])
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path} does not hold encoders of this connector: {str(error).splitlines()[0]}") from error
+
+
 def sweep(folder: Path) -> None:
     """Remove what a killed run left of a checkpoint that it was writing."""
     for path in folder.glob(f"{PARTIAL_PREFIX}*-_epoch_*.pth"):

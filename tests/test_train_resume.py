@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from cmet.connector import Connector
 from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
 from cmet.sampler import SampleOptions
 from cmet.train_verb import command
@@ -261,6 +262,27 @@ def test_command(tmp_path: Path, packed: Path, capsys: pytest.CaptureFixture[str
     again = [*arguments, "--resume", "--steps=3"]
     assert command.main(again, standalone_mode=False) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["resumed_from"] == 2
+
+
+def test_variants_of_the_released_command(tmp_path: Path, packed: Path) -> None:
+    """Encoders to begin with, features of another speech network, its options in the released spelling."""
+    tree = packed.parent / "tree"
+    for folder in tree.glob(f"*/front/*/*/{FEATURES}"):
+        other = folder.with_name("other_features")
+        other.mkdir(exist_ok=True)
+        np.save(other / "001.npy", np.ones(40, np.float32))
+    start = Connector(hidden=64, speech=40, layers=1, feedforward=32)
+    parts = {name: getattr(start, name).state_dict() for name in ("speaker_encoder", "exp_encoder")}
+    torch.save(parts, tmp_path / "encoders.pth")
+    more = ["--audio_encoder=other", "--except_emotions", "happy sad", "--train=unidir", "--lr=1e-12", "--mode=single"]
+    line = command_line(tree, tmp_path / "run", "--no-tensorboard", "--preload", str(tmp_path / "encoders.pth"), *more)
+    assert command.main(line, standalone_mode=False) == 0
+    loaded = load_trained(checkpoints(tmp_path / "run")[-1])
+    torch.testing.assert_close(loaded.speaker_encoder.proj.weight, start.speaker_encoder.proj.weight)
+    with pytest.raises(UsageError, match="does not hold encoders"):
+        command.main([*line, "--audio_encoder=emotion2vec+large", f"--out={tmp_path / 'b'}"], standalone_mode=False)
+    with pytest.raises(UsageError, match="PD-FGC codes have 30"):
+        command.main([*line, "--feature_type=PD_FGC"], standalone_mode=False)
 
 
 def test_scalars_reach_tensorboard(tmp_path: Path, packed: Path) -> None:
