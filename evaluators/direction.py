@@ -107,31 +107,6 @@ def label_ceiling(emotions: Sequence[str], given: Sequence[str]) -> float:
     return 100.0 * best / len(pairs)
 
 
-def within_between(
-    directions: npt.ArrayLike, labels: Sequence[str], identities: Sequence[str], draws: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """(mean cosine inside emotions minus across them, p), pairs of different identities only.
-
-    p: share of label shuffles inside identities that reach the value, the observed one counted (M1 number 3).
-    """
-    rows, who, names = unit(directions), np.array(identities), np.array(labels)
-    cosines, apart = rows @ rows.T, who[:, None] != who[None, :]
-
-    def gap(shuffled: npt.NDArray[np.str_]) -> float:
-        same = (shuffled[:, None] == shuffled[None, :]) & apart
-        other = ~(shuffled[:, None] == shuffled[None, :]) & apart
-        return float(cosines[same].mean() - cosines[other].mean()) if same.any() and other.any() else float("nan")
-
-    observed, reached = gap(names), 1
-    for _ in range(draws):
-        shuffled = names.copy()
-        for identity in np.unique(who):
-            inside = np.nonzero(who == identity)[0]
-            shuffled[inside] = names[rng.permutation(inside)]
-        reached += gap(shuffled) >= observed - 1e-12
-    return observed, reached / (draws + 1)
-
-
 def class_means(directions: npt.ArrayLike, labels: Sequence[str]) -> tuple[list[str], Float]:
     """(names in order, mean direction of each (k, d))."""
     rows, known = np.asarray(directions, dtype=np.float64), np.array(labels)

@@ -26,7 +26,8 @@ class Footprint:
     def _cuda(self) -> Any:
         """torch.cuda where that device is used and torch is loaded; torch is never imported for this."""
         torch = sys.modules.get("torch")
-        return torch.cuda if torch is not None and self._device.startswith("cuda") else None
+        usable = torch is not None and self._device.startswith("cuda") and torch.cuda.is_available()
+        return torch.cuda if torch is not None and usable else None
 
     def held(self) -> int | None:
         """What is held now."""
@@ -39,6 +40,8 @@ class Footprint:
         if self._cuda is not None:
             self._cuda.reset_peak_memory_stats(self._device)
             return True
+        if self._device.startswith("cuda"):
+            return False
         try:
             _CLEAR_REFS.write_text(_RESET_PEAK)
         except OSError:
