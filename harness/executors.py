@@ -9,10 +9,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness import interrupt
-from harness.errors import MissingError
 from harness.records import Failed
 from harness.threads import one_thread
 from harness.worker import Item, Plan, Result, Worker
@@ -121,37 +120,13 @@ class Processes:
             yield result
 
 
-class Ray:
-    """Items as Ray tasks, one actor per job. Ray is the user's to install; it is asked for only here."""
+def _on_ray(jobs: int) -> Executor:
+    from harness.ray_executor import Ray
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-
-    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
-        """Yield results as they come."""
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingError(
-                "--executor ray needs the package 'ray'.", "pip install ray, or --executor local"
-            ) from error
-        ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, log_to_driver=False)
-        actor = ray.remote(Worker)
-        idle = [actor.remote(plan) for _ in range(self._jobs)]
-        busy: dict[Any, Any] = {}
-        waiting = iter(items)
-        while True:
-            while idle and (item := next(waiting, None)) is not None:
-                worker = idle.pop()
-                busy[worker.work.remote(item)] = worker
-            if not busy:
-                return
-            (ready, *_), _ = ray.wait(list(busy), num_returns=1)
-            idle.append(busy.pop(ready))
-            yield ray.get(ready)
+    return Ray(jobs)
 
 
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
     "local": lambda jobs: InProcess() if jobs == 1 else Processes(jobs),
-    "ray": Ray,
+    "ray": _on_ray,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def one_thread() -> None:
@@ -15,7 +15,7 @@ def one_thread() -> None:
     Many small factorisations (intervals of pooled metrics) also take a fifth of the time that way. On a GPU, float32
     stays float32: TF32, which convolutions use by default, keeps 10 bits and moves single pixels by 10 % of the range.
     """
-    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    os.environ.update(dict.fromkeys(VARIABLES, "1"))
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     torch = sys.modules.get("torch")
     if torch is not None:
