@@ -16,9 +16,9 @@ from evaluators import mtcnn
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.head_pose import angles, turned
 from evaluators.reference_cache import cached
+from evaluators.reference_faces import faces_of
 from evaluators.settings import check, whole
 from harness.errors import MediaError
-from harness.media import VideoReader
 from harness.records import FPS, SAMPLE_RATE_HZ, Row, Scored, Unscored
 from harness.signature import Signature
 
@@ -65,10 +65,7 @@ class FacePresence:
         """Mean yaw, pitch and roll of a clip, from the cache where they are known; (0,) without a face."""
 
         def compute() -> npt.NDArray[np.float32]:
-            found, first = [], 0
-            for frames in VideoReader(path):
-                found += poses(mtcnn.chunk_faces(Chunk(first, frames), self.device, self.every))
-                first += len(frames)
+            found = poses(faces_of(path, self.device, self.every))
             return np.asarray(np.mean(found, axis=0) if found else np.zeros(0), dtype=np.float32)
 
         return cached(path, f"pose|{self.signature('pose_shift')}", [], compute)

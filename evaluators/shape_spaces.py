@@ -44,7 +44,8 @@ class _DetectorSpace:
     _align = ""
 
     def __init__(self, device: str) -> None:
-        self._device = device
+        self.device = device
+        self.searches = EVERY
 
     def missing(self) -> list[tuple[str, str]]:
         """Nothing: the detector is in the wheel."""
@@ -72,7 +73,7 @@ class GeometrySpace(_DetectorSpace):
         from evaluators.face_chip import MTCNN_POINTS, similarity
         from evaluators.mtcnn import chunk_faces
 
-        for faces in chunk_faces(chunk, self._device, EVERY).values():
+        for faces in chunk_faces(chunk, self.device, EVERY).values():
             if len(faces):
                 points = faces.landmarks[0].astype(np.float64)
                 transform = similarity(points, MTCNN_POINTS)
@@ -93,14 +94,15 @@ class EdgeSpace(_DetectorSpace):
         from evaluators.crops import chunk_crops
         from evaluators.mtcnn import sampled
 
-        chips = chunk_crops(chunk, sampled(chunk, EVERY), "mtcnn5", CHIP_PX, self._device)
+        chips = chunk_crops(chunk, sampled(chunk, EVERY), "mtcnn5", CHIP_PX, self.device)
         return [edge_histograms(chip) for chip in chips.values() if chip is not None]
 
 
 class ActionSpace:
     """`au`: fourteen action measures of 68 landmarks, from dlib or from NAME.landmarks.npy beside each video."""
 
-    def __init__(self, points: str) -> None:
+    def __init__(self, points: str, device: str) -> None:
+        self.device, self.searches = device, 0
         self._sidecar = points == "sidecar"
         self._dlib: Any = None
 

@@ -41,6 +41,11 @@ class Track(Protocol):
 class Space(Protocol):
     """A feature space; cheap to make, networks load in `load`."""
 
+    device: str
+
+    @property
+    def searches(self) -> int: ...  # MTCNN looks at each N-th frame; 0: at none
+
     def missing(self) -> list[tuple[str, str]]: ...
 
     def load(self) -> None: ...
@@ -57,7 +62,7 @@ def build(settings: Mapping[str, str], device: str) -> Space:
     if name in ("geo", "hog"):
         return shape_spaces.GeometrySpace(device) if name == "geo" else shape_spaces.EdgeSpace(device)
     if name == "au":
-        return shape_spaces.ActionSpace(points)
+        return shape_spaces.ActionSpace(points, device)
     if name == "ed":
         return ExpressionSpace(settings.get("net", "official"), device)
     return JudgeSpace({key: value for key, value in settings.items() if key in FRONT_SETTINGS}, device)
@@ -73,12 +78,11 @@ def clip_mean(space: Space, path: Path) -> Float:
 
 
 def _clip_mean(space: Space, path: Path) -> Float:
-    from harness.media import VideoReader
+    from evaluators.reference_faces import searched_chunks
 
-    track, first = space.follow(path), 0
-    for frames in VideoReader(path):
-        track.feed(Chunk(first, frames))
-        first += len(frames)
+    track = space.follow(path)
+    for chunk in searched_chunks(path, space.device, space.searches):
+        track.feed(chunk)
     return mean_of(track)
 
 
@@ -93,6 +97,12 @@ class JudgeSpace:
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         self.front = EmotionFront(settings, device, net="hsemotion8")
+        self.device = device
+
+    @property
+    def searches(self) -> int:
+        """The step of a sampling that MTCNN serves."""
+        return self.front.sampling.step if self.front.align.startswith("mtcnn") else 0
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of the judge."""
@@ -115,7 +125,8 @@ class ExpressionSpace:
     """`ed`: EDTalk's expression code of whole frames, (10,). The one judge that needs the method's own library."""
 
     def __init__(self, net: str, device: str) -> None:
-        self._demo, self._device = net == "demo", device
+        self._demo, self.device = net == "demo", device
+        self.searches = 0
         self._generator: Any = None
 
     def missing(self) -> list[tuple[str, str]]:
@@ -138,7 +149,7 @@ class ExpressionSpace:
             from cmet import checkpoints, demo_weights
 
             generator = demo_weights.load_generator() if self._demo else checkpoints.load_generator()
-            self._generator = generator.eval().requires_grad_(False).to(self._device)
+            self._generator = generator.eval().requires_grad_(False).to(self.device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Space, network, sampling, weights."""
@@ -162,7 +173,7 @@ class ExpressionSpace:
 
     def follow(self, path: Path) -> Track:
         """A track for one clip."""
-        return _ExpressionTrack(self._generator, self._device)
+        return _ExpressionTrack(self._generator, self.device)
 
 
 class _ExpressionTrack:

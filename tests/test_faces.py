@@ -11,8 +11,11 @@ import pytest
 from media_samples import film, write_film
 from reference_pairs import context, judged
 
+from evaluators import mtcnn
+from evaluators.contract import Chunk
 from evaluators.faces import FacePresence
 from evaluators.head_pose import FACE, angles, turned
+from evaluators.reference_faces import faces_of, searched_chunks
 from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.records import Scored, Unscored
@@ -95,3 +98,25 @@ def test_means_signatures_and_settings() -> None:
     assert judge.missing() == []
     with pytest.raises(UsageError):
         FacePresence({"every": "0"}, "cpu")
+
+
+def test_faces_of_a_reference_are_the_same_from_the_cache(shared: Path, tmp_path: Path) -> None:
+    frames = next(iter(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4", chunk=8)))
+    frames = np.concatenate([frames, np.zeros_like(frames[:4]), frames[:4, :, ::-1]])
+    path = write_film(tmp_path / "clip.mp4", frames)
+    direct: dict[int, mtcnn.Faces] = {}
+    first = 0
+    for part in VideoReader(path, chunk=5):
+        direct |= mtcnn.chunk_faces(Chunk(first, part), "cpu", 3)
+        first += len(part)
+    for _ in range(2):
+        found = faces_of(path, "cpu", 3)
+        assert list(found) == list(direct) == [0, 3, 6, 9, 12, 15]
+        for index, faces in direct.items():
+            assert len(found[index]) == len(faces)
+            for one, other in ((found[index].boxes, faces.boxes), (found[index].landmarks, faces.landmarks)):
+                np.testing.assert_array_equal(one, other)
+    chunks = list(searched_chunks(path, "cpu", 3))
+    assert [chunk.first for chunk in chunks] == [0]
+    assert mtcnn.chunk_faces(chunks[0], "cpu", 3).keys() == direct.keys()
+    assert searched_chunks(path, "cpu", 0).__next__().cache == {}

@@ -1,0 +1,51 @@
+"""Faces of clips that many judges look at (neutral clips, ground truth): searched once per content, then cached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluators import mtcnn
+from evaluators.contract import Chunk
+from evaluators.mtcnn import Faces
+from evaluators.reference_cache import cached
+from harness.media import VideoReader
+
+_COLUMNS = 16  # frame index, box (4), probability, five points (10); without a face nan in all but the first
+
+
+def searched_chunks(path: Path, device: str, every: int) -> Iterator[Chunk]:
+    """The clip's chunks at 25 fps; the faces of each `every`-th frame are on them already (0: none are searched)."""
+    known = faces_of(path, device, every) if every else {}
+    first = 0
+    for frames in VideoReader(path):
+        inside = {index: known[index] for index in range(first, first + len(frames)) if index in known}
+        yield Chunk(first, frames, {"mtcnn": inside} if every else {})
+        first += len(frames)
+
+
+def faces_of(path: Path, device: str, every: int) -> dict[int, Faces]:
+    """Faces of each `every`-th frame by index, to the bit those that `mtcnn.chunk_faces` finds."""
+    rows = cached(path, f"faces|{mtcnn.NAME}|fps:25|every{every}", [], lambda: _search(path, device, every))
+    found: dict[int, list[npt.NDArray[np.float32]]] = {}
+    for row in rows:
+        found.setdefault(int(row[0]), []).extend([] if np.isnan(row[1]) else [row[1:]])
+    return {index: _faces(np.array(faces, np.float32).reshape(-1, _COLUMNS - 1)) for index, faces in found.items()}
+
+
+def _faces(rows: npt.NDArray[np.float32]) -> Faces:
+    return Faces(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(-1, 5, 2))
+
+
+def _search(path: Path, device: str, every: int) -> npt.NDArray[np.float32]:
+    rows, first = [np.zeros((0, _COLUMNS))], 0
+    for frames in VideoReader(path):
+        for index, found in mtcnn.chunk_faces(Chunk(first, frames), device, every).items():
+            values = np.column_stack([found.boxes, found.probs, found.landmarks.reshape(len(found), 10)])
+            shown = values if len(found) else np.full((1, _COLUMNS - 1), np.nan)
+            rows.append(np.column_stack([np.full(len(shown), index), shown]))
+        first += len(frames)
+    return np.concatenate(rows).astype(np.float32)
