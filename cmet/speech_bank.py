@@ -80,13 +80,13 @@ def read_bank(speech: Path, codes: Path) -> SpeechBank:
     features = {
         speaker: {emotion: np.stack(arrays) for emotion, arrays in cells.items()} for speaker, cells in found.items()
     }
-    return SpeechBank(features, np.stack([_code(codes / f"{emotion}.npy") for emotion in EMOTIONS]))
+    return SpeechBank(features, _codes(codes))
 
 
 def feature_files(folder: Path) -> list[Path]:
     """The feature files of one emotion's folder, sorted; empty where there is none."""
     inner = folder / FEATURE_FOLDER
-    return sorted(path for path in inner.glob("*.npy") if not path.name.startswith("."))
+    return sorted(path for path in inner.glob("*.npy") if path.is_file() and not path.name.startswith("."))
 
 
 def read_feature(path: Path) -> Floats:
@@ -99,6 +99,19 @@ def read_feature(path: Path) -> Floats:
     if vector is None or not vector.size or not np.isfinite(vector).all():
         raise UsageError(f"{path} is not one finite vector: shape {array.shape}.", "Extract it again or remove it.")
     return vector
+
+
+def _codes(folder: Path) -> Floats:
+    """(8, C) in the order of `EMOTIONS`."""
+    found = {emotion: _code(folder / f"{emotion}.npy") for emotion in EMOTIONS}
+    sizes = {emotion: code.size for emotion, code in found.items()}
+    if len(set(sizes.values())) > 1 or not 5 <= sizes[NEUTRAL] <= 12:
+        counts = ", ".join(f"{emotion} {size}" for emotion, size in sizes.items())
+        raise UsageError(
+            f"The expression codes of {folder} must have one length from 5 to 12, as EDTalk's 10: {counts}.",
+            "--codes: a folder with EDTalk's <emotion>.npy of all eight.",
+        )
+    return np.stack(list(found.values()))
 
 
 def _code(path: Path) -> Floats:

@@ -88,6 +88,9 @@ def _checked(settings: Any) -> Any:
     for name in positive:
         if getattr(settings, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be greater than zero.")
+    for name in ("seed", "noise", "speech_bias", "weight_decay", "cross_entropy"):
+        if getattr(settings, name) < 0:
+            raise UsageError(f"--{name.replace('_', '-')} must not be less than zero.")
     if settings.hidden % settings.heads or settings.hidden <= 32:
         raise UsageError(f"--hidden must be a multiple of {settings.heads} and greater than 32.")
     for name in ("pair_share", "reference_share"):

@@ -173,6 +173,11 @@ def damage(speech: Path, codes: Path, kind: str) -> None:
         np.save(speech / "sad" / FEATURE_FOLDER / "M1_0.npy", np.zeros((3, 24), np.float32))
     elif kind == "cut":
         (speech / "sad" / FEATURE_FOLDER / "M1_0.npy").write_bytes(b"\x93NUMPY")
+    elif kind == "code length":
+        np.save(codes / "sad.npy", np.zeros((1, 9), np.float32))
+    elif kind == "many numbers":
+        for path in codes.glob("*.npy"):
+            np.save(path, np.zeros((1, 30), np.float32))
     elif kind == "length":
         np.save(speech / "sad" / FEATURE_FOLDER / "M1_0.npy", np.zeros(23, np.float32))
 
@@ -185,6 +190,8 @@ def damage(speech: Path, codes: Path, kind: str) -> None:
         ("matrix", "W1", "not one finite vector"),
         ("cut", "W1", "no readable numpy array"),
         ("length", "W1", "different lengths"),
+        ("code length", "W1", "must have one length from 5 to 12"),
+        ("many numbers", "W1", "must have one length from 5 to 12"),
     ],
 )
 def test_faults_are_one_sentence(tmp_path: Path, kind: str, identity: str, message: str) -> None:
