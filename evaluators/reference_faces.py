@@ -28,7 +28,7 @@ def searched_chunks(path: Path, device: str, every: int) -> Iterator[Chunk]:
 
 
 def faces_of(path: Path, device: str, every: int) -> dict[int, Faces]:
-    """Faces of each `every`-th frame by index, to the bit those that `mtcnn.chunk_faces` finds."""
+    """Faces of each `every`-th frame by index, those that `mtcnn.chunk_faces` finds in chunks of this size."""
     rows = cached(path, f"faces|{mtcnn.NAME}|fps:25|every{every}", [], lambda: _search(path, device, every))
     found: dict[int, list[npt.NDArray[np.float32]]] = {}
     for row in rows:

@@ -106,7 +106,7 @@ def test_faces_of_a_reference_are_the_same_from_the_cache(shared: Path, tmp_path
     path = write_film(tmp_path / "clip.mp4", frames)
     direct: dict[int, mtcnn.Faces] = {}
     first = 0
-    for part in VideoReader(path, chunk=5):
+    for part in VideoReader(path):
         direct |= mtcnn.chunk_faces(Chunk(first, part), "cpu", 3)
         first += len(part)
     for _ in range(2):
