@@ -6,85 +6,24 @@ import json
 import os
 import resource
 import signal
-import socket
-import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from training_samples import WIDTHS, forks, losses, packed_corpus, run_and_die, trainer
 
 from cmet.connector import Connector
-from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
-from cmet.sampler import SampleOptions
+from cmet.packed import FEATURES
 from cmet.train_verb import command
-from cmet.trainer import Trainer
-from cmet.training import Objective
-from cmet.training_corpus import TrainingCorpus
 from cmet.training_files import checkpoints, load_trained
-from cmet.training_plan import Plan, Seat, leave_seat, take_seat
-from cmet.training_record import LOSSES
 from harness.errors import BenchError, UsageError
-
-WIDTHS: dict[str, int | float] = {"hidden": 64, "layers": 1, "feedforward": 32, "dropout": 0.1}
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people, two clips of every emotion."""
-    root, random = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0)
-    for who in ("W001", "W009"):
-        for emotion in EMOTIONS:
-            folder = root / "tree" / who / "front" / emotion / "level_1"
-            (folder / FEATURES).mkdir(parents=True)
-            for number in (1, 2):
-                codes = random.standard_normal((12, 10)).astype(np.float32)
-                np.save(folder / f"{number:03d}_ED_exp.npy", codes)
-                np.save(folder / FEATURES / f"{number:03d}.npy", random.standard_normal(1024).astype(np.float32))
-    return PackedCorpus.build(root / "tree", root / "features.pack")
-
-
-def trainer(
-    folder: Path,
-    packed: Path,
-    resume: bool = False,
-    balance: Any = "bmse",
-    seat: Seat | None = None,
-    dropout: float = 0.1,
-    **plan: Any,
-) -> Trainer:
-    corpus = PackedCorpus(packed)
-    settings = {"batch": 8, "steps": 9, "log_every": 1, "checkpoint_every": 2, "evaluate_every": 3, "ema": 0.9}
-    return Trainer(
-        folder,
-        TrainingCorpus(corpus, ["W001"]),
-        TrainingCorpus(corpus, ["W009"]),
-        SampleOptions(),
-        Objective(balance),
-        Plan(**{**settings, "reference_dropout": 0.3, "scheduled_sampling": 0.3, **plan}),
-        {**WIDTHS, "dropout": dropout},
-        seat,
-        resume,
-    )
-
-
-def losses(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / LOSSES).read_text().splitlines()]
-
-
-def run_and_die(folder: Path, packed: Path, step: int, **changes: Any) -> None:
-    """A child that kills itself in the middle of `step`, as kill -9 would."""
-    child = os.fork()
-    if child == 0:
-        run = trainer(folder, packed, **changes)
-        run.scalars = lambda _, value, now: os.kill(os.getpid(), signal.SIGKILL) if now == step else None
-        run.run()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forked children")
+    return packed_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @forks
@@ -108,52 +47,6 @@ def test_killed_and_continued(tmp_path: Path, packed: Path, changes: dict[str, A
     for one, other in zip(whole.module.parameters(), second.module.parameters(), strict=True):
         assert torch.equal(one, other)
     assert whole.evaluate() == second.evaluate()
-
-
-def together(folder: Path, packed: Path, **changes: Any) -> None:
-    """Two processes as torchrun starts them, over gloo."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    children = []
-    for rank in (0, 1):
-        child = os.fork()
-        if child == 0:
-            here = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            os.environ.update({name: str(value) for name, value in here.items()})
-            failed = True
-            try:
-                seat = take_seat("cpu")
-                trainer(folder, packed, seat=seat, **changes).run()
-                leave_seat(seat)
-                failed = False
-            finally:
-                if failed:
-                    traceback.print_exc()
-                os._exit(failed)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
-
-
-@forks
-def test_two_processes_train_as_one(tmp_path: Path, packed: Path) -> None:
-    together(tmp_path / "two", packed, dropout=0.0, batch=4, steps=5)
-    trainer(tmp_path / "one", packed, dropout=0.0, batch=8, steps=5).run()
-    for ours, alone in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
-        # AdamW makes steps of full length of rounding noise (biases in front of batch norm): later steps drift apart
-        assert ours == pytest.approx(alone, rel=1e-5 if ours["step"] == 0 else 2e-3)
-    one, two = (load_trained(checkpoints(tmp_path / name)[-1]).state_dict() for name in ("one", "two"))
-    for name in ("exp_encoder.3.conv_block.1.running_var", "projector.projector.2.weight", "Norm.weight"):
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
-
-
-@forks
-def test_two_processes_go_on_where_they_stopped(tmp_path: Path, packed: Path) -> None:
-    together(tmp_path / "whole", packed, batch=4, steps=5)
-    together(tmp_path / "stopped", packed, batch=4, steps=3)
-    together(tmp_path / "stopped", packed, batch=4, steps=5, resume=True)
-    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
-    assert len(losses(tmp_path / "whole")) == 5
 
 
 def test_checkpoints_have_the_released_layout_and_are_pruned(tmp_path: Path, packed: Path) -> None:
