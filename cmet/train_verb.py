@@ -123,6 +123,7 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
     if trainer.seat.rank == 0:
         measures = trainer.evaluate() if trainer.validation is not None else {}
         report = {"preset": "cmet", "steps": trainer.step, "resumed_from": begun, "validation": measures}
+        report["waited_seconds"] = round(trainer.waited_seconds, 3)  # for batches
         click.echo(json.dumps({**report, "run": official_name(given), "out": str(out)}, ensure_ascii=False))
     leave_seat(trainer.seat)
     return 0

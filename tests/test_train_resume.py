@@ -150,6 +150,7 @@ def test_command(tmp_path: Path, packed: Path, capsys: pytest.CaptureFixture[str
     assert command.main(arguments, standalone_mode=False) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["steps"] == 2
+    assert 0 <= report["waited_seconds"] < 60
     assert report["validation"]["ec"] > 0
     assert report["run"].endswith("_sameID_bidir_4H1L_64_mean10_raw_None_siFalse_wmse")
     again = [*arguments, "--resume", "--steps=3"]
