@@ -81,6 +81,7 @@ class EmotionFront:
             ("fps", "25"),
             ("samp", self.sampling.text),
             ("form", pooling),
+            *((("unpinned", "fps,mmod,contrast"),) if self.align == "dlib5-jpeg95" else ()),
         )
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:

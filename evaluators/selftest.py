@@ -54,6 +54,18 @@ def run(check: Check) -> Finding:
     return Finding("bad", f"this machine misses the reference by {told}: {check.what}", _CURE)
 
 
+def shipped() -> Finding:
+    """Whether the demo's judges are whole: a cut or foreign file would be told only when a clip is judged."""
+    from evaluators import demo_weights
+
+    try:
+        for load in (demo_weights.load_emotion, demo_weights.load_identity, demo_weights.load_sync):
+            load()
+    except BenchError as problem:
+        return Finding("bad", problem.what, problem.cure)
+    return Finding("ok", "the demo's judges load")
+
+
 @lru_cache(maxsize=1)
 def reference() -> Mapping[str, npt.NDArray[np.generic]]:
     """The shipped arrays by name."""

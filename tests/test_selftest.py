@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from evaluators import selftest
+import bench
+from evaluators import demo_weights, selftest
 from evaluators.selftest import CHECKS, DATA, Check
 from harness.errors import MissingError
 
@@ -48,3 +50,22 @@ def test_a_changed_golden_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_shipped_data_is_small() -> None:
     assert sum(path.stat().st_size for path in DATA.iterdir()) < 400_000
+
+
+def test_doctor_tells_a_cut_demo_file_and_an_unpublished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "emotion.safetensors"
+    cut.write_bytes(demo_weights.EMOTION.read_bytes()[:5000])
+    assert selftest.shipped().status == "ok"
+    monkeypatch.setattr(demo_weights, "EMOTION", cut)
+    (tmp_path / "fan.pth").write_bytes(b"anything")
+    monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION_FAN_EAT", str(tmp_path / "fan.pth"))
+    (tmp_path / "syncnet.model").write_bytes(b"random")
+    monkeypatch.setenv("CMET_BENCH_WEIGHTS_SYNCNET", str(tmp_path / "syncnet.model"))
+    monkeypatch.setattr(selftest, "CHECKS", ())
+    assert bench.main(["doctor"]) == 5
+    out = capsys.readouterr().out
+    assert re.search(r"BAD +The demo weights .*emotion.safetensors are damaged.*→ +Type: git checkout", out)
+    assert re.search(r"note +weights 'emotion-fan-eat' are here \(not seen before\); no hash is published", out)
+    assert re.search(r"BAD .*syncnet\.model is not the published syncnet_v2\.model.*weights fetch syncnet", out)

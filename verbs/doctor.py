@@ -20,9 +20,9 @@ def command(selftest: bool) -> int:
 
     lines = list(findings())
     if selftest:
-        from evaluators.selftest import reproduce
+        from evaluators.selftest import reproduce, shipped
 
-        lines.extend(reproduce())
+        lines.extend([shipped(), *reproduce()])
     for line in lines:
         colour, mark = _MARKS[line.status]
         click.echo(f"{click.style(mark, fg=colour)} {line.what}{'  →  ' + line.cure if line.cure else ''}")
