@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -9,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
 from harness import weights
@@ -34,7 +34,7 @@ def findings() -> Iterator[Finding]:
     yield _space()
     yield _device()
     yield from _weights()
-    yield _tool("ffmpeg", "reference-exact LSE dialects call it")
+    yield _optional("dlib", "protocols eat and cmet-paper align faces with it")
 
 
 def _python() -> Finding:
@@ -115,8 +115,8 @@ def _cure(entry: weights.Entry) -> str:
     return f"get {entry.file} by hand from {entry.source}"
 
 
-def _tool(name: str, why: str) -> Finding:
-    path = shutil.which(name)
-    if path:
-        return Finding("ok", f"{name} at {Path(path)}")
-    return Finding("note", f"{name} is not installed ({why}; nothing else needs it)", f"install {name}")
+def _optional(package: str, why: str) -> Finding:
+    """A Python package that is no dependency, because some protocol alone needs it."""
+    if importlib.util.find_spec(package) is not None:
+        return Finding("ok", f"the Python package {package} is installed")
+    return Finding("note", f"the Python package {package} is not installed ({why})", f"pip install {package}")
