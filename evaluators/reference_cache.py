@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.atomic import replacing
 from harness.digest import cache_dir, digest
-from harness.errors import MediaError
+from harness.errors import BenchError
 
 Array = npt.NDArray[np.float32]
 
@@ -52,5 +52,5 @@ def _write(file: Path, key: str, array: Array) -> None:
     try:
         with replacing(file) as partial, partial.open("wb") as stream:
             np.savez(stream, key=np.array(key), array=array)
-    except MediaError:
+    except BenchError:
         return

@@ -16,6 +16,7 @@ PARTIAL_PREFIX = ".partial-"
 
 #: What the system says of a disk, or a user's share of it, without room.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def disk_full(path: Path | str) -> MissingError:
@@ -29,9 +30,12 @@ def partial_path(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
-    """The error of a file that could not be written: a full disk stops the whole run, other reasons only this file."""
+    """The error of a file that could not be written: no room and no permission stop the whole run, others this file."""
     if error.errno in DISK_FULL:
         return disk_full(path)
+    if error.errno in _FORBIDDEN:
+        cure = "Choose a folder you can write: --out, or CMET_BENCH_CACHE=FOLDER for the cache."
+        return MissingError(f"{path} cannot be written: {error.strerror}.", cure)
     return MediaError(f"{path} cannot be written: {error.strerror or error}.", "Check the free space and permissions.")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import provenance, registry
+from harness.atomic import replacing
+from harness.digest import recall
 from harness.errors import UsageError
 from harness.executors import EXECUTORS
 from harness.progress import Progress
@@ -20,7 +21,7 @@ from harness.summary import facts_of, summarise
 from harness.worker import Item, Plan, Result
 
 #: What must be the same when a run goes on; methods and the limit may be extended.
-_FIXED = ("dataset", "dataset_options", "protocol", "lane", "seed", "method_options")
+_FIXED = ("dataset", "dataset_options", "protocol", "lane", "seed")
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,17 @@ def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
     before = store.meta("asked")
     now = json.loads(json.dumps(asdict(asked), default=str))
     if before is not None:
+        options = {**now["method_options"], **before["method_options"]}
         changed = [key for key in _FIXED if before.get(key) != now.get(key)]
+        if any(options[name] != told for name, told in now["method_options"].items()):
+            changed.append("method_options")
         if changed:
             store.close()
             raise UsageError(
                 f"'{folder}' was started with another {' and '.join(changed)}.",
                 "Repeat the first command, or choose another --out.",
             )
+        now["method_options"] = options
         now["methods"] = list(dict.fromkeys([*before["methods"], *now["methods"]]))
     store.set_meta("asked", now)
     return store
@@ -86,7 +91,7 @@ def run(
     signatures = frozenset((metric, line) for _, metric, line in judge.columns())
     items = list(_items(store, plan, samples, marks, signatures))
     total = len(plan.methods) * len(samples)
-    write_run_json(folder, asked, plan, judge, marks)
+    write_run_json(folder, store.meta("asked"), plan, judge, marks)
     progress = Progress("clips", len(items))
     made = failed = 0
     try:
@@ -163,24 +168,34 @@ def _keep(store: RunStore, result: Result, marks: Mapping[str, str], judge: Any)
     store.put_rows(*key, rows)
 
 
-def write_run_json(folder: Path, asked: Asked, plan: Plan, judge: Any, marks: Mapping[str, str]) -> None:
-    """run.json: what was asked, with what, on what; written atomically."""
+def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Any, marks: Mapping[str, str]) -> None:
+    """run.json: what was asked, with what, on what; written atomically. Methods of earlier calls stay recorded."""
+    before = recall(folder / "run.json")
     facts = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.name,
-        "asked": asdict(asked),
+        "asked": asked,
         "made_with": provenance.commit(),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "device": plan.device,
-        "methods": {name: {"spec": spec, "fingerprint": marks.get(name, "")} for name, spec in plan.methods.items()},
-        "weights": {name: provenance.weights_of(_bare(plan, name)) for name in plan.methods},
+        "methods": {**_part(before, "methods"), **_made_by(plan, marks)},
+        "weights": {**_part(before, "weights"), **{n: provenance.weights_of(_bare(plan, n)) for n in plan.methods}},
         "signatures": {metric: line for _, metric, line in judge.columns()},
     }
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
-    partial = folder / ".run.json.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, folder / "run.json")
+    with replacing(folder / "run.json") as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _made_by(plan: Plan, marks: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"spec": spec, "fingerprint": marks.get(name, "")} for name, spec in plan.methods.items()}
+
+
+def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A part of an earlier run.json; {} where it has none."""
+    found = facts.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:

@@ -82,7 +82,7 @@ def junit(verdict: Verdict) -> str:
         case = ElementTree.SubElement(suite, "testcase", {"classname": "compare", "name": "comparable"})
         ElementTree.SubElement(case, "error", {"message": printable(conclusion(verdict))})
     for cell in verdict.cells:
-        names = {"classname": printable(f"{cell.dataset}.{cell.method}"), "name": printable(cell.metric)}
+        names = {"classname": printable(f"{cell.dataset}.{cell.method}"), "name": printable(cell.title)}
         case = ElementTree.SubElement(suite, "testcase", names)
         told = printable(words(cell))
         if cell.state in ("worse", "cannot compare"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bench
@@ -109,21 +110,14 @@ def test_edit_names_the_missing_file(capsys: pytest.CaptureFixture[str], tmp_pat
 def test_edit_refuses_a_picture_without_a_face(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from PIL import Image
 
-    Image.new("RGB", (256, 256), (90, 120, 90)).save(tmp_path / "a.png")
-    code, _, err = call(
-        capsys,
-        "edit",
-        "--source",
-        tmp_path / "a.png",
-        "--audio",
-        "a",
-        "--pose",
-        "b",
-        "--emotion-speech",
-        "c",
-        "-o",
-        "d.mp4",
-    )
+    from harness.media import write_wav
+
+    picture, sound = tmp_path / "a.png", tmp_path / "happy" / "a.wav"
+    Image.new("RGB", (256, 256), (90, 120, 90)).save(picture)
+    write_wav(sound, np.zeros(16_000, dtype=np.float32))
+    files = {"source": picture, "audio": sound, "pose": picture, "emotion-speech": sound.parent}
+    given = [part for key, path in files.items() for part in (f"--{key}", path)]
+    code, _, err = call(capsys, "edit", *given, "--neutral-speech", sound.parent, "-o", tmp_path / "d.mp4")
     assert (code, one_sentence(err)) == (2, True)
     assert "No face was found" in err
 

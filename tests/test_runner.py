@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,20 @@ def test_a_run_folder_may_be_moved(tmp_path: Path) -> None:
     assert (again.made, again.reused) == (0, 4)
     with RunStore(moved, create=False) as store:
         assert all(isinstance(clip, Clip) and clip.path.is_file() for clip, _ in store.clips().values())
+
+
+def test_a_run_may_be_extended_by_a_method_with_its_options(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    go(folder, plan_for(folder))
+    both = plan_for(folder, methods=("painter", "other"))
+    both = replace(both, method_options={**both.method_options, "other": {"trouble": "", "frames": "3"}})
+    again = go(folder, both, resume=True)
+    assert (again.made, again.reused) == (4, 4)
+    with RunStore(folder, create=False) as store:
+        assert set(store.meta("asked")["method_options"]) == {"painter", "other"}
+    go(folder, plan_for(folder), resume=True)  # the first call again: what the second one added stays recorded
+    facts = json.loads((folder / "run.json").read_text())
+    assert set(facts["methods"]) == set(facts["weights"]) == set(facts["asked"]["methods"]) == {"painter", "other"}
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
