@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from evaluators.sync import read_curve
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner
 from harness.errors import UsageError
-from harness.media import VideoReader, VideoWriter, read_audio
-from harness.records import Row, Scored, Unscored
+from harness.media import VideoReader, VideoWriter, read_audio, write_wav
+from harness.records import Emotion, Row, Sample, Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
 
@@ -253,3 +254,37 @@ def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared
     assert is_scored(rows)
     assert unpack(rows[0].statistics)["windows"].tolist() == [45]  # type: ignore[union-attr]
     assert rows[0].signature.startswith("lse_c|net:demo-sync|dialect:demo|")
+
+
+def test_the_driving_sound_may_stand_in_for_the_clips_own(judges: Any, shared: Path, tmp_path: Path) -> None:
+    """The C-MET paper scores the picture with the neutral sound it was made for, whatever sound the file carries."""
+    path = shared / "real" / "clips" / "hard_100frames.mp4"
+    (own,), (other,) = judges("clean"), judges("clean")
+    other.dialect = replace(other.dialect, source="driving")
+    assert "|aud:clean@driving|" in str(other.signature("lse_c"))
+    assert sync_dialect.read("cmet-paper").source == "driving"
+    sound = tmp_path / "driving.wav"
+    write_wav(sound, read_audio(path).samples)
+
+    def rows(judge: LipSync, audio: Any, driving: Path, notes: tuple[str, ...] = ()) -> list[Row]:
+        sample = Sample("s", "test", "w", Emotion("happy"), path, driving, 100)
+        measurement = judge.start(ClipContext(sample, path, audio, notes))
+        first = 0
+        for frames in VideoReader(path):
+            measurement.feed(Chunk(first, frames))
+            first += len(frames)
+        return list(measurement.finish())
+
+    want = rows(own, read_audio(path).samples, tmp_path / "none.wav")
+    for audio in (None, np.zeros(64_000, np.float32)):
+        found = rows(other, audio, sound, ("grayscale", "downmix_cancels", "audio_offset"))
+        for left, right in zip(want, found, strict=True):
+            assert isinstance(left, Scored)
+            assert isinstance(right, Scored)
+            assert left.value == right.value
+            assert set(right.notes) - set(left.notes) == {"grayscale"}  # notes on the clip's own sound are left out
+    lost = rows(other, read_audio(path).samples, tmp_path / "none.wav")
+    assert {row.reason for row in lost if isinstance(row, Unscored)} == {"no_audio"}
+    write_wav(sound, np.zeros(64_000))
+    silent = rows(other, read_audio(path).samples, sound)
+    assert {row.reason for row in silent if isinstance(row, Unscored)} == {"silent_audio"}
