@@ -77,6 +77,7 @@ class Puppets:
     """The corpus. `samples()` is cheap and renders nothing; `materialise(sample)` makes one sample's files."""
 
     name = "puppets"
+    version = staticmethod(content_version)  # clips made from other drawings are made again
 
     def __init__(self, root: Path | None = None, list_name: str = "puppets_test_v1") -> None:
         self.root = default_root() if root is None else Path(root).absolute()

@@ -63,15 +63,27 @@ def machine() -> dict[str, Any]:
     }
 
 
-def fingerprint(method: Any) -> str:
-    """What made a clip: the method's source file and its weights. A change means the clip is made again."""
+def fingerprint(method: Any, dataset: Any = None) -> str:
+    """What made a clip: the method's source and weights, the encoder, and the version of a dataset that has one.
+
+    A change means the clip is made again. Methods of this checkout that drive `cmet/` count with it.
+    """
     text = hashlib.sha256()
-    source = inspect.getsourcefile(method if inspect.isclass(method) else type(method))
-    if source is not None:
-        text.update(Path(source).read_bytes())
+    for path in _sources(method):
+        text.update(path.read_bytes())
     for name, digest in sorted(weights_of(method).items()):
         text.update(f"{name}={digest}".encode())
+    version = getattr(dataset, "version", None)
+    text.update(str(version() if callable(version) else "").encode())
     return text.hexdigest()[:16]
+
+
+def _sources(method: Any) -> list[Path]:
+    encoder = [ROOT / "harness" / name for name in ("encode.py", "output.py")]
+    source = inspect.getsourcefile(method if inspect.isclass(method) else type(method))
+    own = [] if source is None else [Path(source)]
+    native = any(path.is_relative_to(ROOT) and b"from cmet" in path.read_bytes() for path in own)
+    return [*own, *encoder, *(sorted((ROOT / "cmet").glob("*.py")) if native else [])]
 
 
 def weights_of(method: Any) -> dict[str, str]:

@@ -87,7 +87,8 @@ def run(
     """Work off methods x samples; every finished item is in the store before the next is awaited."""
     folder = store.path.parent
     store.add_samples(samples)
-    marks = {name: provenance.fingerprint(_bare(plan, name)) for name in plan.methods}
+    dataset = registry.load(plan.dataset_spec)
+    marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}
     signatures = frozenset((metric, line) for _, metric, line in judge.columns())
     items = list(_items(store, plan, samples, marks, signatures))
     total = len(plan.methods) * len(samples)

@@ -114,10 +114,10 @@ class RunStore:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value, default=str)))
 
     def add_samples(self, samples: Iterable[Sample]) -> None:
-        """Record what is asked for, in list order; known samples are left as they are."""
+        """Record what is asked for, in list order."""
         with self._db:
             self._db.executemany(
-                "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
                 [(s.dataset, s.id, k, s.identity, s.emotion.name, _encode(s)) for k, s in enumerate(samples)],
             )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import runner
+from harness import provenance, runner
 from harness.errors import MissingError, UsageError
 from harness.executors import InProcess, Processes
 from harness.records import Clip, Failed
@@ -150,6 +150,28 @@ def test_a_run_may_be_extended_by_a_method_with_its_options(tmp_path: Path) -> N
     go(folder, plan_for(folder), resume=True)  # the first call again: what the second one added stays recorded
     facts = json.loads((folder / "run.json").read_text())
     assert set(facts["methods"]) == set(facts["weights"]) == set(facts["asked"]["methods"]) == {"painter", "other"}
+
+
+def test_a_fingerprint_covers_library_weights_and_drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from baselines.anchors import StillFace
+    from baselines.cmet import CMet
+
+    def marks(dataset: object = None) -> list[str]:
+        return [provenance.fingerprint(kind({"weights": "demo"}, "cpu"), dataset) for kind in (CMet, StillFace)]
+
+    class Redrawn:
+        version = staticmethod(lambda: "another")
+
+    plain = marks()
+    assert plain == marks()
+    assert all(a != b for a, b in zip(plain, marks(Redrawn), strict=True))
+    sources = provenance._sources(CMet)
+    assert provenance.ROOT / "cmet" / "talker.py" in sources
+    assert provenance.ROOT / "harness" / "encode.py" in sources
+    assert not [path for path in provenance._sources(StillFace) if path.parent.name == "cmet"]
+    monkeypatch.setattr(CMet, "weights", lambda self: {"generator": "other"})
+    assert marks()[0] != plain[0]
+    assert marks()[1] == plain[1]
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
