@@ -1,28 +1,31 @@
 # Two commands matter: `make bench` (the main job on the built-in default) and `make test`.
 SHELL := /bin/sh
 PYTHON ?= python3
-# Everything runs from the checkout, whatever directory make was called from (make -C, make -f).
-ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
-VENV := $(ROOT)/.venv
-PY := $(VENV)/bin/python
-READY := $(VENV)/.lock-installed
+# Everything runs from the checkout, whatever directory make was called from (make -C, make -f), spaces in its path too.
+ROOT := $(shell cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" && pwd)
+PY := .venv/bin/python
+READY := .venv/.lock-installed
 
-.PHONY: bench test lint clean
+.PHONY: bench test lint ready clean
 
-bench: $(READY)
-	cd "$(ROOT)" && "$(PY)" bench.py run --method cmet --limit 22 --resume --out "$(ROOT)/runs/bench"
+bench: ready
+	@cd "$(ROOT)" && $(PY) bench.py run --method cmet --limit 22 --resume --out runs/bench
 
-test: $(READY) lint
-	cd "$(ROOT)" && "$(PY)" -m pytest
+test: lint
+	@cd "$(ROOT)" && $(PY) -m pytest
 
-lint: $(READY)
-	cd "$(ROOT)" && "$(PY)" -m ruff check . && "$(PY)" -m ruff format --check . && "$(PY)" -m mypy
+lint: ready
+	@cd "$(ROOT)" && $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 # --no-deps: the lock is complete, and facenet-pytorch's old pins (numpy<2, torch<2.3) do not bind.
-$(READY): $(ROOT)/requirements.lock
-	"$(PYTHON)" -m venv "$(VENV)"
-	"$(PY)" -m pip install --quiet --disable-pip-version-check --no-deps -r "$(ROOT)/requirements.lock"
-	touch "$(READY)"
+ready:
+	@cd "$(ROOT)" && if [ ! -e $(READY) ] || [ requirements.lock -nt $(READY) ]; then \
+	    "$(PYTHON)" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	        { echo 'Python 3.10 to 3.13 is needed. Name one: make bench PYTHON=python3.12' >&2; exit 1; }; \
+	    echo 'Installing requirements.lock into .venv (once) …' && "$(PYTHON)" -m venv .venv && \
+	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
+	    touch $(READY); \
+	fi
 
 clean:
-	rm -rf "$(VENV)" "$(ROOT)/runs"
+	cd "$(ROOT)" && rm -rf .venv runs
