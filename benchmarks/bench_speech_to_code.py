@@ -37,22 +37,22 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "speech_bias 0": {"speech_bias": 0.0},
     "cross_entropy 0": {"cross_entropy": 0.0},
     "noise 0.6": {"noise": 0.6},
-    "single_share 1": {"single_share": 1.0},
-    "steps 200": {"steps": 200},
 }
 
 
 class Job(NamedTuple):
-    """One training: candidate, seed, speakers trained on, the one tested, members of the ensemble."""
+    """One training: candidate, speakers trained on, the one tested, members side by side, how many of them answer."""
 
     candidate: str
-    seed: int
     trained: tuple[str, ...]
     tested: str
-    members: int = 1
+    members: int
+    together: int
 
 
-Results = dict[Job, list[float]]
+Results = dict[Job, tuple[list[float], list[float]]]
+"""Macro accuracy of each group of members that answer together, and of each member alone."""
+
 _bank: SpeechBank
 
 
@@ -62,20 +62,23 @@ def _start(speech: Path, codes: Path) -> None:
     _bank = read_bank(speech, codes)
 
 
-def _run(job: Job) -> tuple[Job, list[float]]:
-    """Macro accuracy of the ensemble, then of each member alone."""
-    settings = replace(Settings(), seed=job.seed, members=job.members, **CANDIDATES[job.candidate])
+def _run(job: Job) -> tuple[Job, tuple[list[float], list[float]]]:
+    settings = replace(Settings(), members=job.members, **CANDIDATES[job.candidate])
     members = train(_bank, job.trained, settings)
-    groups = [members, *([member] for member in members)]
-    return job, [recognise(group, _bank, job.tested).macro_accuracy for group in groups]
+    groups = [members[i : i + job.together] for i in range(0, job.members, job.together)]
+    together, alone = (
+        [recognise(group, _bank, job.tested).macro_accuracy for group in some]
+        for some in (groups, [[member] for member in members])
+    )
+    return job, (together, alone)
 
 
 def results(pool: Pool, jobs: list[Job], kept: Path | None) -> Results:
     """Of all jobs; those that the file `kept` holds are not done again."""
     found: Results = {}
     for line in kept.read_text(encoding="utf-8").splitlines() if kept and kept.is_file() else []:
-        (name, seed, trained, tested, members), values = json.loads(line)
-        found[Job(name, seed, tuple(trained), tested, members)] = values
+        (name, trained, tested, members, together), values = json.loads(line)
+        found[Job(name, tuple(trained), tested, members, together)] = (values[0], values[1])
     found = {job: values for job, values in found.items() if job in jobs}
     for job, values in pool.imap_unordered(_run, [job for job in jobs if job not in found]):
         found[job] = values
@@ -91,7 +94,7 @@ def inner_jobs(speakers: tuple[str, ...], seeds: int) -> list[Job]:
         (tuple(s for s in speakers if s not in (test, validation)), validation)
         for test, validation in itertools.permutations(speakers, 2)
     }
-    return [Job(name, 0, *split, seeds) for name in CANDIDATES for split in sorted(splits)]
+    return [Job(name, *split, seeds, 1) for name in CANDIDATES for split in sorted(splits)]
 
 
 def choose(found: Results, speakers: tuple[str, ...], test: str) -> tuple[str, dict[str, float]]:
@@ -99,19 +102,18 @@ def choose(found: Results, speakers: tuple[str, ...], test: str) -> tuple[str, d
     scores: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     for job, value in found.items():
         if test not in (*job.trained, job.tested) and len(job.trained) == len(speakers) - 2:
-            scores[job.candidate] += value[1:]
+            scores[job.candidate] += value[1]
     means = {name: float(np.mean(values)) for name, values in scores.items()}
     return max(means, key=lambda name: means[name]), means
 
 
 def outer_jobs(speakers: tuple[str, ...], chosen: dict[str, str], seeds: int, members: int) -> list[Job]:
-    """The chosen candidate and the defaults, alone and as ensembles, on the speakers themselves."""
-    jobs = []
-    for test in speakers:
-        others = tuple(s for s in speakers if s != test)
-        for name in dict.fromkeys(("defaults", chosen[test])):
-            jobs += [Job(name, seed, others, test, members) for seed in range(seeds)]
-    return jobs
+    """The chosen candidate and the defaults on the speakers themselves: `seeds` ensembles of `members` each."""
+    return [
+        Job(name, tuple(s for s in speakers if s != test), test, seeds * members, members)
+        for test in speakers
+        for name in dict.fromkeys(("defaults", chosen[test]))
+    ]
 
 
 def spread(values: list[float]) -> str:
@@ -149,10 +151,9 @@ def main() -> None:
     print("|---|---|---|---|")
     for test in speakers:
         for name in dict.fromkeys((chosen[test], "defaults")):
-            rows = [values for job, values in outer.items() if (job.tested, job.candidate) == (test, name)]
+            together, alone = next(v for job, v in outer.items() if (job.tested, job.candidate) == (test, name))
             label = f"chosen: {name}" if name == chosen[test] else name
-            alone = [value for row in rows for value in row[1:]]
-            print(f"| {test} | {label} | {spread(alone)} | {spread([row[0] for row in rows])} |")
+            print(f"| {test} | {label} | {spread(alone)} | {spread(together)} |")
 
 
 if __name__ == "__main__":
