@@ -151,8 +151,9 @@ def load_into(module: nn.Module, name: str, source: str | Path | Mapping[str, An
     """
     layout = LAYOUTS[name]
     if isinstance(source, Mapping):
-        state = _chosen(module, state_dict_in(source, layout.wrappers), layout, f"The state dict of {name}")
-        _assign(module, {key: value for key, value in state.items() if isinstance(value, Tensor)})
+        where = f"The state dict of {name}"
+        state = _chosen(module, state_dict_in(source, layout.wrappers), layout, where)
+        _assign(module, {key: value for key, value in state.items() if isinstance(value, Tensor)}, where)
         return
     path = Path(source).expanduser()
     if not path.is_file():
@@ -162,12 +163,12 @@ def load_into(module: nn.Module, name: str, source: str | Path | Mapping[str, An
         path = copy
     if path.suffix == ".safetensors":
         state = _chosen(module, _read_safetensors(path), layout, str(path))
-        _assign(module, state, check_values=path != copy)
+        _assign(module, state, str(path), check_values=path != copy)
         return
     file = TorchFile(path)
     chosen = _chosen(module, state_dict_in(file.content, layout.wrappers), layout, str(path))
     tensors = {key: file.tensor(value) for key, value in chosen.items()}
-    _assign(module, tensors)
+    _assign(module, tensors, str(path))
     if copy is not None:
         _write_safetensors(copy, module.state_dict(), name, digest(path))
 
@@ -196,14 +197,14 @@ def _first(names: list[str]) -> str:
     return f" ({names[0]}{', …' if len(names) > 1 else ''})" if names else ""
 
 
-def _assign(module: nn.Module, state: Mapping[str, Tensor], check_values: bool = True) -> None:
+def _assign(module: nn.Module, state: Mapping[str, Tensor], where: str, check_values: bool = True) -> None:
     """Hand over tensors, reshaped where only the rank differs, as float32; refuse what is not finite."""
     shaped = {}
     for key, target in module.state_dict().items():
         value = state[key].reshape(target.shape)
         shaped[key] = value.to(target.dtype)
         if check_values and value.is_floating_point() and not bool(torch.isfinite(value.sum())):
-            raise UsageError(f"The weights hold values that are not finite, in {key}.")
+            raise UsageError(f"{where} holds values that are not finite, in {key}.", "Take an earlier checkpoint.")
     on_meta = any(parameter.is_meta for parameter in module.parameters())
     module.load_state_dict(shaped, strict=True, assign=on_meta)
     module.eval()

@@ -7,7 +7,7 @@ from typing import Any
 from cmet.speech_features import SpeechFeatures
 from cmet.talker import Networks
 from harness import weights
-from harness.errors import unknown_name
+from harness.errors import MissingError, unknown_name
 
 WEIGHT_SETS = ("demo", "official")
 
@@ -52,10 +52,20 @@ def _demo(parts: tuple[str, ...], device: str) -> Networks:
 def _official(parts: tuple[str, ...], device: str) -> Networks:
     from cmet import checkpoints
 
+    _demand(parts)
     speech = SpeechFeatures.official() if "speech" in parts else None
     connector = checkpoints.load_connector() if "connector" in parts else None
     codes = checkpoints.load_expression_codes() if "codes" in parts else None
     return Networks(checkpoints.load_generator(), checkpoints.load_audio2lip(), speech, connector, codes)
+
+
+def _demand(parts: tuple[str, ...]) -> None:
+    """All that is absent in one sentence, before the first file is read."""
+    absent = [state.entry for state in weights.verify(files_of(parts), any_hash=True) if state.status == "absent"]
+    if len(absent) > 1:
+        names = ", ".join(f"'{entry.name}' ({entry.file})" for entry in absent)
+        cure = f"Type: python bench.py weights fetch {' '.join(entry.name for entry in absent)}"
+        raise MissingError(f"The weights {names} are not on this machine.", f"{cure} (`weights list` shows licences).")
 
 
 def digests(which: str, parts: tuple[str, ...]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -122,7 +123,9 @@ class TorchFile:
             index = next(name for name in self._zip.namelist() if name.endswith("/data.pkl"))
             self._root = index[: -len("data.pkl")]
             self.content = _Unpickler(io.BytesIO(self._zip.read(index))).load()
-        except (zipfile.BadZipFile, StopIteration, *_MALFORMED) as error:
+        except zipfile.BadZipFile as error:
+            raise damaged(path, "its archive has no end" if "not a zip" in str(error) else error) from error
+        except (StopIteration, *_MALFORMED) as error:
             raise damaged(path, error) from error
 
     def tensor(self, value: Stored | Tensor) -> Tensor:
@@ -138,9 +141,10 @@ class TorchFile:
             raise damaged(self.path, error) from error
 
 
-def damaged(path: Path, error: BaseException) -> UsageError:
-    """The error of a file that cannot be read as a checkpoint."""
-    why = str(error).split("\n", 1)[0] or type(error).__name__
+def damaged(path: Path, why: object) -> UsageError:
+    """The error of a file that cannot be read as a checkpoint; `why` in one line."""
+    if isinstance(why, BaseException):
+        why = str(why).split("\n", 1)[0].rstrip(".") or type(why).__name__
     size = path.stat().st_size
     return UsageError(
         f"{path} ({size} bytes) is no complete PyTorch checkpoint: {why}.",
@@ -149,12 +153,22 @@ def damaged(path: Path, error: BaseException) -> UsageError:
 
 
 def _legacy(path: Path) -> Any:
-    """Files from before torch 1.6 are no archives: torch reads them, refusing foreign classes."""
+    """Files from before torch 1.6 are no archives: torch reads them, refusing foreign classes.
+
+    PyTorch's own sentence is not passed on: it advises to switch the refusal off.
+    """
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if not start.startswith(b"\x80"):  # a pickle's first byte
+        kinds = {b"<": "it is a web page", b"version https://git-lfs": "it is a git-lfs pointer, not the file itself"}
+        known = [kind for head, kind in kinds.items() if start.startswith(head)]
+        raise damaged(path, known[0] if known else "it is text or something else" if start else "it is empty")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, *_MALFORMED) as error:
-        raise damaged(path, error) from error
+        raise damaged(path, "it is in the format before PyTorch 1.6 and cut off, or holds foreign objects") from error
 
 
 def shape_of(value: object) -> tuple[int, ...] | None:

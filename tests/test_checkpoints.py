@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -139,6 +140,26 @@ def test_what_is_not_needed_is_never_run(official: Path, tmp_path: Path) -> None
     torch.save(state, legacy, _use_new_zipfile_serialization=False)
     assert isinstance(load_audio2lip(legacy), Audio2Lip)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (b"<!doctype html><title>404</title>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a git-lfs pointer"),
+        (b"hello", "it is text or something else"),
+        (b"PK\3\4 and nothing more", "its archive has no end"),
+        (b"\x80\x04}.", "format before PyTorch 1.6"),
+    ],
+)
+def test_what_is_no_checkpoint_is_called_by_its_name(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "Audio2Lip.pt"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=why) as error:
+        load_audio2lip(path)
+    assert "weights_only" not in error.value.what  # PyTorch's own sentence advises to switch the refusal off
+    assert hashlib.sha256(content).hexdigest() in error.value.what
 
 
 def test_wrappers_and_prefixes_of_emotion2vec() -> None:

@@ -34,9 +34,13 @@ def list_(names: tuple[str, ...], as_json: bool) -> None:
         return
     for state in states:
         entry = state.entry
-        size = f"{entry.bytes / 1e6:.0f} MB" if entry.bytes else entry.about or "size unknown"
+        size = _size(entry.bytes) if entry.bytes else entry.about or "size unknown"
         click.echo(f"{entry.name:<24} {_MARKS.get(state.status, state.status):<16} {size:<14} {entry.licence}")
         click.echo(f"{'':<24} {entry.url or 'by hand from ' + entry.source}")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count} bytes"
 
 
 @command.command("fetch")
