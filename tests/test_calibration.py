@@ -361,3 +361,25 @@ def test_two_real_files_through_the_command(tmp_path: Path) -> None:
     assert _curve_of(told, "psnr", "blur")["verdict"] == "answers"
     assert _curve_of(told, "psnr", "sound_shift")["verdict"] == "flat"
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_the_demo_judges_answer_on_puppets(tmp_path: Path) -> None:
+    """The built-in dataset and trained judges through the command: what must move moves, the rest stays."""
+    from verbs.calibrate import command
+
+    protocol = tmp_path / "demo.toml"
+    judges = ('"lse"\ndialect = "demo"', '"identity"\nnet = "demo"\nsamp = "every10"')
+    protocol.write_text("".join(f"[[metric]]\nevaluator = {judge}\n" for judge in judges), encoding="utf-8")
+    asked = ["--protocol", str(protocol), "--out", str(tmp_path / "out"), "--limit", "2", "--seconds", "1.4"]
+    result = CliRunner().invoke(
+        command, [*asked, "--damage", "identity", "--damage", "other_sound"], standalone_mode=False
+    )
+    assert result.exception is None, result.output
+    assert result.return_value == 0, result.output
+    told = json.loads((tmp_path / "out" / "calibration.json").read_text(encoding="utf-8"))
+    assert (told["dataset"], told["clips"], told["left_out"]) == ("puppets", 2, {})
+    assert _curve_of(told, "identity_sim", "identity")["verdict"] == "answers"
+    assert _curve_of(told, "identity_sim", "other_sound")["verdict"] == "flat"
+    for damage in ("identity", "other_sound"):
+        confidence = [point["value"] for point in _curve_of(told, "lse_c", damage)["points"]]
+        assert confidence[-1] < 0.7 * confidence[0]
