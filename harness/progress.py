@@ -36,6 +36,11 @@ class Progress:
         self._stream.write(("\r\x1b[K" if self._live else "") + line.rstrip()[:118] + end)
         self._stream.flush()
 
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._stream.write(f"{chr(10) if self._live else ''}{text}\n")
+        self._stream.flush()
+
     def close(self) -> None:
         """Leave the terminal's line in order after an interruption."""
         if self._live and self._done < self._total:

@@ -101,6 +101,9 @@ def run(
             made += isinstance(result.clip, Clip)
             failed += isinstance(result.clip, Failed)
             progress.step(f"{result.item.method} {result.item.sample.id}")
+    except KeyboardInterrupt:
+        progress.say("Summing up what is finished; another Ctrl-C leaves at once.")
+        raise
     finally:
         progress.close()
         finish(store, judge, asked.seed)
