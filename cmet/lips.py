@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cmet.audio2lip import Audio2Lip
-from cmet.mel import Floats, mel_windows
+from cmet.mel import Floats, mel_batches
 
 
 def gaussian_weights(kernel: int = 3, sigma: float = 1.0) -> Tensor:
@@ -37,8 +37,7 @@ def lips_from_audio(model: Audio2Lip, samples: Floats, batch: int = 64, smoothed
     Frames do not depend on each other; `batch` windows are evaluated at a time, so memory stays small for long sound.
     """
     device = model.mapping.weight.device
-    windows = torch.from_numpy(mel_windows(samples))
     with torch.no_grad():
-        parts = [model(piece.to(device)) for piece in windows.split(batch)] if len(windows) else []
+        parts = [model(torch.from_numpy(piece).to(device)) for piece in mel_batches(samples, batch)]
     codes = torch.cat(parts) if parts else torch.zeros(0, model.mapping.out_features, device=device)
     return smooth(codes) if smoothed and len(codes) else codes

@@ -7,6 +7,7 @@ The settings are those of Wav2Lip's front end, which EDTalk took over; the spect
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -51,17 +52,26 @@ def mel_matrix() -> npt.NDArray[np.float32]:
 
 def mel_spectrogram(samples: Floats) -> Floats:
     """(80, 1 + n // 200) normalised log-mel values in [-4, 4] of n samples of mono 16 kHz sound in [-1, 1]."""
-    wave = np.asarray(samples, dtype=np.float64)
-    emphasised = wave - 0.97 * np.concatenate((np.zeros(1), wave[:-1]))
-    padded = np.pad(emphasised, N_FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+    columns = 1 + len(samples) // HOP
     window = (0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, N_FFT + 1)))[:-1]  # scipy's periodic Hann, bit for bit
-    mel = np.empty((BANDS, len(frames)))
-    for start in range(0, len(frames), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        mel[:, part] = mel_matrix() @ np.abs(np.fft.rfft(frames[part] * window)).T
-    decibels = 20.0 * np.log10(np.maximum(1e-5, mel)) - 20.0
-    return np.clip(8.0 * (decibels + 100.0) / 100.0 - 4.0, -4.0, 4.0)
+    mel = np.empty((BANDS, columns))
+    for start in range(0, columns, _CHUNK):
+        stop = min(start + _CHUNK, columns)
+        wave = _emphasised(samples, start * HOP - N_FFT // 2, (stop - 1) * HOP + N_FFT // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(wave, N_FFT)[::HOP]
+        power = mel_matrix() @ np.abs(np.fft.rfft(frames * window)).T
+        decibels = 20.0 * np.log10(np.maximum(1e-5, power)) - 20.0
+        mel[:, start:stop] = np.clip(8.0 * (decibels + 100.0) / 100.0 - 4.0, -4.0, 4.0)
+    return mel
+
+
+def _emphasised(samples: Floats, first: int, last: int) -> Floats:
+    """Samples `first` .. `last` - 1 in float64 after pre-emphasis; zeros beyond either end of the sound."""
+    low, high = max(first, 0), min(last, len(samples))
+    wave = np.asarray(samples[max(low - 1, 0) : high], dtype=np.float64)
+    before = wave[:-1] if low > 0 else np.concatenate((np.zeros(1), wave[:-1]))
+    emphasised = wave[-(high - low) :] - 0.97 * before if high > low else np.zeros(0)
+    return np.pad(emphasised, (low - first, last - max(high, low)))
 
 
 def frame_count(n_samples: int) -> int:
@@ -75,12 +85,20 @@ def window_starts(frames: int) -> npt.NDArray[np.int64]:
     return np.sign(scaled) * (np.abs(scaled) // FPS)
 
 
-def mel_windows(samples: Floats) -> npt.NDArray[np.float32]:
-    """(F, 1, 80, 16) windows of mono 16 kHz sound, F = n // 640; columns beyond either end repeat the edge column."""
+def mel_batches(samples: Floats, batch: int) -> Iterator[npt.NDArray[np.float32]]:
+    """The windows (F, 1, 80, 16) of `mel_windows`, at most `batch` frames at a time."""
     frames = frame_count(len(samples))
     if frames == 0:
-        return np.zeros((0, 1, BANDS, WINDOW_COLUMNS), dtype=np.float32)
+        return
     mel = mel_spectrogram(samples[: frames * SAMPLES_PER_FRAME]).astype(np.float32)
-    columns = window_starts(frames)[:, None] + np.arange(WINDOW_COLUMNS)
-    windows = mel[:, np.clip(columns, 0, mel.shape[1] - 1)]
-    return np.ascontiguousarray(windows.transpose(1, 0, 2)[:, None])
+    starts = window_starts(frames)
+    for first in range(0, frames, batch):
+        columns = starts[first : first + batch, None] + np.arange(WINDOW_COLUMNS)
+        windows = mel[:, np.clip(columns, 0, mel.shape[1] - 1)]
+        yield np.ascontiguousarray(windows.transpose(1, 0, 2)[:, None])
+
+
+def mel_windows(samples: Floats) -> npt.NDArray[np.float32]:
+    """(F, 1, 80, 16) windows of mono 16 kHz sound, F = n // 640; columns beyond either end repeat the edge column."""
+    none = np.zeros((0, 1, BANDS, WINDOW_COLUMNS), dtype=np.float32)
+    return next(mel_batches(samples, max(1, frame_count(len(samples)))), none)

@@ -15,7 +15,7 @@ from PIL import Image
 from cmet.edtalk import Audio2Lip
 from cmet.frames import clip_input, fixed_pixels, picture_input, stretched_pixels
 from cmet.lips import lips_from_audio, smooth
-from cmet.mel import mel_spectrogram, mel_windows, window_starts
+from cmet.mel import mel_batches, mel_spectrogram, mel_windows, window_starts
 from harness.video import VideoReader
 
 WAV = "W009_038"
@@ -62,6 +62,14 @@ def test_long_sound_gives_the_windows_of_its_parts() -> None:
 def test_sound_shorter_than_a_frame_has_no_lips(samples: int) -> None:
     model = Audio2Lip(lip=4, width=2).eval()
     assert lips_from_audio(model, np.zeros(samples, dtype=np.float32)).shape == (0, 4)
+
+
+def test_batches_of_windows_are_all_windows() -> None:
+    sound = np.random.default_rng(3).normal(0, 0.1, 26 * 16000).astype(np.float32)  # its spectrum has two parts
+    batches = list(mel_batches(sound, 64))
+    assert [len(batch) for batch in batches] == [64] * 10 + [10]
+    np.testing.assert_array_equal(np.concatenate(batches), mel_windows(sound))
+    assert list(mel_batches(sound[:639], 64)) == []
 
 
 def test_silence_is_the_floor_of_the_mel_scale() -> None:
