@@ -100,10 +100,10 @@ def _block(section: Section, places: Sequence[int]) -> list[str]:
 
 
 def _missing(runs: Sequence[RunData]) -> list[str]:
-    """One line a metric and reason: how many clips of which methods."""
-    found = [failure for run in runs for failure in failures(run)]
-    lines = [
-        printable(f"  {f.title}: {sentence(f.reason)} ({len(f.clips)} clip{'s' * (len(f.clips) > 1)}; {f.who()})")
-        for f in found
-    ]
+    """One line a reason: how many clips of which methods, then the metrics that lack them."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for failure in (failure for run in runs for failure in failures(run)):
+        clips = f"{len(failure.clips)} clip{'s' * (len(failure.clips) > 1)}; {failure.who()}"
+        titles.setdefault((sentence(failure.reason), clips), []).append(failure.title)
+    lines = [printable(f"  {why} ({clips}): {', '.join(found)}") for (why, clips), found in titles.items()]
     return ["Not measured:", *lines] if lines else []
