@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from evaluators.crops import box_crop, mtcnn_chip
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.emotion_nets import FrameAttention
+from evaluators.folding import folded
 from evaluators.identity_nets import facenet_input, facenet_module
 from evaluators.mtcnn import Mtcnn
 from harness.media import VideoReader
@@ -60,8 +61,9 @@ def identity(frames: np.ndarray) -> None:
     """Detection, crop and embedding."""
     theirs, module = MTCNN(), InceptionResnetV1(pretrained=None).eval()
     fill(module)
-    ours = facenet_module()
-    fill(ours)
+    plain = facenet_module()
+    fill(plain)
+    ours = folded(plain)
     detector = Mtcnn()
 
     def one_by_one() -> np.ndarray:
