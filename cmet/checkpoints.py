@@ -226,6 +226,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _write_safetensors(path: Path, state: Mapping[str, Tensor], name: str, source: str) -> None:
     """Write the copy, atomically. A cache that cannot be written only costs time at the next start."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     metadata = {"name": name, "source_sha256": source}
@@ -235,5 +236,5 @@ def _write_safetensors(path: Path, state: Mapping[str, Tensor], name: str, sourc
             partial = Path(folder) / path.name
             save_file({key: value.contiguous() for key, value in state.items()}, str(partial), metadata)
             os.replace(partial, path)
-    except OSError:
+    except (OSError, SafetensorError):  # the library's own class: a full disk
         return

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.atomic import replacing
 from harness.errors import MissingError
 
 if TYPE_CHECKING:
@@ -28,16 +29,15 @@ def store(
 ) -> None:
     """Write `module` (float16) and `extra` tensors (named `codes.*`, float32) with metadata to `path`, atomically."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {}
     for name, tensor in {**module.state_dict(), **extra}.items():
         shrink = tensor.dtype == torch.float32 and not name.startswith(_EXACT)
         tensors[name] = (tensor.half() if shrink else tensor).contiguous().clone()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    save_file(tensors, str(partial), metadata={"config": json.dumps(config), "recipe": json.dumps(recipe)})
-    partial.replace(path)
+    metadata = {"config": json.dumps(config), "recipe": json.dumps(recipe)}
+    with replacing(path) as partial:
+        partial.write_bytes(save(tensors, metadata))  # the library's own writer tells a full disk in a class of its own
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

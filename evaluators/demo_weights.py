@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluators.judge_weights import restoring
 from evaluators.plausibility import ImplausibleError
+from harness.atomic import replacing
 from harness.errors import MissingError
 
 if TYPE_CHECKING:
@@ -31,13 +32,12 @@ SYNC = FOLDER / "sync.safetensors"  # SyncNet
 
 def store(path: Path, module: nn.Module, config: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Write `module` to `path`, atomically. `config` are the keywords that construct it again."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: _narrow(tensor).contiguous().clone() for name, tensor in module.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    save_file(tensors, str(partial), metadata={"config": json.dumps(config), "recipe": json.dumps(recipe)})
-    partial.replace(path)
+    metadata = {"config": json.dumps(config), "recipe": json.dumps(recipe)}
+    with replacing(path) as partial:
+        partial.write_bytes(save(tensors, metadata))  # the library's own writer tells a full disk in a class of its own
 
 
 def _narrow(tensor: Tensor) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictur
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppet_motion import SPAN, pose_track
+from evaluators import demo_weights as judge_weights
+from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS
 
 
@@ -91,6 +95,25 @@ def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeyp
     one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))
     assert one[1] == two[1]
     assert all(torch.equal(tensor, two[0][name]) for name, tensor in one[0].items())
+
+
+@pytest.mark.parametrize("weights", [demo_weights, judge_weights])
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(
+    weights: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, module = tmp_path / "net.safetensors", torch.nn.Linear(2, 2)
+    more: list[dict[str, Any]] = [{}] if weights is demo_weights else []
+    weights.store(path, module, {}, {}, *more)
+    before = path.read_bytes()
+
+    def full(_: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MissingError, match="disk is full"):
+        weights.store(path, module, {}, {}, *more)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_picture_loss_asks_for_the_change() -> None:

@@ -8,6 +8,7 @@ drawn at half size (the decoder's coarse levels are its own smaller self), then 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from cmet.recipes.alphabet import Alphabet, code_loss, mix
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.drawing import decode, half_size, picture_loss
 from cmet.recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
+from harness.atomic import replacing
 from harness.records import BASIC_EMOTIONS
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
@@ -60,9 +62,10 @@ class Trainer:
     def save(self, path: Path) -> None:
         names = ("generator", "average", "optimiser")
         state = {name: getattr(self, name).state_dict() for name in names}
-        partial = path.with_suffix(".part")
-        torch.save({**state, "step": self.step, "settled": self.settled}, partial)
-        partial.replace(path)
+        content = io.BytesIO()
+        torch.save({**state, "step": self.step, "settled": self.settled}, content)
+        with replacing(path) as partial:
+            partial.write_bytes(content.getvalue())
 
     def resume(self, path: Path) -> None:
         state = torch.load(path, weights_only=True, map_location=self.device)

@@ -18,6 +18,7 @@ from cmet.recipes.faces import State, random_states
 from datasets.puppet_face import render
 from datasets.puppet_identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppet_motion import SPAN
+from harness.atomic import replacing
 
 Picture = npt.NDArray[np.uint8]
 PEOPLE = (*TRAIN_IDENTITIES, *EXTRA_IDENTITIES)
@@ -81,8 +82,8 @@ def pool(course: Course, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt
             return kept["crops"], kept["people"], kept["emotions"]
     crops, emotions = zip(*drawn(Album(course.seed, each), len(PEOPLE), course.workers), strict=True)
     people = np.repeat(np.arange(len(PEOPLE)), [len(part) for part in crops])
-    course.out.mkdir(parents=True, exist_ok=True)
-    np.savez(path, crops=np.concatenate(crops), people=people, emotions=np.concatenate(emotions))
+    with replacing(path) as partial:
+        np.savez(partial, crops=np.concatenate(crops), people=people, emotions=np.concatenate(emotions))
     return np.concatenate(crops), people, np.concatenate(emotions)
 
 
