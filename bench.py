@@ -105,6 +105,19 @@ def main(arguments: list[str] | None = None) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
+def program(arguments: list[str] | None = None) -> int:
+    """`main` as a process of its own: SIGTERM is Ctrl-C, and once it is leaving another Ctrl-C changes nothing."""
+    interrupt.terminate_like_ctrl_c()
+    try:
+        code = main(arguments)
+        if code == EXIT_INTERRUPTED:
+            interrupt.ignore()
+    except KeyboardInterrupt:  # a second one, while the first was being told
+        interrupt.ignore()
+        return EXIT_INTERRUPTED
+    return code
+
+
 def _slip(error: click.ClickException) -> int:
     """What click found wrong on the command line, in our form."""
     click.echo(f"bench.py: {error.format_message()}", err=True)
@@ -138,8 +151,4 @@ def _system(error: OSError | sqlite3.OperationalError) -> int:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    interrupt.terminate_like_ctrl_c()
-    code = main()
-    if code == EXIT_INTERRUPTED:
-        interrupt.ignore()
-    sys.exit(code)
+    sys.exit(program())

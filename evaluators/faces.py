@@ -115,8 +115,8 @@ class _Clip:
     def _turn(self) -> Row:
         signature, sample = str(self._judge.signature("pose_shift")), self._context.sample
         path = sample.pose_video or sample.source_video
-        if path is None:
-            return Unscored("pose_shift", "no_reference", signature, "the sample names no clip of the head")
+        if path is None or not path.exists():  # a clip without sound has no derived pose clip
+            return Unscored("pose_shift", "no_reference", signature, "there is no clip of the head to compare with")
         if not self._poses:
             return Unscored("pose_shift", "no_face", signature)
         try:

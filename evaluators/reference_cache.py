@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.atomic import replacing
+from harness.container import check_file
 from harness.digest import cache_dir, digest
 from harness.errors import BenchError
 
@@ -27,8 +28,9 @@ def cached(
     """The float32 array of `compute` for these frames of the clip at `path`, from the cache where it is there.
 
     `signature` names everything else that changes the array. A damaged entry is computed again; a cache that
-    cannot be written only costs time.
+    cannot be written only costs time. Raises MediaError where there is no such clip.
     """
+    check_file(path)
     key = "\n".join([digest(path), signature, ",".join(map(str, np.asarray(frames).tolist()))])
     file = cache_dir() / "reference" / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
     known = _read(file, key)

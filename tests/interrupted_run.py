@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 import bench
-from harness import interrupt
 from tests.test_runner import go, plan_for
 
 
@@ -21,5 +20,4 @@ def command(folder: Path) -> None:
 
 if __name__ == "__main__":
     bench.VERBS["run"] = ("tests.interrupted_run", "slow")
-    interrupt.terminate_like_ctrl_c()
-    sys.exit(bench.main(sys.argv[1:]))
+    sys.exit(bench.program(sys.argv[1:]))

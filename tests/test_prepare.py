@@ -308,16 +308,12 @@ def test_a_full_disk_stops_the_run_and_no_clip_is_blamed(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("seconds", [0.03, 300.0])
 def test_very_short_and_very_long_lines_of_meld(tmp_path: Path, seconds: float) -> None:
-    """30 ms have a speech feature; five minutes (known ones are cut wrongly) become sound and a reason."""
+    """30 ms have a speech feature, and so have five minutes."""
     samples = np.full((round(seconds * 8000), 6), 1000, dtype=np.int16)
     samples[::7] = -900
     write_extensible_wav(tmp_path / "MELD/dev_splits_complete/dia1_utt1.wav", samples, 8000)
     done = prepare("meld_extended", tmp_path / "MELD", tmp_path / "out", Plan(("sound", "speech"), speech=WHOLE.speech))
     assert abs(len(read_audio(tmp_path / "out/dev/dia1_utt1.wav").samples) - seconds * 16000) <= 1
-    if seconds > 1:
-        assert [failure[:2] for failure in done.failures] == [("dev/dia1_utt1", "speech")]
-        assert "lasts 300 s" in done.failures[0][2]
-        return
     assert done.failures == ()
     feature = np.load(tmp_path / "out/dev/emotion2vec+large_features/dia1_utt1.npy")
     assert feature.shape == (1024,)
