@@ -17,7 +17,6 @@ Layout = Literal["fps25", "official", "eat"]
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 SOUND_SUFFIXES = (".wav", ".m4a", ".flac", ".mp3", ".aac")
-SPEECH_FOLDER = "emotion2vec+large_features"
 
 _CODES = {name: code for code, name in CORPUS_LABELS["eat"].items()}
 _IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")

@@ -13,7 +13,6 @@ from evaluators.face_chip import similarity
 
 Picture = npt.NDArray[np.uint8]
 SIZE_PX = 128
-_WARP_PX = 163
 _ALIGNED = slice(27, 45)  # nose, both eyes without the last two points
 
 #: Where landmarks 27 to 44 lie in the 163 px picture, x before y.

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from harness.errors import CannotCompareError
 
 Array = npt.NDArray[np.float64]
-_EXTRAPOLATION_SIZES = 12  # sample sizes of the straight line in 1/n
-_EXTRAPOLATION_REPEATS = 4  # random subsets at each size
 
 
 def _checked(features: npt.ArrayLike, which: str) -> Array:

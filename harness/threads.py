@@ -12,8 +12,8 @@ def one_thread() -> None:
     """Compute with one thread in this process: sums then have one order, whatever --jobs and the machine are.
 
     numpy's BLAS reads the environment when numpy is imported, so this comes first; torch can be told later too.
-    Many small factorisations (intervals of pooled metrics) also take a fifth of the time that way. On a GPU, float32
-    stays float32: TF32, which convolutions use by default, keeps 10 bits and moves single pixels by 10 % of the range.
+    Many small factorisations (intervals of pooled metrics) are also faster that way. On a GPU, float32 stays float32:
+    TF32, which convolutions use by default, keeps 10 bits (what it moves: docs/speed.md).
     """
     os.environ.update(dict.fromkeys(VARIABLES, "1"))
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
