@@ -17,7 +17,6 @@ import numpy.typing as npt
 from evaluators import labels
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_features import SETTINGS, EmotionFront, FeatureTrack
-from evaluators.emotion_statistics import accuracy
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -92,8 +91,8 @@ class EmotionAccuracy:
         return EmotionMeasurement(self, context, self.front.follow(context.path), line)
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
-        """Percent of clips judged as their label."""
-        return accuracy(rows)
+        """Percent of clips judged as their label; nan for no clips."""
+        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows] or [np.nan]))
 
 
 @dataclass
@@ -134,6 +133,7 @@ class EmotionMeasurement:
         return self._row("", nothing, (*self.context.notes, "undecided", reason))
 
     def _row(self, predicted: str, probabilities: npt.NDArray[np.float64], notes: tuple[str, ...]) -> Row:
+        """`predicted` is a name of `classes` (the judge's order, as `probabilities`), or "" where it is undecided."""
         label = self.context.sample.emotion.name
         value = 100.0 if predicted == label else 0.0
         statistics = pack(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import registry
 from harness.errors import UsageError
-from harness.records import Clip
+from harness.records import Clip, SummaryRow
 from harness.signature import Signature
-from harness.store import RunStore
+from harness.store import RunStore, StoredRow
 from harness.summary import unpack
-from reports.model import MetricFact, Pool, RunData, RunRow
+from reports.confusion import counted
+from reports.model import Confusion, MetricFact, Pool, RunData, RunRow
 
 JUDGE = "evaluators.judge:Judge"
+DECISIONS = "evaluators.decisions"  # numpy only
 
 
 def load_run(folder: Path, pools: bool = False) -> RunData:
@@ -36,11 +39,12 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             lane=str(asked.get("lane", "")),
             facts=facts,
             summary=summary,
-            rows=_rows(store, signed),
+            rows=(rows := _rows(store, signed)),
             metric_facts={name: _fact(name, told) for name, told in metrics.items()},
             comparisons=tuple(store.comparisons()),
             clips=_clips(store, folder.resolve()),
             long_signatures=_long(metrics, (row.signature for row in summary)),
+            confusions=_confusions(store, summary, rows),
             folder=folder,
             pools=_pools(store, asked, metrics, signed) if pools else {},
         )
@@ -64,6 +68,34 @@ def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> t
         )
         for row in store.rows(statistics=False)
     )
+
+
+def _confusions(store: RunStore, summary: Iterable[SummaryRow], rows: Iterable[RunRow]) -> tuple[Confusion, ...]:
+    """What was taken for what, for every number of the summary that comes of such answers."""
+    deciding = registry.load(f"{DECISIONS}:METRICS")
+    missed: dict[tuple[str, str, str, str], list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        if row.metric in deciding and row.expected and not row.scored:
+            missed[row.dataset, row.method, row.metric, row.signature].append((row.emotion, row.reason or ""))
+    keys = [(row.dataset, row.method, row.metric, row.signature) for row in summary if row.metric in deciding]
+    found = [counted(key, *_answers(store, key), missed[key]) for key in keys]
+    return tuple(one for one in found if one is not None)
+
+
+def _answers(store: RunStore, key: tuple[str, str, str, str]) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """(classes, (label, answer) of each scored clip); the answer of an undecided one is the reason in its notes."""
+    line = _settings(key[3])
+    stored = [row for row in store.rows(cell=(*key[:3], line)) if row.reason is None and row.statistics]
+    if not stored:
+        return (), []
+    decisions = registry.load(f"{DECISIONS}:decided")(key[2], line, [unpack(row) for row in stored])
+    pairs = [(row, pair) for row, pair in zip(stored, decisions.pairs, strict=True) if pair is not None]
+    return decisions.classes, [(label, answer or _undecided(row)) for row, (label, answer) in pairs]
+
+
+def _undecided(row: StoredRow) -> str:
+    """Why the judge could not decide on a clip that counts: the note after `undecided`, if there is one."""
+    return (*row.notes, "undecided")[row.notes.index("undecided") + 1] if "undecided" in row.notes else "undecided"
 
 
 def _clips(store: RunStore, folder: Path) -> dict[tuple[str, str], str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.records import Comparison, SummaryRow
 
-__all__ = ["CEILINGS", "FLOORS", "Comparison", "MetricFact", "Pool", "RunData", "RunRow"]
+__all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "Pool", "RunData", "RunRow"]
 
 #: Methods that bound the scale instead of competing: shown apart, never ranked.
 CEILINGS = frozenset({"ground_truth"})
@@ -73,6 +73,30 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """What one judge took one method's clips for. Every clip that it was asked about is in exactly one count."""
+
+    dataset: str
+    method: str
+    metric: str
+    signature: str
+    answers: tuple[str, ...]  # the judge's classes, then reason codes: undecided, no_face, …
+    counts: Mapping[str, Mapping[str, int]]  # label → answer → clips; answers that no clip got are absent
+    recall: Mapping[str, float]  # label → percent of its scored clips; labels without a scored clip are absent
+    named: int  # so many of the answers are classes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The answers that are names."""
+        return self.answers[: self.named]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The answers that are reason codes."""
+        return self.answers[self.named :]
+
+
+@dataclass(frozen=True)
 class RunData:
     """Everything the reports know about one run."""
 
@@ -87,6 +111,7 @@ class RunData:
     clips: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (method, sample) → path relative to the run
     anchors: frozenset[str] = CEILINGS | FLOORS
     long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
+    confusions: tuple[Confusion, ...] = ()  # of the metrics that answer with a name
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
     pools: Mapping[tuple[str, str, str, str], Pool] = field(default_factory=dict)

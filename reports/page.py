@@ -16,10 +16,11 @@ from harness.reasons import sentence
 from harness.signature import Signature
 from reports.breakdown import Breakdown, Share, breakdowns
 from reports.chart import dots, series_class, shape
+from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
 from reports.layout import ROLES, Cell, Column, Line, Section, sections
 from reports.markdown import heading, title
-from reports.model import RunData
+from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
 from reports.players import player_data
 from reports.sentences import sentences
@@ -52,6 +53,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         clustered=any(row.cluster_low is not None for run in runs for row in run.summary),
         sentences=_sentences(runs),
         charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
+        boards=[_board(board) for run in runs for board in boards(run)],
         failures=[_failure(failure) for run in runs for failure in failures(run)],
         notes=[(sentence(code), code, count) for run in runs for code, count in notes(run).items()],
         provenance=[(run.name, _tree(run.facts)) for run in runs],
@@ -149,6 +151,25 @@ def _share(share: Share | None, places: int) -> dict[str, Any] | None:
         return None
     told = f"{share.n_scored}/{share.n_expected}"
     return {"value": number(share.value, places), "coverage": told, "short": share.n_scored < share.n_expected}
+
+
+def _board(board: Board) -> dict[str, Any]:
+    return {"title": board.title, "tables": [_confusion(one) for one in board.tables]}
+
+
+def _confusion(one: Confusion) -> dict[str, Any]:
+    """One table: a line a label, a column an answer, the recall at the end; `shade` 0 to 4 is a count's share."""
+    lines = []
+    for label, row in one.counts.items():
+        total = sum(row.values())
+        cells = [(row.get(answer, 0), answer == label, -(-4 * row.get(answer, 0) // total)) for answer in one.answers]
+        lines.append((label, cells, number(one.recall.get(label), 1)))
+    return {
+        "method": one.method,
+        "names": one.classes,
+        "others": [(code.replace("_", " "), sentence(code)) for code in one.others],
+        "lines": lines,
+    }
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CannotCompareError, UsageError
 from harness.records import SummaryRow
+from reports import confusion
 from reports.model import MetricFact, RunData, RunRow
 
 SCHEMA_VERSION = 1
@@ -21,14 +22,15 @@ _SUMMARY = (
     *("dataset", "method", "metric", "value", "unit", "higher_is_better", "low", "high"),
     *("n_scored", "n_expected", "signature"),
 )
-_CSV = ("run", "protocol", "lane", *_SUMMARY, "cluster_low", "cluster_high", "note")
+_CSV = ("run", "protocol", "lane", *_SUMMARY, "cluster_low", "cluster_high", "note", "recall", "confusion")
 _CURE = "Name a run folder or a scores.json written by `report`."
 
 
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, one row a line.
 
-    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`; a row names its signature
+    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`, `confusion` (metrics that
+    answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its signature
     only where its metric has several. Names of several runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
@@ -48,7 +50,9 @@ def to_json(runs: Sequence[RunData]) -> str:
     descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
     if descriptive:
         head["descriptive"] = descriptive  # metrics without a better or worse
+    taken = [confusion.to_json(one, names.get(one.method, one.method)) for r, names in labelled for one in r.confusions]
     body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+    body += [_list("confusion", taken)] if taken else []
     body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
     return "{\n" + ",\n".join(body) + "\n}\n"
 
@@ -98,15 +102,25 @@ def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
 
 
 def to_csv(runs: Sequence[RunData]) -> str:
-    """scores.csv: one line a cell of the table, full precision, empty where there is no number."""
+    """scores.csv: one line a cell of the table, full precision, empty where there is no number.
+
+    Where the metric answers with a name: `recall` ({label: percent}) and `confusion` ({label: {answer: clips}}), JSON.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, _CSV, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for run in runs:
+        taken = {(one.dataset, one.method, one.metric, one.signature): one for one in run.confusions}
         for row in run.summary:
             fields = {key: _finite(value) for key, value in asdict(row).items()}
-            writer.writerow(fields | {"run": run.name, "protocol": run.protocol, "lane": run.lane})
+            one = taken.get((row.dataset, row.method, row.metric, row.signature))
+            named = {"recall": _compact(one.recall), "confusion": _compact(one.counts)} if one else {}
+            writer.writerow(fields | named | {"run": run.name, "protocol": run.protocol, "lane": run.lane})
     return out.getvalue()
+
+
+def _compact(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_scores(path: Path) -> RunData:
@@ -157,4 +171,5 @@ def _run(found: dict[str, Any]) -> RunData:
         if row.metric in found.get("descriptive", ())
     }
     names = (str(found["run"]), str(found["protocol"]), str(found.get("lane", "")))
-    return RunData(*names, {}, summary, rows, descriptive)
+    taken = tuple(confusion.from_json(item) for item in found.get("confusion", ()))
+    return RunData(*names, {}, summary, rows, descriptive, confusions=taken)

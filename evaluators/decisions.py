@@ -1,0 +1,43 @@
+"""What a judge took each clip for, from stored statistics alone: confusion matrices count it. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from evaluators import extended_pool
+
+Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
+
+#: Metrics that decide for one name a clip.
+METRICS = ("emotion_acc", "ext_acc", "ext_identifiability")
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """`classes`: the names that could be answered. `pairs`: (label, answer) of each row; answer "" is undecided.
+
+    None for a row that only lends its ground truth to the others.
+    """
+
+    classes: tuple[str, ...]
+    pairs: tuple[tuple[str, str] | None, ...]
+
+
+def decided(metric: str, signature: str, rows: Rows) -> Decisions:
+    """The decisions behind one number. `rows`: its per-clip statistics; `signature`: the line they are stored under."""
+    if metric == "emotion_acc":
+        pairs = tuple((str(row["label"]), str(row["predicted"])) for row in rows)
+        return Decisions(tuple(sorted({str(name) for row in rows for name in row["classes"]})), pairs)
+    asked = [bool(row["extended"]) for row in rows]
+    if metric == "ext_acc":
+        labels, answers = extended_pool.accuracy_guesses(rows, "|dec:centroid-cosine" in signature)
+        names = {str(row["label"]) for row in rows if len(row["truth"])}
+    else:
+        labels, answers = extended_pool.identified(rows)
+        names = set(labels)
+    found = iter(zip(labels, answers, strict=True))
+    return Decisions(tuple(sorted(names)), tuple(next(found, None) if one else None for one in asked))

@@ -1,0 +1,77 @@
+"""Who was taken for whom: the clips of each label by the judge's answer, undecided and faceless ones counted too."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.breakdown import emotion_order
+from reports.model import Confusion, RunData
+
+#: Answers that are no name come after the names, these first.
+_FIRST = ("undecided", "no_face")
+
+
+def counted(
+    key: tuple[str, str, str, str],
+    classes: Sequence[str],
+    answers: Iterable[tuple[str, str]],
+    missed: Iterable[tuple[str, str]],
+) -> Confusion | None:
+    """The confusion of one (dataset, method, metric, signature); None without any answer.
+
+    `answers`: (label, answer) of each scored clip, answer a class or, where the judge could not decide, a reason code.
+    `missed`: (label, reason code) of each clip that was expected and not scored. Recall is over the scored clips.
+    """
+    given = list(answers)
+    if not given:
+        return None
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    scored = Counter(label for label, _ in given)
+    for label, answer in (*given, *missed):
+        counts[label][answer] += 1
+    right = Counter(label for label, answer in given if label == answer)
+    order = emotion_order(counts)
+    recall = {label: 100.0 * right[label] / scored[label] for label in order if scored[label]}
+    names = emotion_order(classes)
+    others = {answer for row in counts.values() for answer in row} - {*names}
+    answered = (*names, *sorted(others, key=lambda code: (code not in _FIRST, code)))
+    return Confusion(*key, answered, {label: dict(counts[label]) for label in order}, recall, len(names))
+
+
+def to_json(one: Confusion, method: str) -> dict[str, Any]:
+    """One entry of scores.json's `confusion`: `counts[label][answer]` clips, `recall[label]` percent of scored ones."""
+    head = {"dataset": one.dataset, "method": method, "metric": one.metric, "signature": one.signature}
+    named = {"classes": list(one.classes), "others": list(one.others)}
+    return {**head, **named, "counts": dict(one.counts), "recall": dict(one.recall)}
+
+
+def from_json(found: Mapping[str, Any]) -> Confusion:
+    """The confusion that `to_json` wrote."""
+    key = (found["dataset"], found["method"], found["metric"], found["signature"])
+    answers = (*found["classes"], *found["others"])
+    return Confusion(*key, answers, found["counts"], found["recall"], len(found["classes"]))
+
+
+@dataclass(frozen=True)
+class Board:
+    """All methods' confusions under one metric and signature of one run."""
+
+    title: str
+    tables: tuple[Confusion, ...]
+
+
+def boards(run: RunData) -> list[Board]:
+    """In the order of the summary: contestants before the ceiling and the floors."""
+    groups: dict[tuple[str, str, str], list[Confusion]] = defaultdict(list)
+    for one in run.confusions:
+        groups[one.dataset, one.metric, one.signature].append(one)
+    return [
+        Board(
+            f"{run.fact(metric, signature).title}: what clips were taken for, {dataset}, run {run.name}",
+            tuple(sorted(found, key=lambda one: one.method in run.anchors)),
+        )
+        for (dataset, metric, signature), found in groups.items()
+    ]
