@@ -24,6 +24,7 @@ from harness.errors import MediaError
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored
 from harness.seeds import seed_for
+from harness.summary import facts_of
 
 UNDAMAGED = "none"
 _DRAWS = 1000
@@ -146,6 +147,8 @@ def curves(
         rows.setdefault(key, {}).setdefault(reading.strength, {})[reading.sample] = reading.row
     found = []
     for evaluator, metric, signature in columns:
+        if facts_of(evaluator, metric).of:  # FID∞: what moves the metric that it is made from moves it too
+            continue
         score = Score(evaluator, metric, seed_for(seed, "curve", signature))
         base = rows.get((metric, signature, UNDAMAGED), {}).get(0.0, {})
         for damage in damages:
@@ -173,7 +176,7 @@ class Score:
 
     def __init__(self, evaluator: Any, metric: str, seed: int) -> None:
         self._evaluator, self._metric, self._seed = evaluator, metric, seed
-        self.facts: MetricFacts = next(facts for facts in evaluator.metrics if facts.name == metric)
+        self.facts: MetricFacts = facts_of(evaluator, metric)
         self.pooled = self.facts.pooled
         self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 

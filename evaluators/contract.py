@@ -37,6 +37,7 @@ class MetricFacts:
     needs_reference: bool = False
     pooled: bool = False  # the value belongs to a set of clips, not to one (FID)
     ranked: bool = True  # False: descriptive only (offset), never bold
+    of: str = ""  # the judge's metric whose statistics this one is made from: its own rows hold none
 
 
 @dataclass

@@ -6,28 +6,30 @@ Public names: `Inception`, `frechet`, and two judges: `Fid` pools all clips of a
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import alignment, fid_sampling, judge_weights, pairing
-from evaluators.contract import Chunk, ClipContext, MetricFacts
-from evaluators.fid_features import FeatureNet, Features, build
-from evaluators.fid_interval import extrapolated, half_sample_interval
-from evaluators.fid_sampling import Collector, Sampling
+from evaluators import alignment, fid_limit, judge_weights, pairing
+from evaluators.contract import ClipContext, MetricFacts
+from evaluators.fid_clip import FeatureClip, both, count, packed, sizes, stacked
+from evaluators.fid_features import build
+from evaluators.fid_interval import half_sample_interval
+from evaluators.fid_limit import Limit
+from evaluators.fid_sampling import Sampling
 from evaluators.frechet import frechet
 from evaluators.inception import Inception
 from evaluators.refusal import Refused
-from evaluators.settings import check
-from harness.records import Row, Scored, Unscored
+from evaluators.settings import check, choice
+from harness.records import Row, Scored
 from harness.signature import Signature
 
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
 _SIDES = ("clip", "reference")
+_INFINITE = float("inf")
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
@@ -65,123 +67,99 @@ class _Judge:
 
     def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
-        sizes = (("res", "/".join(_sizes(rows, f"{side}_size") for side in _SIDES)),)
-        counts = tuple((f"n{k}", str(sum(_count(row, side) for row in rows))) for k, side in enumerate(_SIDES, 1))
+        pictures = (("res", "/".join(sizes(rows, f"{side}_size") for side in _SIDES)),)
+        counts = tuple((f"n{k}", str(sum(count(row, side) for row in rows))) for k, side in enumerate(_SIDES, 1))
         line = self.signature(metric)
         place = next(k for k, (key, _) in enumerate(line.fields) if key == "cov")
-        found = (*sizes, *(counts if self._aggregation == "pool" else ()))
+        found = (*pictures, *(counts if metric == "fid" else ()))
         return Signature(metric, (*line.fields[:place], *found, *line.fields[place:]), line.long)
 
 
 class Fid(_Judge):
-    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …"""
+    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …
+
+    Setting `limit = inf` puts FID∞ beside it (evaluators.fid_limit), from the same features: a metric of its own with
+    its own signature, in which N is no field because the number is that of infinitely many clips.
+    """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
-        MetricFacts("fid", "FID", "", False, 0.0, float("inf"), needs_reference=True, pooled=True),
+        MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, pooled=True),
+        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, pooled=True, ranked=False, of="fid"),
     )
     _name, _sampling, _aggregation = "fid", "5", "pool"
+
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        super().__init__({key: value for key, value in settings.items() if key != "limit"}, device)
+        shown = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
+        self.metrics = type(self).metrics[:shown]  # type: ignore[misc]
+        self._limit: tuple[bytes, Limit] | None = None  # the last set's
+
+    def signature(self, metric: str) -> Signature:
+        """As of every FID; that of FID∞ says how it was extrapolated and what it needs."""
+        line = super().signature(metric)
+        if metric != "fid_inf":
+            return line
+        place = next(k for k, (key, _) in enumerate(line.fields) if key == "agg") + 1
+        return Signature(metric, (*line.fields[:place], *fid_limit.FIELDS, *line.fields[place:]), line.long)
 
     def start(self, context: ClipContext) -> _PooledClip | Refused:
         """Begin one clip."""
         problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
-        signature = str(self.signature("fid"))
+        lines = {facts.name: str(self.signature(facts.name)) for facts in self.metrics}
         if problem is not None:
-            return Refused(("fid",), (signature,), *problem)
-        return _PooledClip(context, self._net, self._aligned, self._samples, signature)
+            return Refused(tuple(lines), tuple(lines.values()), *problem)
+        return _PooledClip(context, self._net, self._aligned, self._samples, lines)
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
-        """The FID of the clips whose statistics these are; nan with fewer than two frames on either side."""
-        clip, reference = _stacked(rows)
+        """The FID of the clips whose statistics these are; nan where they are too few.
+
+        That is fewer than two frames on either side, and for FID∞ fewer clips than its line needs.
+        """
+        if metric == "fid_inf":
+            value = self._limits(rows).value
+            return float("nan") if value is None else value
+        clip, reference = stacked(rows)
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+
+    def _limits(self, rows: Sequence[Any]) -> Limit:
+        """FID∞ of these rows; its value, interval and note ask for the same set, which may take seconds."""
+        key = fid_limit.digest(*both(rows))
+        if self._limit is None or self._limit[0] != key:
+            self._limit = key, fid_limit.extrapolated(*both(rows))
+        return self._limit[1]
 
     def interval(
         self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
     ) -> tuple[float, float] | None:
-        """95 % interval at this sample size, by half-samples of the groups; None with fewer than two groups."""
-        return half_sample_interval(*_both(rows), groups, draws, rng)
+        """95 % interval: half-samples of the groups, None with fewer than two; of FID∞ by jackknife."""
+        if metric == "fid_inf":
+            return fid_limit.interval(*both(rows), groups, self._limits(rows))
+        return half_sample_interval(*both(rows), groups, draws, rng)
 
     def note(self, metric: str, rows: Sequence[Any]) -> str:
-        """What must stand beside the number: sample sizes, their warning, and the extrapolation to infinite size."""
-        clip, reference = _stacked(rows)
+        """What must stand beside the number: sample sizes and their warning, or why FID∞ is refused."""
+        clip, reference = stacked(rows)
+        if metric == "fid_inf":
+            limit = self._limits(rows)
+            told = f"{limit.clips} clips; {limit.needed} are needed for a straight line in 1/clips"
+            return told if limit.value is not None else f"refused: {told}"
         text = f"N {len(clip)}/{len(reference)} frames of {len(rows)} clips"
         if min(len(clip), len(reference)) <= clip.shape[1]:
             text += f", fewer than {clip.shape[1] + 1}: biased upwards, compare at equal N only"
-        limit = extrapolated(*_both(rows))
-        return text if limit is None else f"{text}; FID∞ {limit:.4g}"
+        return text
 
 
-def _sizes(rows: Sequence[Any], key: str) -> str:
-    """Picture sizes of one side as HxW, smallest first; `?` for rows that did not store them."""
-    found = {tuple(np.asarray(row[key]).tolist()) if key in row else () for row in rows}
-    return "+".join("x".join(map(str, size)) or "?" for size in sorted(found)) or "?"
-
-
-def _count(row: Any, side: str) -> int:
-    return len(row[side]) if side in row else 0
-
-
-def _both(rows: Sequence[Any]) -> tuple[list[Features], list[Features]]:
-    return [row["clip"] for row in rows], [row["reference"] for row in rows]
-
-
-def _stacked(rows: Sequence[Any]) -> tuple[Features, Features]:
-    clips, references = _both(rows)
-    if not rows:
-        return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
-    return np.concatenate(clips), np.concatenate(references)
-
-
-class _Clip:
-    """One clip at work: features of the wanted frames of both sides."""
-
-    def __init__(
-        self, context: ClipContext, net: FeatureNet, aligned: alignment.Alignment, sampling: Sampling, signature: str
-    ) -> None:
-        self._context = context
-        self._net = net
-        self._aligned = aligned
-        self._signature = signature
-        self._shape = (0, 0)  # height and width of the clip's frames
-        self._collector: Collector
-        self._collector, self._wanted = fid_sampling.start(context, net, aligned, sampling)
-
-    def feed(self, chunk: Chunk) -> None:
-        """Take the next frames."""
-        self._shape = (chunk.frames.shape[1], chunk.frames.shape[2])
-        self._collector.feed(chunk)
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Height and width of the pictures of both sides, as the network met them."""
-        truth = pairing.reference_reader(self._context).info
-        return {
-            "clip_size": self._aligned.size(self._shape),
-            "reference_size": self._aligned.size((truth.height, truth.width)),
-        }
-
-    def features(self) -> tuple[Features, Features]:
-        """Rows of the clip and of the reference."""
-        path = self._context.sample.reference_video
-        assert path is not None
-        return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._aligned, self._wanted)
-
-
-class _PooledClip(_Clip):
+class _PooledClip(FeatureClip):
     def finish(self) -> Sequence[Row]:
-        """One row that holds the features; only a set of clips has a value."""
+        """A row that holds the features, and one of FID∞ that points to it; only a set of clips has a value."""
         clip, reference = self.features()
         if not (len(clip) and len(reference)):
-            return [Unscored("fid", "no_face", self._signature, "no sampled frame has a face")]
+            return self.refused("no_face", "no sampled frame has a face")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return [Unscored("fid", "not_finite", self._signature, "a feature is not finite")]
-        kept = _packed(clip=clip, reference=reference, **self.sizes())
-        return [Scored("fid", None, self._signature, kept, ("pooled", *self._context.notes))]
-
-
-def _packed(**arrays: Any) -> bytes:
-    """Features hardly compress: plain npz bytes."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+            return self.refused("not_finite", "a feature is not finite")
+        kept = packed(clip=clip, reference=reference, **self.sizes())
+        notes = ("pooled", *self._context.notes)
+        return [Scored(name, None, line, kept if name == "fid" else b"", notes) for name, line in self._lines.items()]
 
 
 class PairFid(_Judge):
@@ -198,20 +176,21 @@ class PairFid(_Judge):
         signature = str(self.signature("fid_pair"))
         if problem is not None:
             return Refused(("fid_pair",), (signature,), *problem)
-        return _PairedClip(context, self._net, self._aligned, self._samples, signature)
+        return _PairedClip(context, self._net, self._aligned, self._samples, {"fid_pair": signature})
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean of the clips' own values."""
         return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
 
 
-class _PairedClip(_Clip):
+class _PairedClip(FeatureClip):
     def finish(self) -> Sequence[Row]:
         """The clip's own FID; it needs two frames on both sides."""
         clip, reference = self.features()
         if min(len(clip), len(reference)) < 2:
-            return [Unscored("fid_pair", "too_short", self._signature, "a covariance needs two frames")]
+            return self.refused("too_short", "a covariance needs two frames")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return [Unscored("fid_pair", "not_finite", self._signature, "a feature is not finite")]
+            return self.refused("not_finite", "a feature is not finite")
         value = frechet(clip, reference)
-        return [Scored("fid_pair", value, self._signature, _packed(value=[value], **self.sizes()), self._context.notes)]
+        kept = packed(value=[value], **self.sizes())
+        return [Scored(name, value, line, kept, self._context.notes) for name, line in self._lines.items()]

@@ -1,4 +1,4 @@
-"""How sure a pooled FID is: its interval at this sample size, and its extrapolation to infinitely many samples.
+"""How sure a pooled FID is at its sample size: the distances of subsets of clips, and an interval made of them.
 
 The FID of n samples is biased upwards, and the more so the fewer distinct samples there are. A bootstrap resample
 repeats clips, so its FID lies far above the estimate and spreads twice as wide as the truth (simulated: 30 to 300
@@ -18,10 +18,8 @@ from evaluators.frechet import Resampler, frechet
 
 Rows = Sequence[npt.NDArray[np.float32]]  # one array (frames, columns) a clip
 Array = npt.NDArray[np.float64]
-_GRAM_ROWS = 1000  # up to here a resample is exact by inner products
+GRAM_ROWS = 1000  # up to here a resample is exact by inner products
 _LEADING = 256  # principal directions that resamples of larger sets are measured in
-_SHARES = (0.5, 0.6, 0.7, 0.85)  # of the clips, for the straight line in 1/n; each three times
-_FEW_SHARES = (0.5, 0.7)  # where one distance takes seconds; each once
 _LEVEL = 0.95
 
 
@@ -52,7 +50,7 @@ class ClipSets:
 
     def distances(self) -> Callable[[npt.NDArray[np.int64]], float]:
         """The quickest exact way from chosen clips to their distance; nan where they are too few."""
-        if min(len(self.first), len(self.second)) > min(_GRAM_ROWS, 2 * self.first.shape[1]):
+        if min(len(self.first), len(self.second)) > min(GRAM_ROWS, 2 * self.first.shape[1]):
             return self._directly
         resampler = Resampler.of(self.first, self.second)
 
@@ -71,7 +69,7 @@ class ClipSets:
     def projected(self) -> ClipSets | None:
         """The sets in their leading common principal directions; None where an exact resample is cheap."""
         width = self.first.shape[1]
-        if width <= 2 * _LEADING or min(len(self.first), len(self.second)) <= _GRAM_ROWS:
+        if width <= 2 * _LEADING or min(len(self.first), len(self.second)) <= GRAM_ROWS:
             return None
         both = np.concatenate([self.first, self.second])
         centred = both - both.mean(axis=0)
@@ -109,25 +107,3 @@ def half_sample_interval(
     low, high = np.quantile(deviations, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     estimate = frechet(sets.first, sets.second)
     return max(0.0, estimate - float(high)), max(0.0, estimate - float(low))
-
-
-def extrapolated(clips: Rows, references: Rows) -> float | None:
-    """FID∞: the straight line of the FID of random subsets over 1/n, at 1/n = 0 (Chong & Forsyth 2020).
-
-    Subsets are of clips, both sides together, by a fixed seed. Below about as many frames as columns the curve is
-    not yet straight and the value still too high. None with fewer than 20 clips; may be slightly below 0.
-    """
-    count = len(clips)
-    if count < 20:
-        return None
-    sets = ClipSets.of(clips, references)
-    measure = sets.distances()
-    rng = np.random.default_rng(0)
-    points = [(1.0 / count, measure(np.arange(count, dtype=np.int64)))]
-    for share in 3 * _SHARES if len(sets.first) <= _GRAM_ROWS else _FEW_SHARES:
-        size = round(share * count)
-        points.append((1.0 / size, measure(rng.permutation(count)[:size])))
-    inverse, values = np.array(points).T
-    # The full set is one point among subsets of itself, but the least noisy one: the line goes through it.
-    slope = float(((inverse - inverse[0]) @ (values - values[0])) / np.square(inverse - inverse[0]).sum())
-    return float(values[0] - slope * inverse[0])

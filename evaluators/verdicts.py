@@ -11,6 +11,7 @@ from evaluators.calibration import Curve, Point
 from evaluators.contract import MetricFacts
 from evaluators.damage import DAMAGES, Damage
 from evaluators.expectations import Expectation, expected
+from harness.summary import facts_of
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]
 
@@ -132,7 +133,9 @@ def document(
     metrics = []
     for evaluator, name, signature in columns:
         own = [curve for line, curve in found if line == signature and curve.metric == name]
-        known = next(f for f in evaluator.metrics if f.name == name)
+        known: MetricFacts = facts_of(evaluator, name)
+        if known.of:  # calibrated as the metric that it is made from
+            continue
         metrics.append(_metric(known, signature, own, unmeasured.get(signature, "")))
     return {"schema_version": SCHEMA_VERSION, "kind": "calibration", **facts, "metrics": metrics}
 

@@ -101,7 +101,7 @@ def facts_of(evaluator: Any, metric: str) -> Any:
 
 
 def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature: str, seed: int) -> SummaryRow:
-    facts, items = facts_of(evaluator, metric), _items(store, cell, metric, signature)
+    facts, items = facts_of(evaluator, metric), _items(store, cell, evaluator, metric, signature)
     value, interval, clustered = _score(cell, items, evaluator, metric, seed)
     return SummaryRow(
         cell.dataset,
@@ -121,9 +121,14 @@ def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature
     )
 
 
-def _items(store: RunStore, cell: Cell, metric: str, signature: str) -> list[Statistics]:
-    """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory."""
-    rows = store.rows(cell=(cell.dataset, cell.method, metric, signature))
+def _items(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature: str) -> list[Statistics]:
+    """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory.
+
+    A metric that is made from another one's statistics finds them in that one's rows.
+    """
+    source = getattr(facts_of(evaluator, metric), "of", "")
+    line = str(evaluator.signature(source)) if source else signature
+    rows = store.rows(cell=(cell.dataset, cell.method, source or metric, line))
     return [unpack(row) for row in rows if row.scored]
 
 

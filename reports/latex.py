@@ -24,6 +24,7 @@ _SPECIAL = {
     "—": "---",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "∞": r"$\infty$",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
 _COLUMNS_A_TABLE = 5
 _HEAD_CHARACTERS = 12

@@ -1,0 +1,89 @@
+"""One clip under a FID judge: feature rows of both sides, and how they are kept and counted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluators import alignment, fid_sampling, pairing
+from evaluators.contract import Chunk, ClipContext
+from evaluators.fid_features import FeatureNet, Features
+from evaluators.fid_sampling import Collector, Sampling
+from harness.records import Row, Unscored
+
+
+class FeatureClip:
+    """One clip at work: features of the wanted frames of both sides."""
+
+    def __init__(
+        self,
+        context: ClipContext,
+        net: FeatureNet,
+        aligned: alignment.Alignment,
+        sampling: Sampling,
+        lines: Mapping[str, str],
+    ) -> None:
+        self._context = context
+        self._net = net
+        self._aligned = aligned
+        self._lines = lines  # metric -> signature
+        self._shape = (0, 0)  # height and width of the clip's frames
+        self._collector: Collector
+        self._collector, self._wanted = fid_sampling.start(context, net, aligned, sampling)
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take the next frames."""
+        self._shape = (chunk.frames.shape[1], chunk.frames.shape[2])
+        self._collector.feed(chunk)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of the pictures of both sides, as the network met them."""
+        truth = pairing.reference_reader(self._context).info
+        return {
+            "clip_size": self._aligned.size(self._shape),
+            "reference_size": self._aligned.size((truth.height, truth.width)),
+        }
+
+    def features(self) -> tuple[Features, Features]:
+        """Rows of the clip and of the reference."""
+        path = self._context.sample.reference_video
+        assert path is not None
+        return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._aligned, self._wanted)
+
+    def refused(self, reason: str, detail: str) -> list[Row]:
+        """A row for each metric of the judge."""
+        return [Unscored(name, reason, line, detail) for name, line in self._lines.items()]
+
+
+def packed(**arrays: Any) -> bytes:
+    """Features hardly compress: plain npz bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def sizes(rows: Sequence[Any], key: str) -> str:
+    """Picture sizes of one side as HxW, smallest first; `?` for rows that did not store them."""
+    found = {tuple(np.asarray(row[key]).tolist()) if key in row else () for row in rows}
+    return "+".join("x".join(map(str, size)) or "?" for size in sorted(found)) or "?"
+
+
+def count(row: Any, side: str) -> int:
+    """How many frames a row has on one side."""
+    return len(row[side]) if side in row else 0
+
+
+def both(rows: Sequence[Any]) -> tuple[list[Features], list[Features]]:
+    """Features of the clips and of their references, one array a clip."""
+    return [row["clip"] for row in rows], [row["reference"] for row in rows]
+
+
+def stacked(rows: Sequence[Any]) -> tuple[Features, Features]:
+    """The same, all frames of a side in one array."""
+    clips, references = both(rows)
+    if not rows:
+        return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
+    return np.concatenate(clips), np.concatenate(references)
