@@ -47,6 +47,7 @@ KEPT = {
     "run": "What was finished is kept. Go on with the same command and --resume.",
     "score": "What was finished is kept. Go on with the same command and --resume.",
     "prepare": "What was finished is kept. The same command goes on.",
+    "weights": "What was downloaded is kept. The same command goes on.",
     "train": "What was saved is kept. `train --preset NAME --help` says how to go on.",
 }
 
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (OSError, sqlite3.OperationalError) as error:
-        return _system(error)
+        return _system(error, arguments if arguments is not None else sys.argv[1:])
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -119,7 +120,10 @@ def program(arguments: list[str] | None = None) -> int:
 
 
 def _slip(error: click.ClickException) -> int:
-    """What click found wrong on the command line, in our form."""
+    """What click found wrong on the command line, in our form; a verb typed alone is answered by its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     click.echo(f"bench.py: {error.format_message()}", err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None and " --help" not in error.format_message():
@@ -127,18 +131,23 @@ def _slip(error: click.ClickException) -> int:
     return error.exit_code
 
 
+def _verb(arguments: Sequence[str]) -> str:
+    return next((argument for argument in arguments if argument in VERBS), "")
+
+
 def _interrupted(arguments: Sequence[str]) -> int:
-    verb = next((argument for argument in arguments if argument in VERBS), "")
-    click.echo(f"bench.py: interrupted. {KEPT.get(verb, 'No half-written file is left.')}", err=True)
+    kept = KEPT.get(_verb(arguments), "No half-written file is left.")
+    click.echo(f"bench.py: interrupted. {kept}", err=True)
     return EXIT_INTERRUPTED
 
 
-def _system(error: OSError | sqlite3.OperationalError) -> int:
+def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str]) -> int:
     """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
     where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
     full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
     if full:
-        click.echo(f"bench.py: the disk is full{where}. Free some space and add --resume.", err=True)
+        kept = KEPT.get(_verb(arguments), "Then type the same again.")
+        click.echo(f"bench.py: the disk is full{where}. Free some space. {kept}", err=True)
         return EXIT_MISSING
     if isinstance(error, PermissionError):
         click.echo(f"bench.py: no permission{where}. Choose a path you can read and write.", err=True)

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cmet.networks import digests, files_of, load_networks
+from cmet.networks import WEIGHT_SETS, digests, files_of, load_networks
 from cmet.rollout import emotion_difference, fit_track, pick_samples, roll_out
 from cmet.talker import Networks, Talker, shown
 from harness import weights
 from harness.contract import Missing, Output
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown_name
 from harness.records import Clip, Failed, Request
 
 
@@ -37,6 +37,8 @@ class CMet:
         if unknown := sorted(set(options) - set(known)):
             raise UsageError(f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(known)}.")
         self._which = options.get("weights", "official")
+        if self._which not in WEIGHT_SETS:
+            raise unknown_name("weight set", self._which, WEIGHT_SETS)
         self._num_samples = _number(options, "num_samples", 10.0)
         self._intensity = _number(options, "intensity", 1.0)
         self._device = device

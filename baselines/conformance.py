@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baselines import METHODS
 from baselines.anchors import read_frames
 from datasets.puppets import Puppets
 from harness import registry
@@ -59,7 +60,7 @@ class Bench:
 
 def check_method(spec: str, say: Callable[[str], None]) -> int:
     """Print one line per check; exit code 0 if all hold, 4 if one does not. UsageError when it cannot be imported."""
-    built = registry.load(spec)
+    built = registry.load(registry.resolve("method", spec, METHODS))
     method = built({"weights": "demo"} if getattr(built, "demo_weights", False) else {}, "cpu")
     if hasattr(method, "load"):
         method.load()

@@ -97,8 +97,12 @@ class Folder:
             raise MissingError("Dataset 'folder' needs a folder of clips.", "Give --root DIR.")
         given = Path(root).expanduser().resolve()
         self.root = given.parent if given.suffix.lower() == ".csv" and given.is_file() else given
+        if self.root.is_file():
+            raise UsageError(
+                f"{given} is a file, and no csv.", "Give the folder that holds the clips, or a csv of them."
+            )
         if not self.root.is_dir():
-            raise MissingError(f"{given} is neither a folder nor a csv file.", "Give a folder of clips.")
+            raise MissingError(f"{given} is not a folder.", "Give a folder of clips, or a csv of them.")
         labels = options.get("labels") or (given if given.is_file() else None)
         default = self.root / _LABELS_FILE
         self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
@@ -169,9 +173,14 @@ class Folder:
         return next((path for path in found if path.is_file()), None)
 
     def samples(self) -> tuple[Sample, ...]:
-        """One sample per clip. Raises MissingError when there is none."""
+        """One sample per clip. Raises MissingError when there is none, UsageError when no reference fits any."""
         if not self.entries:
             raise MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
+        if self.references is not None and not any(entry.reference for entry in self.entries):
+            raise UsageError(
+                f"No file in {self.references} is called like a clip in {self.root}.",
+                "Give --reference the folder with the ground truth, each file named as the clip it belongs to.",
+            )
         samples = tuple(self._plan(entry)[0] for entry in self.entries)
         self.lengths.save()
         return samples

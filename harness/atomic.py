@@ -17,6 +17,7 @@ PARTIAL_PREFIX = ".partial-"
 #: What the system says of a disk, or a user's share of it, without room.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PLACE = (errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def disk_full(path: Path | str) -> MissingError:
@@ -36,7 +37,10 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     if error.errno in _FORBIDDEN:
         cure = "Choose a folder you can write: --out, or CMET_BENCH_CACHE=FOLDER for the cache."
         return MissingError(f"{path} cannot be written: {error.strerror}.", cure)
-    return MediaError(f"{path} cannot be written: {error.strerror or error}.", "Check the free space and permissions.")
+    blocked = next((parent for parent in path.absolute().parents if parent.is_file()), None)
+    why = f"'{blocked}' is a file, not a folder" if blocked is not None else error.strerror or error
+    cure = "Choose another place." if error.errno in _NO_PLACE else "Check the free space and permissions."
+    return MediaError(f"{path} cannot be written: {why}.", cure)
 
 
 @contextmanager

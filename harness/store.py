@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.atomic import cannot_write
 from harness.errors import UsageError
 from harness.records import Clip, Comparison, Failed, Row, Sample, Scored, SummaryRow, Unscored
 
@@ -67,7 +68,10 @@ class RunStore:
         self._home = folder.resolve()
         if not create and not self.path.is_file():
             raise UsageError(f"'{folder}' is not a run folder: it holds no run.sqlite.", "Name a folder made by `run`.")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
         self._db = sqlite3.connect(self.path, timeout=30.0)
         try:
             self._open_schema(folder)
@@ -76,7 +80,7 @@ class RunStore:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise UsageError(
-                f"'{self.path}' is not a run store ({error}).", "Choose another --out, or delete that folder."
+                f"'{self.path}' is not a run store ({error}).", "Name another folder, or delete this one."
             ) from error
 
     def _open_schema(self, folder: Path) -> None:
@@ -90,7 +94,7 @@ class RunStore:
             self._db.close()
             raise UsageError(
                 f"'{folder}' was written with run schema {found}; this version reads {SCHEMA_VERSION}.",
-                "Choose another --out, or use the cmet-bench version that wrote it.",
+                "Use the cmet-bench version that wrote it, or start a new run in another folder.",
             )
 
     def __enter__(self) -> RunStore:

@@ -113,3 +113,9 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
         assert caught.value.exit_code == EXIT_MISSING
     with pytest.raises(UsageError, match="no lists"):
         Folder(root=tmp_path, list_name="x")
+
+
+def test_a_reference_folder_in_which_nothing_fits_is_said(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "truth").mkdir()
+    with pytest.raises(UsageError, match="is called like a clip"):
+        Folder(root=clips, references=tmp_path / "truth").samples()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.errors import EXIT_CANNOT_COMPARE
+
 
 @click.command("reproduce")
 @click.argument("paper")
@@ -15,7 +17,7 @@ import click
 def command(paper: str, runs: tuple[Path, ...], table: str, markdown: Path | None) -> int:
     """Published | ours | difference | explained by, for PAPER (e.g. cmet) and the run folders RUNS.
 
-    Numbers of another protocol never share a line; what RUNS lack is said.
+    Numbers of another protocol never share a line; what RUNS lack is said. Exit code 4 when they have none of them.
     """
     from harness.atomic import replacing
     from reports.load import load_run
@@ -27,4 +29,7 @@ def command(paper: str, runs: tuple[Path, ...], table: str, markdown: Path | Non
     if markdown is not None:
         with replacing(markdown) as partial:
             partial.write_text(comparison.markdown(), encoding="utf-8")
+    if runs and not comparison.measured:
+        click.echo("bench.py: none of these runs measured a number of this table; each line says why.", err=True)
+        return EXIT_CANNOT_COMPARE
     return 0

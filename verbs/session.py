@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
-from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING, MissingError, UsageError
+from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING, MissingError, UsageError, unknown_name
 from harness.records import Lane, Sample
 from harness.worker import Plan
 from reports.model import RunData
@@ -56,8 +57,8 @@ class Session:
         plan = Plan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device)
+        source = _source(dataset, spec, options)
         _check_methods(plan)
-        source = registry.load(spec)(**options)
         samples = runner.with_limit(source.samples(), limit)
         if not samples:
             raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
@@ -79,7 +80,7 @@ class Session:
         """A run whose only method hands out the clips that exist."""
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
-        source = registry.load(spec)(**options)
+        source = _source(dataset, spec, options)
         own = {"index": index_of(source)} if dataset == "folder" else {"clips": str(clips)}
         methods = {name: {**own}}
         lane: Lane = "as-published"
@@ -100,6 +101,17 @@ class Session:
             )
         write(load_run(folder), folder / "report")
         return outcome
+
+
+def _source(name: str, spec: str, options: Mapping[str, Any]) -> Any:
+    """The dataset with these options; UsageError for one that it does not take."""
+    source = registry.load(spec)
+    taken = inspect.signature(source).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):  # those check for themselves
+        for option in options:
+            if option not in taken:
+                raise unknown_name(f"option of dataset {name}", option, taken)
+    return source(**options)
 
 
 def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
