@@ -34,7 +34,10 @@ def download(
         problem = check(part)
         if problem:
             part.unlink()
-            raise MissingError(f"The download from {url} was thrown away: {problem}")
+            raise MissingError(
+                f"The download from {url} was thrown away: {problem}",
+                "Try again; if it is the same again, the file there is no longer the one that was published.",
+            )
         os.replace(part, target)
     except OSError as error:
         raise _explained(error, url, target) from error
@@ -85,7 +88,7 @@ def _demand_space(target: Path, needed: int) -> None:
     free = shutil.disk_usage(target.parent).free
     if needed > free:
         raise MissingError(
-            f"{target.name} needs {needed / 1e9:.2f} GB more, {target.parent} has {free / 1e9:.2f} GB free.",
+            f"{target.name} needs {needed / 1e6:.0f} MB more, {target.parent} has {free / 1e6:.0f} MB free.",
             "Make room, or set CMET_BENCH_CACHE to a larger disk.",
         )
 
@@ -99,6 +102,7 @@ def _explained(error: OSError, url: str, target: Path) -> MissingError:
         return MissingError(f"{url} answers '{error.code} {error.reason}'.", f"Get {target.name} by hand: {target}.")
     if isinstance(error, (URLError, ConnectionError, TimeoutError)):
         reason = getattr(error, "reason", error)
+        reason = getattr(reason, "strerror", None) or reason
         cure = f"Connect and repeat (it continues where it stopped), or put the file at {target}."
         return MissingError(f"{target.name} cannot be fetched from {url}: {reason}.", cure)
     if error.errno == errno.ENOSPC:

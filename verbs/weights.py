@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -47,14 +48,33 @@ def _size(count: int) -> str:
 @click.argument("names", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     """Download and verify NAMES (files or groups such as `cmet`)."""
-    for name in names:
-        for state in weights.fetch(name, _tell):
-            click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+    meter = _Meter()
+    try:
+        for name in names:
+            for state in weights.fetch(name, meter.tell):
+                click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+    finally:
+        meter.close()
 
 
-def _tell(name: str, done: int, total: int) -> None:
-    share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
-    click.echo(f"\r{name}: {share}", nl=done >= total > 0, err=True)
+class _Meter:
+    """How far a download is: on a terminal one line, rewritten in place; a log is spared."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._open = False
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """`done` of `total` bytes (0: unknown) are here."""
+        if self._live:
+            share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
+            self._open = not done >= total > 0
+            click.echo(f"\r{name}: {share}", nl=not self._open, err=True)
+
+    def close(self) -> None:
+        """Leave the terminal's line, so that what went wrong stands on its own."""
+        if self._open:
+            click.echo(err=True)
 
 
 @command.command("verify")
