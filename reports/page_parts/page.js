@@ -76,7 +76,7 @@
       if (found === undefined) return;
       const number = typeof found === "number";
       list.append(make("dt", metric.title));
-      list.append(make("dd", number ? found.toFixed(metric.places) + (metric.unit === "%" ? " %" : "") : "–", number ? "" : "why"));
+      list.append(make("dd", number ? found.toFixed(metric.places).replace("-", "−") + (metric.unit === "%" ? " %" : "") : "–", number ? "" : "why"));
       if (!number) list.lastChild.title = data.reasons[found] || found;
     });
     box.append(list);
