@@ -127,6 +127,11 @@ class LipSync:
                 return Refused(names, lines, "no_audio", f"driving sound: {error.what}")
         if context.audio is None:
             return Refused(names, lines, "no_audio", " ".join(context.notes))
+        if self.dialect.crop == "align68":
+            from evaluators import sync_aligned
+
+            if (problem := sync_aligned.problem(context)) is not None:
+                return Refused(names, lines, *problem)
         from evaluators.sync_clip import SyncClip
 
         assert self._networks is not None, "load() comes first"

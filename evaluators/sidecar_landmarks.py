@@ -16,14 +16,14 @@ Points = npt.NDArray[np.float64]
 _POINTS = 68
 
 
-def sidecar(video: Path) -> Path:
+def sidecar(video: Path, suffix: str = ".landmarks.npy") -> Path:
     """The file that holds the points of `video`."""
-    return video.with_suffix(".landmarks.npy")
+    return video.with_suffix(suffix)
 
 
-def read(video: Path, frames: int) -> Points | Problem:
+def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | Problem:
     """The points of a video, nan rows where it has no face, or why there are none."""
-    path = sidecar(video)
+    path = sidecar(video, suffix)
     if not path.is_file():
         return "tool_missing", f"there is no {path}: save float ({frames}, {_POINTS}, 2), nan where no face is found"
     try:

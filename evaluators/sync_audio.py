@@ -2,7 +2,8 @@
 
 `direct`: libswresample straight from the file, late sound padded as ``-async 1`` did in ffmpeg 5.1.
 `mp3`: the same after the MP3 of an AVI file, which delays it by 1105 samples (401 if it was MP3 already).
-`aac2`: after two AAC passes, as LatentSync's evaluation. `clean`: the harness's own reading, nothing added.
+`aac`: after one AAC pass, as EAT's crops; `aac2`: after two, as LatentSync's evaluation. `clean`: the harness's own
+reading, nothing added.
 Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level.
 """
 
@@ -27,11 +28,11 @@ from harness.container import open_media
 from harness.media import read_audio, to_pcm16
 from harness.records import SAMPLE_RATE_HZ
 
-AudioPath = Literal["clean", "direct", "mp3", "aac2"]
+AudioPath = Literal["clean", "direct", "mp3", "aac", "aac2"]
 Samples = npt.NDArray[np.int16]
 _SOUND_NOTES = ("audio_offset", "downmix_cancels")  # notes on a context that are about its sound
 _LAYOUTS = {1: "mono", 2: "stereo"}
-_CODECS = {"mp3": ("libmp3lame", "avi"), "aac2": ("aac", "mp4")}
+_CODECS = {"mp3": ("libmp3lame", "avi"), "aac": ("aac", "mp4"), "aac2": ("aac", "mp4")}
 
 
 def _frames(container: Any) -> Iterator[AudioFrame]:

@@ -79,7 +79,7 @@ class SyncClip:
         if not log.any:
             return "no_face", f"no face in {len(log.found)} searched frames"
         if not d.tracked:
-            if log.crowded:
+            if d.whole and log.crowded:
                 return "multiple_faces", "this protocol takes the picture as one face crop"
             return [None]
         fit = [track for track in log.tracks(d) if len(track.boxes) >= d.least + 5]

@@ -36,7 +36,7 @@ class Dialect:
     name: str
     about: str
     frames: Literal["decoded", "pipeline"]
-    crop: Literal["track", "whole", "lower-face"]
+    crop: Literal["track", "whole", "lower-face", "align68"]
     detector: str
     every: int
     rule: Rule
@@ -59,9 +59,16 @@ class Dialect:
         """Whether faces are followed and cropped (else the picture is taken as it is)."""
         return self.crop == "track"
 
+    @property
+    def whole(self) -> bool:
+        """Whether the picture as it is must be one face: nothing says which of several is meant."""
+        return self.crop in ("whole", "lower-face")
+
     def signature(self, net: str) -> tuple[tuple[str, str], ...]:
         """The fields of the signature, in order; weights and version come after them."""
         follow: tuple[tuple[str, str], ...] = (("crop", self.crop),)
+        if self.crop == "align68":
+            follow += (("det", "fan68-file"),)
         if self.tracked:
             every = "" if self.every == 1 else f"/{self.every}"
             follow = (

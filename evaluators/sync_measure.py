@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import sync, sync_crop
+from evaluators import align68, sync, sync_aligned, sync_crop
 from evaluators.contract import Chunk, ClipContext
+from evaluators.crops import jpeg95
 from evaluators.mjpeg import JpegReader
 from evaluators.sync_audio import cut, heard
 from evaluators.sync_dialect import Dialect
@@ -80,7 +81,7 @@ class Inputs:
         self.frames = chunk.first + len(chunk.frames)
         if d.frames == "decoded":
             self.log.feed(chunk)
-            if d.tracked:
+            if not d.whole:
                 self.store.add(chunk)
         if d.crop == "lower-face":
             self._feed_lower(chunk)
@@ -108,7 +109,7 @@ class Inputs:
     def _lip(self, track: Track | None, count: int) -> Rows:
         stream = LipStream(self.networks.runner)
         seen = 0
-        for frames in self._pictures() if track is None else self._crops(track):
+        for frames in self._pictures() if track is None else self._filed(self._single_crops(track)):
             stream.feed(frames[: count + WINDOW_FRAMES - 1 - seen])
             seen += len(frames)
             if seen >= count + WINDOW_FRAMES - 1:  # the rest has no sound
@@ -116,12 +117,17 @@ class Inputs:
         return stream.rows()
 
     def _whole_name(self) -> str:
+        if self.dialect.crop == "align68":
+            return f"align68:{self.dialect.file}:{self.dialect.image}"
         reader = JpegReader(self.context.path)
         side = self.networks.runner.input_px
         return "whole" if (reader.info.width, reader.info.height) == (side, side) else f"whole-{self.dialect.resize}"
 
     def _pictures(self) -> Iterator[Frames]:
         side = self.networks.runner.input_px
+        if self.dialect.crop == "align68":
+            yield from (sync_crop.stretched(frames, side) for frames in self._filed(self._aligned()))
+            return
         scaled = (side, side) if self.dialect.resize == "sws-bicubic" else None
         for frames in JpegReader(self.context.path, scaled):
             yield sync_crop.stretched(frames, side)
@@ -131,10 +137,21 @@ class Inputs:
         boxes = hashlib.sha256(np.ascontiguousarray(track.boxes).tobytes()).hexdigest()
         return f"{d.frames}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
 
-    def _crops(self, track: Track) -> Iterator[Frames]:
-        if self.dialect.file == "-":
-            return _chunked(self._single_crops(track))
-        return crop_file_frames(self._single_crops(track), self.dialect.file, self.networks.runner.input_px)
+    def _filed(self, crops: Iterator[Frames]) -> Iterator[Frames]:
+        """Crops as the dialect's crop file gives them back, in chunks."""
+        file = self.dialect.file
+        if file == "-":
+            return _chunked(crops)
+        side = align68.SIZE_PX if self.dialect.crop == "align68" else self.networks.runner.input_px
+        return crop_file_frames(crops, file, side)
+
+    def _aligned(self) -> Iterator[Frames]:
+        """EAT's crops of the decoded frames; JPEGs of quality 95 before, as in its script."""
+        found = sync_aligned.transforms(self.context)
+        assert not isinstance(found, tuple), "start() has refused it"
+        for chunk in self.store.chunks():
+            for index, frame in enumerate(chunk.frames, chunk.first):
+                yield align68.aligned(jpeg95(frame), found[index])
 
     def _single_crops(self, track: Track) -> Iterator[Frames]:
         smooth = sync_crop.path(track, self.dialect.ends)

@@ -11,13 +11,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 from av.codec.context import CodecContext
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -90,17 +93,37 @@ class PipelineReader(VideoReader):
             self._begun = True
 
 
-def crop_file_frames(crops: Iterable[Frames], fourcc: str, size: int = 224) -> Iterator[Frames]:
-    """RGB crops (size, size, 3) through OpenCV's encoder and the hidden JPEG: chunks (n, size, size, 3).
+def crop_file_frames(crops: Iterable[Frames], kind: str, size: int = 224) -> Iterator[Frames]:
+    """RGB crops (size, size, 3) through a crop file and the hidden JPEG: chunks (n, size, size, 3).
 
-    `fourcc` is XVID (an AVI file) or mp4v (MP4). Raises MissingError if this OpenCV cannot write it.
+    `kind`: XVID (an AVI file) or mp4v (MP4) by OpenCV's encoder, h264crf23 by x264 from JPEGs of quality 95. Raises
+    MissingError if this OpenCV cannot write it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / ("crop.avi" if fourcc == "XVID" else "crop.mp4")
-        writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), FPS, (size, size))
-        if not writer.isOpened():
-            raise MissingError(f"This OpenCV cannot write {fourcc} video.", "Install opencv-python-headless.")
-        for crop in crops:
-            writer.write(np.ascontiguousarray(crop[:, :, ::-1]))
-        writer.release()
+        path = Path(folder) / ("crop.avi" if kind == "XVID" else "crop.mp4")
+        (_write_h264 if kind == "h264crf23" else partial(_write_by_opencv, kind))(crops, path, size)
         yield from JpegReader(path)
+
+
+def _write_by_opencv(fourcc: str, crops: Iterable[Frames], path: Path, size: int) -> None:
+    writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), FPS, (size, size))
+    if not writer.isOpened():
+        raise MissingError(f"This OpenCV cannot write {fourcc} video.", "Install opencv-python-headless.")
+    for crop in crops:
+        writer.write(np.ascontiguousarray(crop[:, :, ::-1]))
+    writer.release()
+
+
+def _write_h264(crops: Iterable[Frames], path: Path, size: int) -> None:
+    """JPEGs of quality 95 to H.264 as `ffmpeg -i %d.jpg` does it: their planes as they are, x264's default quality."""
+    jpegs = CodecContext.create("mjpeg", "r")
+    assert isinstance(jpegs, VideoCodecContext)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=FPS, options={"crf": "23", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = size, size, "yuvj420p"
+        for count, crop in enumerate(crops):
+            _, file = cv2.imencode(".jpg", crop[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+            for frame in jpegs.decode(Packet(file.tobytes())):
+                frame.pts, frame.time_base, frame.pict_type = count, Fraction(1, FPS), 0
+                output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))

@@ -79,7 +79,7 @@ def test_the_dialects_are_said() -> None:
     assert "|samp:pair5|" in eat["fid"]
     assert all(f"|{part}|" in eat["ssim"] for part in ("win:u7", "cov:sample", "pair:stretch", "agg:frame", "enc:none"))
     assert "|fix:0|" in eat["f_lvd"]
-    assert "|dialect:eat|" in eat["lse_c"]
+    assert "|dialect:eat-align68|" in eat["lse_c"]
     paper = {metric: str(signature) for _, metric, signature in columns("cmet-paper")}
     assert "|net:cmet7|align:dlib5-224|" in paper["emotion_acc"]
     assert "|samp:even16|form:mean-logits|" in paper["emotion_acc"]
