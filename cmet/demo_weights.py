@@ -55,6 +55,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {n: t.float() if t.dtype == torch.float16 else t for n, t in tensors.items()}, config
 
 
+def speech_width() -> int:
+    """Numbers of a speech feature that the demo connector takes."""
+    return int(read(FOLDER / "connector.safetensors")[1]["speech"])
+
+
 def _loaded(module: nn.Module, tensors: dict[str, Tensor]) -> Any:
     module.load_state_dict({n: t for n, t in tensors.items() if not n.startswith("codes.")}, strict=True)
     return module.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ brightest value stretched to 0 and 255, the pose clip's coded frames taken as th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,10 @@ class Editor:
         window = self.talker.networks.connector.window
         needed = None if self.official else -(-len(lip) // window) * window
         codes = self.talker.clip_codes(pose, self._fps, needed)
-        if self.official and len(codes.exp) <= OFFICIAL_TRIM:
+        least = (OFFICIAL_TRIM // window + 1) * window  # whole windows, of which 20 frames are trimmed
+        if self.official and len(codes.exp) < least:
             raise UsageError(
-                f"'{pose}' has {len(codes.exp)} frames; the released program never ends below 25.",
+                f"'{pose}' is too short: {len(codes.exp)} frames; below {least} the released program never ends.",
                 "Leave --compat official out, or give a longer clip.",
             )
         return Tracks(picture, lip, codes, len(lip), self.official)
@@ -99,6 +101,8 @@ class Editor:
         codes = tracks.source.exp
         directions = roll_out(self.talker.networks.connector, speech, codes, pad_last=not tracks.official)
         edited = codes[: directions.shape[1]] + directions
+        if not bool(torch.isfinite(edited).all()):
+            raise UsageError("The edited expression is not finite.", "Lower --intensity, or the shares of --blend.")
         trim = OFFICIAL_TRIM if tracks.official else 0
         return [fit_track(track, tracks.frames, trim) for track in edited]
 
@@ -157,7 +161,7 @@ def read_schedule(text: str, names: Sequence[str]) -> list[tuple[float, str]]:
             step = (float(seconds), name.strip())
         except ValueError:
             colon = ""
-        if not colon or step[1] not in known or step[0] < 0:
+        if not colon or step[1] not in known or not 0 <= step[0] < math.inf:
             cure = f"Write SECONDS:NAME,… with names among {', '.join(known)}."
             raise UsageError(f"--schedule '{part.strip()}' is not SECONDS:NAME.", cure)
         steps.append(step)

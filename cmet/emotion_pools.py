@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmet.speech_features import FEATURE_FOLDER, SpeechFeatures, read_features
+from cmet.speech_features import FEATURE_FOLDER, OFFICIAL_WIDTH, SpeechFeatures, read_features
 from harness.atomic import replacing
 from harness.digest import cache_dir
 from harness.errors import UsageError
@@ -26,8 +26,9 @@ class Pool:
 
     name: str
     sounds: tuple[Path, ...] = ()
-    features: Path | None = None  # a folder of (D,) npy files
+    features: Path | None = None  # a folder of (width,) npy files
     kept: Path | None = None  # an npz with a finished difference
+    width: int = OFFICIAL_WIDTH
 
     @property
     def needs_network(self) -> bool:
@@ -36,30 +37,36 @@ class Pool:
 
     def entries(self) -> list[str]:
         """Sorted names of the utterances."""
-        return [str(path) for path in self.sounds] if self.features is None else read_features(self.features)[0]
+        return [str(path) for path in self.sounds] if self.features is None else self._read()[0]
 
     def vectors(self, chosen: Sequence[str], speech: SpeechFeatures | None) -> Floats:
         """(n, D) features of the chosen entries."""
         if self.features is not None:
-            names, vectors = read_features(self.features)
+            names, vectors = self._read()
             return vectors[[names.index(name) for name in chosen]]
         assert speech is not None
         return speech.of_files([Path(name) for name in chosen])
 
+    def _read(self) -> tuple[list[str], Floats]:
+        assert self.features is not None
+        return read_features(self.features, self.width)
 
-def pools(values: Sequence[str], prepared: bool = True, names: Names | None = None) -> list[Pool]:
+
+def pools(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> list[Pool]:
     """One pool per folder or name; all single files together are one more.
 
-    `prepared`: use features that lie in a folder instead of its sounds (they fit emotion2vec+ large only); `names`:
-    where emotions without a path are looked up. Raises UsageError for what does not exist or holds no sound.
+    width: numbers of a feature; a folder's features of that width are used instead of its sounds. names: where emotions
+    without a path are looked up. Raises UsageError for what does not exist or holds no sound.
     """
-    names = names or Names(prepared=prepared)
+    names = names or Names(width=width)
     found: list[Pool] = []
     files: list[Path] = []
     for value in values:
         path = Path(value).expanduser()
         if path.is_dir():
-            found.append(_folder(path, prepared))
+            found.append(_folder(path, width))
+        elif path.suffix == ".npy" and path.is_file():
+            raise UsageError(f"'{path}' is one feature file.", "Give the folder that holds it, or sound files.")
         elif path.is_file():
             files.append(path)
         else:
@@ -69,17 +76,25 @@ def pools(values: Sequence[str], prepared: bool = True, names: Names | None = No
     return found
 
 
-def _folder(path: Path, prepared: bool) -> Pool:
+def _folder(path: Path, width: int) -> Pool:
     inner = path / FEATURE_FOLDER
     features = inner if inner.is_dir() else path if next(path.glob("*.npy"), None) else None
     name = path.resolve().name if path.resolve().name != FEATURE_FOLDER else path.resolve().parent.name
-    if features is not None and prepared:
-        return Pool(name, features=features)
     sounds = tuple(sorted(p for p in path.iterdir() if _is_sound(p)))
+    if features is not None and (not sounds or _fits(features, width)):
+        return Pool(name, features=features, width=width)
     if not sounds:
-        what = "only features of emotion2vec+ large" if features is not None else "no sound files"
-        raise UsageError(f"'{path}' holds {what}.", f"Give a folder with {', '.join(SOUND_SUFFIXES[:4])} … files.")
+        raise UsageError(f"'{path}' holds no sound files.", f"They end in {', '.join(SOUND_SUFFIXES[:4])} ….")
     return Pool(name, sounds=sounds)
+
+
+def _fits(features: Path, width: int) -> bool:
+    """Whether a folder's first feature is of this width: another network's do not count where there are sounds."""
+    first = min((p for p in features.glob("*.npy") if not p.name.startswith(".")), default=None)
+    try:
+        return first is not None and np.load(first, mmap_mode="r", allow_pickle=False).shape == (width,)
+    except (OSError, ValueError, EOFError):
+        return True  # damaged: whoever reads it names it
 
 
 def _is_sound(path: Path) -> bool:
@@ -87,7 +102,7 @@ def _is_sound(path: Path) -> bool:
     return path.suffix.lower() in SOUND_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def neutral_beside(values: Sequence[str], prepared: bool = True, names: Names | None = None) -> Pool:
+def neutral_beside(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
     """The pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out.
 
     Emotions that were given by name are compared with the neutral speech of where names are looked up.
@@ -96,7 +111,7 @@ def neutral_beside(values: Sequence[str], prepared: bool = True, names: Names | 
         path = Path(value).expanduser().resolve()
         beside = (path.parent if path.is_dir() else path.parent.parent) / NEUTRAL
         if path.exists() and beside.is_dir():
-            return _folder(beside, prepared)
+            return _folder(beside, width)
     if names is not None and not any(Path(value).expanduser().exists() for value in values):
         return names.find(NEUTRAL)
     raise UsageError(
@@ -115,14 +130,14 @@ class Names:
 
     root: Path | None = None
     shipped: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
-    prepared: bool = True
+    width: int = OFFICIAL_WIDTH
 
     def find(self, name: str) -> Pool:
         """The pool of a name. UsageError, with the names that there are, for an unknown one."""
         if kept_path(name).is_file():
             return Pool(name, kept=kept_path(name))
         if name in self._folders():
-            return replace(_folder(self._folders()[name], self.prepared), name=name)
+            return replace(_folder(self._folders()[name], self.width), name=name)
         if name in self.shipped:
             return Pool(name, sounds=tuple(self.shipped[name]()))
         known = sorted({*kept_names(), *self._folders(), *self.shipped})

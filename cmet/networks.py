@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cmet.speech_features import SpeechFeatures
+from cmet.speech_features import OFFICIAL_WIDTH, SpeechFeatures
 from cmet.talker import Networks
 from harness import weights
 from harness.errors import MissingError, unknown_name
@@ -34,6 +34,15 @@ def load_networks(which: str, parts: tuple[str, ...], device: str = "cpu") -> Ne
         if module is not None:
             module.eval().requires_grad_(False).to(device)
     return networks
+
+
+def speech_width(which: str) -> int:
+    """Numbers of a speech feature in a weight set."""
+    if which == "official":
+        return OFFICIAL_WIDTH
+    from cmet.demo_weights import speech_width as of_demo
+
+    return of_demo()
 
 
 def _demo(parts: tuple[str, ...], device: str) -> Networks:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cmet.emotion2vec import Emotion2Vec
 
 FEATURE_FOLDER = "emotion2vec+large_features"
+OFFICIAL_WIDTH = 1024  # of emotion2vec+ large
 _GROUP_SECONDS = 60.0  # sound held in memory at once
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]  # (files done, files in all)
@@ -38,7 +39,11 @@ class SpeechFeatures:
     """
 
     def __init__(
-        self, encoder: Callable[[], Emotion2Vec], weights_sha256: str, width: int = 1024, folder: Path | None = None
+        self,
+        encoder: Callable[[], Emotion2Vec],
+        weights_sha256: str,
+        width: int = OFFICIAL_WIDTH,
+        folder: Path | None = None,
     ) -> None:
         self._make = encoder
         self._encoder: Emotion2Vec | None = None
@@ -142,7 +147,7 @@ def write_features(wavs: Sequence[Path], features: Floats, folder: Path | None =
     return targets
 
 
-def read_features(folder: Path, width: int = 1024) -> tuple[list[str], Floats]:
+def read_features(folder: Path, width: int = OFFICIAL_WIDTH) -> tuple[list[str], Floats]:
     """(names, (N, width)) of all utterances in a feature folder, or in the one beside its wavs, sorted by name.
 
     Raises UsageError naming the first file that is no feature, or the folder if there is none in it.
@@ -161,7 +166,10 @@ def _read_feature(path: Path, width: int) -> Floats:
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{path} is no feature file: {error}.") from error
     if vector.shape != (width,) or not np.isfinite(vector).all():
-        raise UsageError(f"{path} is no speech feature: expected {width} finite numbers, found shape {vector.shape}.")
+        raise UsageError(
+            f"{path} is no speech feature: expected {width} finite numbers, found shape {vector.shape}.",
+            "Features are of one network: another --weights needs the sounds.",
+        )
     return np.asarray(vector, dtype=np.float32)
 
 

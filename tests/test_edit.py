@@ -112,10 +112,11 @@ def test_any_clip_gives_exactly_the_sounds_length(
     assert all(frame.shape == (32, 32, 3) and frame.dtype == np.uint8 for frame in frames)
 
 
-def test_released_program_would_hang_on_a_short_clip(small: Editor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frames", [1, 24])
+def test_released_program_would_hang_on_a_short_clip(small: Editor, tmp_path: Path, frames: int) -> None:
     editor = Editor(small.talker, official=True)
-    with pytest.raises(UsageError, match="never ends"):
-        editor.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 5), clip(tmp_path / "p.mp4", 20))
+    with pytest.raises(UsageError, match="below 25 the released program never ends"):
+        editor.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 5), clip(tmp_path / "p.mp4", frames))
 
 
 def test_edits_together_equal_edits_alone(small: Editor, tmp_path: Path) -> None:
@@ -168,7 +169,9 @@ def test_blend_and_intensity_are_linear_in_speech() -> None:
         blended([a], [1.0, 2.0])
 
 
-@pytest.mark.parametrize("text", ["happy", "0:joy", "-1:happy", "x:happy", "0:happy,"])
+@pytest.mark.parametrize(
+    "text", ["happy", "0:joy", "-1:happy", "x:happy", "0:happy,", "nan:happy", "0:happy,inf:happy"]
+)
 def test_a_wrong_schedule_is_one_sentence(text: str) -> None:
     with pytest.raises(UsageError, match="not SECONDS:NAME"):
         read_schedule(text, ["happy"])
@@ -231,6 +234,19 @@ def test_foreign_files_beside_speech_do_no_harm(tmp_path: Path) -> None:
     np.save(folder / FEATURE_FOLDER / "codes.npy", np.zeros((7, 10), np.float32))
     with pytest.raises(UsageError, match=r"codes\.npy is no speech feature: expected 1024 .* found shape \(7, 10\)"):
         pools([str(folder)])[0].entries()
+
+
+def test_features_of_another_network_give_way_to_the_sounds_beside_them(tmp_path: Path) -> None:
+    folder = features(tmp_path / "happy", 2)
+    with pytest.raises(UsageError, match=r"u00\.npy is no speech feature: expected 8 .* found shape \(1024,\)"):
+        pools([str(folder)], width=8)[0].entries()
+    wav = sound(folder / "a.wav", 2)
+    assert pools([str(folder)], width=8)[0].sounds == (wav,)
+    assert pools([str(folder)])[0].entries() == ["u00", "u01"]
+    small_ones = features(tmp_path / "sad", 3, width=8)
+    assert pools([str(small_ones)], width=8)[0].vectors(["u02"], None).tolist() == [[2.0] * 8]
+    with pytest.raises(UsageError, match="is one feature file"):
+        pools([str(small_ones / FEATURE_FOLDER / "u00.npy")], width=8)
 
 
 def test_one_utterance_is_enough_and_picks_repeat(small: Editor, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import bench
+from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, probe, read_audio, write_wav
 from verbs.edit_checks import face_problem
+from verbs.upscaling import Upscaler
 
 ROOT = Path(__file__).resolve().parents[1]
 ODD = "a 'b' \"c\" ünï $x"
@@ -80,6 +82,11 @@ def test_an_edit_from_odd_paths_with_shipped_names(
         ("source", "{inputs}/pose.mp4", "cannot be decoded"),
         ("schedule", "0:joy", "is not SECONDS:NAME"),
         ("blend", "0.5,x", "is not a list of numbers"),
+        ("blend", "inf", "a share that is no number"),
+        ("intensity", "1e39", "is not finite"),
+        ("sheet", "{tmp}/out/x.mp4", "would be written twice"),
+        ("upscale", "sr.py", "is not FILE.py:FUNCTION"),
+        ("upscale", "{tmp}/sr.py:f", "There is no file"),
         ("blend", "0.5,0.5", "2 shares for 1"),
     ],
 )  # fmt: skip
@@ -136,7 +143,65 @@ def test_a_face_in_profile_none_and_two() -> None:
     assert face_problem(np.array([0.99, 0.95]), np.concatenate([frontal, frontal])) == "2 faces were found"
 
 
+HOOKS = """
+def twice(frame):
+    return frame.repeat(2, 0).repeat(2, 1)
+
+def fails(frame):
+    raise OverflowError("no room on the card")
+
+def odd(frame):
+    return frame[1:]
+
+def floats(frame):
+    return frame / 255
+
+def forgets(frame):
+    frame[:] = 0
+
+seen = []
+def changes(frame):
+    seen.append(frame)
+    return frame[:64] if len(seen) > 3 else frame
+
+number = 3
+"""
+
+
 def test_an_upscaler_may_change_the_size(inputs: Path, tmp_path: Path) -> None:
-    (tmp_path / "sr.py").write_text("def twice(frame):\n    return frame.repeat(2, 0).repeat(2, 1)\n")
+    (tmp_path / "sr.py").write_text(HOOKS)
     assert bench.main(arguments(inputs, tmp_path / "x.mp4", upscale=f"{tmp_path / 'sr.py'}:twice")) == 0
     assert (probe(tmp_path / "x.mp4").width, probe(tmp_path / "x.mp4").height) == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("fails", "'fails' of '{file}' line 6 failed: OverflowError: no room on the card."),
+        ("odd", "returned uint8 (127, 128, 3); expected even sizes, which videos need."),
+        ("floats", "returned float64 (128, 128, 3); expected uint8 RGB (height, width, 3)."),
+        ("forgets", "returned NoneType; expected uint8 RGB (height, width, 3)."),
+        ("changes", "returned uint8 (64, 128, 3); expected (128, 128, 3), as of the first frame."),
+        ("number", "is no function."),
+        ("missing", "has no class 'missing'."),
+    ],
+)
+def test_a_failing_upscaler_is_one_sentence(tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "sr.py").write_text(HOOKS)
+    frame = np.full((128, 128, 3), 7, np.uint8)
+
+    def four_frames() -> None:
+        upscale = Upscaler(f"{tmp_path / 'sr.py'}:{name}")
+        for _ in range(4):
+            upscale(frame)
+
+    with pytest.raises(UsageError) as error:
+        four_frames()
+    assert error.value.what.endswith(sentence.format(file=tmp_path / "sr.py"))
+    assert frame.min() == 7
+
+
+def test_an_upscaler_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sr.py").write_text("\n1 / 0\n")
+    with pytest.raises(UsageError, match=r"line 2 cannot be loaded: ZeroDivisionError"):
+        Upscaler(f"{tmp_path / 'sr.py'}:f")

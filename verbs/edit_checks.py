@@ -33,7 +33,11 @@ def check_inputs(given: Mapping[str, Any]) -> None:
 def check_targets(clips: Iterable[Path], sheet: Path | None, given: Mapping[str, Any]) -> None:
     """Try to write beside every target. UsageError for a place that cannot be meant, MediaError if refused."""
     inputs = {given[name].resolve(): name for name in INPUTS if given[name] is not None}
-    for target in (*clips, *([sheet] if sheet is not None else [])):
+    targets = (*clips, *([sheet] if sheet is not None else []))
+    twice = next((target for k, target in enumerate(targets) if target in targets[:k]), None)
+    if twice is not None:
+        raise UsageError(f"'{twice}' would be written twice.", "Give --sheet, or the emotions, other names.")
+    for target in targets:
         if target != sheet and target.suffix.lower() != ".mp4":
             raise UsageError(f"'{target}' is no mp4 file, and edits are.", f"Type: -o '{target.with_suffix('.mp4')}'.")
         if target.is_dir():

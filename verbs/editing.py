@@ -16,14 +16,14 @@ import torch
 from cmet import emotion_pools
 from cmet.edit import Editor, Floats, Tracks, blended, read_schedule
 from cmet.emotion_pools import Pool
-from cmet.networks import load_networks
+from cmet.networks import load_networks, speech_width
 from cmet.talker import Talker
-from harness import registry
 from harness.errors import UsageError
 from harness.media import VideoWriter, probe, read_audio, read_image
 from harness.progress import Progress
 from harness.records import FPS, SAMPLES_PER_FRAME
 from verbs.edit_checks import check_face, check_inputs, check_targets
+from verbs.upscaling import Upscaler
 
 Pixels = npt.NDArray[np.uint8]
 SHEET_FRAMES = 8
@@ -43,7 +43,7 @@ class Job:
         names = self._names([pool.name for pool in pools])
         targets = [self._target(name, len(names)) for name in names]
         check_targets(targets, self.given["sheet"], self.given)
-        upscale = self._upscale()
+        upscale = None if self.given["upscale"] is None else Upscaler(self.given["upscale"])
         picture = self._picture()
         needs_speech = any(pool.needs_network for pool in (*pools, *([neutral] if neutral else [])))
         parts = ("backbone", "connector", *(("speech",) if needs_speech else ()))
@@ -69,15 +69,15 @@ class Job:
         return picture
 
     def _pools(self) -> tuple[list[Pool], Pool | None]:
-        prepared = self.given["weights"] == "official"
-        shipped = {} if prepared else puppet_speech()
-        names = emotion_pools.Names(self.given["speech"], shipped, prepared)
-        pools = emotion_pools.pools(self.given["emotions"], prepared, names)
+        width = speech_width(self.given["weights"])
+        shipped = puppet_speech() if self.given["weights"] == "demo" else {}
+        names = emotion_pools.Names(self.given["speech"], shipped, width)
+        pools = emotion_pools.pools(self.given["emotions"], width, names)
         if all(pool.kept is not None for pool in pools):
             return pools, None
         if self.given["neutral_speech"] is None:
-            return pools, emotion_pools.neutral_beside(self.given["emotions"], prepared, names)
-        return pools, emotion_pools.pools([self.given["neutral_speech"]], prepared, names)[0]
+            return pools, emotion_pools.neutral_beside(self.given["emotions"], width, names)
+        return pools, emotion_pools.pools([self.given["neutral_speech"]], width, names)[0]
 
     def _names(self, names: list[str]) -> list[str]:
         """What the results are called."""
@@ -115,28 +115,19 @@ class Job:
         out = out if out.suffix else out.with_name(f"{out.name}.mp4")
         return out if count == 1 else out.with_name(f"{out.stem}_{plain}{out.suffix}")
 
-    def _upscale(self) -> Callable[[Pixels], Pixels] | None:
-        spec = self.given["upscale"]
-        if spec is None:
-            return None
-        if not registry.is_file_spec(spec):
-            raise UsageError(f"--upscale '{spec}' is not FILE.py:FUNCTION.", "Example: --upscale sr.py:upscale")
-        found: Callable[[Pixels], Pixels] = registry.load(spec)
-        return found
-
     def _shown(
         self,
         frames: Iterator[Pixels],
         tracks: Tracks,
         name: str,
-        upscale: Callable[[Pixels], Pixels] | None,
+        upscale: Upscaler | None,
         rows: list[Pixels],
     ) -> Iterator[Pixels]:
         """The frames, upscaled if asked, with progress; eight of them are kept for the sheet."""
         wanted = set(np.linspace(0, tracks.frames - 1, SHEET_FRAMES).round().astype(int).tolist())
         progress, kept = Progress(f"{name}: frames", tracks.frames), []
         for index, frame in enumerate(frames):
-            frame = frame if upscale is None else np.ascontiguousarray(upscale(frame))
+            frame = frame if upscale is None else upscale(frame)
             if index in wanted:
                 kept.append(frame)
             progress.step()
@@ -168,6 +159,8 @@ def _shares(text: str, count: int) -> list[float]:
         shares = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise UsageError(f"--blend '{text}' is not a list of numbers.", "Example: --blend 0.7,0.3") from error
+    if not np.isfinite(shares).all():
+        raise UsageError(f"--blend '{text}' holds a share that is no number.", "Example: --blend 0.7,0.3")
     if len(shares) != count:
         raise UsageError(f"--blend has {len(shares)} shares for {count} emotions.", "Give one for each.")
     return shares
