@@ -40,7 +40,7 @@ class Alignment:
         """The signature's fields."""
         if self.crop == "none":
             return (("crop", "none"),)
-        points = ("dlib68@" + dlib_landmarks.digest8()) if self._needs_dlib else "sidecar"
+        points = ("dlib68@" + dlib_landmarks.PREDICTOR.digest8()) if self._needs_dlib else "sidecar"
         return ("crop", self.crop), ("det", points), ("miss", "skip")
 
     def codec(self) -> tuple[tuple[str, str], ...]:
@@ -53,7 +53,7 @@ class Alignment:
 
     def missing(self) -> list[tuple[str, str]]:
         """dlib and its predictor, where they are asked for and not here."""
-        return dlib_landmarks.missing() if self._needs_dlib else []
+        return dlib_landmarks.PREDICTOR.missing() if self._needs_dlib else []
 
     def load(self) -> None:
         """Open the detector. Raises MissingError without it."""

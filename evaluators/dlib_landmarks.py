@@ -5,65 +5,32 @@ EAT converts RGB frames to gray as if they were BGR (metrics spec §5.4, §6.1);
 
 from __future__ import annotations
 
-import importlib.util
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext
+from evaluators.dlib_predictor import Predictor, parts
 from evaluators.eat_crop import crop128
-from harness import weights
-from harness.digest import digest
-from harness.errors import MissingError
 
 Points = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
-WEIGHTS = "dlib-68-points"
+PREDICTOR = Predictor("dlib-68-points", 68, "points = sidecar")
 _NONE = np.full((68, 2), np.nan)
-
-
-def missing() -> list[tuple[str, str]]:
-    """What of dlib and its predictor is not on this machine, and its cure."""
-    lacks = []
-    if importlib.util.find_spec("dlib") is None:
-        lacks.append(("The Python package dlib is not installed.", "Type: pip install dlib, or set points = sidecar."))
-    try:
-        weights.locate(WEIGHTS, any_hash=True)
-    except MissingError as error:
-        lacks.append((error.what, error.cure))
-    return lacks
-
-
-def digest8() -> str:
-    """First 8 hex digits of the predictor's hash, `absent` without it."""
-    try:
-        return digest(weights.locate(WEIGHTS, any_hash=True))[:8]
-    except MissingError:
-        return "absent"
 
 
 class Dlib68:
     """dlib's HOG detector and the user's 68-point predictor. Raises MissingError without either."""
 
     def __init__(self) -> None:
-        if importlib.util.find_spec("dlib") is None:
-            raise MissingError("The Python package dlib is not installed.", "Type: pip install dlib")
-        import dlib
-
-        self._detect: Any = dlib.get_frontal_face_detector()
-        self._predict: Any = dlib.shape_predictor(str(weights.locate(WEIGHTS, any_hash=True)))
+        self._detect, self._predict = PREDICTOR.load()
 
     def find(self, frame: Picture, upsampling: int) -> Points:
         """The points (68, 2) of the first face of an RGB frame (h, w, 3); nan without one."""
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         boxes = self._detect(gray, upsampling)
-        if not boxes:
-            return _NONE
-        points = [(point.x, point.y) for point in self._predict(gray, boxes[0]).parts()]
-        return np.array(points, dtype=np.float64)
+        return parts(self._predict(gray, boxes[0])) if boxes else _NONE
 
 
 class DlibSource:

@@ -6,40 +6,16 @@ hand (harness/weights.toml: dlib-5-points). Without them use the rule `mtcnn5`.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.dlib_predictor import Predictor, parts
 from evaluators.face_chip import dlib_chip
-from harness import weights
-from harness.digest import digest
-from harness.errors import MissingError
 
 Picture = npt.NDArray[np.uint8]
-WEIGHTS = "dlib-5-points"
-
-
-def missing() -> list[tuple[str, str]]:
-    """What of dlib and its predictor is not on this machine, and its cure."""
-    lacks = []
-    if importlib.util.find_spec("dlib") is None:
-        lacks.append(("The Python package dlib is not installed.", "Type: pip install dlib, or set align = mtcnn5."))
-    try:
-        weights.locate(WEIGHTS, any_hash=True)
-    except MissingError as error:
-        lacks.append((error.what, error.cure))
-    return lacks
-
-
-def digest8() -> str:
-    """First 8 hex digits of the predictor's hash, `absent` without it."""
-    try:
-        return digest(weights.locate(WEIGHTS, any_hash=True))[:8]
-    except MissingError:
-        return "absent"
+PREDICTOR = Predictor("dlib-5-points", 5, "align = mtcnn5")
 
 
 class DlibPoints:
@@ -50,10 +26,7 @@ class DlibPoints:
     """
 
     def __init__(self) -> None:
-        import dlib
-
-        self._detect: Any = dlib.get_frontal_face_detector()
-        self._predict: Any = dlib.shape_predictor(str(weights.locate(WEIGHTS, any_hash=True)))
+        self._detect, self._predict = PREDICTOR.load()
 
     @staticmethod
     @lru_cache(maxsize=1)
@@ -64,7 +37,4 @@ class DlibPoints:
     def chip(self, frame: Picture, size: int) -> Picture | None:
         """The aligned chip of the first face of a frame (h, w, 3), or None."""
         found = self._detect(frame, 1)
-        if not found:
-            return None
-        points = [(point.x, point.y) for point in self._predict(frame, found[0]).parts()]
-        return dlib_chip(frame, np.array(points, dtype=np.float64), size)
+        return dlib_chip(frame, parts(self._predict(frame, found[0])), size) if found else None

@@ -46,7 +46,7 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators import dlib_points
 
-            lacks += dlib_points.missing()
+            lacks += dlib_points.PREDICTOR.missing()
         if self.spec.weights:
             lacks += JudgeWeights(self.spec.weights, self._settings).missing()
         elif self.spec.name == "clip":
@@ -63,6 +63,10 @@ class EmotionFront:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
         from evaluators.emotion_nets import build
 
+        if self.align.startswith("dlib5"):
+            from evaluators.dlib_points import DlibPoints
+
+            DlibPoints.shared()
         self.net = self.net or build(self.spec, self._settings, self.device)
         self._key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
 
@@ -72,7 +76,7 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators import dlib_points
 
-            detector = f"hog1+dlib5@{dlib_points.digest8()}"
+            detector = f"hog1+dlib5@{dlib_points.PREDICTOR.digest8()}"
         pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
         return (
             ("net", self.spec.name),

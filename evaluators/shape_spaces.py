@@ -108,7 +108,7 @@ class ActionSpace:
 
     def missing(self) -> list[tuple[str, str]]:
         """dlib and its predictor, where they are asked for and not here."""
-        return [] if self._sidecar else dlib_landmarks.missing()
+        return [] if self._sidecar else dlib_landmarks.PREDICTOR.missing()
 
     def load(self) -> None:
         """Open the detector."""
@@ -117,7 +117,9 @@ class ActionSpace:
 
     def fields(self) -> Fields:
         """Space, points, sampling, weights."""
-        points = (("det", "sidecar"),) if self._sidecar else (("det", "dlib68"), ("w", dlib_landmarks.digest8()))
+        points = (
+            (("det", "sidecar"),) if self._sidecar else (("det", "dlib68"), ("w", dlib_landmarks.PREDICTOR.digest8()))
+        )
         return ("space", "au14"), *points, ("fps", "25"), ("samp", f"every{EVERY}")
 
     def content(self, path: Path) -> str:

@@ -178,7 +178,10 @@ def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Mo
 def test_arcface_runs_from_a_users_onnx(tmp_path: Path, clips: Path) -> None:
     file = tmp_path / "arcface.onnx"
     onnx_bytes.write_linear(file, np.random.default_rng(0).normal(size=(3 * 112 * 112, 8)), 112)
-    evaluator = IdentitySimilarity({"net": "arcface-r50", "weights": str(file), "hash": "any", "ref": "first"}, "cpu")
+    own = {"net": "arcface-r50", "weights": str(file), "hash": "any", "ref": "first"}
+    with pytest.raises(MissingError, match="without the published hash"):
+        IdentitySimilarity(own, "cpu").load()
+    evaluator = IdentitySimilarity({**own, "gate": "off"}, "cpu")
     evaluator.load()
     frames = face_samples.clip(clips / "hdtf_radio1.mp4", 101)[:6]
     (row,) = face_samples.judged(evaluator, face_samples.sample(), frames)
