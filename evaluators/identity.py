@@ -203,6 +203,8 @@ class IdentityMeasurement:
             detail = f"{lost} of {len(self.sampled)} sampled frames show no face"
             return [Unscored(METRIC, "no_face", self.signature, detail)]
         cosines = np.array([float(clip @ reference) for clip, reference in pairs])
+        if not np.isfinite(cosines).all():
+            return [Unscored(METRIC, "not_finite", self.signature, "an embedding is not finite")]
         value = self._value(pairs, cosines, lost)
         padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
         statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))

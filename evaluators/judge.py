@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from evaluators.contract import Chunk, ClipContext, Measurement
 from harness.errors import MissingError
 from harness.guard import Crash, attempt
 from harness.media import VideoReader, read_audio
-from harness.records import Clip, Failed, Row, Sample, Unscored
+from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 
 CHUNK_FRAMES = 32
 
@@ -123,7 +124,14 @@ def _feed(seat: _Seat, chunk: Chunk) -> None:
 
 def _finish(seat: _Seat) -> Iterable[Row]:
     assert seat.measurement is not None
-    return seat.measurement.finish()
+    return [_finite(row) for row in seat.measurement.finish()]
+
+
+def _finite(row: Row) -> Row:
+    """The row, or the reason in its place: no judge, whoever wrote it, puts nan or inf into a mean."""
+    if not isinstance(row, Scored) or row.value is None or math.isfinite(row.value):
+        return row
+    return Unscored(row.metric, "not_finite", row.signature, f"the value is {row.value}")
 
 
 def _keys(evaluator: Any) -> frozenset[tuple[str, str]]:
