@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cmet.torch_file import TorchFile, shape_of, state_dict_in
 from harness import weights
-from harness.digest import cache_dir, digest
+from harness.digest import cache_dir, digest, recall, remember
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def load_into(module: nn.Module, name: str, source: str | Path | Mapping[str, An
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     copy = _copy_path(name, path) if keep_copy else None
-    if copy is not None and copy.is_file():
-        path = copy
+    if copy is not None and copy.is_file() and recall(_copies()).get(copy.name) == digest(copy):
+        path = copy  # else it was altered, and is made again
     if path.suffix == ".safetensors":
         state = _chosen(module, _read_safetensors(path), layout, str(path))
         _assign(module, state, str(path), check_values=path != copy)
@@ -214,6 +214,11 @@ def _copy_path(name: str, path: Path) -> Path | None:
     return None if path.suffix == ".safetensors" else cache_dir() / "converted" / f"{name}-{digest(path)}.safetensors"
 
 
+def _copies() -> Path:
+    """Where the hashes of the safetensors copies are kept."""
+    return cache_dir() / "converted" / "sha256.json"
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -236,5 +241,6 @@ def _write_safetensors(path: Path, state: Mapping[str, Tensor], name: str, sourc
             partial = Path(folder) / path.name
             save_file({key: value.contiguous() for key, value in state.items()}, str(partial), metadata)
             os.replace(partial, path)
+        remember(_copies(), {path.name: digest(path)})
     except (OSError, SafetensorError):  # the library's own class: a full disk
         return

@@ -20,6 +20,7 @@ from cmet.audio2lip import Audio2Lip
 from cmet.checkpoints import LAYOUTS, load, load_audio2lip, load_expression_codes
 from cmet.emotion2vec import Emotion2Vec
 from cmet.seeded_checkpoints import official_layout, write_seeded_checkpoints
+from cmet.torch_file import TorchFile
 from harness import weights
 from harness.digest import cache_dir, digest
 from harness.errors import MissingError, UsageError
@@ -69,7 +70,7 @@ def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: p
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
     with safe_open(copy, framework="pt") as file:
         assert file.metadata() == {"name": "audio2lip", "source_sha256": digest(official)}
-    assert {path.suffix for path in copy.parent.iterdir()} == {".safetensors"}  # nothing half-written stays
+    assert {path.suffix for path in copy.parent.iterdir()} == {".safetensors", ".json"}  # nothing half-written stays
 
     def refuse(*_: object) -> None:
         raise AssertionError("the pickle was opened again")
@@ -80,13 +81,24 @@ def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: p
     assert torch.equal(first(x), again(x))
 
 
-def test_a_damaged_copy_is_one_sentence(official: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "altered"])
+def test_a_damaged_copy_is_made_again(official: Path, damage: str) -> None:
+    state = load_audio2lip(official).state_dict()
+    copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
+    raw = bytearray(copy.read_bytes())
+    raw[-100] ^= 64  # a safetensors file has no checksum of its own
+    copy.write_bytes(raw if damage == "altered" else raw[:1000])
+    again = load_audio2lip(official).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in state.items())
+    assert copy.stat().st_size == len(raw)
+
+
+def test_a_cut_safetensors_file_of_the_user_is_one_sentence(official: Path, tmp_path: Path) -> None:
     load_audio2lip(official)
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
-    copy.write_bytes(copy.read_bytes()[:1000])
+    (tmp_path / "mine.safetensors").write_bytes(copy.read_bytes()[:1000])
     with pytest.raises(UsageError, match="no complete safetensors file"):
-        load_audio2lip(official)
-    copy.unlink()
+        load_audio2lip(tmp_path / "mine.safetensors")
 
 
 def test_a_truncated_file_is_one_sentence_with_both_hashes(official: Path, tmp_path: Path) -> None:
@@ -132,14 +144,27 @@ def test_what_is_not_needed_is_never_run(official: Path, tmp_path: Path) -> None
     marker = tmp_path / "was run"
     path = altered(official, tmp_path / "foreign.pt", args=Foreign(f"touch '{marker}'"), extra={1: {Foreign("true")}})
     assert isinstance(load_audio2lip(path), Audio2Lip)
-    legacy = tmp_path / "legacy.pt"
-    torch.save({"args": Foreign(f"touch '{marker}'")}, legacy, _use_new_zipfile_serialization=False)
-    with pytest.raises(UsageError, match="no complete PyTorch checkpoint"):
-        load_audio2lip(legacy)
-    state = {"args": argparse.Namespace(lr=1), "audio2lip": Audio2Lip().state_dict()}
-    torch.save(state, legacy, _use_new_zipfile_serialization=False)
-    assert isinstance(load_audio2lip(legacy), Audio2Lip)
     assert not marker.exists()
+
+
+def test_files_from_before_torch_1_6_are_read_as_inertly(official: Path, tmp_path: Path) -> None:
+    marker, legacy = tmp_path / "was run", tmp_path / "legacy.pt"
+    foreign = {"args": Foreign(f"touch '{marker}'"), "loss": nn.Linear(2, 2), "name": argparse.Namespace(lr=1)}
+    state = load_audio2lip(official).state_dict()
+    shared = torch.arange(12.0).reshape(3, 4)
+    mixed = {"doubles": torch.ones(3, dtype=torch.float64), "views": [shared[1], shared.T]}
+    torch.save({**foreign, **mixed, "audio2lip": state}, legacy, _use_new_zipfile_serialization=False)
+    loaded = load_audio2lip(legacy).state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
+    assert not marker.exists()
+    file = TorchFile(legacy)
+    assert torch.equal(file.tensor(file.content["views"][0]), shared[1])
+    assert torch.equal(file.tensor(file.content["views"][1]), shared.T)
+    cut = tmp_path / "cut.pt"
+    for size in (legacy.stat().st_size - 4, 5000, 40):
+        cut.write_bytes(legacy.read_bytes()[:size])
+        with pytest.raises(UsageError, match="no complete PyTorch checkpoint"):
+            load_audio2lip(cut)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +175,7 @@ def test_what_is_not_needed_is_never_run(official: Path, tmp_path: Path) -> None
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a git-lfs pointer"),
         (b"hello", "it is text or something else"),
         (b"PK\3\4 and nothing more", "its archive has no end"),
-        (b"\x80\x04}.", "format before PyTorch 1.6"),
+        (b"\x80\x04}.", "no complete PyTorch checkpoint"),
     ],
 )
 def test_what_is_no_checkpoint_is_called_by_its_name(tmp_path: Path, content: bytes, why: str) -> None:
