@@ -14,10 +14,12 @@ import torch
 from cmet import demo_weights
 from cmet.edtalk import Codes
 from cmet.recipes import PRESETS
+from cmet.recipes import generator as generator_recipe
 from cmet.recipes.alphabet import Alphabet, code_loss
 from cmet.recipes.course import Course, drawn
 from cmet.recipes.drawing import picture_loss
 from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
+from cmet.recipes.speech import CLEARANCE, NAMELESS, Speaker, free_mood
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppet_motion import SPAN, pose_track
@@ -49,6 +51,34 @@ def test_training_states_are_training_puppets_in_basic_moods() -> None:
     from_ray = np.linalg.norm(state.affect - along[:, None] * basic, axis=1)
     assert np.quantile(from_ray, 0.99) < 0.5  # an actor's variation, not a mixture
     assert (nearest < 0.1).mean() < 0.005
+
+
+def test_free_moods_keep_clear_of_extended_emotions_and_inside_the_basic_ones() -> None:
+    rng = np.random.default_rng(2)
+    moods = np.stack([free_mood(rng) for _ in range(2000)])
+    extended = np.stack([affect_point(name, level) for name in EXTENDED_EMOTIONS for level in LEVELS])
+    basic = np.stack([affect_point(name) for name in BASIC_EMOTIONS])
+    assert np.linalg.norm(moods[:, None] - extended, axis=2).min() >= CLEARANCE
+    assert (moods >= basic.min(0)).all()
+    assert (moods <= basic.max(0)).all()
+    assert moods.std(0).min() > 0.2  # they do spread
+    spoken = [Speaker((1, 2), 0.1, frames=2, free=0.5)(number) for number in range(20)]
+    nameless = [one for one in spoken if one.label == NAMELESS]
+    assert 0 < len(nameless) < 20
+    assert {one.level for one in nameless} == {0}
+    assert all(Speaker((1, 2), 0.1, frames=2)(number).label != NAMELESS for number in range(20))
+
+
+def test_the_decoder_begins_slowly_when_drawing_begins() -> None:
+    """At its full rate from the first picture on, it fell into one grey picture and never left it."""
+    trainer, first = generator_recipe.build(1), 480
+    decoder = []
+    for number in (first, first + 1, first + generator_recipe.DRAWING_WARM_STEPS):
+        trainer.set_rate(1.0, generator_recipe.drawing_warmth(number, first))
+        encoder, chain, rate = (group["lr"] for group in trainer.optimiser.param_groups)
+        assert (encoder, chain) == (generator_recipe.ENCODER_RATE, generator_recipe.CHAIN_RATE)
+        decoder.append(rate / generator_recipe.DECODER_RATE)
+    assert decoder == pytest.approx([1 / 200, 2 / 200, 1.0])
 
 
 def test_clips_stay_inside_what_training_shows() -> None:

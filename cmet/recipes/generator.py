@@ -31,10 +31,11 @@ from harness.records import BASIC_EMOTIONS
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}
-ENCODER_RATE, CHAIN_RATE, DECODER_RATE = 2e-2, 1e-3, 2e-2  # weights are equalised: their spread is one or more
+ENCODER_RATE, CHAIN_RATE, DECODER_RATE = 2e-2, 1e-3, 1e-2  # weights are equalised: their spread is one or more
 RATES = (ENCODER_RATE, CHAIN_RATE, DECODER_RATE)
 STEPS = 4000
 CODES_SHARE, COARSE_SHARE = 0.12, 0.62  # of the steps: codes alone until, half size until
+WARM_STEPS, DRAWING_WARM_STEPS = 50, 200  # a decoder that begins at its full rate ends as one grey picture
 SAVE_STEPS = 200
 
 
@@ -50,9 +51,11 @@ class Trainer:
     step: int = 0
     settled: bool = False
 
-    def set_rate(self, share: float) -> None:
+    def set_rate(self, share: float, drawing: float) -> None:
+        """`share` of the full rates, the decoder's only in proportion to `drawing`."""
         for group, rate in zip(self.optimiser.param_groups, RATES, strict=True):
             group["lr"] = share * rate
+        self.optimiser.param_groups[-1]["lr"] *= drawing
 
     def settle(self) -> None:
         """Go on from the averaged weights, whose codes the decoder is finished for."""
@@ -200,6 +203,16 @@ def rate_at(share: float) -> float:
     return 0.5 * cosine((share - COARSE_SHARE) / (1 - COARSE_SHARE))
 
 
+def warmth(number: int, steps: int) -> float:
+    """The share of a rate at step `number` of a warm-up of `steps`."""
+    return min(1.0, (number + 1) / steps)
+
+
+def drawing_warmth(number: int, codes_only: int) -> float:
+    """The same for the decoder, whose first step is number `codes_only`."""
+    return warmth(max(0, number - codes_only), DRAWING_WARM_STEPS)
+
+
 def train(course: Course) -> None:
     """Train, resuming `out/generator.ckpt` if it is there, and write `out/generator.safetensors`."""
     course = course.of(STEPS)
@@ -230,7 +243,7 @@ def _steps(trainer: Trainer, course: Course) -> Iterator[tuple[Tensor, Tensor]]:
         stage = stage_at(number / total, half)
         if stage.finish and not trainer.settled:
             trainer.settle()
-        trainer.set_rate(min(1.0, (number + 1) / 50) * rate_at(number / total))
+        trainer.set_rate(warmth(number, WARM_STEPS) * rate_at(number / total), drawing_warmth(number, plan.codes_only))
         latest["loss"], latest["codes"] = step(trainer, next(lessons), stage)
         smooth(trainer)
         trainer.step = number + 1

@@ -1,8 +1,9 @@
 """Recipe: the demo speech-emotion encoder, emotion2vec's architecture at small width.
 
-Voices of training identities in basic emotions of every level; it learns to tell the emotion and, through a head
-that is thrown away, how pleasant, excited, tense, averse and ironic the voice is (dimensional affect), so that its
-embedding is spread out between the classes too.
+Voices of training identities: some in basic emotions of every level, whose names it learns, the others in free moods
+that have no name. Of all of them it learns, through a head that is thrown away, how pleasant, excited, tense, averse
+and ironic the voice is (dimensional affect), so that its embedding has an order between and beyond the classes: what
+emotion2vec gets from hundreds of hours of unlabelled speech. No free mood is near an extended emotion.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from cmet import demo_weights
 from cmet.emotion2vec import Emotion2Vec
 from cmet.recipes.course import Course, Progress, cosine, drawn
-from datasets.puppet_affect import affect_point
+from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TRAIN_IDENTITIES
 from datasets.puppet_voice import speak
 from harness.records import BASIC_EMOTIONS
@@ -36,13 +37,15 @@ CONFIG = {
     "labels": list(BASIC_EMOTIONS),
 }
 FRAMES, SHORTEST, BATCH, RATE = 50, 20, 32, 1.5e-3  # an utterance of two seconds; a batch hears 0.8 s or more of it
-UTTERANCES, STEPS = 10_000, 2500
+UTTERANCES, STEPS = 14_000, 5000
+FREE, CLEARANCE = 0.6, 0.4  # share of utterances in free moods; the least distance of those from an extended emotion
+NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves out
 FRAME_SAMPLES = 640  # at 16 kHz and 25 frames a second
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """`wave` (samples,), class number, `affect` (5,), speaker and level of one voice."""
+    """`wave` (samples,), class number or NAMELESS, `affect` (5,), speaker and level (0 if nameless) of one voice."""
 
     wave: npt.NDArray[np.float32]
     label: int
@@ -51,18 +54,32 @@ class Utterance:
     level: int
 
 
+def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """A point (5,) anywhere in the box that the basic emotions span, but not near an extended one of any level."""
+    basic = np.array([affect_point(name) for name in BASIC_EMOTIONS])
+    barred = np.array([affect_point(name, level) for name in EXTENDED_EMOTIONS for level in LEVELS])
+    while True:
+        point = rng.uniform(basic.min(0), basic.max(0))
+        if np.linalg.norm(barred - point, axis=1).min() >= CLEARANCE:
+            return point
+
+
 @dataclass(frozen=True)
 class Speaker:
-    """Utterance number i of random training puppets; `jitter`: spread of an actor's own variation, per axis."""
+    """Utterance number i of random training puppets; `jitter`: spread of an actor's own variation, per axis; `free`:
+    share of utterances in free moods."""
 
     seed: tuple[int, int]
     jitter: float
     frames: int = FRAMES
+    free: float = 0.0
 
     def __call__(self, number: int) -> Utterance:
         rng = np.random.default_rng([*self.seed, number])
         label, level = int(rng.integers(len(BASIC_EMOTIONS))), int(rng.integers(1, 4))
         affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, self.jitter, 5)
+        if self.free and rng.random() < self.free:
+            label, level, affect = NAMELESS, 0, free_mood(rng)
         who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
         said = speak(who, affect, self.frames, (3, int(rng.integers(1 << 30))))
         return Utterance(said.sound[: self.frames * FRAME_SAMPLES], label, affect, who, level)
@@ -70,7 +87,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Voices:
-    """Utterances: `waves` (n, samples), `label` (n,) class numbers, `affect` (n, 5), `who` (n,), `level` (n,)."""
+    """Utterances: `waves` (n, samples); `label`, `who`, `level` (n,) and `affect` (n, 5) as in Utterance."""
 
     waves: npt.NDArray[np.float32]
     label: npt.NDArray[np.int64]
@@ -79,9 +96,9 @@ class Voices:
     level: npt.NDArray[np.int64]
 
 
-def voices(course: Course, tag: int, count: int, jitter: float, frames: int = FRAMES) -> Voices:
-    """`count` random utterances of training puppets in basic emotions of every level."""
-    rows = list(drawn(Speaker((course.seed, tag), jitter, frames), count, course.workers))
+def voices(course: Course, tag: int, count: int, jitter: float, frames: int = FRAMES, free: float = 0.0) -> Voices:
+    """`count` random utterances of training puppets, `free` of them in free moods, the others in basic emotions."""
+    rows = list(drawn(Speaker((course.seed, tag), jitter, frames, free), count, course.workers))
     waves, label, affect = (np.array([getattr(row, name) for row in rows]) for name in ("wave", "label", "affect"))
     return Voices(waves, label, affect, np.array([row.who for row in rows]), np.array([row.level for row in rows]))
 
@@ -90,7 +107,7 @@ def train(course: Course) -> None:
     """Train and write `out/speech.safetensors`."""
     course, device = course.of(STEPS), course.device
     rng = np.random.default_rng([course.seed, 31])
-    pool = voices(course, 32, UTTERANCES, jitter=0.1)
+    pool = voices(course, 32, UTTERANCES, jitter=0.1, free=FREE)
     course.log(f"speech: {len(pool.label)} utterances drawn")
     torch.manual_seed(course.seed)
     network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]

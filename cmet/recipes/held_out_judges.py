@@ -1,13 +1,17 @@
-"""How good the demo's emotion and identity judges are: H.264 clips of puppets never trained on, by the judges' path.
+"""How good the demo's emotion and identity judges are, on puppets never trained on and by the judges' own path:
+`python -m cmet.recipes.held_out_judges [FOLDER]`. The figures are printed and written beside each file's recipe.
 
-Every clip is written, read back, searched by MTCNN and cropped as the judges do. `soft` clips were made worse first:
-half the size, as the demo generator writes, and some of them blurred.
+`rendered`: two clips of each test puppet as the renderer draws them. `h264`: clips that were written, read back,
+searched by MTCNN and cropped as the judges do. `h264_soft`: the same, made worse first: half the size, as the demo
+generator writes, and some of them blurred.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +29,7 @@ from evaluators.crops import Picture, demo_crops
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
 
-FRAMES, EVERY = 26, 5
-Log = Callable[[str], None]
+FRAMES, EVERY, PEOPLE = 26, 5, 5
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,19 @@ def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft:
     path.unlink()
     found = demo_crops(np.ascontiguousarray(frames[::EVERY]))
     return Seen(who, emotion, intensity, [crop for crop in found if crop is not None])
+
+
+def rendered() -> list[Seen]:
+    """Two clips of each test puppet, straight from the renderer: each emotion sixteen times, levels in turn."""
+    clips = []
+    for number, who in enumerate(TEST_IDENTITIES):
+        for half in range(2):
+            emotion, level = BASIC_EMOTIONS[(2 * number + half + number // 4) % 8], (number + half) % 3 + 1
+            felt, seed = affect_point(emotion, level), 2 * number + half
+            lips, poses = speak(who, felt, FRAMES, (51, seed)).lips(), pose_track(FRAMES, (52, seed))
+            frames = np.stack([render(who, poses[t], lips[t], felt) for t in range(0, FRAMES - 1, EVERY)])
+            clips.append(Seen(who, emotion, level, [crop for crop in demo_crops(frames) if crop is not None]))
+    return clips
 
 
 def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
@@ -121,3 +137,23 @@ def restore(path: Path, kind: str, figures: Mapping[str, float]) -> None:
     load = demo_weights.load_emotion if kind == "emotion" else demo_weights.load_identity
     rounded = {name: round(value, 4) for name, value in figures.items()}
     demo_weights.store(path, load(path), config, {**recipe, "held_out": rounded})
+
+
+def main(folder: Path) -> None:
+    """Measure both judges of `folder`, print every figure, and keep it in the files."""
+    with tempfile.TemporaryDirectory() as work:
+        sets = {
+            "rendered": rendered(),
+            "h264": clips(1, Path(work), PEOPLE, soft=False),
+            "h264_soft": clips(1, Path(work), PEOPLE, soft=True),
+        }
+    for kind, measure in (("emotion", emotion_figures), ("identity", identity_figures)):
+        path = folder / f"{kind}.safetensors"
+        figures = measure(path, sets)
+        restore(path, kind, figures)
+        for name, value in figures.items():
+            print(f"{kind} judge: {name} {value:.4f}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_weights.FOLDER)
