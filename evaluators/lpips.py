@@ -6,9 +6,7 @@ which must be fetched. Frames go in as RGB in [-1, 1]: half of all published mis
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +22,7 @@ from evaluators.packing import pack
 from evaluators.plausibility import ImplausibleError
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
-from harness.errors import MissingError
+from evaluators.wheel_files import wheel_file
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 
@@ -99,8 +97,8 @@ class Distance(nn.Module):
         self.register_buffer("scale", torch.tensor(_SCALE)[:, None, None], persistent=False)
 
     def load_heads(self, name: str) -> None:
-        """The wheel's linear heads v0.1."""
-        state = torch.load(heads_file(name), weights_only=True, map_location="cpu")
+        """The wheel's linear heads v0.1. Raises MissingError or ImplausibleError without them."""
+        state = torch.load(wheel_file("lpips", f"weights/v0.1/{name}.pth"), weights_only=True, map_location="cpu")
         with torch.no_grad():
             for index, head in enumerate(self.heads):
                 head.copy_(state[f"lin{index}.model.1.weight"])
@@ -114,16 +112,6 @@ class Distance(nn.Module):
             difference = (unit[: len(first)] - unit[len(first) :]) ** 2
             layers.append((difference * head).sum(dim=1).mean(dim=(1, 2)))
         return torch.stack(layers, dim=1)
-
-
-def heads_file(name: str) -> Path:
-    """The wheel's file of linear heads, found without importing the wheel. Raises MissingError."""
-    found = importlib.util.find_spec("lpips")
-    for folder in found.submodule_search_locations or () if found else ():
-        path = Path(folder) / "weights" / "v0.1" / f"{name}.pth"
-        if path.is_file():
-            return path
-    raise MissingError(f"The linear heads of LPIPS ({name}, v0.1) are not installed.", "Type: pip install lpips==0.1.4")
 
 
 class Lpips:

@@ -7,7 +7,6 @@ frame without a face. Constants: metrics spec §3.1.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,7 @@ from evaluators.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.contract import Chunk
 from evaluators.mtcnn_boxes import Candidates, Float, Int
 from evaluators.mtcnn_nets import ONet, PNet, RNet
-from harness.errors import MissingError
+from evaluators.wheel_files import wheel_file
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -55,7 +54,7 @@ class Mtcnn:
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
         network = kind()
-        network.load_state_dict(torch.load(weights_folder() / name, weights_only=True, map_location="cpu"))
+        network.load_state_dict(torch.load(_file(name), weights_only=True, map_location="cpu"))
         return network.eval().requires_grad_(False).to(self._device)
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
@@ -128,14 +127,8 @@ def _faces_of(final: Candidates, landmarks: Float, frame: int) -> Faces:
     return Faces(boxes[order], final.score[index][order], landmarks[index][order])
 
 
-def weights_folder() -> Path:
-    """Where the wheel keeps pnet.pt, rnet.pt and onet.pt (found without importing it). Raises MissingError."""
-    found = importlib.util.find_spec("facenet_pytorch")
-    if found is None or found.origin is None:
-        raise MissingError(
-            "The package facenet-pytorch is not installed.", "Type: make bench (or install requirements.lock)."
-        )
-    return Path(found.origin).parent / "data"
+def _file(name: str) -> Path:
+    return wheel_file("facenet_pytorch", f"data/{name}")
 
 
 @lru_cache(maxsize=2)

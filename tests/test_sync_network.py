@@ -175,9 +175,9 @@ def test_wide_statistics_alone_do_not_pass_the_gate() -> None:
 
 
 def test_a_trained_first_layer_is_smooth_and_a_random_one_is_not() -> None:
-    from evaluators.mtcnn import weights_folder
+    from evaluators.wheel_files import wheel_file
 
-    trained = torch.load(weights_folder() / "onet.pt", weights_only=True)["conv1.weight"]
+    trained = torch.load(wheel_file("facenet_pytorch", "data/onet.pt"), weights_only=True)["conv1.weight"]
     assert neighbours_alike(trained) > 0.4
     assert abs(neighbours_alike(SyncNet(divide=8).netcnnlip[0].weight.detach())) < 0.05
 
