@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+from harness.records import BASIC_EMOTIONS
+
+EMOTIONS = BASIC_EMOTIONS
 """Label order of the training data."""
 
 CLASS_WEIGHTS = (0.5, 1.0, 0.5, 1.0, 2.0, 0.1, 1.0, 2.0)
@@ -135,5 +137,11 @@ def angle(prediction: Tensor, target: Tensor, temperature: float = TEMPERATURE) 
     return torch.acos(cosine.clamp(-1 + 1e-5, 1 - 1e-5)).mean()
 
 
-REGRESSIONS: dict[str, Callable[..., Tensor]] = {"focal_mse": focal_mse, "mse": mse, "wmse": wmse, "bmse": bmse}
+REGRESSIONS: dict[str, Callable[..., Tensor]] = {
+    "focal_mse": focal_mse,
+    "focal_mse_tanh": focal_mse_tanh,
+    "mse": mse,
+    "wmse": wmse,
+    "bmse": bmse,
+}
 """Regression losses by the name of the training option; `wmse` also takes labels, `bmse` sigma."""

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cmet.speech_features import FEATURE_FOLDER
 from harness.errors import MissingError, UsageError, unknown_name
+from harness.records import BASIC_EMOTIONS
 
-FEATURE_FOLDER = "emotion2vec+large_features"
 NEUTRAL = "neutral"
-EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+EMOTIONS = BASIC_EMOTIONS
 
 Floats = npt.NDArray[np.float32]
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 
 from cmet.connector import Connector
-from cmet.speech_bank import EMOTIONS, FEATURE_FOLDER, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
+from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
+from cmet.speech_features import FEATURE_FOLDER
 
 BASIC = tuple(emotion for emotion in EMOTIONS if emotion != NEUTRAL)
 _NEUTRAL = EMOTIONS.index(NEUTRAL)

@@ -5,100 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cmet.train_options import SPEECH_ENCODER, TEST_IDENTITIES, options
 from harness.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from cmet.packed import PackedCorpus
+    from cmet.sampler import SampleOptions
     from cmet.trainer import Trainer
-
-TEST_IDENTITIES = ("M003", "M030", "W009", "W015")
-SPEECH_ENCODER = "emotion2vec+large"
-_PATH = click.Path(path_type=Path)
-_SHARE = click.FloatRange(0, 1)
-
-_DATA = (
-    click.option("--data", type=_PATH, required=True, help="Packed corpus, or a tree of features (packed into --out)."),
-    click.option("--out", type=_PATH, required=True, help="Folder of the run."),
-    click.option("--train-list", type=_PATH, default=None, help="Identities, one a line. [default: all others]"),
-    click.option("--test-list", type=_PATH, default=None, help=f"[default: {', '.join(TEST_IDENTITIES)}]"),
-    click.option("--resume", is_flag=True, help="Go on from the last checkpoint; same losses as without the stop."),
-)
-_RELEASED = (
-    click.option("--mode", type=click.Choice(["mean", "single"]), default="mean", show_default=True),
-    click.option("--num-feats", "--num_feats", type=click.IntRange(1), default=10, show_default=True),
-    click.option(
-        "--direction",
-        type=click.Choice(["first", "max", "average", "random", "raw", "all"]),
-        default="average",
-        show_default=True,
-    ),
-    click.option("--ID", "identity", type=click.Choice(["same", "diff"]), default="same", show_default=True),
-    click.option(
-        "--except-emotions", "--except_emotions", default="", help="Commas or spaces between: no pair of two of them."
-    ),
-    click.option("--scale-intensity", "--scale_intensity", is_flag=True),
-    click.option(
-        "--audio-encoder",
-        "--audio_encoder",
-        default=SPEECH_ENCODER,
-        show_default=True,
-        help="<name>_features/ in a tree.",
-    ),
-    click.option("--feature-type", "--feature_type", type=click.Choice(["ED", "PD_FGC"]), default="ED", hidden=True),
-    click.option("--preload", type=_PATH, default=None, help="A file's speaker_encoder and exp_encoder."),
-    click.option(
-        "--balance", type=click.Choice(["mse", "wmse", "focal_mse", "bmse"]), default="focal_mse", show_default=True
-    ),
-    click.option("--train", "passes", type=click.Choice(["bidir", "unidir"]), default="bidir", show_default=True),
-    click.option("--lambda-dir", "--lambda_dir", type=float, default=0.05, show_default=True),
-    click.option("--lambda-cnt", "--lambda_cnt", type=float, default=0.1, show_default=True),
-    click.option("--seed", type=click.IntRange(0), default=42, show_default=True),
-)
-_RUN = (
-    click.option("--steps", type=click.IntRange(1), default=200_000, show_default=True),
-    click.option("--batch", type=click.IntRange(2), default=128, show_default=True),
-    click.option("--lr", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True),
-    click.option("--weight-decay", type=click.FloatRange(0), default=1e-5, show_default=True),
-    click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N. torchrun: one each."),
-    click.option("--checkpoint-every", type=click.IntRange(0), default=5000, show_default=True),
-    click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="Last checkpoints kept."),
-    click.option("--keep-every", type=click.IntRange(0), default=50_000, show_default=True, help="And these for good."),
-    click.option("--evaluate-every", type=click.IntRange(0), default=5000, show_default=True),
-    click.option("--validation-passes", type=click.IntRange(1), default=1, show_default=True, help="Released: 25."),
-    click.option("--log-every", type=click.IntRange(0), default=50, show_default=True),
-    click.option("--tensorboard/--no-tensorboard", default=True, show_default=True),
-)
-_OURS = (
-    click.option("--reference-dropout", type=_SHARE, default=0.0, show_default=True, help="Share of zero references."),
-    click.option("--scheduled-sampling", type=_SHARE, default=0.0, show_default=True, help="Share of own predictions."),
-    click.option("--level-balance", is_flag=True, help="Neutral to emotion at all levels, not only the first."),
-    click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True),
-)
-_WIDTHS = (
-    click.option("--window", type=click.IntRange(1, 512), default=5, show_default=True),
-    click.option("--hidden", type=click.IntRange(33), default=1024, show_default=True),
-    click.option("--layers", type=click.IntRange(1), default=4, show_default=True),
-    click.option("--heads", type=click.IntRange(1), default=4, show_default=True),
-    click.option("--feedforward", type=click.IntRange(1), default=1024, show_default=True),
-    click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True),
-)
-
-
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed([*_DATA, *_RELEASED, *_RUN, *_OURS, *_WIDTHS]):
-        function = option(function)
-    return function
 
 
 @click.command("train --preset cmet")
-@_options
+@options
 def command(data: Path, out: Path, train_list: Path | None, test_list: Path | None, resume: bool, **given: Any) -> int:
     """Train C-MET's connector: released sampler, objective, optimiser and defaults. Under torchrun, data-parallel.
 
@@ -140,18 +63,31 @@ def make_trainer(
 ) -> Trainer:
     """The run that the options describe. MissingError or UsageError where data and options do not fit."""
     from cmet.packed import SPEECH
-    from cmet.sampler import SampleOptions
     from cmet.trainer import Trainer
     from cmet.training import Objective
     from cmet.training_corpus import TrainingCorpus
     from cmet.training_plan import Plan, take_seat
 
     packed = open_corpus(data, out, given["audio_encoder"])
-    test = _listed(test_list) if test_list else [name for name in packed.identities if name in TEST_IDENTITIES]
-    train = _listed(train_list) if train_list else [name for name in packed.identities if name not in test]
-    if not train:
-        raise UsageError("No identity is left to train on.", "Give --train-list or --test-list.")
-    options = SampleOptions(
+    train, test = split(packed.identities, data, train_list, test_list)
+    objective = Objective(
+        given["balance"], given["passes"] == "bidir", given["lambda_cnt"], given["lambda_dir"], given["weighted_dir"]
+    )
+    same = set(Plan.__dataclass_fields__) & set(given)
+    plan = Plan(learning_rate=given["lr"], **{name: given[name] for name in same})
+    widths = {name: given[name] for name in ("window", "hidden", "layers", "heads", "feedforward", "dropout")}
+    if packed.speech_width != SPEECH:  # features of a small network, e.g. the demo's
+        widths["speech"] = packed.speech_width
+    validation = TrainingCorpus(packed, test) if test else None
+    seat = take_seat(given["device"])
+    corpus = TrainingCorpus(packed, train)
+    return Trainer(out, corpus, validation, _sampling(given), objective, plan, widths, seat, resume, scalars)
+
+
+def _sampling(given: dict[str, Any]) -> SampleOptions:
+    from cmet.sampler import SampleOptions
+
+    return SampleOptions(
         given["window"],
         given["mode"],
         given["num_feats"],
@@ -161,16 +97,24 @@ def make_trainer(
         given["scale_intensity"],
         given["level_balance"],
     )
-    objective = Objective(given["balance"], given["passes"] == "bidir", given["lambda_cnt"], given["lambda_dir"])
-    same = set(Plan.__dataclass_fields__) & set(given)
-    plan = Plan(learning_rate=given["lr"], **{name: given[name] for name in same})
-    widths = {name: given[name] for name in ("window", "hidden", "layers", "heads", "feedforward", "dropout")}
-    if packed.speech_width != SPEECH:  # features of a small network, e.g. the demo's
-        widths["speech"] = packed.speech_width
-    validation = TrainingCorpus(packed, test) if test else None
-    seat = take_seat(given["device"])
-    corpus = TrainingCorpus(packed, train)
-    return Trainer(out, corpus, validation, options, objective, plan, widths, seat, resume, scalars)
+
+
+def split(
+    identities: Sequence[str], data: Path, train_list: Path | None, test_list: Path | None
+) -> tuple[list[str], list[str]]:
+    """Identities to train on and to test on: of the lists given, of those that lie in the tree, else the released four.
+
+    What only the tree's own lists name, and the corpus lacks, is left out. UsageError if nobody is left to train on.
+    """
+    root = data.parent if data.name == "FPS25" else data
+    own = {kind: root / f"{kind}.txt" for kind in ("train", "test")}
+    found = {kind: [n for n in _listed(path) if n in identities] for kind, path in own.items() if path.is_file()}
+    test = _listed(test_list) if test_list else found.get("test", [n for n in identities if n in TEST_IDENTITIES])
+    train = _listed(train_list) if train_list else found.get("train", list(identities))
+    train = [name for name in train if train_list or name not in test]
+    if not train:
+        raise UsageError("No identity is left to train on.", "Give --train-list or --test-list.")
+    return train, test
 
 
 def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedCorpus:

@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from cmet.training import (
     Tensors,
     TrainingPass,
     evaluate,
+    follow,
     make_optimizer,
     to_tensors,
     train_step,
@@ -46,7 +46,7 @@ from cmet.training_files import (
     write_widths,
 )
 from cmet.training_plan import Plan, Seat
-from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences
+from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences, settings_of
 from harness.errors import BenchError, UsageError
 from harness.seeds import seed_for
 
@@ -77,26 +77,21 @@ class Trainer:
         self.step = 0
         self.waited_seconds = 0.0
         """How long `run` waited for batches."""
-        self._settings = {
-            "options": asdict(options),
-            "objective": asdict(objective),
-            "widths": dict(widths),
-            "plan": {k: v for k, v in asdict(plan).items() if k not in ("steps", "keep", "keep_every", "log_every")},
-            "identities": list(corpus.identities),
-            "ranks": self.seat.ranks,
-        }
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(plan.seed)
-            connector = Connector(**widths)  # type: ignore[arg-type]
+        self._settings = settings_of(options, objective, widths, plan, corpus.identities, self.seat.ranks)
+        connector = _first_connector(widths, plan.seed)
         self.module = TrainingPass(connector, objective).to(self.seat.device).train()
         self.optimizer = make_optimizer(self.module, plan.learning_rate, plan.weight_decay)
         self.averaged = copy.deepcopy(connector).requires_grad_(False) if plan.ema else None
         self._open(resume)
-        self.parallel: nn.Module = self.module
-        if self.seat.ranks > 1:
-            ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
-            share_batch_norm(self.module)
-            self.parallel = DistributedDataParallel(self.module, device_ids=ids)
+        self.parallel = self._joined()
+
+    def _joined(self) -> nn.Module:
+        """The module that a step runs through: with the other processes, where there are any."""
+        if self.seat.ranks == 1:
+            return self.module
+        ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
+        share_batch_norm(self.module)
+        return DistributedDataParallel(self.module, device_ids=ids)
 
     @property
     def connector(self) -> Connector:
@@ -122,7 +117,7 @@ class Trainer:
         elif self.seat.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             record.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
-            write_widths(self.folder, self._settings["widths"])  # type: ignore[arg-type]
+            write_widths(self.folder, self._settings["widths"])
         if self.seat.rank == 0:
             sweep(self.folder)
             cut_log(self.folder / LOSSES, self.step)
@@ -190,7 +185,7 @@ class Trainer:
         batch = weaken_reference(self.connector, batch, plan.reference_dropout, plan.scheduled_sampling, chance)
         terms = train_step(self.parallel, self.optimizer, batch, _DTYPES[plan.precision])
         if self.averaged is not None:
-            _follow(self.averaged, self.connector, min(plan.ema, (self.step + 1) / (self.step + 10)))
+            follow(self.averaged, self.connector, min(plan.ema, (self.step + 1) / (self.step + 10)))
         return terms
 
     def _checked(self, terms: Tensor) -> dict[str, float]:
@@ -240,10 +235,8 @@ class Trainer:
         return evaluate(module, batches)
 
 
-@torch.no_grad()
-def _follow(averaged: nn.Module, current: nn.Module, keep: float) -> None:
-    """Running average of weights; batch norm's statistics are copied."""
-    for slow, fast in zip(averaged.parameters(), current.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)
-    for kept, seen in zip(averaged.buffers(), current.buffers(), strict=True):
-        kept.copy_(seen)
+def _first_connector(widths: Mapping[str, int | float], seed: int) -> Connector:
+    """A connector at its start; the global random state is as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Connector(**widths)  # type: ignore[arg-type]

@@ -15,18 +15,19 @@ from cmet.data_parallel import gather
 from cmet.sampler import Arrays
 from harness.errors import unknown_name
 
-Balance = Literal["mse", "wmse", "focal_mse", "bmse"]
+Balance = Literal["mse", "wmse", "focal_mse", "focal_mse_tanh", "bmse"]
 TERMS = ("total", "regression", "contrastive", "directional")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The released options. UsageError for an unknown regression loss."""
+    """The released options; `weighted_dir`: class weights in the directional term. UsageError for an unknown loss."""
 
     balance: Balance = "focal_mse"
     bidirectional: bool = True
     lambda_cnt: float = 0.1
     lambda_dir: float = 0.05
+    weighted_dir: bool = False
 
     def __post_init__(self) -> None:
         if self.balance not in get_args(Balance):
@@ -72,6 +73,13 @@ class TrainingPass(nn.Module):
             return losses.wmse(prediction, target, rows)
         return losses.REGRESSIONS[self.objective.balance](prediction, target)
 
+    def opposition(self, forward: Tensor, flipped: Tensor, label: Tensor) -> Tensor:
+        """The directional term of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
+        if not self.objective.weighted_dir:
+            return losses.directional(forward, flipped)
+        rows = label.repeat_interleave(len(forward) // len(label))
+        return losses.weighted_directional(forward, flipped, rows)
+
     def both(self, batch: Tensors) -> tuple[Tensor, Tensor, Tensor]:
         """Directions of the forward and of the flipped pass (B*T, 10), float32, and the contrastive term."""
         forward, (_, speech, first) = self.connector(batch.reference, batch.speech, batch.first)
@@ -87,7 +95,7 @@ class TrainingPass(nn.Module):
         regression = self.regression(forward, target, batch.label)
         if self.objective.bidirectional:
             regression = regression + self.regression(flipped, -target, batch.label)
-        opposition = losses.directional(forward, flipped)
+        opposition = self.opposition(forward, flipped, batch.label)
         total = regression + self.objective.lambda_cnt * contrast + self.objective.lambda_dir * opposition
         return torch.stack((total, regression, contrast, opposition))
 
@@ -147,7 +155,7 @@ def _measures(module: TrainingPass, batch: Tensors) -> dict[str, Tensor]:
         "regression": regression,
         "ec": ec,
         "velocity": losses.velocity(*tracks) if window > 1 else forward.new_zeros(()),
-        "directional": losses.directional(forward, flipped),
+        "directional": module.opposition(forward, flipped, batch.label),
         "contrastive": contrast,
         "first_window_ec": losses.expression_cosine(fresh.float(), target),
     }
@@ -174,3 +182,12 @@ def weaken_reference(connector: Connector, batch: Tensors, dropout: float, sched
         use = (chance >= dropout) & (chance < dropout + scheduled) & present
         reference = torch.where(use, own.reshape(reference.shape).to(reference.dtype), reference)
     return batch._replace(reference=torch.where(chance < dropout, torch.zeros_like(reference), reference))
+
+
+@torch.no_grad()
+def follow(averaged: nn.Module, current: nn.Module, keep: float) -> None:
+    """Running average of weights; batch norm's statistics are copied."""
+    for slow, fast in zip(averaged.parameters(), current.parameters(), strict=True):
+        slow.lerp_(fast, 1 - keep)
+    for kept, seen in zip(averaged.buffers(), current.buffers(), strict=True):
+        kept.copy_(seen)

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cmet.sampler import SampleOptions
+    from cmet.training import Objective
+    from cmet.training_plan import Plan
 
 LOSSES = "losses.jsonl"
 SETTINGS = "settings.json"
+
+
+_FREE = ("steps", "keep", "keep_every", "log_every")
+"""What of the plan may change when a run goes on."""
+
+
+def settings_of(
+    options: SampleOptions,
+    objective: Objective,
+    widths: Mapping[str, int | float],
+    plan: Plan,
+    identities: Sequence[str],
+    ranks: int,
+) -> dict[str, Any]:
+    """What a run must be continued with, as plain values."""
+    return {
+        "options": asdict(options),
+        "objective": asdict(objective),
+        "widths": dict(widths),
+        "plan": {name: value for name, value in asdict(plan).items() if name not in _FREE},
+        "identities": list(identities),
+        "ranks": ranks,
+    }
 
 
 class Lines:
@@ -45,6 +74,7 @@ def cut_log(path: Path, step: int) -> None:
 
 
 def differences(part: str, before: Any, now: Any) -> list[str]:
+    """Names of settings that are not as they were."""
     if isinstance(now, dict) and isinstance(before, dict):
         return [key for key in now if before.get(key) != now[key]]
     return [] if before == now else [part]

@@ -16,7 +16,7 @@ from training_samples import WIDTHS, forks, losses, packed_corpus, run_and_die, 
 
 from cmet.connector import Connector
 from cmet.packed import FEATURES
-from cmet.train_verb import command
+from cmet.train_verb import command, split
 from cmet.training_files import checkpoints, load_trained
 from harness.errors import BenchError, UsageError
 
@@ -177,6 +177,21 @@ def test_variants_of_the_released_command(tmp_path: Path, packed: Path) -> None:
         command.main([*line, "--audio_encoder=emotion2vec+large", f"--out={tmp_path / 'b'}"], standalone_mode=False)
     with pytest.raises(UsageError, match="PD-FGC codes have 30"):
         command.main([*line, "--feature_type=PD_FGC"], standalone_mode=False)
+
+
+def test_the_lists_of_the_tree_split_it(tmp_path: Path) -> None:
+    (tmp_path / "FPS25").mkdir()
+    everyone = ("M003", "W001", "W002", "W003")
+    assert split(everyone, tmp_path, None, None) == (["W001", "W002", "W003"], ["M003"])
+    (tmp_path / "test.txt").write_text("W003 4\n\nW077\n")
+    assert split(everyone, tmp_path, None, None) == (["M003", "W001", "W002"], ["W003"])
+    (tmp_path / "train.txt").write_text("W002\nW003\nM055 front\n")
+    assert split(everyone, tmp_path / "FPS25", None, None) == (["W002"], ["W003"])
+    (tmp_path / "mine.txt").write_text("W001\n")
+    assert split(everyone, tmp_path, tmp_path / "mine.txt", None) == (["W001"], ["W003"])
+    (tmp_path / "train.txt").write_text("W077\n")
+    with pytest.raises(UsageError, match="No identity is left"):
+        split(everyone, tmp_path, None, None)
 
 
 def test_scalars_reach_tensorboard(tmp_path: Path, packed: Path) -> None:

@@ -108,7 +108,7 @@ def small_pass(**changes: object) -> TrainingPass:
     return TrainingPass(connector, Objective(**changes)).train()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("balance", ["mse", "wmse", "focal_mse", "bmse"])
+@pytest.mark.parametrize("balance", ["mse", "wmse", "focal_mse", "focal_mse_tanh", "bmse"])
 def test_every_regression_loss_is_learned_from(balance: str) -> None:
     module = small_pass(balance=balance)
     optimizer = make_optimizer(module, 1e-3)
@@ -122,6 +122,17 @@ def test_one_direction_leaves_the_flipped_regression_out() -> None:
     both, one = (small_pass(bidirectional=b)(batch_of()).detach() for b in (True, False))
     assert one[1] < both[1]
     torch.testing.assert_close(one[2:], both[2:])
+
+
+def test_class_weights_in_the_directional_term() -> None:
+    plain, weighted = (small_pass(weighted_dir=w) for w in (False, True))
+    batch = batch_of()
+    terms = [module(batch).detach() for module in (plain, weighted)]
+    torch.testing.assert_close(terms[0][1:3], terms[1][1:3])
+    assert terms[0][3] != terms[1][3]
+    torch.testing.assert_close(terms[1][0], terms[1][1] + 0.1 * terms[1][2] + 0.05 * terms[1][3])
+    ones = batch._replace(label=torch.full_like(batch.label, 1))  # contempt weighs 1
+    torch.testing.assert_close(*(module(ones).detach()[3] for module in (plain, weighted)))
 
 
 def test_bf16_stays_near_fp32() -> None:
