@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import MetricFacts
+from evaluators.calibration_score import Floats, Score
 from evaluators.damage import Damage, Donors, Take, damaged, possible
-from evaluators.packing import unpack
 from harness.errors import MediaError
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored
@@ -27,12 +26,9 @@ from harness.seeds import seed_for
 from harness.summary import facts_of
 
 UNDAMAGED = "none"
-_DRAWS = 1000
-_POOLED_DRAWS = 100
 _LEVEL = (0.025, 0.975)
 _UNKNOWN = (None, None, None, None)
 
-Floats = npt.NDArray[np.float64]
 Interval = tuple[float | None, float | None, float | None, float | None]
 
 
@@ -165,57 +161,6 @@ def _curve(
     every = {**steps, damage.baseline: same}
     points = [_point(score, base, every[strength], strength) for strength in sorted(every)]
     return Curve(metric, damage.name, tuple(points))
-
-
-class Score:
-    """The score of a set of scored rows, and its bootstrap draws: their mean, or what the judge makes of statistics.
-
-    The same clips are always drawn in the same way, so that the draws of undamaged clips are made once for all
-    damages, and what a damage did not touch is not drawn again.
-    """
-
-    def __init__(self, evaluator: Any, metric: str, seed: int) -> None:
-        self._evaluator, self._metric, self._seed = evaluator, metric, seed
-        self.facts: MetricFacts = facts_of(evaluator, metric)
-        self.pooled = self.facts.pooled
-        self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
-
-    def items(self, rows: Sequence[Scored]) -> list[Any]:
-        """What the score is made from: a value a clip, or its statistics."""
-        return [unpack(row.statistics) if self.pooled else float(row.value or 0.0) for row in rows]
-
-    def of(self, items: Sequence[Any]) -> float:
-        """The score of these items."""
-        return float(self._evaluator.combine(self._metric, items)) if self.pooled else float(np.mean(items))
-
-    def both(self, pairs: Mapping[str, tuple[Scored, Scored]]) -> tuple[float, float, Floats]:
-        """Of clips with their (damaged, undamaged) rows: score, undamaged score, and draws (n, 2) of score and change.
-
-        Clips are drawn together with their undamaged selves; draws without a finite score are left out.
-        """
-        names = tuple(pairs)
-        now, before = ([pair[side] for pair in pairs.values()] for side in (0, 1))
-        if names not in self._undamaged:
-            items = self.items(before)
-            self._undamaged[names] = items, self._drawn(items, names)
-        undamaged, first = self._undamaged[names]
-        untouched = all(
-            one.value == other.value and one.statistics == other.statistics
-            for one, other in zip(now, before, strict=True)
-        )
-        items = undamaged if untouched else self.items(now)
-        drawn = first if untouched else self._drawn(items, names)
-        table = np.stack([drawn, drawn - first], axis=1)
-        return self.of(items), self.of(undamaged), table[np.isfinite(table).all(axis=1)]
-
-    def _drawn(self, items: Sequence[Any], names: tuple[str, ...]) -> Floats:
-        rng = np.random.default_rng(seed_for(self._seed, *names))
-        draws = _POOLED_DRAWS if self.pooled else _DRAWS
-        index = rng.integers(0, len(items), size=(draws, len(items)))
-        if not self.pooled:
-            means: Floats = np.array(items)[index].mean(axis=1)
-            return means
-        return np.array([self.of([items[k] for k in chosen]) for chosen in index], dtype=np.float64)
 
 
 def _point(score: Score, base: Mapping[str, Row], rows: Mapping[str, Row], strength: float) -> Point:

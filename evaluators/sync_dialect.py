@@ -66,16 +66,6 @@ class Dialect:
 
     def signature(self, net: str) -> tuple[tuple[str, str], ...]:
         """The fields of the signature, in order; weights and version come after them."""
-        follow: tuple[tuple[str, str], ...] = (("crop", self.crop),)
-        if self.crop == "align68":
-            follow += (("det", "fan68-file"),)
-        if self.tracked:
-            every = "" if self.every == 1 else f"/{self.every}"
-            follow = (
-                ("crop", f"track-cs.4-med13{self.ends}-gray110"),
-                ("det", DETECTORS[self.detector] + every),
-                ("trk", f"{self.rule}>{self.more_than}@{self.wider_than_px}px"),
-            )
         return (
             ("net", net),
             ("dialect", self.name),
@@ -83,7 +73,7 @@ class Dialect:
             ("pre", "none" if self.frames == "decoded" else "mpeg4-q2+jpeg-q2"),
             ("img", JPEG_NAME if self.image == "mjpeg" else "none"),
             ("rs", self.resize),
-            *follow,
+            *self._followed(),
             ("file", self.file),
             ("face", self.face if self.tracked else f"{self.face}-{MTCNN_NAME}/{self.every}"),
             ("aud", self.sound if self.source == "clip" else f"{self.sound}@{self.source}"),
@@ -96,6 +86,19 @@ class Dialect:
             ("cover", str(LEAST_COVER)),
             ("agg", self.average),
             *((("unpinned", self.unpinned),) if self.unpinned else ()),
+        )
+
+    def _followed(self) -> tuple[tuple[str, str], ...]:
+        """Where the faces are taken from."""
+        if self.crop == "align68":
+            return ("crop", self.crop), ("det", "fan68-file")
+        if not self.tracked:
+            return (("crop", self.crop),)
+        every = "" if self.every == 1 else f"/{self.every}"
+        return (
+            ("crop", f"track-cs.4-med13{self.ends}-gray110"),
+            ("det", DETECTORS[self.detector] + every),
+            ("trk", f"{self.rule}>{self.more_than}@{self.wider_than_px}px"),
         )
 
 
