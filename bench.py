@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from harness import interrupt
+from harness.atomic import DISK_FULL
 from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, BenchError
 from harness.threads import one_thread
 
@@ -50,6 +51,10 @@ KEPT = {
     "weights": "What was downloaded is kept. The same command goes on.",
     "train": "What was saved is kept. `train --preset NAME --help` says how to go on.",
 }
+
+
+#: What the system says of a place that cannot hold a file.
+NO_PLACE = (errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 class Verbs(click.Group):
@@ -144,7 +149,7 @@ def _interrupted(arguments: Sequence[str]) -> int:
 def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str]) -> int:
     """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
     where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
-    full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
+    full = getattr(error, "errno", None) in DISK_FULL or "disk is full" in str(error)
     if full:
         kept = KEPT.get(_verb(arguments), "Then type the same again.")
         click.echo(f"bench.py: the disk is full{where}. Free some space. {kept}", err=True)
@@ -152,8 +157,9 @@ def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str])
     if isinstance(error, PermissionError):
         click.echo(f"bench.py: no permission{where}. Choose a path you can read and write.", err=True)
         return EXIT_MISSING
-    if isinstance(error, sqlite3.OperationalError) or getattr(error, "errno", None) in (errno.EROFS, errno.ENOTDIR):
-        click.echo(f"bench.py: cannot write there{where}: {error}. Choose another --out.", err=True)
+    if isinstance(error, sqlite3.OperationalError) or error.errno in NO_PLACE:
+        why = getattr(error, "strerror", None) or error
+        click.echo(f"bench.py: cannot write there{where}: {why}. Choose another place.", err=True)
         return EXIT_MISSING
     raise error
 

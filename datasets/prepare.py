@@ -19,7 +19,7 @@ from datasets.parallel import each
 from datasets.prepare_jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
 from datasets.prepare_stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
 from harness import registry
-from harness.atomic import PARTIAL_PREFIX, replacing
+from harness.atomic import PARTIAL_PREFIX, cannot_write, replacing
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
 from harness.guard import Crash
 
@@ -81,18 +81,13 @@ def prepare(
     todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
     if todo and ready is not None:
         ready()
-    (out / OWN / "front").mkdir(parents=True, exist_ok=True)
     with _alone(out):
         _settle(out, corpus, plan, remap)
-        if todo:
-            _sweep(out)
-            (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
-        outcomes = _run(todo, plan, jobs, progress)
+        outcomes = _run(out, todo, plan, jobs, progress)
         _write_failures(out, found, {**failed, **_failures(outcomes)})
         if pack is not None and corpus == "mead" and not (out / PACKED).exists():
             registry.load(pack)(out, out / PACKED)
-    known = read_failures(out)
-    failures = tuple((row["clip"], row["stage"], row["reason"]) for row in known.values())
+    failures = tuple((row["clip"], row["stage"], row["reason"]) for row in read_failures(out).values())
     return Prepared(out, len(found), sum(bool(o.made) for o in outcomes.values()), failures)
 
 
@@ -109,7 +104,12 @@ def _check(plan: Plan) -> None:
         raise UsageError("Stage 'speech' reads what stage 'sound' makes.", "Add --stage sound.")
 
 
-def _run(todo: Sequence[Job], plan: Plan, jobs: int, progress: Callable[[int, int], None] | None) -> dict[str, Outcome]:
+def _run(
+    out: Path, todo: Sequence[Job], plan: Plan, jobs: int, progress: Callable[[int, int], None] | None
+) -> dict[str, Outcome]:
+    if todo:
+        _sweep(out)
+        (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
     outcomes: dict[str, Outcome] = {}
     for done in each(partial(work, plan=plan), todo, jobs):
         result = done.result
@@ -173,7 +173,11 @@ def _sweep(out: Path) -> None:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Hold the folder: two runs into one OUT would sweep each other's files."""
+    """Make and hold the folder: two runs into one OUT would sweep each other's files."""
+    try:
+        (out / OWN / "front").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(out, error) from error
     with (out / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

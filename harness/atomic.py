@@ -37,7 +37,8 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     if error.errno in _FORBIDDEN:
         cure = "Choose a folder you can write: --out, or CMET_BENCH_CACHE=FOLDER for the cache."
         return MissingError(f"{path} cannot be written: {error.strerror}.", cure)
-    blocked = next((parent for parent in path.absolute().parents if parent.is_file()), None)
+    places = (path.absolute(), *path.absolute().parents) if error.errno in (errno.ENOTDIR, errno.EEXIST) else ()
+    blocked = next((place for place in places if place.is_file()), None)
     why = f"'{blocked}' is a file, not a folder" if blocked is not None else error.strerror or error
     cure = "Choose another place." if error.errno in _NO_PLACE else "Check the free space and permissions."
     return MediaError(f"{path} cannot be written: {why}.", cure)

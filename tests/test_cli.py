@@ -97,6 +97,14 @@ def test_official_weights_missing_is_exit_5_with_the_command_that_fetches(capsys
     assert "weights fetch cmet" in err
 
 
+def test_the_method_in_the_readme_passes_the_contract_test(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code = (ROOT / "README.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "my.py").write_text(code, encoding="utf-8")
+    found, out, err = call(capsys, "list", "--check", f"{tmp_path / 'my.py'}:Mine")
+    assert found == 0, out + err
+    assert "FAIL" not in out
+
+
 @pytest.mark.parametrize("name", ["source", "audio", "pose"])
 def test_edit_names_the_missing_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
     from PIL import Image

@@ -40,11 +40,11 @@ def command(context: click.Context, preset: str, wants_help: bool) -> int:
         click.echo("\nPresets: " + ", ".join([*PRESETS, *RECIPES]))
         return 0
     rest = [*context.args, *(["--help"] if wants_help else [])]
-    called = {"prog_name": f"bench.py train --preset {preset}", "standalone_mode": False}
+    name = f"bench.py train --preset {preset}"
     if preset in PRESETS:
-        return int(registry.load(PRESETS[preset]).main(args=rest, **called) or 0)
+        return int(registry.load(PRESETS[preset]).main(args=rest, prog_name=name, standalone_mode=False) or 0)
     if preset in RECIPES:
-        return int(_recipe.main(args=[RECIPES[preset], *rest], **called) or 0)
+        return int(_recipe.main(args=[RECIPES[preset], *rest], prog_name=name, standalone_mode=False) or 0)
     raise unknown_name("preset", preset, [*PRESETS, *RECIPES])
 
 
