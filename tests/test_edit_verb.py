@@ -205,3 +205,10 @@ def test_an_upscaler_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> No
     (tmp_path / "sr.py").write_text("\n1 / 0\n")
     with pytest.raises(UsageError, match=r"line 2 cannot be loaded: ZeroDivisionError"):
         Upscaler(f"{tmp_path / 'sr.py'}:f")
+
+
+def test_the_documented_upscaler_works(inputs: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "editing.md").read_text(encoding="utf-8")
+    (tmp_path / "sr.py").write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
+    made = Upscaler(f"{tmp_path / 'sr.py'}:upscale")(np.full((128, 96, 3), 9, np.uint8))
+    assert (made.shape, made.min(), made.max()) == ((256, 192, 3), 9, 9)
