@@ -149,10 +149,11 @@ def _interrupted(arguments: Sequence[str]) -> int:
 def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str]) -> int:
     """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
     where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
-    full = getattr(error, "errno", None) in DISK_FULL or "disk is full" in str(error)
-    if full:
+    failing = "disk I/O error" in str(error)  # what sqlite says when not even its shared memory file fits
+    if failing or getattr(error, "errno", None) in DISK_FULL or "disk is full" in str(error):
         kept = KEPT.get(_verb(arguments), "Then type the same again.")
-        click.echo(f"bench.py: the disk is full{where}. Free some space. {kept}", err=True)
+        state = "full or failing" if failing else "full"
+        click.echo(f"bench.py: the disk is {state}{where}. Free some space. {kept}", err=True)
         return EXIT_MISSING
     if isinstance(error, PermissionError):
         click.echo(f"bench.py: no permission{where}. Choose a path you can read and write.", err=True)
