@@ -139,6 +139,11 @@ def test_a_face_in_profile_none_and_two() -> None:
     sure = np.array([0.99])
     assert face_problem(sure, frontal) == ""
     assert face_problem(sure, profile) == "The only face is in profile"
+    tilted = frontal[:, :, ::-1].copy()  # lying on its side
+    assert face_problem(sure, tilted) == ""
+    turned = frontal.copy()
+    turned[0, :, 0] *= 0.5
+    assert face_problem(sure, turned) == "The only face is in profile"
     assert face_problem(np.array([0.5]), frontal) == "No face was found"
     assert face_problem(np.array([0.99, 0.95]), np.concatenate([frontal, frontal])) == "2 faces were found"
 
