@@ -74,7 +74,7 @@ def cut_log(path: Path, step: int) -> None:
 
 
 def differences(part: str, before: Any, now: Any) -> list[str]:
-    """Names of settings that are not as they were."""
+    """Names of settings that are not as they were; one that an older run did not know counts as switched off."""
     if isinstance(now, dict) and isinstance(before, dict):
-        return [key for key in now if before.get(key) != now[key]]
+        return [key for key in now if (key in before or now[key]) and before.get(key) != now[key]]
     return [] if before == now else [part]

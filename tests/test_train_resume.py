@@ -18,6 +18,7 @@ from cmet.connector import Connector
 from cmet.packed import FEATURES
 from cmet.train_verb import command, split
 from cmet.training_files import checkpoints, load_trained
+from cmet.training_record import differences
 from harness.errors import BenchError, UsageError
 
 
@@ -177,6 +178,14 @@ def test_variants_of_the_released_command(tmp_path: Path, packed: Path) -> None:
         command.main([*line, "--audio_encoder=emotion2vec+large", f"--out={tmp_path / 'b'}"], standalone_mode=False)
     with pytest.raises(UsageError, match="PD-FGC codes have 30"):
         command.main([*line, "--feature_type=PD_FGC"], standalone_mode=False)
+
+
+def test_a_run_from_before_an_option_existed_goes_on() -> None:
+    assert differences("objective", {"balance": "mse"}, {"balance": "mse", "weighted_dir": False}) == []
+    assert differences("objective", {"balance": "mse"}, {"balance": "bmse", "weighted_dir": True}) == [
+        "balance",
+        "weighted_dir",
+    ]
 
 
 def test_the_lists_of_the_tree_split_it(tmp_path: Path) -> None:
