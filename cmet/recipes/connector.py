@@ -3,8 +3,9 @@
 Speech: differences of mean embeddings of a few training voices between two basic emotions, paired as by C-MET.
 Expression: the codes that the generator means by those emotions, with an actor's variation and the encoder's error. The
 reference is zero or a noisy target, half of the time each, because an edit starts without one. Some rows are blends of
-two pairs (mixup, Zhang et al. 2018: speech, codes and direction alike), and some have the same emotion on both sides:
-what lies between the basic emotions, and no change at all, are things that an edit asks for.
+two pairs (mixup, Zhang et al. 2018: speech, codes and direction alike), some have the same emotion on both sides, and
+some go from neutral to a free mood without a name, none of them near an extended emotion (`cmet.recipes.speech`): what
+lies between the basic emotions, and no change at all, are things that an edit asks for.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from torch import Tensor
 from cmet import demo_weights, losses
 from cmet.connector import Connector
 from cmet.recipes.alphabet import Alphabet
-from cmet.recipes.course import Course, Progress, cosine
+from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.faces import State
-from cmet.recipes.speech import voices
+from cmet.recipes.speech import Utterance, free_mood, uttered, voices
 from datasets.puppet_affect import affect_point
 from harness.records import BASIC_EMOTIONS
 
@@ -29,23 +30,48 @@ CONFIG = {"window": 1, "hidden": 128, "speech": 64, "layers": 2, "heads": 4, "fe
 BATCH, RATE, CODE_ERROR = 128, 1.5e-3, 0.2
 SPEECH_BIAS = 1.0  # Linear, GELU, LayerNorm forget how large a difference is; a bias of its size keeps that
 LAMBDA_CONTRASTIVE, LAMBDA_DIRECTIONAL = 0.1, 0.05
-UTTERANCES, UTTERANCE_FRAMES, STEPS = 4000, 40, 8000
-FROM_NEUTRAL, BLENDED = 0.5, 0.5  # shares of the rows: begin at neutral, as every edit does; are blends of two pairs
+UTTERANCES, UTTERANCE_FRAMES, STEPS = 4000, 40, 5000
+MOODS, VOICES_A_MOOD = 400, 5  # free moods, and training puppets that speak in each
+FROM_NEUTRAL, BLENDED, FREE = 0.5, 0.5, 0.4  # shares of the rows: begin at neutral; blends of two pairs; to a free mood
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Embeddings (n, D) of utterances by basic emotion and level; neutral has one level."""
+    """Embeddings (n, D) of utterances by basic emotion and level (neutral has one level), and `free` (moods, voices, D)
+    of those in free `moods` (moods, 5)."""
 
     vectors: dict[tuple[int, int], npt.NDArray[np.float32]]
+    free: npt.NDArray[np.float32]
+    moods: npt.NDArray[np.float64]
 
     def mean(self, emotion: int, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
         """Mean of one to eight random utterances of an emotion at a level."""
         rows = self.vectors[emotion, 1 if emotion == NEUTRAL else level]
         return rows[rng.integers(0, len(rows), int(rng.integers(1, 9)))].mean(0)
 
+    def mood(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], int]:
+        """Mean of some utterances in one free mood, that mood (5,), and its number."""
+        number = int(rng.integers(len(self.moods)))
+        some = rng.integers(0, self.free.shape[1], int(rng.integers(1, 9)))
+        return self.free[number, some].mean(0), self.moods[number], number
+
 
 NEUTRAL = BASIC_EMOTIONS.index("neutral")
+
+
+@dataclass(frozen=True)
+class Choir:
+    """Utterance number i: some training puppet in free mood number i // VOICES_A_MOOD."""
+
+    seed: int
+
+    def mood(self, number: int) -> npt.NDArray[np.float64]:
+        return free_mood(np.random.default_rng([self.seed, 55, number]))
+
+    def __call__(self, number: int) -> Utterance:
+        return uttered(
+            np.random.default_rng([self.seed, 56, number]), self.mood(number // VOICES_A_MOOD), UTTERANCE_FRAMES
+        )
 
 
 def bank(course: Course) -> Bank:
@@ -56,7 +82,11 @@ def bank(course: Course) -> Bank:
     vectors = network.embed(list(pool.waves))
     level = np.where(pool.label == NEUTRAL, 1, pool.level)
     keys = {(int(e), int(k)) for e, k in zip(pool.label, level, strict=True)}
-    return Bank({(e, k): vectors[(pool.label == e) & (level == k)] for e, k in keys})
+    choir = Choir(course.seed)
+    sung = [one.wave for one in drawn(choir, MOODS * VOICES_A_MOOD, course.workers)]
+    free = network.embed(sung).reshape(MOODS, VOICES_A_MOOD, -1)
+    named = {(e, k): vectors[(pool.label == e) & (level == k)] for e, k in keys}
+    return Bank(named, free, np.stack([choir.mood(number) for number in range(MOODS)]))
 
 
 def expression_codes(affect: npt.NDArray[np.float64]) -> Tensor:
@@ -84,7 +114,8 @@ class Batch:
 def pairs(
     voices_: Bank, rng: np.random.Generator, count: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Speech differences (count, D), moods (count, 2, 5) without an actor's variation, second emotions (count,)."""
+    """Speech differences (count, D), moods (count, 2, 5) without an actor's variation, second emotions (count,); a free
+    mood counts as an emotion of its own."""
     one = np.where(rng.random(count) < FROM_NEUTRAL, NEUTRAL, rng.integers(0, 8, count))
     two, level = rng.integers(0, 8, count), rng.integers(1, 4, count)
     heard = [
@@ -92,6 +123,10 @@ def pairs(
         for a, b, k in zip(one, two, level, strict=True)
     ]
     moods = [[affect_point(BASIC_EMOTIONS[e], int(k)) for e in pair] for *pair, k in zip(one, two, level, strict=True)]
+    for row in np.flatnonzero(rng.random(count) < FREE):
+        vector, mood, number = voices_.mood(rng)
+        heard[row] = vector - voices_.mean(NEUTRAL, 1, rng)
+        moods[row], two[row] = [np.zeros(5), mood], len(BASIC_EMOTIONS) + number
     return np.stack(heard).astype(np.float64), np.array(moods), two
 
 
@@ -143,5 +178,5 @@ def train(course: Course) -> None:
         loss.backward()
         optimiser.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-connector", utterances=UTTERANCES)
+    recipe = course.recipe("demo-connector", utterances=UTTERANCES, free_moods=MOODS)
     demo_weights.store(course.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe, {})

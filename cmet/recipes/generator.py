@@ -34,7 +34,7 @@ CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden"
 ENCODER_RATE, CHAIN_RATE, DECODER_RATE = 2e-2, 1e-3, 1e-2  # weights are equalised: their spread is one or more
 RATES = (ENCODER_RATE, CHAIN_RATE, DECODER_RATE)
 STEPS = 4000
-CODES_SHARE, COARSE_SHARE = 0.12, 0.62  # of the steps: codes alone until, half size until
+CODES_SHARE, PLAIN_SHARE, COARSE_SHARE = 0.12, 0.4, 0.62  # of the steps: codes alone, plain loss, half size until
 WARM_STEPS, DRAWING_WARM_STEPS = 50, 200  # a decoder that begins at its full rate ends as one grey picture
 SAVE_STEPS = 200
 
@@ -105,19 +105,21 @@ def build(seed: int, device: str = "cpu") -> Trainer:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a step does: draw at all, at half size or not, how much codes count beyond differences, and whether only
-    the decoder learns, on codes that stay as they are."""
+    """What a step does: draw at all, at half size or not, how much codes count beyond differences, whether only the
+    decoder learns, on codes that stay as they are, and whether pictures are weighted by their changes."""
 
     draw: bool
     half: Decoder | None
     absolute: float
     finish: bool
+    by_change: bool = True
 
 
 def stage_at(share: float, half: Decoder) -> Stage:
     """The stage when `share` of the steps is done: codes alone, then half size, then the decoder alone at full size."""
     finish = share >= COARSE_SHARE
-    return Stage(share >= CODES_SHARE, None if finish else half, 0.1 + 0.4 * min(1.0, 2 * share), finish)
+    absolute = 0.1 + 0.4 * min(1.0, 2 * share)
+    return Stage(share >= CODES_SHARE, None if finish else half, absolute, finish, share >= PLAIN_SHARE)
 
 
 def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor]:
@@ -130,7 +132,7 @@ def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor
     read = code_loss(encoding, trainer.alphabet.codes(lesson.state, device), stage.absolute, EACH)
     loss = drawing = source.new_zeros(())
     if lesson.goals is not None:
-        drawing = drawing_loss(trainer, encoding, lesson, source, rng, stage.half)
+        drawing = drawing_loss(trainer, encoding, lesson, source, rng, stage)
         loss = drawing
     trainer.optimiser.zero_grad(set_to_none=True)
     (loss if stage.finish else loss + 0.3 * read).backward()
@@ -140,7 +142,7 @@ def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor
 
 
 def drawing_loss(
-    trainer: Trainer, encoding: Encoding, lesson: Lesson, source: Tensor, rng: np.random.Generator, half: Decoder | None
+    trainer: Trainer, encoding: Encoding, lesson: Lesson, source: Tensor, rng: np.random.Generator, stage: Stage
 ) -> Tensor:
     """How far pictures of shuffled lips, poses and expressions are from the true ones."""
     assert lesson.goals is not None
@@ -150,10 +152,10 @@ def drawing_loss(
     faces = Encoding(
         mixed.exp[exp], mixed.pose[pose], mixed.lip[lip], encoding.wa[who], [f[who] for f in encoding.features]
     )
-    made = decode(trainer.generator, half, faces)
-    if half is not None:
+    made = decode(trainer.generator, stage.half, faces)
+    if stage.half is not None:
         true, start = F.avg_pool2d(true, 2), F.avg_pool2d(start, 2)
-    return picture_loss(made, true, start)
+    return picture_loss(made, true, start, stage.by_change)
 
 
 @torch.no_grad()

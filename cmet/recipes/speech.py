@@ -64,6 +64,15 @@ def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
             return point
 
 
+def uttered(
+    rng: np.random.Generator, affect: npt.NDArray[np.float64], frames: int, label: int = NAMELESS, level: int = 0
+) -> Utterance:
+    """Some words of a random training puppet in this mood."""
+    who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
+    said = speak(who, affect, frames, (3, int(rng.integers(1 << 30))))
+    return Utterance(said.sound[: frames * FRAME_SAMPLES], label, affect, who, level)
+
+
 @dataclass(frozen=True)
 class Speaker:
     """Utterance number i of random training puppets; `jitter`: spread of an actor's own variation, per axis; `free`:
@@ -80,9 +89,7 @@ class Speaker:
         affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, self.jitter, 5)
         if self.free and rng.random() < self.free:
             label, level, affect = NAMELESS, 0, free_mood(rng)
-        who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
-        said = speak(who, affect, self.frames, (3, int(rng.integers(1 << 30))))
-        return Utterance(said.sound[: self.frames * FRAME_SAMPLES], label, affect, who, level)
+        return uttered(rng, affect, self.frames, label, level)
 
 
 @dataclass(frozen=True)
