@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from cmet.edtalk import Generator
-    from cmet.emotion2vec import Emotion2Vec
+    from cmet.speech_features import SpeechFeatures
 
 Floats = npt.NDArray[np.float32]
 Speech = Callable[[Floats], Floats]
@@ -24,20 +24,28 @@ Codes = Callable[[Iterable[npt.NDArray[np.uint8]]], dict[str, Floats]]
 def speech(weights: str | None = None, demo: bool = False) -> Speech:
     """(n,) samples at 16 kHz → (1024,): emotion2vec+ large, or the small network of the demo.
 
+    A sound that was embedded before, by `prepare`, `edit` or `run` and under any name, comes from the user's cache.
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
     """
+    from cmet.speech_features import SpeechFeatures
+    from harness.weights import digest, locate
+
     if demo:
-        from cmet.demo_weights import load_speech
+        from cmet.demo_weights import FOLDER, load_speech
 
-        return speech_with(load_speech(Path(weights) if weights else None))
-    from cmet.checkpoints import load_emotion2vec
+        file = Path(weights) if weights else FOLDER / "speech.safetensors"
+        network = load_speech(file)
+    else:
+        from cmet.checkpoints import load_emotion2vec
 
-    return speech_with(load_emotion2vec(weights))
+        file = locate("emotion2vec", weights, any_hash=True)
+        network = load_emotion2vec(file)
+    return speech_with(SpeechFeatures(lambda: network, digest(file), network.width))
 
 
-def speech_with(network: Emotion2Vec) -> Speech:
-    """The callable of a network that is in memory."""
-    return lambda samples: np.asarray(network.embed([samples])[0], dtype=np.float32)
+def speech_with(features: SpeechFeatures) -> Speech:
+    """The callable of an encoder with a cache."""
+    return lambda samples: np.asarray(features.of_waves([samples])[0], dtype=np.float32)
 
 
 def codes(weights: str | None = None, demo: bool = False) -> Codes:

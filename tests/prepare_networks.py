@@ -28,7 +28,6 @@ def speech() -> Any:
     import torch
 
     from cmet.emotion2vec import Emotion2Vec
-    from cmet.preparation import speech_with
     from harness.seeded import fill
 
     torch.manual_seed(0)
@@ -36,8 +35,7 @@ def speech() -> Any:
         width=32, heads=2, prenet_blocks=1, blocks=1, conv_width=8, position_depth=1, position_groups=2, extra_tokens=2
     ).eval()
     fill(network)
-    embed = speech_with(network)
-    return lambda samples: np.tile(embed(samples), 32)
+    return lambda samples: np.tile(network.embed([samples])[0], 32)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from cmet import preparation
 from cmet.emotion2vec import Emotion2Vec
 from cmet.speech_features import FEATURE_FOLDER, SpeechFeatures, read_features, write_features
 from harness.errors import MediaError, UsageError
@@ -117,3 +119,21 @@ def test_real_features_are_read(shared: Path) -> None:
     assert values.shape == (len(names), 1024)
     assert names == sorted(names)
     assert float(np.linalg.norm(values, axis=1).min()) > 5
+
+
+def test_prepare_embeds_a_sound_once_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path))
+    counted: list[int] = []
+    embed = Emotion2Vec.embed
+
+    def counting(self: Emotion2Vec, waves: Any, *rest: Any) -> Any:
+        counted.append(len(waves))
+        return embed(self, waves, *rest)
+
+    monkeypatch.setattr(Emotion2Vec, "embed", counting)
+    wave = np.random.default_rng(1).normal(0, 0.1, 8000).astype(np.float32)
+    first, later = preparation.speech(demo=True), preparation.speech(demo=True)
+    assert np.array_equal(first(wave), later(wave.copy()))
+    assert counted == [1]
+    assert not np.array_equal(first(wave[:6000]), first(wave))
+    assert counted == [1, 1]
