@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,11 @@ class Target:
     emotion: str = ""  # "": all clips
     clips: int | None = None  # how many the published number is over; None where that is not known
 
-    def command(self) -> str:
-        """What to type to get that number."""
+    def command(self, methods: Collection[str] | None = None) -> str:
+        """What to type to get that number; of a method that is none of `methods`, its clips must be there already."""
+        if methods is not None and self.method not in methods:
+            where = f"--dataset {self.dataset} --protocol {self.protocol}"
+            return f"python bench.py score --clips FOLDER --name {self.method} {where}"
         asked = {"method": self.method, "dataset": self.dataset, "protocol": self.protocol, "lane": self.lane}
         return "python bench.py run " + " ".join(f"--{name} {value}" for name, value in asked.items())
 

@@ -6,7 +6,7 @@ paper; any other number of ours is left out, and the line says what is missing a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.records import SummaryRow
@@ -103,8 +103,11 @@ class Reproduction:
         return printable("\n".join(out)) + "\n"
 
 
-def reproduce(table: PublishedTable, runs: Sequence[RunData]) -> Reproduction:
-    """Put the numbers of `runs` beside the published ones wherever protocol, lane, dataset, method and metric agree."""
+def reproduce(table: PublishedTable, runs: Sequence[RunData], methods: Collection[str] | None = None) -> Reproduction:
+    """Put the numbers of `runs` beside the published ones wherever protocol, lane, dataset, method and metric agree.
+
+    `methods`: those that `run` can make itself (None: any); for the others, what to type scores clips made elsewhere.
+    """
     notes = list(dict.fromkeys(cell.notes for cell in table.cells))
     lines = []
     commands: dict[str, None] = {}
@@ -112,7 +115,7 @@ def reproduce(table: PublishedTable, runs: Sequence[RunData]) -> Reproduction:
         ours, explained = _ours(cell, runs)
         lines.append(Line(cell, ours, explained, notes.index(cell.notes) + 1))
         if ours is None and cell.target is not None:
-            commands.setdefault(cell.target.command())
+            commands.setdefault(cell.target.command(methods))
     sources = tuple(dict.fromkeys(cell.source for cell in table.cells))
     return Reproduction(table, tuple(lines), tuple(notes), sources, tuple(commands))
 

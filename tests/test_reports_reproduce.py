@@ -64,6 +64,9 @@ def test_nothing_of_ours_stands_there_without_a_run() -> None:
     assert "python bench.py run --method cmet --dataset mead --protocol cmet-paper --lane as-published" in found.text()
     assert "not run yet: needs protocol cmet-paper, lane as-published" in found.text()
     assert "55.91 %" in found.text()
+    advice = reproduce(find("cmet", "1"), [], {"cmet"}).commands
+    assert "python bench.py score --clips FOLDER --name eat --dataset mead --protocol cmet-paper" in advice
+    assert not any("run --method eat" in line for line in advice)
 
 
 @pytest.mark.parametrize("change", [{"protocol": "standard"}, {"lane": "speech"}])

@@ -19,12 +19,13 @@ def command(paper: str, runs: tuple[Path, ...], table: str, markdown: Path | Non
 
     Numbers of another protocol never share a line; what RUNS lack is said. Exit code 4 when they have none of them.
     """
+    from baselines import METHODS
     from harness.atomic import replacing
     from reports.load import load_run
     from reports.published import find
     from reports.reproduce import reproduce
 
-    comparison = reproduce(find(paper, table), [load_run(run) for run in runs])
+    comparison = reproduce(find(paper, table), [load_run(run) for run in runs], METHODS)
     click.echo(comparison.text())
     if markdown is not None:
         with replacing(markdown) as partial:
