@@ -158,7 +158,10 @@ def main() -> None:
     world = real(given.speech, given.codes) if given.speech else made_up(np.random.default_rng(0))
     jobs = [(world, name, seed, given.steps) for name in VARIANTS for seed in range(given.seeds)]
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        found = {(name, seed): values for name, seed, values in pool.imap_unordered(run, jobs)}
+        found = {}
+        for name, seed, values in pool.imap_unordered(run, jobs):
+            found[name, seed] = values
+            print(f"{len(found)} of {len(jobs)} trainings done", file=sys.stderr, flush=True)
     table = {name: np.array([found[name, seed] for seed in range(given.seeds)]) for name in VARIANTS}
     print(f"held out: {', '.join(world.held_out)}; {given.seeds} seeds, {given.steps} steps; mean (difference ± s.d.)")
     print("| option | " + " | ".join(COLUMNS) + " |")
