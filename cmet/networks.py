@@ -51,8 +51,7 @@ def _demo(parts: tuple[str, ...], device: str) -> Networks:
     speech = None
     if "speech" in parts:
         file = demo.FOLDER / "speech.safetensors"
-        width = demo.load_speech().width
-        speech = SpeechFeatures(lambda: demo.load_speech().to(device), weights.digest(file), width)
+        speech = SpeechFeatures(lambda: demo.load_speech().to(device), weights.digest(file), demo.speech_width())
     connector = demo.load_connector() if "connector" in parts else None
     codes: Any = {name: code.numpy() for name, code in demo.expression_codes().items()}
     return Networks(demo.load_generator(), demo.load_audio2lip(), speech, connector, codes)

@@ -22,7 +22,7 @@ _DATA = (
         "--train-list",
         type=_PATH,
         default=None,
-        help="Identities, one a line. [default: the tree's train.txt, else all others]",
+        help=f"Identities, one a line. {_TRAIN}",
     ),
     click.option(
         "--test-list",

@@ -1,7 +1,8 @@
 """How the small weights in the repository were made. The registry: preset -> "module:function".
 
 A recipe is `function(course: Course) -> None` (cmet/recipes/course.py). It writes its file into the course's folder,
-trains on puppet identities 0-63 (the judges of faces also on 128-319) and basic emotions only, for a number of steps.
+trains on puppet identities 0-63 (the judges of faces also on 128-319) for a number of steps: on basic emotions, the
+speech encoder and the connector also on free moods that keep clear of the extended emotions (cmet/recipes/speech.py).
 The order is the order in which one can be trained from another: the connector hears through the speech encoder.
 """
 

@@ -1,14 +1,19 @@
-"""Drawing with the demo generator in training: half-size decoding and the loss over pictures."""
+"""Drawing with the demo generator in training: half-size decoding, the loss over pictures, and a look at the result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from cmet.decoder import Decoder
 from cmet.edtalk import Encoding, Generator
+from cmet.recipes.faces import pictures, random_states
 
 
 def picture_loss(made: Tensor, true: Tensor, source: Tensor, by_change: bool = True) -> Tensor:
@@ -50,3 +55,20 @@ def decode(generator: Generator, half: Decoder | None, faces: Encoding) -> Tenso
         return generator.render(faces, faces.lip, faces.pose, faces.exp)
     motion, expression = generator.motion(faces.lip, faces.pose, faces.exp)
     return half(faces.wa + motion, faces.features[:-1], expression)
+
+
+@torch.no_grad()
+def preview(generator: Generator, path: Path, device: str) -> None:
+    """A PNG of training puppets: source, pose and expression driver, made, true."""
+    import cv2
+
+    rng = np.random.default_rng(5)
+    state = random_states(rng, 8)
+    source = pictures(state, generator.size).to(device)
+    order = np.roll(np.arange(8), 3)
+    goal = replace(state, lip=state.lip[order], pose=state.pose[order], affect=state.affect[order])
+    codes = generator.encode(source)
+    made = generator.render(codes, codes.lip[order], codes.pose[order], codes.exp[order])
+    rows = [source, source[order], made.clamp(-1, 1), pictures(goal, generator.size).to(device)]
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).permute(1, 2, 0)
+    cv2.imwrite(str(path), ((sheet.cpu().numpy() + 1) * 127.5).round().astype(np.uint8)[..., ::-1])

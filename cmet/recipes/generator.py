@@ -24,7 +24,7 @@ from cmet.edtalk import Encoding, Generator
 from cmet.recipes import data_start
 from cmet.recipes.alphabet import Alphabet, code_loss, mix
 from cmet.recipes.course import Course, Progress, cosine, drawn
-from cmet.recipes.drawing import decode, half_size, picture_loss
+from cmet.recipes.drawing import decode, half_size, picture_loss, preview
 from cmet.recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
 from harness.atomic import replacing
 from harness.records import BASIC_EMOTIONS
@@ -105,10 +105,10 @@ def build(seed: int, device: str = "cpu") -> Trainer:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a step does: draw at all, at half size or not, how much codes count beyond differences, whether only the
-    decoder learns, on codes that stay as they are, and whether pictures are weighted by their changes."""
+    """What a step does: draw at half size or not, how much codes count beyond differences, whether only the decoder
+    learns, on codes that stay as they are, and whether pictures are weighted by their changes. Whether pictures are
+    drawn at all says the lesson."""
 
-    draw: bool
     half: Decoder | None
     absolute: float
     finish: bool
@@ -119,7 +119,7 @@ def stage_at(share: float, half: Decoder) -> Stage:
     """The stage when `share` of the steps is done: codes alone, then half size, then the decoder alone at full size."""
     finish = share >= COARSE_SHARE
     absolute = 0.1 + 0.4 * min(1.0, 2 * share)
-    return Stage(share >= CODES_SHARE, None if finish else half, absolute, finish, share >= PLAIN_SHARE)
+    return Stage(None if finish else half, absolute, finish, share >= PLAIN_SHARE)
 
 
 def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor]:
@@ -164,23 +164,6 @@ def smooth(trainer: Trainer) -> None:
     keep = min(0.998, (1 + trainer.step) / (10 + trainer.step))
     into: list[Tensor] = list(trainer.average.parameters())
     torch._foreach_lerp_(into, list[Tensor](trainer.generator.parameters()), 1 - keep)
-
-
-@torch.no_grad()
-def preview(generator: Generator, path: Path, device: str) -> None:
-    """A PNG of training puppets: source, pose and expression driver, made, true."""
-    import cv2
-
-    rng = np.random.default_rng(5)
-    state = random_states(rng, 8)
-    source = pictures(state, generator.size).to(device)
-    order = np.roll(np.arange(8), 3)
-    goal = replace(state, lip=state.lip[order], pose=state.pose[order], affect=state.affect[order])
-    codes = generator.encode(source)
-    made = generator.render(codes, codes.lip[order], codes.pose[order], codes.exp[order])
-    rows = [source, source[order], made.clamp(-1, 1), pictures(goal, generator.size).to(device)]
-    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).permute(1, 2, 0)
-    cv2.imwrite(str(path), ((sheet.cpu().numpy() + 1) * 127.5).round().astype(np.uint8)[..., ::-1])
 
 
 @torch.no_grad()
