@@ -116,7 +116,13 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_work(
 def test_interrupted_writing_leaves_no_file_under_the_final_name(inputs: Path, tmp_path: Path, how: int) -> None:
     write_wav(tmp_path / "long.wav", np.zeros(25 * 640 * 60, np.float32))
     asked = arguments(inputs, tmp_path / "out" / "x.mp4", audio=str(tmp_path / "long.wav"))
-    child = subprocess.Popen([sys.executable, str(ROOT / "bench.py"), *asked], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, str(ROOT / "bench.py"), *asked],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run that was put in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 120
     while not any(path.stat().st_size for path in (tmp_path / "out").glob(".partial-*")):
         assert child.poll() is None
