@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,8 @@ def _git(*arguments: str) -> str | None:
 
 def versions() -> dict[str, str]:
     """Version of Python and of every package that can move a number."""
+    from importlib import metadata  # slow to import, and `list` wants only ROOT
+
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

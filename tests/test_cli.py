@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bench
+from harness import registry
 from harness.store import RunStore
 from tests.conftest import ROOT
 
@@ -25,8 +26,11 @@ def one_sentence(err: str) -> bool:
     return 0 < len(err.strip().splitlines()) <= 6 and "Traceback" not in err
 
 
-def test_help_and_list_import_no_torch() -> None:
-    program = "import sys, bench; code = bench.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(code)"
+def test_help_and_list_import_neither_numpy_nor_torch() -> None:
+    program = (
+        "import sys, bench; code = bench.main(sys.argv[1:]); "
+        "assert not {'numpy', 'torch'} & set(sys.modules); sys.exit(code)"
+    )
     for arguments in (["--help"], ["list"]):
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
@@ -47,6 +51,17 @@ def test_list_names_everything_that_is_registered(capsys: pytest.CaptureFixture[
     assert set(found["evaluators"]) == set(EVALUATORS)
     for kind in found.values():
         assert all(text and text != "(not in this checkout)" for text in kind.values())
+
+
+def test_what_list_reads_from_a_source_file_is_what_the_class_has() -> None:
+    from datasets import DATASETS
+    from verbs.list import literals
+
+    for spec in DATASETS.values():
+        kind, found = registry.load(spec), literals(spec, ("name", "lists", "options"))
+        assert found["name"] == kind.name
+        assert dict(found.get("lists", {})) == dict(getattr(kind, "lists", {}))
+        assert tuple(found.get("options", ())) == tuple(getattr(kind, "options", ()))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import click
 
 from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators import EVALUATORS
-from harness import registry
 from harness.provenance import ROOT
 
 
@@ -43,24 +44,40 @@ def command(check: str | None, as_json: bool) -> int:
 
 
 def summary(spec: str) -> str:
-    """First line of the docstring of what a spec names, read from its source without importing it."""
+    """First line of the docstring of what a spec names."""
+    source = _source(spec)
+    if source is None:
+        return "(not in this checkout)"
+    return (ast.get_docstring(source) or "").partition("\n")[0]
+
+
+def literals(spec: str, names: Collection[str]) -> dict[str, Any]:
+    """The class attributes called `names` that the class named by a spec assigns itself, as literals."""
+    found: dict[str, Any] = {}
+    for line in getattr(_source(spec), "body", ()):
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        name = getattr(targets[0], "id", "")
+        if name in names and line.value is not None:
+            found[name] = ast.literal_eval(line.value)
+    return found
+
+
+def _source(spec: str) -> ast.ClassDef | ast.Module | None:
+    """The class that a spec names (else its module) as written: importing it would take numpy, or torch."""
     module, _, name = spec.partition(":")
     path = ROOT / Path(*module.split(".")).with_suffix(".py")
     if not path.is_file():
-        return "(not in this checkout)"
+        return None
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return (ast.get_docstring(tree) or "").partition("\n")[0]
+    return next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), tree)
 
 
 def _choices(spec: str) -> str:
     """The lists and options of a dataset, in words; "" where it has none."""
-    kind = registry.load(spec)
-    lists, options = tuple(getattr(kind, "lists", ())), tuple(getattr(kind, "options", ()))
+    facts = literals(spec, ("name", "lists", "options"))
+    lists, options = tuple(facts.get("lists", ())), tuple(facts.get("options", ()))
     words = f" --list {', '.join(lists)} (NAME@part: what is there of it)." if lists else ""
-    return words + (f" --set {kind.name}.KEY=VALUE: {', '.join(options)}." if options else "")
+    return words + (f" --set {facts['name']}.KEY=VALUE: {', '.join(options)}." if options else "")
 
 
 def _described(protocol: str) -> str:
