@@ -1,6 +1,6 @@
 """Expression codes and speech vectors of a whole corpus in one memory-mapped file.
 
-C-MET's tree holds two small files a clip; training on it opens 40 of them per sample (cmet spec §11). Packed, a corpus
+C-MET's tree holds two small files per clip, and training opens 40 of them per sample (cmet spec §11). Packed, a corpus
 is one file that is mapped, not read: opening costs milliseconds, a clip's codes are a view, and processes share pages.
 
 File: 8 bytes of magic, 8 bytes length of a JSON header, the header, then arrays, each at a multiple of 64 bytes. The

@@ -1,7 +1,7 @@
 """Speech features of wav files: each sound is embedded once, whatever its name, and written in C-MET's layout.
 
 The cache is keyed by the samples themselves and the hash of the weights; if every sound is known, the network is not
-even loaded. C-MET's trees keep one file an utterance: `<emotion>/emotion2vec+large_features/<wav name>.npy`.
+even loaded. C-MET's trees keep one file per utterance: `<emotion>/emotion2vec+large_features/<wav name>.npy`.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Listed:
         return ()
 
     def training(self) -> tuple[str, ...]:
-        """What the folder holds of the lists that are trained on, a line each."""
+        """What the folder holds of the lists that are trained on, one line for each."""
         return ()
 
     def known_name(self, part: Part) -> str:

@@ -1,4 +1,4 @@
-"""What `prepare` has to do for each corpus: one job a clip, named by where its results go."""
+"""What `prepare` has to do for each corpus: one job per clip, named by where its results go."""
 
 from __future__ import annotations
 

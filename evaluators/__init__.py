@@ -1,4 +1,4 @@
-"""The judges, one file a metric. The registry: name → "module:Class", imported on use."""
+"""The judges, one file per metric. The registry: name → "module:Class", imported on use."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Score:
         self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 
     def items(self, rows: Sequence[Scored]) -> list[Any]:
-        """What the score is made from: a value a clip, or its statistics."""
+        """What the score is made from: each clip's value, or its statistics."""
         return [unpack(row.statistics) if self.pooled else float(row.value or 0.0) for row in rows]
 
     def of(self, items: Sequence[Any]) -> float:

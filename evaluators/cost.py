@@ -26,7 +26,7 @@ _PROCESSORS = Path("/proc/cpuinfo")
 
 
 class GenerationCost:
-    """AITV in seconds a clip and a video second, peak memory of the method alone. No settings."""
+    """AITV in seconds per clip and per second of video, and the method's own peak memory. No settings."""
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("aitv", "AITV", "s", False, 0.0, float("inf")),

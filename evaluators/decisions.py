@@ -12,7 +12,7 @@ from evaluators import extended_pool
 
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
 
-#: Metrics that decide for one name a clip.
+#: Metrics that decide on one name for each clip.
 METRICS = ("emotion_acc", "ext_acc", "ext_identifiability")
 
 

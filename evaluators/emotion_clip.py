@@ -1,7 +1,7 @@
 """Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate (meld_extended.md M5).
 
 The score of an emotion is published only if the same scorer reaches AUC >= 0.65 for it on real labelled faces
-that the user supplies (setting `validation`: a folder with one folder of pictures an emotion); else `not_validated`.
+that the user supplies (setting `validation`: a folder with one folder of pictures per emotion); else `not_validated`.
 The model must be on this machine (setting `model`: a folder, or a name in the Hugging Face cache).
 """
 
@@ -133,7 +133,7 @@ def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> fl
 
 
 def labelled_pictures(folder: str) -> list[tuple[str, Path]]:
-    """(canonical emotion, picture) of a folder with one folder an emotion, sorted. Unknown names raise."""
+    """(canonical emotion, picture) of a folder with one folder per emotion, sorted. UsageError for unknown names."""
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UsageError(f"There is no folder '{root}' of labelled faces.", "Set validation to FOLDER/<emotion>/*.jpg.")

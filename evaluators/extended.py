@@ -121,7 +121,7 @@ class DirectionMeasurement:
         self.track.feed(chunk)
 
     def finish(self) -> Sequence[Row]:
-        """One row a metric."""
+        """One row for each metric."""
         sample = self.context.sample
         assert sample.source_video is not None
         clip = spaces.mean_of(self.track)

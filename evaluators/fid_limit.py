@@ -5,7 +5,7 @@ over 1/n, read off at 1/n = 0, has lost that. The law holds once there are more 
 features spread, and frames of one clip are hardly more than one sample. So clips are counted, and the directions by
 (tr S^½)² / tr S, the width to which a Fréchet distance answers. Simulated with Gaussians of known distance (24 columns,
 spectra k^-½ and some of k^-1): from two clips a direction on at most 13 % of the bias is left and the interval holds
-the truth in at least 19 of 20 worlds; at one clip a direction a quarter is left.
+the truth in at least 19 of 20 worlds; at one clip per direction a quarter is left.
 """
 
 from __future__ import annotations

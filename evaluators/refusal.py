@@ -22,6 +22,6 @@ class Refused:
         """Nothing is kept."""
 
     def finish(self) -> Sequence[Row]:
-        """One Unscored row a metric."""
+        """One Unscored row for each metric."""
         named = zip(self.metrics, self.signatures, strict=True)
         return [Unscored(metric, self.reason, signature, self.detail) for metric, signature in named]

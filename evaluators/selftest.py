@@ -2,7 +2,7 @@
 
 What is compared: numbers that the reference implementations themselves gave once (selftest_data/README.md says which
 and how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
-seeded weights, so nothing is downloaded. `doctor` prints one line a check.
+seeded weights, so nothing is downloaded. `doctor` prints one line per check.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The contract every contestant fulfils: a Request in, a Clip or a Failed out.
 
-A third party's method needs only `name`, `emotion_sources` and `generate`; `with_defaults` fills the rest.
-Class facts are literals so that `list` and `doctor` never import torch.
+A third party's method needs only `name`, `emotion_sources`, `__init__` and `generate`: whoever asks for another fact or
+method has a default for it. Class facts are literals, so that `list` and `doctor` never import torch.
 """
 
 from __future__ import annotations

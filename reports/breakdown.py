@@ -50,7 +50,7 @@ class Breakdown:
 
 
 def breakdowns(run: RunData) -> list[Breakdown]:
-    """One table a (dataset, metric, signature) that has per-clip values and more than one emotion."""
+    """One table for each (dataset, metric, signature) with per-clip values and more than one emotion."""
     groups: dict[tuple[str, str, str], list[RunRow]] = defaultdict(list)
     for row in run.rows:
         if row.expected:

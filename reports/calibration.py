@@ -143,7 +143,7 @@ class Axis:
 
 
 def draw(curve: Mapping[str, Any], axis: Axis, identifier: str) -> str:
-    """One response curve as inline SVG: a mark a strength, whiskers for intervals, a ring on the undamaged value."""
+    """One response curve as inline SVG: a mark per strength, whiskers for intervals, a ring on the undamaged value."""
     points = curve["points"]
     across = [_LEFT + (k + 0.5) * (WIDTH - _LEFT - _RIGHT) / len(points) for k in range(len(points))]
     title = f"{curve['title']}: {curve['meaning']}"

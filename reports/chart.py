@@ -1,4 +1,4 @@
-"""Dot plots as inline SVG: a row an emotion, a mark a method, whiskers for intervals; the page brings the colours."""
+"""Dot plots as inline SVG: a row per emotion, a mark per method, whiskers for intervals; the page adds the colours."""
 
 from __future__ import annotations
 

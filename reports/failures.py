@@ -44,7 +44,7 @@ def _failure(run: RunData, key: tuple[str, str, str, str], rows: list[RunRow]) -
 
 
 def notes(run: RunData) -> dict[str, int]:
-    """How many scored clips carry each remark (fps_resampled, multiple_faces, …); a clip counts once a remark."""
+    """How many scored clips carry each remark (fps_resampled, multiple_faces, …); each counts a clip once."""
     seen = {(row.dataset, row.method, row.sample, note) for row in run.rows for note in row.notes}
     counts: dict[str, int] = defaultdict(int)
     for *_, note in seen:

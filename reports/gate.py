@@ -76,7 +76,7 @@ def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...
 
 
 def write_junit(verdict: Verdict, path: Path) -> None:
-    """JUnit XML: a test case a cell; worse is a failure, cannot compare an error. Raises MediaError on a full disk."""
+    """JUnit XML: one test case per cell; `worse` is a failure, `cannot compare` an error. MediaError on a full disk."""
     from reports.gate_text import junit
 
     _write(path, junit(verdict))

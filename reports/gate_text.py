@@ -23,7 +23,7 @@ def conclusion(verdict: Verdict) -> str:
 
 
 def plain(verdict: Verdict) -> str:
-    """Conclusion, one line a cell with the worst first, remarks."""
+    """Conclusion, one line per cell with the worst first, remarks."""
     lines = [conclusion(verdict)]
     ordered = sorted(verdict.cells, key=lambda cell: _ORDER.index(cell.state))
     names = [f"{cell.method} {cell.title}" for cell in ordered]
@@ -73,7 +73,7 @@ def _row(cell: CellVerdict) -> str:
 
 
 def junit(verdict: Verdict) -> str:
-    """JUnit XML that CI servers read: a test case a cell; worse is a failure, cannot compare an error."""
+    """JUnit XML that CI servers read: one test case per cell; `worse` is a failure, `cannot compare` an error."""
     failures = sum(cell.state == "worse" for cell in verdict.cells)
     errors = sum(cell.state == "cannot compare" for cell in verdict.cells) + bool(verdict.fatal)
     counts = {"tests": len(verdict.cells) + bool(verdict.fatal), "failures": failures, "errors": errors}

@@ -62,7 +62,7 @@ class CellVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of a run with its baseline: a state a cell, and one for all."""
+    """The comparison of a run with its baseline: a state for each cell, and one for all."""
 
     baseline: str
     run: str

@@ -102,7 +102,7 @@ def _lines(title: str) -> list[str]:
 
 
 def _line(line: Line, part: slice) -> list[str]:
-    """Two rows a method: value with coverage, and below it the interval."""
+    """Two rows per method: value with coverage, and below it the interval."""
     cells = line.cells[part]
     values = " & ".join([escape(line.label), *(_value(cell) for cell in cells)])
     below = [_interval(cell) for cell in cells]

@@ -21,7 +21,7 @@ def numbers(runs: Sequence[RunData]) -> str:
     Names hold letters only: \cmb + dataset + method + metric (+ lane, or X and a letter, where two would clash) +
     ``Low``, ``High``, ``Scored``, ``Expected`` or nothing.
     """
-    parts = ["% One macro a number. Written by cmet-bench; \\input this file in the preamble.", ""]
+    parts = ["% One macro per number. Written by cmet-bench; \\input this file in the preamble.", ""]
     taken: set[str] = set()
     for section in sections(runs):
         for line in section.lines:

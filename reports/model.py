@@ -1,7 +1,7 @@
 """What a report is made of: the plain records of one finished run, with no torch and no database behind them.
 
-`harness.store` fills a `RunData` from a run folder; `reports.scores` fills one from a bare scores.json. Rules that
-every producer keeps, because tables, page and gate rely on them:
+`reports.load` fills a `RunData` from a run folder, `reports.scores` from a bare scores.json. Both keep these rules, on
+which tables, page and gate rely:
 
 * a row's `value` is in the unit of its metric, and the mean over the scored rows of a (dataset, method, metric) is the
   value in the summary, unless the metric is pooled (then `value` is None, or descriptive only);

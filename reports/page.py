@@ -158,7 +158,7 @@ def _board(board: Board) -> dict[str, Any]:
 
 
 def _confusion(one: Confusion) -> dict[str, Any]:
-    """One table: a line a label, a column an answer, the recall at the end; `shade` 0 to 4 is a count's share."""
+    """One table: a line per label, a column per answer, the recall at the end; `shade` 0 to 4 is a count's share."""
     lines = []
     for label, row in one.counts.items():
         total = sum(row.values())

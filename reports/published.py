@@ -1,4 +1,4 @@
-"""Published numbers as data: published.csv, one row a number, each with its protocol and where it was read.
+"""Published numbers as data: published.csv, one row per number, each with its protocol and where it was read.
 
 `our_*` columns say which run of ours measures the same thing in the same way; they are empty where none does.
 """

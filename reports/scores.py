@@ -27,7 +27,7 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 
 
 def to_json(runs: Sequence[RunData]) -> str:
-    """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, one row a line.
+    """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a line.
 
     `lane` and `descriptive` (metrics without a better or worse) are there for `compare`, `confusion` (metrics that
     answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its signature
@@ -102,7 +102,7 @@ def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
 
 
 def to_csv(runs: Sequence[RunData]) -> str:
-    """scores.csv: one line a cell of the table, full precision, empty where there is no number.
+    """scores.csv: one line per cell of the table, full precision, empty where there is no number.
 
     Where the metric answers with a name: `recall` ({label: percent}) and `confusion` ({label: {answer: clips}}), JSON.
     """

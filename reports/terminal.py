@@ -1,4 +1,4 @@
-"""The table as plain text, printed at the end of a run: 100 columns wide, two rows a method."""
+"""The table as plain text, printed at the end of a run: 100 columns wide, two rows per method."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _block(section: Section, places: Sequence[int]) -> list[str]:
 
 
 def _missing(runs: Sequence[RunData]) -> list[str]:
-    """One line a reason: how many clips of which methods, then the metrics that lack them."""
+    """One line per reason: how many clips of which methods, then the metrics that lack them."""
     titles: dict[tuple[str, str], list[str]] = {}
     for failure in (failure for run in runs for failure in failures(run)):
         clips = f"{len(failure.clips)} clip{'s' * (len(failure.clips) > 1)}; {failure.who()}"

@@ -1,4 +1,4 @@
-"""What `calibrate` does with its options: choose clips and donors, have them damaged and judged, one clip a worker."""
+"""What `calibrate` does with its options: choose clips and donors, have them damaged and judged in parallel."""
 
 from __future__ import annotations
 
