@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.reasons import sentence
 from reports.numbers import decimals, interval, number
+from reports.templates import part, template
 
-_PARTS = Path(__file__).parent / "page_parts"
 WIDTH, HEIGHT = 264, 132
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 24
 #: verdict → class and mark: colour is never the only difference.
@@ -36,19 +34,11 @@ LOOKS: dict[str, tuple[str, str]] = {
 
 def render(content: Mapping[str, Any]) -> str:
     """The page as html text; one file that opens offline and runs no script."""
-    environment = Environment(
-        loader=FileSystemLoader(_PARTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     measured = [metric for metric in content["metrics"] if metric["ceiling"] is not None]
     which = [_which(metric, measured) for metric in measured]
     damages = list(dict.fromkeys(curve["title"] for metric in measured for curve in metric["curves"]))
-    styles = "".join((_PARTS / name).read_text(encoding="utf-8") for name in ("style.css", "calibration.css"))
-    return environment.get_template("calibration.html.j2").render(
-        style=Markup(styles),
+    return template("calibration.html.j2").render(
+        style=Markup(part("style.css") + part("calibration.css")),
         facts=_facts(content),
         left_out=sorted(content["left_out"].items()),
         damages=damages,

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.reasons import sentence
-from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
 
@@ -28,7 +28,6 @@ _SPECIAL = {
 } | {c: f"\\{c}" for c in "&%$#_{}"}
 _COLUMNS_A_TABLE = 5
 _HEAD_CHARACTERS = 12
-_ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 
 
 def escape(text: str) -> str:
@@ -60,8 +59,8 @@ def _table(section: Section, part: slice) -> list[str]:
     body: list[str] = []
     for role in ROLES:
         lines = section.of(role)
-        if lines and _ROLE_TITLES[role]:
-            body += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{_ROLE_TITLES[role]}}}}} \\"]
+        if lines and ROLE_TITLES[role]:
+            body += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{ROLE_TITLES[role]}}}}} \\"]
         for line in lines:
             body += _line(line, part)
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.records import SummaryRow
@@ -18,6 +18,8 @@ from reports.numbers import decimals
 Rank = Literal["best", "second", ""]
 Role = Literal["contestant", "ceiling", "floor"]
 ROLES: tuple[Role, ...] = ("contestant", "ceiling", "floor")
+#: What stands above the lines of a role; nothing above the contestants.
+ROLE_TITLES: dict[Role, str] = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 
 #: A contestant that scored less than this share of the best-covered one's clips is printed but not ranked.
 RANKED_COVERAGE = 0.9
@@ -173,10 +175,8 @@ def _ranked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...
         for index, rank, partial in _ranks(contest, column):
             old = cells[index][place]
             assert old is not None
-            cells[index][place] = Cell(old.row, old.places, rank, partial)
-    return tuple(
-        Line(line.label, line.method, line.run, line.role, tuple(row)) for line, row in zip(lines, cells, strict=True)
-    )
+            cells[index][place] = replace(old, rank=rank, partial=partial)
+    return tuple(replace(line, cells=tuple(row)) for line, row in zip(lines, cells, strict=True))
 
 
 def _ranks(contest: Sequence[tuple[int, Cell]], column: Column) -> list[tuple[int, Rank, bool]]:

@@ -144,7 +144,7 @@ def _emotions(one: Breakdown) -> list[list[str]]:
         [
             escape(method),
             *(
-                f"{number(share.value, one.places)} {share.n_scored}/{share.n_expected}" if share else ""
+                f"{number(share.value, one.places)} {coverage(share)}" if share else ""
                 for share in (one.cells.get((method, emotion)) for emotion in one.emotions)
             ),
         ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-
-from harness.records import SummaryRow
+from typing import Protocol
 
 #: Decimals of metrics whose unit fixes them; others follow the size of the column's values.
 _DECIMALS = {"%": 1, "dB": 2, "s": 2, "frames": 2}
@@ -36,7 +35,17 @@ def interval(low: float | None, high: float | None, places: int) -> str:
     return f"[{number(low, places)}, {number(high, places)}]"
 
 
-def coverage(row: SummaryRow) -> str:
+class Counted(Protocol):
+    """A number over clips, of which some may have none: a cell of the table, or of a breakdown."""
+
+    @property
+    def n_scored(self) -> int: ...
+
+    @property
+    def n_expected(self) -> int: ...
+
+
+def coverage(row: Counted) -> str:
     """Scored over expected clips, as it stands beside every number."""
     return f"{row.n_scored}/{row.n_expected}"
 

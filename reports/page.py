@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import UsageError
@@ -18,34 +17,25 @@ from reports.breakdown import Breakdown, Share, breakdowns
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
-from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
 from reports.markdown import heading, title
 from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
 from reports.players import player_data
 from reports.sentences import sentences
+from reports.templates import part, template
 
-_PARTS = Path(__file__).parent / "page_parts"
-_ROLE_TITLES = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 _KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
 _LISTED = 200  # clips of one failure that the page spells out
 
 
 def render(runs: Sequence[RunData], folder: Path) -> str:
     """The page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
-    script = (_PARTS / "page.js").read_text(encoding="utf-8")
+    script = part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader(_PARTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    sections(runs)
-    return environment.get_template("index.html.j2").render(
+    return template("index.html.j2").render(
         title=title(runs),
-        style=Markup((_PARTS / "style.css").read_text(encoding="utf-8")),
+        style=Markup(part("style.css")),
         script=Markup(script),
         script_hash=digest,
         facts=_facts(runs),
@@ -78,7 +68,7 @@ def _facts(runs: Sequence[RunData]) -> list[tuple[str, str]]:
 
 
 def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str, Any]:
-    groups = [(role, _ROLE_TITLES[role], [_line(line) for line in section.of(role)]) for role in ROLES]
+    groups = [(role, ROLE_TITLES[role], [_line(line) for line in section.of(role)]) for role in ROLES]
     return {
         "index": index,
         "dataset": section.dataset,
@@ -149,8 +139,8 @@ def _chart(one: Breakdown, run: RunData, identifier: str) -> dict[str, Any]:
 def _share(share: Share | None, places: int) -> dict[str, Any] | None:
     if share is None:
         return None
-    told = f"{share.n_scored}/{share.n_expected}"
-    return {"value": number(share.value, places), "coverage": told, "short": share.n_scored < share.n_expected}
+    short = share.n_scored < share.n_expected
+    return {"value": number(share.value, places), "coverage": coverage(share), "short": short}
 
 
 def _board(board: Board) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from reports.numbers import MISSING, coverage, decimals, difference_unit, interv
 from reports.published import Published, PublishedTable, Target
 from reports.terminal import printable
 
+_HEAD = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")
+
 
 @dataclass(frozen=True)
 class Ours:
@@ -41,7 +43,7 @@ class Line:
     notes: int  # number of its protocol note, from 1
 
     def columns(self) -> tuple[str, ...]:
-        """Dataset, method, metric, paper, ours, difference, explained by."""
+        """The texts under _HEAD."""
         paper, ours = self.paper, self.ours
         places = max(decimals(paper.unit, [paper.value]), len(paper.text.partition(".")[2]))
         unit = f" {paper.unit}" if paper.unit else ""
@@ -76,8 +78,7 @@ class Reproduction:
 
     def markdown(self) -> str:
         """As Markdown."""
-        head = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")
-        rows = [head, ("---",) * len(head), *(tuple(map(escape, line.columns())) for line in self.lines)]
+        rows = [_HEAD, ("---",) * len(_HEAD), *(tuple(map(escape, line.columns())) for line in self.lines)]
         parts = [f"## {escape(self._conclusion())}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
         parts += [f"{k}. {escape(note)}" for k, note in enumerate(self.notes, 1)]
         parts += ["", "Read from: " + escape("; ".join(self.sources)) + "."]
@@ -89,9 +90,8 @@ class Reproduction:
 
     def text(self) -> str:
         """For a terminal: aligned columns, notes below."""
-        head = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")
-        rows = [head, *(line.columns() for line in self.lines)]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(head) - 1)]
+        rows = [_HEAD, *(line.columns() for line in self.lines)]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD) - 1)]
         out = [self._conclusion(), ""]
         for row in rows:
             cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
@@ -161,8 +161,7 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
     for one in breakdowns(run):
         share = one.cells.get((row.method, target.emotion))
         if (one.dataset, one.signature) == (row.dataset, row.signature) and share and share.value is not None:
-            told = f"{share.n_scored}/{share.n_expected}"
-            return Ours(share.value, share.low, share.high, told, share.n_expected, row.signature, run.name)
+            return Ours(share.value, share.low, share.high, coverage(share), share.n_expected, row.signature, run.name)
     return None
 
 

@@ -1,0 +1,26 @@
+"""The parts that pages are made of (page_parts/), and how a template becomes a page: whatever it prints is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+_PARTS = Path(__file__).parent / "page_parts"
+
+
+def template(name: str) -> Template:
+    """A template of page_parts. Rendering it raises UndefinedError for a name that it was not given."""
+    environment = Environment(
+        loader=FileSystemLoader(_PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def part(name: str) -> str:
+    """The text of a style sheet or script of page_parts."""
+    return (_PARTS / name).read_text(encoding="utf-8")
