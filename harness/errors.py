@@ -32,6 +32,10 @@ class UsageError(BenchError):
     """The command line asks for something that does not exist or does not fit."""
 
 
+class SchemaError(UsageError):
+    """A file of another schema: another version of cmet-bench wrote it. `compare` answers it with exit code 4."""
+
+
 class MissingError(BenchError):
     """A prerequisite is missing: weights, data, a tool, or space."""
 

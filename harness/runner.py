@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from harness.atomic import replacing
 from harness.digest import recall
 from harness.errors import UsageError
 from harness.executors import EXECUTORS
+from harness.finished import Finished
 from harness.progress import Progress
 from harness.records import Clip, Failed, Sample
-from harness.store import SCHEMA_VERSION, RunStore
-from harness.summary import facts_of, summarise
+from harness.store import RunStore
+from harness.store_file import SCHEMA_VERSION
+from harness.summary import Column, facts_of, summarise
 from harness.worker import Item, Plan, Result
 
 #: What must be the same when a run goes on; methods and the limit may be extended.
@@ -86,18 +89,18 @@ def run(
 ) -> Outcome:
     """Work off methods x samples; every finished item is in the store before the next is awaited."""
     folder = store.path.parent
-    store.add_samples(samples)
+    store.add_samples(samples, complete=asked.limit is None)
     dataset = registry.load(plan.dataset_spec)
     marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}
-    signatures = frozenset((metric, line) for _, metric, line in judge.columns())
-    items = list(_items(store, plan, samples, marks, signatures))
+    finished = Finished(store, marks, judge)
+    items = list(_items(plan, samples, finished))
     total = len(plan.methods) * len(samples)
     write_run_json(folder, store.meta("asked"), plan, judge, marks)
     progress = Progress("clips", len(items))
     made = failed = 0
     try:
         for result in EXECUTORS[executor](max(1, min(jobs, len(items)))).run(plan, items) if items else ():
-            _keep(store, result, marks, judge)
+            _keep(store, result, finished, judge)
             made += isinstance(result.clip, Clip)
             failed += isinstance(result.clip, Failed)
             progress.step(f"{result.item.method} {result.item.sample.id}")
@@ -113,14 +116,23 @@ def run(
 def finish(store: RunStore, judge: Any, seed: int) -> None:
     """Compute the summary of whatever is in the store."""
     columns = judge.columns()
-    store.set_meta("metrics", {metric: _described(evaluator, metric) for evaluator, metric, _ in columns})
+    store.set_meta("metrics", {metric: asdict(facts_of(evaluator, metric)) for evaluator, metric, _ in columns})
+    store.set_meta("signatures", _abbreviated(columns))
     store.set_summary(*summarise(store, columns, seed))
 
 
-def _described(evaluator: Any, metric: str) -> dict[str, Any]:
-    """Facts and signature of a metric as plain data, so that reports need not import the judges."""
-    signature = evaluator.signature(metric)
-    return {**asdict(facts_of(evaluator, metric)), "signature": str(signature), "long": dict(signature.long)}
+def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:
+    """Signature line → what it abbreviates (whole hashes, class lists); reports read it and import no judge."""
+    return {line: dict(evaluator.signature(metric).long) for evaluator, metric, line in columns}
+
+
+def _by_metric(columns: Sequence[Column]) -> dict[str, str]:
+    """Metric → signature line; where a protocol has a metric several times, the further ones as `metric #2`, …"""
+    found: dict[str, str] = {}
+    for _, metric, line in columns:
+        names = chain([metric], (f"{metric} #{k}" for k in count(2)))
+        found[next(name for name in names if name not in found)] = line
+    return found
 
 
 def _bare(plan: Plan, name: str) -> Any:
@@ -128,28 +140,13 @@ def _bare(plan: Plan, name: str) -> Any:
     return registry.load(plan.methods[name])(plan.method_options.get(name, {}), plan.device)
 
 
-def _items(
-    store: RunStore,
-    plan: Plan,
-    samples: Sequence[Sample],
-    marks: Mapping[str, str],
-    signatures: frozenset[tuple[str, str]],
-) -> Iterator[Item]:
-    clips = store.clips()
-    done: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
-    for dataset, method, name, metric, signature in store.row_keys():
-        done.setdefault((dataset, method, name), set()).add((metric, signature))
+def _items(plan: Plan, samples: Sequence[Sample], finished: Finished) -> Iterator[Item]:
     for name, spec in plan.methods.items():
         needs_donor = bool(getattr(registry.load(spec), "needs_truth", False))
         for index, sample in enumerate(samples):
-            key = (sample.dataset, name, sample.id)
-            clip, mark = clips.get(key, (None, ""))
-            whole = isinstance(clip, Clip) and mark == marks[name] and clip.path.is_file()
-            finished = frozenset(done.get(key, ())) if whole else frozenset()
-            if whole and signatures <= finished:
-                continue
-            donor = donor_of(samples, index) if needs_donor else None
-            yield Item(name, sample, clip if whole and isinstance(clip, Clip) else None, donor, finished)
+            item = finished.item(name, sample, donor_of(samples, index) if needs_donor else None)
+            if item is not None:
+                yield item
 
 
 def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
@@ -161,11 +158,11 @@ def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
     return next(iter(same_identity or different), None)
 
 
-def _keep(store: RunStore, result: Result, marks: Mapping[str, str], judge: Any) -> None:
+def _keep(store: RunStore, result: Result, finished: Finished, judge: Any) -> None:
     item = result.item
     key = (item.sample.dataset, item.method, item.sample.id)
     if result.clip is not item.clip:
-        store.put(*key, result.clip, marks[item.method])
+        store.put(*key, result.clip, finished.mark(item.method, result.clip, item.sample, item.donor))
     rows = result.rows
     if not rows and isinstance(result.clip, Failed):
         rows = judge.rows(item.sample, result.clip, frozenset())
@@ -185,7 +182,8 @@ def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: An
         "device": plan.device,
         "methods": {**_part(before, "methods"), **_made_by(plan, marks)},
         "weights": {**_part(before, "weights"), **{n: provenance.weights_of(_bare(plan, n)) for n in plan.methods}},
-        "signatures": {metric: line for _, metric, line in judge.columns()},
+        "signatures": _by_metric(judge.columns()),
+        "abbreviated": {line: long for line, long in _abbreviated(judge.columns()).items() if long},
     }
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
     with replacing(folder / "run.json") as partial:

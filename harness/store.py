@@ -6,33 +6,15 @@ Schema version 1 (DESIGN §4). One writer (the parent process of a run); readers
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.atomic import cannot_write
-from harness.errors import UsageError
+from harness import store_file
 from harness.records import Clip, Comparison, Failed, Row, Sample, Scored, SummaryRow, Unscored
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS samples (
-    dataset TEXT, sample TEXT, position INTEGER, identity TEXT, emotion TEXT, record TEXT,
-    PRIMARY KEY (dataset, sample));
-CREATE TABLE IF NOT EXISTS clips (
-    dataset TEXT, method TEXT, sample TEXT, ok INTEGER, fingerprint TEXT, record TEXT,
-    PRIMARY KEY (dataset, method, sample));
-CREATE TABLE IF NOT EXISTS rows (
-    dataset TEXT, method TEXT, sample TEXT, metric TEXT, signature TEXT,
-    value REAL, reason TEXT, detail TEXT, notes TEXT, statistics BLOB,
-    PRIMARY KEY (dataset, method, sample, metric, signature));
-CREATE TABLE IF NOT EXISTS summary (position INTEGER PRIMARY KEY, record TEXT);
-CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEXT);
-"""
+_ASIDE = -1  # position of a sample that is not asked for any more: its rows are kept, and shown nowhere
 
 
 @dataclass(frozen=True)
@@ -60,42 +42,27 @@ def _encode(record: Any) -> str:
     return json.dumps(asdict(record), default=str, sort_keys=True)
 
 
+def _asked_alike(before: Any, now: Any) -> bool:
+    """Whether two stored samples ask for the same. Of a path its last two parts count: folders and caches may move.
+
+    Fields that one of them does not have (another version wrote it) are left out.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(_asked_alike(before[key], now[key]) for key in before if key in now)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(_asked_alike, before, now))
+    if isinstance(before, str) and isinstance(now, str):
+        return before.split("/")[-2:] == now.split("/")[-2:]
+    return bool(before == now)
+
+
 class RunStore:
-    """`run.sqlite` in a run folder. Use as a context manager; `create=False` refuses a missing file."""
+    """`run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a missing file."""
 
     def __init__(self, folder: Path, create: bool = True) -> None:
-        self.path = folder / "run.sqlite"
+        self.path = folder / store_file.NAME
         self._home = folder.resolve()
-        if not create and not self.path.is_file():
-            raise UsageError(f"'{folder}' is not a run folder: it holds no run.sqlite.", "Name a folder made by `run`.")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        self._db = sqlite3.connect(self.path, timeout=30.0)
-        try:
-            self._open_schema(folder)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            raise UsageError(
-                f"'{self.path}' is not a run store ({error}).", "Name another folder, or delete this one."
-            ) from error
-
-    def _open_schema(self, folder: Path) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
-        found = self.meta("schema_version")
-        if found is None:
-            self.set_meta("schema_version", SCHEMA_VERSION)
-        elif found != SCHEMA_VERSION:
-            self._db.close()
-            raise UsageError(
-                f"'{folder}' was written with run schema {found}; this version reads {SCHEMA_VERSION}.",
-                "Use the cmet-bench version that wrote it, or start a new run in another folder.",
-            )
+        self._db = store_file.open_to_write(folder) if create else store_file.open_to_read(folder)
 
     def __enter__(self) -> RunStore:
         return self
@@ -117,12 +84,23 @@ class RunStore:
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value, default=str)))
 
-    def add_samples(self, samples: Iterable[Sample]) -> None:
-        """Record what is asked for, in list order."""
+    def add_samples(self, samples: Iterable[Sample], complete: bool = False) -> None:
+        """Record what is asked for, in list order; with `complete`, all else of these datasets is set aside.
+
+        A sample that is asked otherwise than before (another label, another truth) loses the clips and rows of then.
+        """
+        new = {(s.dataset, s.id): (k, s.identity, s.emotion.name, _encode(s)) for k, s in enumerate(samples)}
+        datasets = {dataset for dataset, _ in new}
         with self._db:
+            for dataset, sample, record in self._db.execute("SELECT dataset, sample, record FROM samples").fetchall():
+                key = (dataset, sample)
+                if key in new and not _asked_alike(json.loads(record), json.loads(new[key][3])):
+                    self._db.execute("DELETE FROM rows WHERE dataset = ? AND sample = ?", key)
+                    self._db.execute("DELETE FROM clips WHERE dataset = ? AND sample = ?", key)
+                elif key not in new and complete and dataset in datasets:
+                    self._db.execute("UPDATE samples SET position = ? WHERE dataset = ? AND sample = ?", (_ASIDE, *key))
             self._db.executemany(
-                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
-                [(s.dataset, s.id, k, s.identity, s.emotion.name, _encode(s)) for k, s in enumerate(samples)],
+                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)", [(*key, *row) for key, row in new.items()]
             )
 
     def put(self, dataset: str, method: str, sample: str, clip: Clip | Failed, fingerprint: str) -> None:
@@ -158,10 +136,10 @@ class RunStore:
         fields = json.loads(record)
         return Clip(**{**fields, "path": self._home / fields["path"]}) if ok else Failed(**fields)
 
-    def row_keys(self) -> set[tuple[str, str, str, str, str]]:
-        """(dataset, method, sample, metric, signature) of every finished row; crashed ones are tried again."""
-        columns = "dataset, method, sample, metric, signature"
-        return set(self._db.execute(f"SELECT {columns} FROM rows WHERE reason IS NULL OR reason != 'crashed'"))
+    def row_reasons(self) -> dict[tuple[str, str, str, str, str], str | None]:
+        """(dataset, method, sample, metric, signature) of every row → why it has no number; None where it has one."""
+        found = self._db.execute("SELECT dataset, method, sample, metric, signature, reason FROM rows")
+        return {(d, m, s, metric, line): reason for d, m, s, metric, line, reason in found}
 
     def rows(self, statistics: bool = True, cell: tuple[str, str, str, str] | None = None) -> Iterator[StoredRow]:
         """Every row, or those of one `cell` (dataset, method, metric, signature), in list order of the samples.
@@ -169,11 +147,12 @@ class RunStore:
         Without `statistics` their bytes are left out.
         """
         blob = "r.statistics" if statistics else "x''"
-        where = "WHERE r.dataset = ? AND r.method = ? AND r.metric = ? AND r.signature = ? " if cell else ""
+        where = "AND r.dataset = ? AND r.method = ? AND r.metric = ? AND r.signature = ? " if cell else ""
         cursor = self._db.execute(
             "SELECT r.dataset, r.method, r.sample, r.metric, r.signature, r.value, r.reason, r.detail, "
             f"r.notes, {blob} "
-            f"FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample {where}"
+            f"FROM rows r LEFT JOIN samples s ON s.dataset = r.dataset AND s.sample = r.sample "
+            f"WHERE coalesce(s.position, 0) >= 0 {where}"
             "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature",
             cell or (),
         )
@@ -184,7 +163,8 @@ class RunStore:
     def samples(self) -> list[tuple[str, str, str, str]]:
         """(dataset, sample, identity, emotion) in list order."""
         return self._db.execute(
-            "SELECT dataset, sample, identity, emotion FROM samples ORDER BY dataset, position, sample"
+            "SELECT dataset, sample, identity, emotion FROM samples WHERE position >= 0 "
+            "ORDER BY dataset, position, sample"
         ).fetchall()
 
     def set_summary(self, rows: Iterable[SummaryRow], comparisons: Iterable[Comparison] = ()) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.errors import UsageError
+from harness.errors import CannotCompareError, SchemaError, UsageError
 from harness.records import Clip, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore, StoredRow
@@ -43,7 +43,7 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             metric_facts={name: _fact(name, told) for name, told in metrics.items()},
             comparisons=tuple(store.comparisons()),
             clips=_clips(store, folder.resolve()),
-            long_signatures=_long(metrics, (row.signature for row in summary)),
+            long_signatures=_long(store, metrics, summary),
             confusions=_confusions(store, summary, rows),
             folder=folder,
             pools=_pools(store, asked, metrics, signed) if pools else {},
@@ -51,7 +51,12 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
 
 
 def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> tuple[RunRow, ...]:
-    """Every row, with who and which emotion its sample is, and the signature that its number carries in the table."""
+    """Every row that the table counts, with who and which emotion its sample is, and the signature of its number.
+
+    Rows of another signature (the judge's weights were fetched since, say) stay in the store and are told nowhere.
+    """
+    counted_in = {(dataset, metric) for dataset, _, metric, _ in signed}
+    current = {(dataset, metric, line) for dataset, _, metric, line in signed}
     who = {(dataset, sample): (identity, emotion) for dataset, sample, identity, emotion in store.samples()}
     return tuple(
         RunRow(
@@ -67,6 +72,7 @@ def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> t
             row.notes,
         )
         for row in store.rows(statistics=False)
+        if (row.dataset, row.metric) not in counted_in or (row.dataset, row.metric, row.signature) in current
     )
 
 
@@ -108,9 +114,12 @@ def _clips(store: RunStore, folder: Path) -> dict[tuple[str, str], str]:
 
 
 def load_any(path: Path) -> RunData:
-    """A run folder, or a bare scores.json."""
+    """A run folder, or a bare scores.json, to be compared. CannotCompareError where it is of another schema."""
     if path.is_dir():
-        return load_run(path, pools=True)
+        try:
+            return load_run(path, pools=True)
+        except SchemaError as error:
+            raise CannotCompareError(error.what, error.cure) from error
     if path.is_file():
         from reports.scores import read_scores
 
@@ -123,9 +132,15 @@ def _settings(line: str) -> str:
     return str(Signature.parse(line).settings())
 
 
-def _long(metrics: Mapping[str, Mapping[str, Any]], lines: Iterable[str]) -> dict[str, Mapping[str, str]]:
+def _long(
+    store: RunStore, metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
+) -> dict[str, Mapping[str, str]]:
     """What each signature of the summary abbreviates."""
-    known = {told["signature"]: told["long"] for told in metrics.values() if told["long"]}
+    told = store.meta("signatures")
+    if told is None:  # runs of before told it of one signature a metric
+        told = {one["signature"]: one["long"] for one in metrics.values()}
+    known = {line: long for line, long in told.items() if long}
+    lines = [row.signature for row in summary]
     return {**known, **{line: known[_settings(line)] for line in lines if _settings(line) in known}}
 
 
@@ -156,7 +171,10 @@ def _pools(
     pooled = {name for name, told in metrics.items() if told["pooled"] and told["ranked"]}
     if not pooled:
         return {}
-    judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
+    try:
+        judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
+    except UsageError:  # the user's own protocol file is elsewhere by now: the gate compares by intervals
+        return {}
     combine = {(metric, line): evaluator for evaluator, metric, line in judge.columns() if metric in pooled}
     found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for row in store.rows():

@@ -96,3 +96,32 @@ class FakeJudge:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
         return float(np.mean([row["value"][0] for row in rows]))
+
+
+class Borrower(Painter):
+    """Paints something of the sample that lends to it, as the wrong-audio anchor does."""
+
+    name: ClassVar[str] = "borrower"
+    needs_truth: ClassVar[bool] = True
+    donor: Sample
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        shade = 40 * (1 + int(self.donor.id[1:]))
+        noise = np.random.default_rng(shade).integers(0, shade, (32, 32, 3))
+        for k in range(FRAMES):
+            out.frame((noise + k).astype(np.uint8))
+        return out.clip(used="truth")
+
+
+class Waiting(FakeJudge):
+    """Has no number as long as its file is not there; its signature does not name the file."""
+
+    here: ClassVar[bool] = False
+    reason: ClassVar[str] = "weights_missing"
+
+    def missing(self) -> list[tuple[str, str]]:
+        return [] if self.here or self.reason != "weights_missing" else [("The file is not there.", "Fetch it.")]
+
+    def rows(self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()) -> Any:
+        found: tuple[Row, ...] = super().rows(sample, clip, finished)
+        return found if self.here else tuple(Unscored(row.metric, self.reason, row.signature) for row in found)

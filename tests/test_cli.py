@@ -154,10 +154,25 @@ def test_edit_refuses_a_picture_without_a_face(capsys: pytest.CaptureFixture[str
 def test_a_run_of_another_schema_is_refused_by_every_reader(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with RunStore(tmp_path) as store:
         store.set_meta("schema_version", 99)
-    for arguments in (["report", tmp_path], ["compare", tmp_path, tmp_path]):
+    run = ["run", "--method", "still_face", "--no-anchors", "--limit", "1", "--out", tmp_path, "--resume"]
+    for arguments, expected in ((["report", tmp_path], 2), (run, 2), (["compare", tmp_path, tmp_path], 4)):
         code, _, err = call(capsys, *arguments)
-        assert code == 2
+        assert code == expected, err
         assert "schema 99" in err
+
+
+def test_compare_cannot_compare_another_schema_however_it_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    with RunStore(tmp_path / "run") as store:
+        store.set_meta("schema_version", 99)
+    scores = tmp_path / "scores.json"
+    scores.write_text('{"schema_version": 99, "run": "a", "protocol": "b", "summary": [], "rows": []}')
+    for place in (tmp_path / "run", scores):
+        code, _, err = call(capsys, "compare", place, place)
+        assert (code, one_sentence(err)) == (4, True)
+        assert "99" in err
 
 
 def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

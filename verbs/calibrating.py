@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,10 +16,12 @@ from evaluators.calibration import UNDAMAGED, Reading, Subject, curves, measure,
 from evaluators.damage import DAMAGES, Damage, Donors, Take
 from evaluators.judge import Judge
 from evaluators.verdicts import document
-from harness import registry
+from harness import interrupt, registry
 from harness.errors import BenchError, CannotCompareError, MissingError
+from harness.executors import leave_with_parent
 from harness.progress import Progress
 from harness.records import FPS, Sample, Unscored
+from harness.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,9 @@ _worker: Worker | None = None
 
 def _open(bench: Bench) -> None:
     global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    leave_with_parent()
+    one_thread()
     _worker = Worker(bench)
 
 
@@ -168,7 +174,8 @@ def _alone(bench: Bench, todo: Sequence[Order], progress: Progress) -> Iterator[
 def _together(bench: Bench, todo: Sequence[Order], jobs: int, progress: Progress) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open, initargs=(bench,)) as pool:
-        futures = [pool.submit(_do, order) for order in todo]
+        with interrupt.shielded():
+            futures = [pool.submit(_do, order) for order in todo]
         try:
             for future in as_completed(futures):
                 outcome = future.result()
@@ -177,6 +184,9 @@ def _together(bench: Bench, todo: Sequence[Order], jobs: int, progress: Progress
                 yield outcome
         except BrokenProcessPool as error:
             raise CannotCompareError("A worker process was killed (out of memory?).", "Try --jobs 1.") from error
+        except (KeyboardInterrupt, GeneratorExit):
+            interrupt.end(pool)
+            raise
 
 
 def summary(bench: Bench, outcomes: Sequence[Outcome], facts: Mapping[str, Any]) -> dict[str, Any]:

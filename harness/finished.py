@@ -1,0 +1,57 @@
+"""What of a run is finished and still true: --resume does the rest, and keeps no number of anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.digest import digest
+from harness.records import Clip, Failed, Sample
+from harness.store import RunStore
+from harness.worker import Item
+
+#: Reasons that may be gone by now: the judge was mended, the file was laid beside the clip.
+_PASSING = ("crashed", "tool_missing")
+
+
+class Finished:
+    """The store as it was when the run was opened. `marks`: method → what its clips are made with now."""
+
+    def __init__(self, store: RunStore, marks: Mapping[str, str], judge: Any) -> None:
+        self._home = store.path.parent.resolve()
+        self._marks = marks
+        self._clips = store.clips()
+        columns = judge.columns()
+        self._wanted = frozenset((metric, line) for _, metric, line in columns)
+        lacking = {line for evaluator, _, line in columns if hasattr(evaluator, "missing") and evaluator.missing()}
+        self._rows: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+        for (dataset, method, sample, metric, line), reason in store.row_reasons().items():
+            if reason not in _PASSING and (reason != "weights_missing" or line in lacking):
+                self._rows.setdefault((dataset, method, sample), set()).add((metric, line))
+
+    def item(self, method: str, sample: Sample, donor: Sample | None) -> Item | None:
+        """What is left to do for a sample and a method; None if nothing is."""
+        key = (sample.dataset, method, sample.id)
+        clip, mark = self._clips.get(key, (None, ""))
+        if not isinstance(clip, Clip) or not clip.path.is_file() or mark != self.mark(method, clip, sample, donor):
+            return Item(method, sample, None, donor)
+        rows = frozenset(self._rows.get(key, ()))
+        return None if self._wanted <= rows else Item(method, sample, clip, donor, rows)
+
+    def mark(self, method: str, clip: Clip | Failed, sample: Sample, donor: Sample | None) -> str:
+        """What a clip is made from: the method, and the sample that lends it something.
+
+        Of a clip that lies elsewhere (`score`) the bytes, and those of its truth: whoever made them may make them anew.
+        """
+        parts = [self._marks[method], *([] if donor is None else [donor.id])]
+        if isinstance(clip, Clip) and not clip.path.is_relative_to(self._home):
+            parts += [_bytes_of(path) for path in (clip.path, sample.reference_video) if path is not None]
+        return "+".join(parts)
+
+
+def _bytes_of(path: Path) -> str:
+    try:
+        return digest(path)[:16]
+    except OSError:  # the judge says it in a row; read again once it can be
+        return "unreadable"

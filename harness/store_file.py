@@ -1,0 +1,105 @@
+"""`run.sqlite` as a file: its schema, and how it is opened to be written or only read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from harness.atomic import cannot_write
+from harness.errors import SchemaError, UsageError
+
+NAME = "run.sqlite"
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS samples (
+    dataset TEXT, sample TEXT, position INTEGER, identity TEXT, emotion TEXT, record TEXT,
+    PRIMARY KEY (dataset, sample));
+CREATE TABLE IF NOT EXISTS clips (
+    dataset TEXT, method TEXT, sample TEXT, ok INTEGER, fingerprint TEXT, record TEXT,
+    PRIMARY KEY (dataset, method, sample));
+CREATE TABLE IF NOT EXISTS rows (
+    dataset TEXT, method TEXT, sample TEXT, metric TEXT, signature TEXT,
+    value REAL, reason TEXT, detail TEXT, notes TEXT, statistics BLOB,
+    PRIMARY KEY (dataset, method, sample, metric, signature));
+CREATE TABLE IF NOT EXISTS summary (position INTEGER PRIMARY KEY, record TEXT);
+CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEXT);
+"""
+
+
+def open_to_write(folder: Path) -> sqlite3.Connection:
+    """The run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a foreign file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    db = sqlite3.connect(folder / NAME, timeout=30.0)
+    try:
+        if "meta" in _tables(db) and _version(db) not in (None, SCHEMA_VERSION):
+            raise _other_schema(folder, db)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+        with db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)", (json.dumps(SCHEMA_VERSION),))
+    except (sqlite3.OperationalError, UsageError):
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise _foreign(folder / NAME, str(error)) from error
+    return db
+
+
+def open_to_read(folder: Path) -> sqlite3.Connection:
+    """The run's file as it is: nothing is written, and nothing need be writable (a CI server's artifacts).
+
+    Raises UsageError where there is none, or a foreign one; SchemaError.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise UsageError(f"'{folder}' is not a run folder: it holds no {NAME}.", "Name a folder made by `run`.")
+    db = sqlite3.connect(path, timeout=30.0)
+    try:
+        try:
+            tables = _tables(db)
+        except sqlite3.OperationalError:  # WAL needs a file beside this one
+            log = path.with_name(f"{NAME}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            db.close()
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+            tables = _tables(db)
+        if "meta" not in tables or _version(db) is None:
+            raise _foreign(path, "it has none of its tables")
+        if _version(db) != SCHEMA_VERSION:
+            raise _other_schema(folder, db)
+    except (sqlite3.OperationalError, UsageError):
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise _foreign(folder / NAME, str(error)) from error
+    return db
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _version(db: sqlite3.Connection) -> object:
+    found = db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    return None if found is None else json.loads(found[0])
+
+
+def _foreign(path: Path, why: str) -> UsageError:
+    return UsageError(f"'{path}' is not a run store ({why}).", "Name another folder, or delete this one.")
+
+
+def _other_schema(folder: Path, db: sqlite3.Connection) -> SchemaError:
+    return SchemaError(
+        f"'{folder}' was written with run schema {_version(db)}; this version reads {SCHEMA_VERSION}.",
+        "Use the cmet-bench version that wrote it, or start a new run in another folder.",
+    )
