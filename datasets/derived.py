@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harness.digest import cache_dir, recall, remember
 from harness.errors import MediaError
-from harness.records import FPS, SAMPLES_PER_FRAME
+from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
 
@@ -184,7 +184,8 @@ def _wav_frames(path: Path) -> int | None:
         return None
     try:
         with wave.open(str(path)) as stream:
-            whole = stream.getnframes() * stream.getnchannels() * stream.getsampwidth() + 44 <= path.stat().st_size
-            return stream.getnframes() // SAMPLES_PER_FRAME if stream.getframerate() == 16_000 and whole else None
+            samples = stream.getnframes()
+            whole = samples * stream.getnchannels() * stream.getsampwidth() + 44 <= path.stat().st_size
+            return samples // SAMPLES_PER_FRAME if whole and stream.getframerate() == SAMPLE_RATE_HZ else None
     except (OSError, EOFError, wave.Error):
         return None

@@ -42,7 +42,7 @@ CORPUS_LABELS: dict[str, dict[str, str]] = {
 }
 
 #: Words that users write in a label column of their own, beside the canonical and the corpus names.
-_SYNONYMS = {"contemptuous": "contempt", "fearful": "fear", "disgusted": "disgusted", "surprise": "surprised"}
+_SYNONYMS = {"contemptuous": "contempt"}
 
 
 def canonical(corpus: str, word: str) -> str:

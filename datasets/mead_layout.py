@@ -19,7 +19,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 SOUND_SUFFIXES = (".wav", ".m4a", ".flac", ".mp3", ".aac")
 
 _CODES = {name: code for code, name in CORPUS_LABELS["eat"].items()}
-_IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")
+IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")
 _FLAT = re.compile(
     r"^(?P<identity>[MW]\d{3}(?:-\d(?=[_-][a-z]))?)[_-](?P<code>[a-z]{3})[_-](?P<level>[123])[_-](?P<number>\d{3})$"
 )
@@ -96,7 +96,7 @@ def _remap_row(row: dict[str, str], where: str) -> tuple[Clip, Clip]:
         canonical, public = int(row["canonical"]), int(row["public"])
     except (KeyError, ValueError, AttributeError, TypeError):
         raise UsageError(f"{where} is not a remap row.", f"Columns: {_REMAP_COLUMNS}.") from None
-    if not _IDENTITY.match(identity) or emotion not in CORPUS_LABELS["mead"] or level not in (1, 2, 3):
+    if not IDENTITY.match(identity) or emotion not in CORPUS_LABELS["mead"] or level not in (1, 2, 3):
         raise UsageError(
             f"{where}: MEAD has no folder {identity}/{emotion}/level_{level}.",
             f"Identities like M003, levels 1 to 3, emotions: {', '.join(CORPUS_LABELS['mead'])}.",
@@ -134,7 +134,7 @@ class MeadTree:
         return [base for base in (self.root / prefix for prefix in _TREE_PREFIXES) if base != self._without]
 
     def _identities(self, base: Path) -> list[str]:
-        return sorted(name for name in self._names(base) if _IDENTITY.match(name))
+        return sorted(name for name in self._names(base) if IDENTITY.match(name))
 
     def _names(self, folder: Path) -> dict[str, list[str]]:
         """Names in a folder by stem, with their full names; empty where there is no such folder."""

@@ -1,4 +1,4 @@
-"""Many small independent works in processes: one thread each, results as they come, a dead worker costs one item."""
+"""Many small independent pieces of work in processes of one thread each: a worker that dies costs one item."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from harness import interrupt
-from harness.executors import leave_with_parent, one_thread
+from harness import interrupt, worker
+from harness.executors import leave_with_parent
 from harness.guard import Crash
+from harness.threads import one_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PER_WORKER = 3  # items in flight per worker: none waits, and Ctrl-C has little to forget
 
-DIED = Crash("the worker process died (killed, or out of memory)", "", "Try --jobs 1.")
+DIED = Crash(worker.DIED.reason, "", worker.DIED.cure)
 
 
 @dataclass(frozen=True)

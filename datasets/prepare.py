@@ -71,8 +71,8 @@ def prepare(
     corpus: mead, crema_d, meld (speech only; also called meld_extended) or folder. `out` becomes C-MET's FPS25 tree.
     `pack` names a function ("module:function", called as (tree, file)) that packs MEAD's features, which training
     reads, into one file. `retry` tries failed clips again. `ready` is called before the first clip, if there is one to
-    do, and raises what is missing. Raises MissingError (nothing there, a network missing, the
-    disk full), UsageError (settings differ from those of `out`).
+    do, and raises what is missing. Raises MissingError where nothing is to be found, a network is missing or the disk
+    is full, UsageError where the settings differ from those of `out`.
     """
     root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
     _check(plan)

@@ -17,6 +17,10 @@ from harness.errors import MissingError, UsageError, unknown_name
 CORPORA = ("mead", "crema_d", "meld", "folder")
 _SYNONYMS = {"meld_extended": "meld"}  # the dataset whose speech it is
 FEATURES = "emotion2vec+large_features"
+#: Where `prepare` keeps what is its own. C-MET's scripts take every entry of the tree for an identity and list its
+#: front view: ours is a folder with an empty one, so that they pass over it.
+OWN = "cmet-bench"
+FAILURES = f"{OWN}/failures.csv"
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,6 @@ def _is_media(path: Path, root: Path, out: Path) -> bool:
     if path.suffix.lower() not in (*MEDIA_SUFFIXES, *SOUND_SUFFIXES) or path.is_relative_to(out) or path.is_dir():
         return False
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
-
-
-#: Where `prepare` keeps what is its own. C-MET's scripts take every entry of the tree for an identity and list its
-#: front view: ours is a folder with an empty one, so that they pass over it.
-OWN = "cmet-bench"
-FAILURES = f"{OWN}/failures.csv"
 
 
 def read_failures(out: Path) -> dict[str, dict[str, str]]:

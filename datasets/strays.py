@@ -9,14 +9,13 @@ from pathlib import Path
 
 from datasets.health import Finding
 from datasets.labels import CORPUS_LABELS
-from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip
+from datasets.mead_layout import IDENTITY, SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip
 from harness.atomic import PARTIAL_PREFIX
 
 _MEDIA = {*SOUND_SUFFIXES, *VIDEO_SUFFIXES, ".flv"}
 _CREMA = re.compile(
     r"^1[0-9]{3}_(IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI)_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)$"
 )
-_IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")
 _SHIPPED = ("audios", "emotion_speech", "gemini")  # C-MET's speech has a grammar of its own
 
 
@@ -45,7 +44,7 @@ def _mead(path: Path) -> str:
     if Clip.parse_flat(path.stem) is not None:
         return ""
     parts = path.parts[:-1]
-    place = next((k for k, part in enumerate(parts) if _IDENTITY.match(part)), None)
+    place = next((k for k, part in enumerate(parts) if IDENTITY.match(part)), None)
     if place is None:
         return "neither in an identity's folder nor named like M003_ang_3_001"
     rest = [part for part in parts[place + 1 :] if part not in ("video", "audio")]

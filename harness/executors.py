@@ -12,9 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
 from harness import interrupt
-from harness.records import Failed
 from harness.threads import one_thread
-from harness.worker import Item, Plan, Result, Worker
+from harness.worker import DIED, Item, Plan, Result, Worker
 
 
 class Executor(Protocol):
@@ -115,8 +114,7 @@ class Processes:
                         future = pool.submit(_work, item)
                     result = future.result()
             except BrokenProcessPool:
-                failed = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
-                result = Result(item, failed, ())
+                result = Result(item, DIED, ())
             yield result
 
 

@@ -12,11 +12,8 @@ from typing import Any
 
 from harness.errors import MissingError
 from harness.provenance import ROOT
-from harness.records import Failed
 from harness.threads import VARIABLES
-from harness.worker import Item, Plan, Result, Worker
-
-DIED = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
+from harness.worker import DIED, Item, Plan, Result, Worker
 
 
 class Ray:

@@ -54,20 +54,29 @@ class Result:
 
 
 def request_for(sample: Sample, method: str, plan: Plan) -> Request:
+    """What `method` is given for a sample of this run."""
+    return request_in(plan.lane, sample, seed_for(plan.seed, method, sample.id))
+
+
+def request_in(lane: Lane, sample: Sample, seed: int) -> Request:
     """The sample as its lane allows a method to see it."""
     return Request(
         id=sample.id,
         identity=sample.identity,
-        emotion=strip_to_lane(sample.emotion, plan.lane),
+        emotion=strip_to_lane(sample.emotion, lane),
         source_image=sample.source_image,
         driving_audio=sample.driving_audio,
         frames=sample.frames,
         fps=FPS,
-        seed=seed_for(plan.seed, method, sample.id),
-        lane=plan.lane,
+        seed=seed,
+        lane=lane,
         source_video=sample.source_video,
         pose_video=sample.pose_video,
     )
+
+
+#: What becomes of an item whose worker process ended without a word.
+DIED = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
 
 
 class Worker:
@@ -133,13 +142,18 @@ class Worker:
             out.discard()
             kind: FailureKind = "bad-input" if made.expected else "crashed"
             return Failed(kind, made.reason, made.cure, made.detail)
-        if isinstance(made, Clip):
-            load = self._load_seconds.pop(item.method, 0.0)
-            memory = made.memory_peak_bytes  # of a process of its own, where the method has one
-            if memory is None and "generate" in made.seconds and held is not None and peak is not None:
-                memory = self._own_bytes[item.method] + max(0, peak - held)
-            return replace(made, seconds={**made.seconds, "load": load}, memory_peak_bytes=memory)
-        return made
+        return self._with_cost(made, item.method, held, peak) if isinstance(made, Clip) else made
+
+    def _with_cost(self, made: Clip, method: str, held: int | None, peak: int | None) -> Clip:
+        """The clip with the seconds of loading its method (first clip only) and the method's own peak memory.
+
+        held: bytes of this process before the clip was made; peak: the most while it was; None where unknown.
+        """
+        memory = made.memory_peak_bytes  # of a process of its own, where the method has one
+        if memory is None and "generate" in made.seconds and held is not None and peak is not None:
+            memory = self._own_bytes[method] + max(0, peak - held)
+        seconds = {**made.seconds, "load": self._load_seconds.pop(method, 0.0)}
+        return replace(made, seconds=seconds, memory_peak_bytes=memory)
 
     def _judge_rows(self, item: Item, clip: Clip | Failed) -> tuple[Row, ...]:
         if self._judge is None:
