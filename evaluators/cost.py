@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from evaluators.contract import Chunk, ClipContext, MetricFacts
-from evaluators.packing import pack
+from evaluators.packing import mean_value, pack
 from evaluators.settings import check
 from harness.records import FPS, Clip, Row, Scored, Unscored
 from harness.signature import Signature
@@ -58,7 +56,7 @@ class GenerationCost:
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean over clips; nan for none."""
-        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows])) if rows else np.nan
+        return mean_value(rows)
 
 
 class _Cost:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from evaluators import labels
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_features import SETTINGS, EmotionFront, FeatureTrack
-from evaluators.packing import pack
+from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.errors import unknown_name
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> Any:
 
 
 class EmotionAccuracy:
-    """The judge. Settings: those of EmotionFront, `miss` (skip|wrong), `among` (names of a closed set)."""
+    """Emotion accuracy. Settings: those of EmotionFront, `miss` (skip|wrong), `among` (names of a closed set)."""
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("emotion_acc", "Emotion accuracy", "%", True, 0.0, 100.0),
@@ -92,7 +92,7 @@ class EmotionAccuracy:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """Percent of clips judged as their label; nan for no clips."""
-        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows] or [np.nan]))
+        return mean_value(rows)
 
 
 @dataclass

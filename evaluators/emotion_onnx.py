@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.crops import Picture
+from evaluators.emotion_nets import IMAGENET_MEAN, IMAGENET_STD
 from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import HSEMOTION_8
 from evaluators.onnx_net import OnnxNet
 from evaluators.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_MEAN, _STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 
 
 class HsEmotion:

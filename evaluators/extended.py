@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from evaluators import extended_pool, spaces
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
+from evaluators.emotion_prompts import WORDS
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -31,6 +32,8 @@ NAMES = (
     *("ext_acc", "ext_shift", "ext_identifiability", "ext_consistency", "ext_profile"),
     *("av_structure", "pseudo_agreement"),
 )
+#: With net = clip only: by how much a clip shows the emotion asked for more than its neutral clip does (M5).
+ZERO_SHOT = "ext_zero_shot"
 #: Metrics to which clips of basic emotions lend their ground truth (the scale, the bank, the basis).
 _LENT = ("ext_acc", "ext_shift", "ext_profile")
 
@@ -40,7 +43,7 @@ def _facts(name: str, title: str, unit: str, low: float, high: float, reference:
 
 
 class ExtendedEmotion:
-    """The judge. Settings: those of spaces and of EmotionFront, `dist` (euclid|cosine), `voice`, `scale`, `metrics`.
+    """Extended emotions. Settings: of spaces and EmotionFront, `dist` (euclid|cosine), `voice`, `scale`, `metrics`.
 
     `metrics` names those to report (comma between them), so that a second space need not fill five columns.
     """
@@ -53,11 +56,12 @@ class ExtendedEmotion:
         MetricFacts("ext_profile", "Profile reliability", "", True, -1.0, 1.0, pooled=True, ranked=False),
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
+        MetricFacts(ZERO_SHOT, "Zero-shot gain", "%", True, -100.0, 100.0),
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
-        self.names = _chosen(settings.get("metrics", ""))
+        self.names = _chosen(settings.get("metrics", ""), (*NAMES, ZERO_SHOT) if _by_clip(settings) else NAMES)
         self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)  # type: ignore[misc]
         self.space = spaces.build(settings, device)
         self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
@@ -83,6 +87,7 @@ class ExtendedEmotion:
             "ext_profile": (("basis", "truth-loio"), ("half", "alternate")),
             "av_structure": self.voice.fields(),
             "pseudo_agreement": (("set", "closed-occurring"), ("agg", "macro-recall")),
+            ZERO_SHOT: (("score", "p-minus-neutral-clip"), ("set", "basic+target"), ("agg", "clip")),
         }[metric]
         return Signature(metric, (*self.space.fields(), ("base", "neutral-clip"), *own, ("v", "1")))
 
@@ -100,6 +105,8 @@ class ExtendedEmotion:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
+        if metric == ZERO_SHOT:
+            return float(np.mean([float(row["value"]) for row in rows] or [np.nan]))
         return extended_pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
@@ -144,7 +151,10 @@ class DirectionMeasurement:
             "extended": not sample.emotion.basic,
             "pseudo": sample.emotion.label or "",
         }
-        return [self._row(name, sample, common) for name in self.judge.names]
+        return [
+            self._zero_shot_row(sample, clip, base) if name == ZERO_SHOT else self._row(name, sample, common)
+            for name in self.judge.names
+        ]
 
     def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
         if name == "av_structure":
@@ -157,9 +167,22 @@ class DirectionMeasurement:
             return self._scored(name, common)
         if name in _LENT and not (name == "ext_shift" and self.judge.scale is not None):
             if len(common["truth"]) == 0:
-                return Unscored(name, "no_reference", self.lines[name]) if common["extended"] else self._skip(name)
+                lacking = Unscored(name, "no_reference", self.lines[name])
+                return lacking if common["extended"] else self._not_applicable(name)
             return self._scored(name, common, () if common["extended"] else ("reference_only",))
         return self._scored(name, common) if common["extended"] else self._not_applicable(name)
+
+    def _zero_shot_row(self, sample: Sample, clip: Float, base: Float) -> Row:
+        emotion, line = sample.emotion.name, self.lines[ZERO_SHOT]
+        if sample.emotion.basic:
+            return self._not_applicable(ZERO_SHOT)
+        if emotion not in WORDS:
+            return Unscored(ZERO_SHOT, "label_unknown", line, f"there are no prompts for '{emotion}'")
+        net: Any = self.judge.space.front.net  # type: ignore[attr-defined]
+        if emotion not in net.validated:
+            return Unscored(ZERO_SHOT, "not_validated", line, f"'{emotion}' did not reach AUC 0.65 on labelled faces")
+        value = 100.0 * (net.probability(clip, emotion) - net.probability(base, emotion))
+        return Scored(ZERO_SHOT, value, line, pack(value=value), self.context.notes)
 
     def _structure_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
         name = "av_structure"
@@ -196,15 +219,17 @@ class DirectionMeasurement:
     def _not_applicable(self, name: str) -> Row:
         return Unscored(name, NOT_APPLICABLE, self.lines[name])
 
-    _skip = _not_applicable
+
+def _by_clip(settings: Mapping[str, str]) -> bool:
+    return settings.get("net") == "clip" and settings.get("space", "fer") == "fer"
 
 
-def _chosen(text: str) -> tuple[str, ...]:
+def _chosen(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     asked = [name.strip() for name in text.split(",") if name.strip()]
     for name in asked:
-        if name not in NAMES:
-            raise unknown_name("extended-emotion metric", name, NAMES)
-    return tuple(name for name in NAMES if name in asked or not asked)
+        if name not in known:
+            raise unknown_name("extended-emotion metric", name, known)
+    return tuple(name for name in known if name in asked or not asked)
 
 
 def _positive(text: str) -> float | None:

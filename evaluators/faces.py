@@ -15,6 +15,7 @@ import numpy.typing as npt
 from evaluators import mtcnn
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.head_pose import angles, turned
+from evaluators.packing import mean_value
 from evaluators.reference_cache import cached
 from evaluators.reference_faces import faces_of
 from evaluators.settings import check, whole
@@ -72,7 +73,7 @@ class FacePresence:
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean over clips; nan for none."""
-        return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
+        return mean_value(rows)
 
 
 def poses(faces: Mapping[int, mtcnn.Faces]) -> list[npt.NDArray[np.float64]]:

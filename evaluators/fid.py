@@ -20,6 +20,7 @@ from evaluators.fid_limit import Limit
 from evaluators.fid_sampling import Sampling
 from evaluators.frechet import frechet
 from evaluators.inception import Inception
+from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.records import Row, Scored
@@ -180,7 +181,7 @@ class PairFid(_Judge):
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean of the clips' own values."""
-        return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
+        return mean_value(rows)
 
 
 class _PairedClip(FeatureClip):

@@ -19,7 +19,7 @@ from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
-from evaluators.packing import pack
+from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
 from harness.errors import UsageError
@@ -52,7 +52,10 @@ _SPECS = {
 
 
 class IdentitySimilarity:
-    """The judge. Settings: net, ref, agg, samp, miss, margin (px of the crop, box crops only), weights, hash, gate."""
+    """Identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
+
+    `margin`: px of the crop, for box crops only.
+    """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
 
@@ -171,11 +174,9 @@ class IdentitySimilarity:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """Mean over clips; over frames of all clips for agg = frame-mean."""
-        if not rows:
-            return float("nan")
-        if self.aggregation == "frame-mean":
+        if rows and self.aggregation == "frame-mean":
             return float(np.concatenate([np.asarray(row["cosines"], dtype=np.float64) for row in rows]).mean())
-        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]))
+        return mean_value(rows)
 
 
 @dataclass

@@ -16,11 +16,8 @@ from harness.records import BASIC_EMOTIONS
 EAT_FAN = ("happy", "angry", "disgusted", "fear", "sad", "neutral", "surprised", "contempt")
 #: The C-MET paper's ResNet-18: seven classes, no neutral.
 CMET_PAPER = ("happy", "angry", "disgusted", "fear", "sad", "contempt", "surprised")
-#: HSEmotion (EmotiEffLib), the AffectNet-8 order; its seven-class version drops contempt.
+#: HSEmotion (EmotiEffLib), the AffectNet-8 order.
 HSEMOTION_8 = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
-HSEMOTION_7 = tuple(name for name in HSEMOTION_8 if name != "contempt")
-#: emotion2vec+ (speech); `other` and `unknown` are no emotions.
-EMOTION2VEC_PLUS = ("angry", "disgusted", "fear", "happy", "neutral", "other", "sad", "surprised", "unknown")
 
 #: Names in use elsewhere -> canonical name.
 _CANONICAL = {

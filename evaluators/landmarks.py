@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from evaluators import dlib_landmarks, pairing, sidecar_landmarks
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.sidecar_landmarks import SidecarPoints
@@ -119,7 +120,7 @@ class LandmarkDistance:
 
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The mean over clips; nan for none."""
-        return float(np.mean([float(row["value"][0]) for row in rows])) if rows else float("nan")
+        return mean_value(rows)
 
 
 class _Clip:

@@ -18,6 +18,7 @@ from evaluators import sync_dialect
 from evaluators.contract import ClipContext, Measurement, MetricFacts
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
+from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.errors import MediaError
@@ -32,8 +33,10 @@ WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 
 
 class LipSync:
-    """The judge. Settings: `dialect` (sync_dialects.toml), `detector` (mtcnn|s3fd, dialect clean only), `faces`
-    (path to S3FD's weights), and `weights`, `hash`, `gate` for SyncNet's own."""
+    """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
+
+    Dialects stand in sync_dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own.
+    """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("lse_c", "LSE-C", "", True, 0.0, float("inf")),
@@ -139,9 +142,7 @@ class LipSync:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """Mean over clips, or over all tracks of all clips where the dialect averages lines."""
-        if not rows:
-            return float("nan")
-        if self.dialect.average == "track":
+        if rows and self.dialect.average == "track":
             key = {"lse_c": "c", "lse_d": "d", "sync_offset": "offset"}[metric]
             return float(np.concatenate([np.asarray(row[key], np.float64) for row in rows]).mean())
-        return float(np.mean([float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]))
+        return mean_value(rows)

@@ -17,7 +17,7 @@ from evaluators.emotion_nets import FrameAttention, ResNet18Classifier, imagenet
 from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import JudgeWeights
-from evaluators.labels import EAT_FAN, HSEMOTION_7, HSEMOTION_8, canonical
+from evaluators.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.packing import unpack
 from evaluators.plausibility import (
     ImplausibleError,
@@ -129,7 +129,7 @@ def test_labels_go_by_name() -> None:
     ]  # fmt: skip
     with pytest.raises(UsageError, match="surprized"):
         canonical("surprized")
-    assert set(EAT_FAN) == set(HSEMOTION_8) == set(BASIC_EMOTIONS) == set(HSEMOTION_7) | {"contempt"}
+    assert set(EAT_FAN) == set(HSEMOTION_8) == set(BASIC_EMOTIONS)
 
 
 def test_sampling_grammar() -> None:
