@@ -6,7 +6,8 @@
 FOLDER: a checkout of the released C-MET code; its own inference.py runs, with the calls that current libraries lack
 put back (`RELEASED` below) and without the packages that it imports and does not use, whose start-up it is spared.
 PYTHON needs librosa and omegaconf beside torch. DIRs hold speech features (*.npy). Clip and sound are cut to the given
-numbers of frames first; 175 and 174 are the example of the released README. Without --checkpoints, stand-ins of full
+numbers of frames first; 175 and 174 are the example of the released README. The released program encodes all pose frames
+as one batch, for which 175 want more than 34 GiB; here it encodes --released-batch of them at a time, the same work. Without --checkpoints, stand-ins of full
 size (1 GB) are made. Each side is one process with one thread, start-up and writing of the video included.
 """
 
@@ -59,6 +60,11 @@ def write_video(path, video, fps):
         container.mux(stream.encode())
 torchvision.io.read_video, torchvision.io.write_video = read_video, write_video
 sys.path.insert(0, os.getcwd())
+from src.EDTalk.networks.generator import Generator
+whole, size = Generator.compute_alpha_D, int(os.environ["BENCH_PICTURES"])
+def by_parts(self, pictures):
+    return tuple(torch.cat(codes) for codes in zip(*(whole(self, part) for part in pictures.split(size))))
+Generator.compute_alpha_D = by_parts
 sys.argv[0] = "inference.py"
 runpy.run_path("inference.py", run_name="__main__")
 """
@@ -135,7 +141,7 @@ def released_side(options: argparse.Namespace, sound: Path, pose: Path, folder: 
         "neu_e2v_path": options.neutral, "emo_e2v_path": options.emotion,
     }  # fmt: skip
     arguments = [part for name, value in values.items() for part in (f"--{name}", str(value))]
-    saved = {"BENCH_FRAMES": str(folder / "released.npy")}
+    saved = {"BENCH_FRAMES": str(folder / "released.npy"), "BENCH_PICTURES": str(options.released_batch)}
     return measure(options.official_python, RELEASED, arguments, place, saved)
 
 
@@ -212,6 +218,7 @@ def main() -> None:
     parser.add_argument("--pose-frames", type=int, default=175)
     parser.add_argument("--sound-frames", type=int, default=174)
     parser.add_argument("--checkpoints", type=lambda text: Path(text).resolve())
+    parser.add_argument("--released-batch", type=int, default=25)
     parser.add_argument("--official-python", default=sys.executable)
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
     options = parser.parse_args()
