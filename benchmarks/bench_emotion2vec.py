@@ -111,8 +111,8 @@ def main() -> None:
         run(Path(name), options)
 
 
-def run(folder: Path, options: argparse.Namespace) -> None:
-    """Everything in a folder that is removed afterwards."""
+def material(folder: Path, options: argparse.Namespace) -> tuple[Path, Path]:
+    """(checkpoint, wavs): those given, else stand-ins made in `folder`."""
     checkpoint, wavs = options.checkpoint, options.wavs
     if wavs is None:
         wavs = folder / "wavs"
@@ -121,18 +121,29 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     if checkpoint is None:
         checkpoint = folder / "model.pt"
         make_checkpoint(checkpoint)
+    return checkpoint, wavs
+
+
+def official_model(folder: Path, config: Path, checkpoint: Path) -> Path:
+    """A model folder as funasr reads it: links to its configuration and to the checkpoint."""
+    official = folder / "official"
+    official.mkdir()
+    for source in config.iterdir():
+        (official / source.name).symlink_to(source.resolve())
+    (official / "model.pt").symlink_to(checkpoint.resolve())
+    return official
+
+
+def run(folder: Path, options: argparse.Namespace) -> None:
+    """Everything in a folder that is removed afterwards."""
+    checkpoint, wavs = material(folder, options)
     compiled = {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
     ours = {"PYTHONPATH": str(ROOT), "CMET_BENCH_CACHE": str(folder / "cache"), **compiled}
-    sides = {
-        "ours, later starts": (sys.executable, OURS, checkpoint, "float32", ours),
-    }
+    sides = {"ours, later starts": (sys.executable, OURS, checkpoint, "float32", ours)}
     if options.bfloat16:
         sides["ours, bfloat16 matrices"] = (sys.executable, OURS, checkpoint, "bfloat16", ours)
     if options.official_python:
-        official = folder / "official"
-        official.mkdir()
-        for source in (*options.official_config.iterdir(), checkpoint.resolve()):
-            (official / ("model.pt" if source == checkpoint.resolve() else source.name)).symlink_to(source.resolve())
+        official = official_model(folder, options.official_config, checkpoint)
         sides["official (funasr)"] = (options.official_python, OFFICIAL, official, "-", compiled)
     outputs = {side: folder / f"{index}.npy" for index, side in enumerate(sides)}
     measure(sys.executable, WARM, [], ours)

@@ -97,17 +97,12 @@ class Generator(nn.Module):
         expression_hidden: int = 128,
     ) -> None:
         super().__init__()
-        directions = lip + pose + (exp if expression else 0)
+        widths = checked_channels(size, scaled_channels(channel_multiplier) if channels is None else channels)
+        self.size, self.lip, self.pose, self.expression = size, lip, pose, expression
+        self.exp = exp if expression else 0
+        directions = lip + pose + self.exp
         if directions > style:
             raise ValueError(f"{directions} orthogonal directions do not fit into a style of {style} numbers.")
-        widths = checked_channels(size, scaled_channels(channel_multiplier) if channels is None else channels)
-        self.size, self.lip, self.pose, self.exp, self.expression = (
-            size,
-            lip,
-            pose,
-            exp if expression else 0,
-            expression,
-        )
         self.enc = Encoder(size, style, widths)
         self.dec = Decoder(size, style, widths, expression, expression_hidden)
         self.direction_lipnonlip = Directions(style, lip + pose)

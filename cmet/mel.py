@@ -12,14 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE_RATE = 16000
-FPS = 25
-SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
 HOP = 200
 N_FFT = 800
 BANDS = 80
 WINDOW_COLUMNS = 16
-COLUMNS_PER_SECOND = SAMPLE_RATE // HOP
+COLUMNS_PER_SECOND = SAMPLE_RATE_HZ // HOP
 _CHUNK = 2000  # columns of the spectrum held at a time: memory must not grow with the sound beyond the mel values
 
 Floats = npt.NDArray[np.floating]
@@ -39,7 +38,7 @@ def _slaney_hertz(mel: Floats) -> Floats:
 @functools.lru_cache(maxsize=1)
 def mel_matrix() -> npt.NDArray[np.float32]:
     """(80, 401) triangular filters from 55 to 7600 Hz, each of unit area per Hz (Slaney normalisation)."""
-    bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
+    bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE_HZ)
     ends = _slaney_mel(np.array([55.0, 7600.0]))
     edges = _slaney_hertz(np.linspace(ends[0], ends[1], BANDS + 2))
     slopes = edges[:, None] - bins[None, :]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.mfcc import mfcc
+from harness.records import SAMPLES_PER_FRAME
 
 __all__ = ["LipSyncScore", "Pad", "distances", "framewise_confidence", "mfcc", "read_curve", "score", "windows"]
 
@@ -36,7 +37,7 @@ class LipSyncScore:
 
 def windows(frames: int, samples: int) -> int:
     """Number of 5-frame windows of `frames` pictures at 25 fps and `samples` at 16 kHz: min of both lengths, less 5."""
-    return max(0, min(frames, samples // 640) - 5)
+    return max(0, min(frames, samples // SAMPLES_PER_FRAME) - 5)
 
 
 def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> Rows:

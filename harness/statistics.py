@@ -100,13 +100,7 @@ def pooled_interval(
     `basic` (pivotal) reflects the draws about the estimate: repeated clips bias FID upwards, and percentiles would
     exclude the estimate itself. Draws on which `score` is not finite are left out; None with fewer than two groups.
     """
-    names: Sequence[Hashable] = range(len(items)) if clusters is None else clusters
-    if len(names) != len(items):
-        raise ValueError(f"{len(items)} items have {len(names)} clusters")
-    groups: dict[Hashable, list[T]] = {}
-    for name, item in zip(names, items, strict=True):
-        groups.setdefault(name, []).append(item)
-    pool = list(groups.values())
+    pool = _clustered(items, range(len(items)) if clusters is None else clusters)
     if len(pool) < 2:
         return None
     scores = np.array(
@@ -120,6 +114,16 @@ def pooled_interval(
         return low, high
     estimate = score(items)
     return 2 * estimate - high, 2 * estimate - low
+
+
+def _clustered(items: Sequence[T], clusters: Sequence[Hashable]) -> list[list[T]]:
+    """The items of each cluster, clusters in the order of their first item."""
+    if len(clusters) != len(items):
+        raise ValueError(f"{len(items)} items have {len(clusters)} clusters")
+    groups: dict[Hashable, list[T]] = {}
+    for name, item in zip(clusters, items, strict=True):
+        groups.setdefault(name, []).append(item)
+    return list(groups.values())
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from cmet.recipes.faces import State
 from datasets.puppet_affect import affect_point
 from datasets.puppet_identity import TRAIN_IDENTITIES
 from datasets.puppet_voice import speak
-from harness.records import BASIC_EMOTIONS
+from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 CONFIG = {"lip": 20, "width": 8}
 FRAMES, BATCH, RATE = 50, 128, 2e-3
@@ -42,7 +42,7 @@ class Talk:
         rng = np.random.default_rng([self.seed, 42, number])
         mood = affect_point(BASIC_EMOTIONS[int(rng.integers(8))], int(rng.integers(1, 4)))
         said = speak(int(rng.choice(np.array(TRAIN_IDENTITIES))), mood, FRAMES, (4, int(rng.integers(1 << 30))))
-        return mel_windows(said.sound[: FRAMES * 640]), said.lips()
+        return mel_windows(said.sound[: FRAMES * SAMPLES_PER_FRAME]), said.lips()
 
 
 def train(course: Course) -> None:

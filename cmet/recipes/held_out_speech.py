@@ -25,7 +25,7 @@ from cmet.recipes.connector import expression_codes
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TEST_IDENTITIES
 from datasets.puppet_voice import speak
-from harness.records import BASIC_EMOTIONS
+from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 FRAMES, UTTERANCES = 40, 3
 Points = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ def difference(speech: Emotion2Vec, emotion: str, level: int, rng: np.random.Gen
     for name in (emotion, "neutral"):
         felt, who = affect_point(name, level), rng.choice(np.array(TEST_IDENTITIES), UTTERANCES)
         said = [speak(int(w), felt, FRAMES, (54, int(rng.integers(1 << 30)))).sound for w in who]
-        means.append(speech.embed([sound[: FRAMES * 640] for sound in said]).mean(0))
+        means.append(speech.embed([sound[: FRAMES * SAMPLES_PER_FRAME] for sound in said]).mean(0))
     return np.asarray(means[0] - means[1])
 
 

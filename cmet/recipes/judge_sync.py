@@ -32,7 +32,7 @@ from evaluators.sync_crop import lower_face
 from evaluators.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
 from evaluators.syncnet_stream import LipRunner, audio_rows
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
-from harness.records import BASIC_EMOTIONS
+from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 Frames = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -137,7 +137,7 @@ def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor, still: Tensor) -> Tens
 def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None) -> sync.LipSyncScore:
     """What the judge reads off a clip file in its demo dialect; `sound` replaces the clip's own."""
     frames = np.concatenate(list(VideoReader(path)))
-    samples = to_pcm16(read_audio(path).samples if sound is None else sound)[: 640 * len(frames)]
+    samples = to_pcm16(read_audio(path).samples if sound is None else sound)[: SAMPLES_PER_FRAME * len(frames)]
     count = sync.windows(len(frames), len(samples))
     lip = runner.rows(lower_face(frames, net.input_px))[:count]
     return sync.score(lip, audio_rows(net, sync.mfcc(samples), count), pad="valid")

@@ -22,7 +22,7 @@ from cmet.recipes.course import Course, Progress, cosine, drawn
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TRAIN_IDENTITIES
 from datasets.puppet_voice import speak
-from harness.records import BASIC_EMOTIONS
+from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 WIDTH = 64
 CONFIG = {
@@ -40,7 +40,6 @@ FRAMES, SHORTEST, BATCH, RATE = 50, 20, 32, 1.5e-3  # an utterance of two second
 UTTERANCES, STEPS = 14_000, 5000
 FREE, CLEARANCE = 0.6, 0.4  # share of utterances in free moods; the least distance of those from an extended emotion
 NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves out
-FRAME_SAMPLES = 640  # at 16 kHz and 25 frames a second
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def uttered(
     """Some words of a random training puppet in this mood."""
     who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
     said = speak(who, affect, frames, (3, int(rng.integers(1 << 30))))
-    return Utterance(said.sound[: frames * FRAME_SAMPLES], label, affect, who, level)
+    return Utterance(said.sound[: frames * SAMPLES_PER_FRAME], label, affect, who, level)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def train(course: Course) -> None:
     for step in Progress(course, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
         optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / course.steps)
         pick = torch.from_numpy(rng.integers(0, len(label), BATCH)).to(device)
-        length = int(rng.integers(SHORTEST, FRAMES + 1)) * FRAME_SAMPLES
+        length = int(rng.integers(SHORTEST, FRAMES + 1)) * SAMPLES_PER_FRAME
         start = int(rng.integers(0, waves.shape[1] - length + 1))
         gain = torch.from_numpy(np.exp(rng.normal(0, 0.05, (BATCH, 1)))).float().to(device)
         embedding = network(waves[pick, start : start + length] * gain).embedding
