@@ -22,6 +22,7 @@ MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg
 COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "audio", "image", "speech")
 UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"
+_MEND = "Mend that line."
 _LONGEST_ID = 160  # characters: room for the names that a run makes of it
 _TRUE = ("1", "true", "yes")
 
@@ -67,7 +68,7 @@ def inside(folder: Path, text: str, where: str) -> Path:
     try:
         path = (folder / text.strip()).resolve()
     except (ValueError, OSError, RuntimeError) as error:  # a zero byte, a name too long, a circle of links
-        raise UsageError(f"{where}: {text[:80]!r} is not a path: {error}.") from error
+        raise UsageError(f"{where}: {text[:80]!r} is not a path: {error}.", _MEND) from error
     if not path.is_relative_to(folder.resolve()):
         raise UsageError(f"{where}: '{text}' lies outside {folder}.", "Paths in the csv must stay inside its folder.")
     return path
@@ -135,10 +136,10 @@ class Folder:
         for line, row in enumerate(_read_csv(self.labels), start=2):
             where = f"Line {line} of {self.labels}"
             if not row["clip"].strip():
-                raise UsageError(f"{where} names no clip.")
+                raise UsageError(f"{where} names no clip.", _MEND)
             path = inside(self.root, row["clip"], where)
             if path in seen:
-                raise UsageError(f"{where} gives '{row['clip']}' a second time.")
+                raise UsageError(f"{where} gives '{row['clip']}' a second time.", _MEND)
             seen.add(path)
             rows.append((path, row, where))
         return rows
@@ -151,7 +152,7 @@ class Folder:
         words = [word for word in (row.get("speech") or "").split(";") if word.strip()]
         intensity = (row.get("intensity") or "").strip()
         if intensity and intensity not in ("1", "2", "3"):
-            raise UsageError(f"{where}: intensity '{intensity}' is not 1, 2 or 3.")
+            raise UsageError(f"{where}: intensity '{intensity}' is not 1, 2 or 3.", "Leave it empty if unknown.")
         return Entry(
             id=name,
             clip=clip,
@@ -217,7 +218,7 @@ class Folder:
 
     def _entry_of(self, sample: Sample) -> Entry:
         if sample.id not in self._by_id:
-            raise UsageError(f"'{sample.id}' is not a clip of {self.root}.")
+            raise UsageError(f"'{sample.id}' is not a clip of {self.root}.", "Start a new run: the folder has changed.")
         return self._by_id[sample.id]
 
     def materialise(self, sample: Sample) -> None:
@@ -233,7 +234,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
             columns = tuple(reader.fieldnames or ())
             rows = [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as a csv file: {error}.") from error
+        raise UsageError(f"{path} cannot be read as a csv file: {error}.", "Save it as UTF-8 with commas.") from error
     unknown = [name for name in columns if name not in COLUMNS]
     if "clip" not in columns or unknown:
         wrong = "has no column 'clip'" if "clip" not in columns else f"has the unknown column '{unknown[0]}'"

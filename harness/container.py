@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 _OPEN_LENGTH = 0x7FFFF000  # bytes: what writers to a pipe put where they do not know the length
-_COPY_AGAIN = "Copy or download it again."
+COPY_AGAIN = "Copy or download it again."
 
 
 def is_lfs_pointer(path: Path) -> bool:
@@ -28,11 +28,11 @@ def check_file(path: Path) -> None:
     """Raise MediaError when `path` is missing, not a file, empty, unreadable, or a git-lfs pointer."""
     try:
         if not path.exists():
-            raise MediaError(f"There is no file {path}.", reason="unreadable")
+            raise MediaError(f"There is no file {path}.", "Check the path.", reason="unreadable")
         if not path.is_file():
-            raise MediaError(f"{path} is not a file.", reason="unreadable")
+            raise MediaError(f"{path} is not a file.", "Name a media file.", reason="unreadable")
         if path.stat().st_size == 0:
-            raise MediaError(f"{path} is empty (0 bytes).", _COPY_AGAIN, reason="empty")
+            raise MediaError(f"{path} is empty (0 bytes).", COPY_AGAIN, reason="empty")
         if is_lfs_pointer(path):
             raise MediaError(
                 f"{path} is a git-lfs pointer, not the file itself.",
@@ -40,12 +40,12 @@ def check_file(path: Path) -> None:
                 reason="unreadable",
             )
     except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise MediaError(f"{path} cannot be read: {error.strerror or error}.", "Check its permissions.") from error
 
 
 def undecodable(path: Path, why: str) -> MediaError:
     """The error of a file that exists but cannot be decoded."""
-    return MediaError(f"{path} cannot be decoded: {why}.", _COPY_AGAIN, reason="unreadable")
+    return MediaError(f"{path} cannot be decoded: {why}.", COPY_AGAIN, reason="unreadable")
 
 
 @contextmanager

@@ -7,10 +7,13 @@ import importlib.util
 import re
 import sys
 from collections.abc import Mapping
+from importlib.abc import Loader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.errors import MissingError, UsageError, unknown_name
+from harness.guard import Crash, attempt
 
 _FILE_SPEC = re.compile(r"^(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)$")
 
@@ -24,6 +27,8 @@ def resolve(kind: str, name: str, registry: Mapping[str, str]) -> str:
     """The spec of `name` ("module:Class" or "file.py:Class"); UsageError with a suggestion if unknown."""
     if is_file_spec(name):
         return name
+    if name.endswith(".py"):
+        raise UsageError(f"'{name}' names a file, and no class in it.", f"Type: {name}:YourClass")
     if name not in registry:
         raise unknown_name(kind, name, registry)
     return registry[name]
@@ -47,12 +52,25 @@ def _from_file(path: Path, name: str) -> Any:
         raise UsageError(f"'{path}' cannot be imported as Python.", "Give --method path/to/file.py:Class.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UsageError(f"'{path}' line {error.lineno}: {error.msg}.", "Mend the file and try again.") from error
-    except ImportError as error:
-        raise MissingError(f"'{path}' needs a package that is not installed: {error}.", "Install it.") from error
+    loader = spec.loader
+    made = attempt(lambda: _execute(loader, module, path))
+    if isinstance(made, Crash):
+        raise UsageError(made.reason if made.expected else _failed(made, path), "Mend the file and try again.")
     if not hasattr(module, name):
         raise UsageError(f"'{path}' has no class '{name}'.", "Give --method path/to/file.py:Class.")
     return getattr(module, name)
+
+
+def _execute(loader: Loader, module: ModuleType, path: Path) -> None:
+    try:
+        loader.exec_module(module)
+    except SyntaxError as error:
+        raise UsageError(f"'{path}' line {error.lineno}: {error.msg}.") from error
+    except ImportError as error:
+        raise MissingError(f"'{path}' needs a package that is not installed: {error}.", "Install it.") from error
+
+
+def _failed(crash: Crash, path: Path) -> str:
+    """In which of the file's own lines it failed, and how."""
+    lines = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', crash.detail)
+    return f"'{path}'{f' line {lines[-1]}' if lines else ''} cannot be loaded: {crash.reason}."

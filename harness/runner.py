@@ -23,8 +23,14 @@ from harness.store_file import SCHEMA_VERSION
 from harness.summary import Column, facts_of, summarise
 from harness.worker import Item, Plan, Result
 
-#: What must be the same when a run goes on; methods and the limit may be extended.
-_FIXED = ("dataset", "dataset_options", "protocol", "lane", "seed")
+#: What must be the same when a run goes on, and how it is typed; methods and the limit may be extended.
+_FIXED = {
+    "dataset": "--dataset",
+    "dataset_options": "--root, --list or --set",
+    "protocol": "--protocol",
+    "lane": "--lane",
+    "seed": "--seed",
+}
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,9 @@ def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
     now = json.loads(json.dumps(asdict(asked), default=str))
     if before is not None:
         options = {**now["method_options"], **before["method_options"]}
-        changed = [key for key in _FIXED if before.get(key) != now.get(key)]
+        changed = [option for key, option in _FIXED.items() if before.get(key) != now.get(key)]
         if any(options[name] != told for name, told in now["method_options"].items()):
-            changed.append("method_options")
+            changed.append("--set")
         if changed:
             store.close()
             raise UsageError(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 _BELOW_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
+_WITH_SOUND = "Give a file with sound in it."
 _LATE_SECONDS = 0.01  # a later start than this is worth a note
 _CANCELS = 0.1  # mono level below this part of the channels' level: the down-mix cancels
 _AUDIBLE = 1e-3  # root mean square of the channels, full scale = 1
@@ -112,7 +113,7 @@ def read_audio(path: Path | str) -> AudioTrack:
     cut = 0
     with open_media(path) as container:
         if not container.streams.audio:
-            raise MediaError(f"{path} has no sound stream.", reason="no_audio")
+            raise MediaError(f"{path} has no sound stream.", _WITH_SOUND, reason="no_audio")
         zero = _picture_start(container)
         for block, rate, seconds in _blocks(container, path):
             if mixer is None:
@@ -122,12 +123,13 @@ def read_audio(path: Path | str) -> AudioTrack:
                 mixer.silence(max(0, late))
                 cut = max(0, -late)
             if rate != mixer.rate:
-                raise MediaError(f"{path} changes its sample rate inside the clip.", reason="unreadable")
+                why = f"{path} changes its sample rate inside the clip."
+                raise MediaError(why, "Encode it again at one rate.", reason="unreadable")
             drop = min(cut, block.shape[1])
             cut -= drop
             mixer.add(block[:, drop:])
     if mixer is None:
-        raise MediaError(f"{path} has a sound stream without sound.", reason="no_audio")
+        raise MediaError(f"{path} has a sound stream without sound.", _WITH_SOUND, reason="no_audio")
     offset = ("audio_offset",) if start > _LATE_SECONDS else ()
     cancels = ("downmix_cancels",) if mixer.cancels else ()
     return AudioTrack(mixer.finish(), offset + cancels, mixer.channels, mixer.rate, start)

@@ -115,7 +115,7 @@ def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature
         cell.answers,
         cell.expected,
         _signed(items, evaluator, metric, signature),
-        _note(items, evaluator, metric) if items else _why(cell.rows),
+        _why(cell.rows) if not items else _note(items, evaluator, metric) or ("too_few" if value is None else ""),
         clustered[0] if clustered else None,
         clustered[1] if clustered else None,
     )

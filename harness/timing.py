@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.container import undecodable
+from harness.container import COPY_AGAIN, undecodable
 from harness.errors import MediaError
 from harness.records import FPS
 
@@ -60,7 +60,7 @@ def read_timing(container: InputContainer, stream: VideoStream, path: Path) -> T
         stamps.append(packet.pts if packet.pts is not None else packet.dts)
         shown[stamps[-1]] = packet.duration
     if not stamps:
-        raise MediaError(f"{path} has no frames.", reason="empty")
+        raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
     step, tick = 1.0 / _rate(stream), float(stream.time_base or 0)
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) < len(stamps) or len(set(known)) < len(known) or not tick:  # no usable stamps: a constant rate

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.container import check_complete, open_media, undecodable
+from harness.container import COPY_AGAIN, check_complete, open_media, undecodable
 from harness.errors import MediaError
 from harness.records import FPS
 from harness.timing import Timing, read_timing
@@ -49,7 +49,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         if not int(stream.disposition) & _ATTACHED_PICTURE:
             stream.codec_context.thread_count = 1  # parallel over clips, not inside one
             return stream
-    raise MediaError(f"{path} has no video stream.", reason="unreadable")
+    raise MediaError(f"{path} has no video stream.", "Give a file with pictures.", reason="unreadable")
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
@@ -103,7 +103,7 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
         stream = _video_stream(container, path)
         frame = next(_decoded(container, stream, path), None)
         if frame is None:
-            raise MediaError(f"{path} has no frames.", reason="empty")
+            raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
         picture = _oriented(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8), _display_matrix(frame))
         rotation = int(frame.rotation)
     info = MediaInfo(
@@ -171,7 +171,8 @@ class VideoReader:
         buffer: list[Frames] = []
         for picture in self._pictures():
             if buffer and picture.shape != buffer[0].shape:
-                raise MediaError(f"{self.path} changes its picture size inside the clip.", reason="size_mismatch")
+                why = f"{self.path} changes its picture size inside the clip."
+                raise MediaError(why, "Encode it again at one size.", reason="size_mismatch")
             buffer.append(picture)
             if len(buffer) == self.chunk:
                 yield self._chunk(buffer)

@@ -81,6 +81,7 @@ def test_what_list_reads_from_a_source_file_is_what_the_class_has() -> None:
         (["run", "--method", "cmet", "--set", "puppets.lisst_name=a"], 2, "Did you mean 'list_name'"),
         (["run", "--method", "cmet", "--limit", "1", "--out", f"{__file__}/run"], 2, "is a file, not a folder"),
         (["run", "--method", "nowhere.py:Mine"], 2, "There is no file"),
+        (["run", "--method", "my.py"], 2, "Type: my.py:YourClass"),
         (["run", "--method", "cmet", "--dataset", "mead"], 5, "needs"),
         (["score", "--clips", "/no/such/folder"], 2, "There is no"),
         (["score", "--clips", __file__], 2, "is a file, and no csv"),
@@ -118,6 +119,26 @@ def test_the_method_in_the_readme_passes_the_contract_test(capsys: pytest.Captur
     found, out, err = call(capsys, "list", "--check", f"{tmp_path / 'my.py'}:Mine")
     assert found == 0, out + err
     assert "FAIL" not in out
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("x = 1 / 0", "line 1 cannot be loaded: ZeroDivisionError"),
+        ("class Mine:\n  oops", "line 2 cannot be loaded: NameError"),
+        ("class Mine:\n  def", "line 2: invalid syntax"),
+        ("class Mine: pass", "no attribute `name`"),
+        ("class Mine:\n  name = '../a b'", "the name '../a b'"),
+        ("class Mine:\n  name = 'mine'\n  def __init__(self, options, device): options['no']", "cannot be built"),
+    ],
+)
+def test_a_slip_in_a_method_of_yours_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, code: str, says: str
+) -> None:
+    (tmp_path / "my.py").write_text(code, encoding="utf-8")
+    found, _, err = call(capsys, "run", "--method", f"{tmp_path / 'my.py'}:Mine", "--out", tmp_path / "run")
+    assert (found, one_sentence(err)) == (2, True), err
+    assert says in err
 
 
 @pytest.mark.parametrize("name", ["source", "audio", "pose"])
@@ -175,11 +196,47 @@ def test_compare_cannot_compare_another_schema_however_it_is_named(
         assert "99" in err
 
 
+def test_several_values_in_a_row_are_an_option_that_is_repeated() -> None:
+    from verbs.choices import in_a_row
+
+    given = ["--source", "a", "--emotion-speech", "b", "c", "-o", "d", "e", "--emotion-speech", "f", "g"]
+    expected = "--source a --emotion-speech b --emotion-speech c -o d e --emotion-speech f --emotion-speech g"
+    assert in_a_row(given, "--emotion-speech") == expected.split()
+
+
+def test_edit_takes_the_files_of_a_shell_pattern(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.wav" for k in range(3)]
+    given = ["--source", tmp_path / "no.png", "--audio", files[0], "--pose", files[0]]
+    code, _, err = call(capsys, "edit", *given, "--emotion-speech", *files, "-o", tmp_path / "o.mp4")
+    assert code == 2
+    assert "no.png" in err  # and not "unexpected extra arguments"
+
+
+def test_report_of_a_run_that_was_killed_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    RunStore(tmp_path).close()
+    code, _, err = call(capsys, "report", tmp_path)
+    assert (code, one_sentence(err)) == (4, True)
+    assert "--resume" in err
+
+
+def test_doctor_names_a_changed_test_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import frozen
+    from verbs import doctor
+
+    assert [line.status for line in doctor._lists()] == ["ok"]
+    monkeypatch.setattr(frozen, "changed", lambda: ["mead-eat-100"])
+    (line,) = doctor._lists()
+    assert (line.status, "git checkout" in line.cure) == ("bad", True)
+
+
 def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "weights", "list", "--json")
     rows = json.loads(out)
     assert code == 0
     assert all(row["licence"] and (row["url"] or row["source"]) for row in rows)
+    published = {row["sha256"] for row in rows}
+    code, out, _ = call(capsys, "weights", "list")
+    assert all(digest in out for digest in published)
     code, out, _ = call(capsys, "weights", "verify", "edtalk")
     assert code == 5
     assert "absent" in out

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import runner
+from harness import registry, runner
 from harness.errors import UsageError
 from harness.records import Clip, Sample, Unscored
 from harness.store import RunStore
@@ -154,3 +154,44 @@ def test_a_run_in_a_folder_that_is_only_readable_can_be_read(tmp_path: Path) -> 
         assert len(load_run(folder).rows) == 4
     finally:
         folder.chmod(0o755)
+
+
+def test_clips_may_be_added_to_a_folder_that_was_scored(tmp_path: Path) -> None:
+    from verbs.session import Session
+
+    def session() -> Session:
+        options = {"root": tmp_path}
+        return Session.for_clips("mine", tmp_path, "folder", options, "demo", seed=0, limit=None, device="cpu")
+
+    (tmp_path / "a.mp4").write_bytes(b"no clip, but a sample")
+    first = session()
+    (tmp_path / "b.mp4").write_bytes(b"another")
+    second = session()
+    assert first.asked == second.asked
+    assert [sample.id for sample in second.samples] == ["a", "b"]
+    runner.open_store(tmp_path / "run", first.asked, False).close()
+    runner.open_store(tmp_path / "run", second.asked, True).close()
+
+
+def test_the_ids_that_the_readme_names_are_those_of_the_lists() -> None:
+    from datasets import frozen
+    from datasets.crema_d import CremaD
+    from datasets.mead import Mead
+    from tests.conftest import ROOT
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    kinds = (("mead-cmet-1143", Mead), ("crema_d-cmet-1546", CremaD))
+    for name, kind in kinds:
+        assert any(f"`{kind.row_id(kind.__new__(kind), row)}`" in text for row in frozen.read(name)), name
+
+
+def test_a_csv_names_the_clips_of_a_dataset_too(tmp_path: Path) -> None:
+    from verbs.session import Session
+
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "p108_happy_3.webm").write_bytes(b"a clip")
+    (tmp_path / "mine.csv").write_text("clip\ndeep/p108_happy_3.webm\n", encoding="utf-8")
+    session = Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", 0, None, "cpu")
+    method = registry.load(session.plan.methods["mine"])(session.plan.method_options["mine"], "cpu")
+    assert method._path("p108_happy_3") == tmp_path / "deep" / "p108_happy_3.webm"
+    assert "index" not in session.asked.method_options["mine"]

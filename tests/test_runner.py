@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,7 +182,7 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
     go(folder, plan_for(folder), limit=1)
     with pytest.raises(UsageError, match="already holds a run"):
         go(folder, plan_for(folder))
-    with pytest.raises(UsageError, match="another method_options"):
+    with pytest.raises(UsageError, match="another --set"):
         go(folder, plan_for(folder, frames="3"), resume=True)
 
 
@@ -232,3 +235,19 @@ def test_processes_yield_every_item_once(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     found = [r.item.sample.id for r in Processes(2).run(plan, [Item("painter", s) for s in samples])]
     assert sorted(found) == ["s0", "s1", "s2", "s3"]
+
+
+class Undefined(FakeJudge):
+    """Measures every clip, and has no number for so few of them."""
+
+    def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
+        return math.nan
+
+
+def test_a_set_without_a_number_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    go(folder, plan_for(folder))
+    with RunStore(folder) as store:
+        runner.finish(store, Undefined("1", "cpu"), 0)
+        (row,) = store.summary()
+    assert (row.value, row.n_scored, row.note) == (None, 4, "too_few")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +53,28 @@ def check_lane(lane: str) -> str:
     if lane not in LANES:
         raise unknown_name("lane", lane, LANES)
     return lane
+
+
+class SpeechCommand(click.Command):
+    """A command whose --emotion-speech takes several values in a row, as a shell writes `happy/*.wav`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse with the option repeated before each further value."""
+        return super().parse_args(ctx, in_a_row(args, "--emotion-speech"))
+
+
+def in_a_row(args: Sequence[str], option: str) -> list[str]:
+    """`--x a b` as `--x a --x b`; values after any other option are left as they are."""
+    given: list[str] = []
+    values = -1  # so many of the option's values came by now; -1: another option's turn
+    for arg in args:
+        if arg.startswith("-"):
+            values = 0 if arg == option else -1
+        elif values >= 0:
+            given += [option] if values else []
+            values += 1
+        given.append(arg)
+    return given
 
 
 def device_option(function: F) -> F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from harness.errors import EXIT_MISSING
+from harness.readiness import Finding, findings
 
 _MARKS = {"ok": ("green", "ok  "), "note": ("yellow", "note"), "bad": ("red", "BAD ")}
 
@@ -16,9 +17,7 @@ def command(selftest: bool) -> int:
 
     Every red line carries its cure. Exit code 5 if one is red.
     """
-    from harness.readiness import findings
-
-    lines = list(findings())
+    lines = [*findings(), *_lists()]
     if selftest:
         from evaluators.selftest import reproduce, shipped
 
@@ -27,3 +26,16 @@ def command(selftest: bool) -> int:
         colour, mark = _MARKS[line.status]
         click.echo(f"{click.style(mark, fg=colour)} {line.what}{'  →  ' + line.cure if line.cure else ''}")
     return EXIT_MISSING if any(line.status == "bad" for line in lines) else 0
+
+
+def _lists() -> list[Finding]:
+    """Whether the test lists are the frozen ones: a changed list is another list."""
+    from datasets.frozen import LISTS, changed
+
+    wrong = list(changed())
+    if not wrong:
+        return [Finding("ok", f"{len(LISTS)} test lists are the frozen ones")]
+    return [
+        Finding("bad", f"the test list '{name}' was changed", f"Type: git checkout -- datasets/lists/{name}.csv")
+        for name in wrong
+    ]

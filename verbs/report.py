@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from harness.errors import EXIT_CANNOT_COMPARE
 from verbs.choices import out_option
 
 
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
-def command(runs: tuple[Path, ...], out: Path | None) -> None:
+def command(runs: tuple[Path, ...], out: Path | None) -> int:
     """Write index.html, table.md, table.tex, numbers.tex, scores.csv and scores.json of RUNS."""
     from reports import write
     from reports.load import load_run
@@ -24,3 +25,9 @@ def command(runs: tuple[Path, ...], out: Path | None) -> None:
     for run in data:
         click.echo(table(run))
     click.echo("\n" + "\n".join(str(path) for path in paths))
+    killed = next((str(folder) for folder, run in zip(runs, data, strict=True) if not run.summary), "")
+    if killed:
+        click.echo(f"bench.py: '{killed}' has no numbers yet: it was killed before they were summed up.", err=True)
+        click.echo("          Go on with the command that began it and --resume.", err=True)
+        return EXIT_CANNOT_COMPARE
+    return 0

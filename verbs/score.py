@@ -42,7 +42,8 @@ from verbs.choices import (
 def command(**given: Any) -> int:
     """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
 
-    Without --dataset every file is a sample (labels in an optional labels.csv); with one, they are <sample id>.mp4.
+    Without --dataset every file is a sample (labels in an optional labels.csv); with one, they are <sample id>.mp4,
+    or the files of a csv with a column `clip`, of any format and called by the sample's id.
     """
     from verbs.session import Session, print_outcome
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
+from harness.contract import Missing
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING, MissingError, UsageError, unknown_name
+from harness.guard import Crash, attempt
 from harness.records import Lane, Sample
 from harness.worker import Plan
 from reports.model import RunData
@@ -81,11 +85,12 @@ class Session:
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
         source = _source(dataset, spec, options)
-        own = {"index": index_of(source)} if dataset == "folder" else {"clips": str(clips)}
-        methods = {name: {**own}}
+        own = {"index": index_of(source)} if dataset == "folder" else _named_by_id(clips)
+        methods = {name: own}
         lane: Lane = "as-published"
         plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
-        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, methods)
+        told = {name: {key: value for key, value in own.items() if key != "index"}}  # clips may be added later
+        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, told)
         samples = runner.with_limit(source.samples(), limit)
         _tell(source)
         return cls(plan, samples, Judge(protocol, device), asked)
@@ -101,6 +106,15 @@ class Session:
             )
         write(load_run(folder), folder / "report")
         return outcome
+
+
+def _named_by_id(clips: Path) -> dict[str, str]:
+    """Where the clips of a dataset's samples lie: a folder, or the files of a csv, called <sample id> both."""
+    if clips.is_dir():
+        return {"clips": str(clips)}
+    from datasets.folder import Folder
+
+    return {"clips": str(clips), "index": json.dumps({one.clip.stem: str(one.clip) for one in Folder(clips).entries})}
 
 
 def _source(name: str, spec: str, options: Mapping[str, Any]) -> Any:
@@ -119,11 +133,22 @@ def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
     specs: dict[str, str] = {}
     for name in [*names, *(ANCHORS if anchors else ())]:
         spec = registry.resolve("method", name, METHODS)
-        title = str(registry.load(spec).name) if registry.is_file_spec(name) else name
+        title = _own_name(spec) if registry.is_file_spec(name) else name
         if specs.get(title, spec) != spec:
             raise UsageError(f"Two methods are called '{title}'.", "Rename one of them.")
         specs[title] = spec
     return specs
+
+
+def _own_name(spec: str) -> str:
+    """The column title of a method of the user's, which is also its folder's name."""
+    name = getattr(registry.load(spec), "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
+        what = "no attribute `name`" if name is None else f"the name {name!r}"
+        raise UsageError(
+            f"The method {spec} has {what}.", "Give its class a name of a-z, 0-9, _ and -, as in the README."
+        )
+    return name
 
 
 def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
@@ -150,10 +175,17 @@ def _tell(dataset: Any) -> None:
 def _check_methods(plan: Plan) -> None:
     """Stop before any work if a method cannot run here."""
     for name, spec in plan.methods.items():
-        method = registry.load(spec)(plan.method_options.get(name, {}), plan.device)
-        missing = method.missing() if hasattr(method, "missing") else []
+        missing = attempt(lambda name=name, spec=spec: _missing(spec, plan.method_options.get(name, {}), plan.device))
+        if isinstance(missing, Crash):
+            what = missing.reason if missing.expected else f"Method '{name}' cannot be built: {missing.reason}."
+            raise UsageError(what, missing.cure or f"`python bench.py list --check {spec}` tests a method of yours.")
         if missing:
             raise MissingError(f"Method '{name}' needs {missing[0].what}.", missing[0].cure)
+
+
+def _missing(spec: str, options: Mapping[str, str], device: str) -> list[Missing]:
+    method = registry.load(spec)(options, device)
+    return list(method.missing()) if hasattr(method, "missing") else []
 
 
 def print_outcome(outcome: runner.Outcome) -> int:

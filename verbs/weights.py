@@ -38,6 +38,13 @@ def list_(names: tuple[str, ...], as_json: bool) -> None:
         size = _size(entry.bytes) if entry.bytes else entry.about or "size unknown"
         click.echo(f"{entry.name:<24} {_MARKS.get(state.status, state.status):<16} {size:<14} {entry.licence}")
         click.echo(f"{'':<24} {entry.url or 'by hand from ' + entry.source}")
+        click.echo(f"{'':<24} sha256 {_hash(entry.sha256)}")
+
+
+def _hash(published: str) -> str:
+    if not published:
+        return "not published: recorded at first sight"
+    return published if len(published) == 64 else f"{published}… (only the beginning is published)"
 
 
 def _size(count: int) -> str:
