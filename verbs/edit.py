@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from verbs.choices import check_device, device_option
+from verbs.choices import SpeechCommand, check_device, device_option
 
 PATH = click.Path(path_type=Path)
 
 
-@click.command("edit")
+@click.command("edit", cls=SpeechCommand)
 @click.option("--source", type=PATH, required=True, help="Identity picture: one frontal face, 256 px crop.")
 @click.option("--audio", type=PATH, required=True, help="Driving sound: any format, rate and channel count.")
 @click.option(
