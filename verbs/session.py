@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def _tell(dataset: Any) -> None:
 def _check_methods(plan: Plan) -> None:
     """Stop before any work if a method cannot run here."""
     for name, spec in plan.methods.items():
-        missing = attempt(lambda name=name, spec=spec: _missing(spec, plan.method_options.get(name, {}), plan.device))
+        missing = attempt(partial(_missing, spec, plan.method_options.get(name, {}), plan.device))
         if isinstance(missing, Crash):
             what = missing.reason if missing.expected else f"Method '{name}' cannot be built: {missing.reason}."
             raise UsageError(what, missing.cure or f"`python bench.py list --check {spec}` tests a method of yours.")
