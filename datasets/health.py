@@ -65,6 +65,7 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
+        """Whether a row that needs the file cannot be served."""
         return PROBLEMS[self.problem].weight == "blocks"
 
 

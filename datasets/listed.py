@@ -42,6 +42,7 @@ class Share:
 
     @property
     def complete(self) -> bool:
+        """Whether every row can be served."""
         return self.served == self.expected
 
     def wanted(self) -> str:

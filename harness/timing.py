@@ -32,6 +32,7 @@ class Timing:
 
     @property
     def duration_seconds(self) -> float:
+        """From the first picture until the last one is gone."""
         return self.times[-1] + self.last_seconds
 
     @property
