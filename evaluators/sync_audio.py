@@ -1,9 +1,9 @@
 """The sound as each sync protocol hears it, 16 kHz mono int16 (metrics spec §0.3, §1.6, §1.7 item 1).
 
-`direct`: libswresample straight from the file, late sound padded as ``-async 1`` did in ffmpeg 5.1.
-`mp3`: the same after the MP3 of an AVI file, which delays it by 1105 samples (401 if it was MP3 already).
-`aac`: after one AAC pass, as EAT's crops; `aac2`: after two, as LatentSync's evaluation. `clean`: the harness's own
-reading, nothing added.
+`direct`: libswresample straight from the file. `mp3`: the same after the MP3 of an AVI file, which delays it by 1105
+samples of its own rate (401 at 16 kHz if that is 44.1 kHz). `aac`: after one AAC pass, as EAT's crops; `aac2`: after
+two, as LatentSync's evaluation. In all of these late sound is padded as ``-async 1`` did in ffmpeg 5.1. `clean`: the
+harness's own reading, nothing added.
 Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level.
 """
 
@@ -20,6 +20,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
@@ -41,11 +42,11 @@ def _frames(container: Any) -> Iterator[AudioFrame]:
         yield frame
 
 
-def _late_samples(container: Any) -> int:
-    """Silence that ``-async 1`` puts before sound that starts after the file does, in samples at 16 kHz."""
+def _late_samples(container: Any, rate: int = SAMPLE_RATE_HZ) -> int:
+    """Silence that ``-async 1`` puts before sound that starts after the file does, in samples."""
     stream = container.streams.audio[0]
     seconds = float((stream.start_time or 0) * stream.time_base) - (container.start_time or 0) / 1e6
-    return max(0, round(seconds * SAMPLE_RATE_HZ))
+    return max(0, round(seconds * rate))
 
 
 def _mono(container: Any) -> Samples:
@@ -57,24 +58,38 @@ def _mono(container: Any) -> Samples:
 
 
 def _recoded(container: Any, codec: str, kind: str) -> io.BytesIO:
-    """The sound of a file in a new file, at its own rate and layout, at the encoder's default bit rate."""
+    """The sound of a file in a new file: its rate and layout where the codec has them, the codec's default bit rate."""
     source = container.streams.audio[0]
     layout = _LAYOUTS.get(source.channels, source.layout.name)  # raw sound does not say which channels it has
+    if codec == "libmp3lame":
+        layout = layout if layout in _LAYOUTS.values() else "stereo"
+    rates = av.Codec(codec, "w").audio_rates or [source.rate]
+    rate = min(rates, key=lambda known: abs(known - source.rate))
     target = io.BytesIO()
     with av.open(target, "w", format=kind) as output:
-        stream = cast(AudioStream, output.add_stream(codec, rate=source.rate))
+        stream = cast(AudioStream, output.add_stream(codec, rate=rate))
         stream.codec_context.layout = layout
         stream.codec_context.format = "fltp"
-        resampler = AudioResampler("fltp", layout, source.rate)
         count = 0
-        for frame in [*_frames(container), None]:
-            for part in resampler.resample(frame):
-                part.pts, part.time_base = count, Fraction(1, source.rate)  # AAC's priming is cut by time stamps
-                count += part.samples
-                output.mux(stream.encode(part))
+        for part in _parts(container, layout, rate):
+            part.pts, part.time_base = count, Fraction(1, rate)  # AAC's priming is cut by time stamps
+            count += part.samples
+            output.mux(stream.encode(part))
         output.mux(stream.encode(None))
     target.seek(0)
     return target
+
+
+def _parts(container: Any, layout: str, rate: int) -> Iterator[AudioFrame]:
+    """The sound of a file as an encoder wants it, after the silence that it is late by."""
+    if late := _late_samples(container, rate):
+        silence = np.zeros((len(AudioLayout(layout).channels), late), np.float32)
+        frame = AudioFrame.from_ndarray(silence, format="fltp", layout=layout)
+        frame.sample_rate = rate
+        yield frame
+    resampler = AudioResampler("fltp", layout, rate)
+    for decoded in [*_frames(container), None]:
+        yield from resampler.resample(decoded)
 
 
 def _wav(samples: Samples) -> io.BytesIO:
@@ -96,6 +111,12 @@ def _through(file: io.BytesIO, codec: str = "", kind: str = "") -> Samples:
             return _mono(container)
         recoded = _recoded(container, codec, kind)
     return _through(recoded)
+
+
+def probe_rate(path: Path) -> int:
+    """The rate of a file's sound in Hz."""
+    with open_media(path) as container:
+        return int(container.streams.audio[0].rate or 0)
 
 
 def heard(context: ClipContext, how: AudioPath) -> Samples:

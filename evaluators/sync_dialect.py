@@ -25,6 +25,7 @@ SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
 LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
 JPEG_NAME = "mjpeg@ffmpeg-5.1-emulated"
+AVI_NAME = "avi-q2@ffmpeg-5.1-emulated+jpeg-q2"
 MTCNN_NAME = "mtcnn-fn2.6.0"  # evaluators.mtcnn.NAME; that module imports torch
 DETECTORS = {"mtcnn": MTCNN_NAME, "s3fd": "s3fd@.25"}
 
@@ -70,13 +71,14 @@ class Dialect:
             ("net", net),
             ("dialect", self.name),
             ("fps", "25"),
-            ("pre", "none" if self.frames == "decoded" else "mpeg4-q2+jpeg-q2"),
+            ("pre", "none" if self.frames == "decoded" else AVI_NAME),
             ("img", JPEG_NAME if self.image == "mjpeg" else "none"),
             ("rs", self.resize),
             *self._followed(),
             ("file", self.file),
             ("face", self.face if self.tracked else f"{self.face}-{MTCNN_NAME}/{self.every}"),
             ("aud", self.sound if self.source == "clip" else f"{self.sound}@{self.source}"),
+            *((("async", "1"),) if self.sound != "clean" else ()),
             ("mfcc", "psf0.6"),
             ("vs", "15"),
             ("pad", self.pad),
@@ -95,10 +97,11 @@ class Dialect:
         if not self.tracked:
             return (("crop", self.crop),)
         every = "" if self.every == 1 else f"/{self.every}"
+        own = "own" if self.frames == "pipeline" else ""  # frames that its AVI repeats do not count
         return (
             ("crop", f"track-cs.4-med13{self.ends}-gray110"),
             ("det", DETECTORS[self.detector] + every),
-            ("trk", f"{self.rule}>{self.more_than}@{self.wider_than_px}px"),
+            ("trk", f"{self.rule}>{self.more_than}{own}@{self.wider_than_px}px"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,9 @@ class FaceLog:
             boxes = s3fd.detect(self.net, chunk.frames)
             self._boxes += [(chunk.first + place, found[:, :4].tolist()) for place, found in enumerate(boxes)]
 
-    def tracks(self, dialect: Dialect) -> list[Track]:
+    def tracks(self, dialect: Dialect, repeats: Collection[int] = ()) -> list[Track]:
         """Tracks by the dialect's rule, held to the clip's ends where frames between searches were skipped."""
-        built = tracks.build(self.found, dialect.rule, dialect.more_than, dialect.wider_than_px)
+        built = tracks.build(self.found, dialect.rule, dialect.more_than, dialect.wider_than_px, repeats)
         if self.every == 1:
             return built
         return [tracks.extended(track, 0, self.frames - 1, self.every - 1) for track in built]

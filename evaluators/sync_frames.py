@@ -23,8 +23,10 @@ KEEP_BYTES = 256 << 20
 class FrameStore:
     """Chunks of one clip, shared by every judge that asks the context for it by its kind of frames."""
 
-    def __init__(self, path: Path, pipeline: bool, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(self, path: Path, pipeline: bool, keep_bytes: int = KEEP_BYTES, sound_rate: int | None = None) -> None:
         self._path, self._pipeline, self._room = path, pipeline, keep_bytes
+        self._sound_rate = sound_rate
+        self.repeats: frozenset[int] = frozenset()  # of the pipeline's pictures, once they were read
         self._kept: list[Chunk] | None = []
         self.frames = 0
         self.complete = False
@@ -55,8 +57,14 @@ class FrameStore:
         return iter(self._kept) if self._kept is not None else self._decode()
 
     def _decode(self) -> Iterator[Chunk]:
-        reader: Iterable[Frames] = PipelineReader(self._path) if self._pipeline else VideoReader(self._path)
         first = 0
-        for frames in reader:
+        for frames in self._reader():
             yield Chunk(first, frames)
             first += len(frames)
+
+    def _reader(self) -> Iterable[Frames]:
+        if not self._pipeline:
+            return VideoReader(self._path)
+        reader = PipelineReader(self._path, sound_rate=self._sound_rate)
+        self.repeats = reader.repeats
+        return reader

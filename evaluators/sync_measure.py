@@ -17,7 +17,7 @@ from evaluators import align68, sync, sync_aligned, sync_crop
 from evaluators.contract import Chunk, ClipContext
 from evaluators.crops import jpeg95
 from evaluators.mjpeg import JpegReader
-from evaluators.sync_audio import cut, heard
+from evaluators.sync_audio import cut, heard, probe_rate
 from evaluators.sync_dialect import Dialect
 from evaluators.sync_faces import FaceLog
 from evaluators.sync_frames import FrameStore
@@ -67,10 +67,12 @@ class Inputs:
 
     def __post_init__(self) -> None:
         d, context, networks = self.dialect, self.context, self.networks
-        pipeline = d.frames == "pipeline"
-        self.store = context.once(f"lse:frames:{d.frames}", lambda: FrameStore(context.path, pipeline))
+        pipeline, beside = d.frames == "pipeline", context.sound
+        rate = probe_rate(beside) if pipeline and beside is not None else None
+        frames = f"{d.frames}:{rate or ''}"
+        self.store = context.once(f"lse:frames:{frames}", lambda: FrameStore(context.path, pipeline, sound_rate=rate))
         net = networks.faces if d.detector == "s3fd" else None
-        kind = f"lse:faces:{d.frames}:{d.detector}:{d.every}"
+        kind = f"lse:faces:{frames}:{d.detector}:{d.every}"
         self.log = context.once(kind, lambda: FaceLog(d.every, networks.device, net))  # type: ignore[arg-type]
         if d.crop == "lower-face":
             self._lower: LipStream = context.once(f"lse:lower:{networks.key}", lambda: LipStream(networks.runner))
@@ -135,7 +137,7 @@ class Inputs:
     def _track_name(self, track: Track) -> str:
         d = self.dialect
         boxes = hashlib.sha256(np.ascontiguousarray(track.boxes).tobytes()).hexdigest()
-        return f"{d.frames}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
+        return f"{d.frames}:{self.context.sound or ''}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
 
     def _filed(self, crops: Iterator[Frames]) -> Iterator[Frames]:
         """Crops as the dialect's crop file gives them back, in chunks."""

@@ -1,7 +1,7 @@
 """The lossy files between a video and SyncNet in syncnet_python's pipeline (metrics spec §1.7 items 1 and 6).
 
-First an MPEG-4 AVI and JPEGs of quality 2 of the whole picture, the first frame twice (ffmpeg's constant-rate
-writer repeats it); later an XVID file of the face crop and the hidden JPEGs of that. Codecs are PyAV's and OpenCV's.
+First an MPEG-4 AVI and JPEGs of quality 2 of the whole picture, a frame or two more than the clip has (see
+evaluators.avi_timing); later an XVID file of the face crop and the hidden JPEGs of that, by PyAV's and OpenCV's codecs.
 Measured against ffmpeg 5.1.9 with OpenCV 5.0: the first frame equal through all four passes, all frames of a
 5-second clip 0.5 levels on average (4.6 levels if the passes are left out).
 """
@@ -9,6 +9,7 @@ Measured against ffmpeg 5.1.9 with OpenCV 5.0: the first frame equal through all
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -25,6 +26,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from evaluators import avi_timing
 from evaluators.mjpeg import JpegPass, JpegReader, jpeg_planes, shown_upright
 from harness.errors import MissingError
 from harness.records import FPS
@@ -61,10 +63,17 @@ class Mpeg4Pass:
 
 
 class PipelineReader(VideoReader):
-    """A clip at 25 fps as syncnet_python's detector and cropper see it: one frame longer than the clip."""
+    """A clip at 25 fps as syncnet_python's detector and cropper see it: a frame or two longer than the clip.
 
-    def __init__(self, path: Path | str, chunk: int = 32) -> None:
-        super().__init__(path, fps=float(FPS), chunk=chunk)
+    `sound_rate` (Hz) is that of the sound beside it where it is not the clip's own. `repeats`: indices of the pictures
+    that are there only because that sound goes through MP3.
+    """
+
+    def __init__(self, path: Path | str, chunk: int = 32, sound_rate: int | None = None) -> None:
+        super().__init__(path, fps=None, chunk=chunk)
+        delay = avi_timing.delay_places(self.info.audio_rate if sound_rate is None else sound_rate)
+        made = avi_timing.pictures(self._timing, avi_timing.late_seconds(self.path), delay)
+        self._counts, self.repeats = made.counts, made.repeats
         self._restart()
 
     def __iter__(self) -> Iterator[Frames]:
@@ -74,23 +83,21 @@ class PipelineReader(VideoReader):
     def _restart(self) -> None:
         width, height = self.info.width, self.info.height
         self._video, self._jpeg = Mpeg4Pass(width, height), JpegPass(width, height, quality_2=True)
-        self._begun = False
+        self._due: deque[int] = deque()  # how often each frame inside the encoder is to be shown
 
     def _pictures(self) -> Iterator[Frames]:
-        yield from super()._pictures()
+        reformatter = VideoReformatter()
+        for count, (frame, _) in zip(self._counts, self._timed_frames(), strict=False):
+            if count:
+                self._due.append(count)
+                yield from self._jpegs(self._video.passed(shown_upright(frame, reformatter)))
         yield from self._jpegs(self._video.passed(None))
-
-    def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frames]:
-        upright = shown_upright(frame, reformatter)
-        for _ in range(count):
-            yield from self._jpegs(self._video.passed(upright))
 
     def _jpegs(self, frames: Iterable[VideoFrame]) -> Iterator[Frames]:
         for frame in frames:
             planes = jpeg_planes(frame, VideoReformatter(), self.info.width, self.info.height)
-            for _ in range(1 if self._begun else 2):
+            for _ in range(self._due.popleft()):
                 yield self._jpeg.passed(planes)
-            self._begun = True
 
 
 def crop_file_frames(crops: Iterable[Frames], kind: str, size: int = 224) -> Iterator[Frames]:

@@ -6,7 +6,7 @@ a frame joins, every face of a frame is looked at, no list is shortened while it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,17 +95,25 @@ def _filled(path: _Path) -> Track:
 
 
 def build(
-    faces: Sequence[tuple[int, Float]], rule: Rule = "clean", more_than: int = 0, wider_than_px: float = 0.0
+    faces: Sequence[tuple[int, Float]],
+    rule: Rule = "clean",
+    more_than: int = 0,
+    wider_than_px: float = 0.0,
+    repeats: Collection[int] = (),
 ) -> list[Track]:
     """Tracks of the faces (frame index, boxes (k, 4)) of one scene, frames ascending; in order of their start.
 
-    A track needs more than `more_than` detections and a mean side above `wider_than_px` (both strict).
+    A track needs more than `more_than` detections and a mean side above `wider_than_px` (both strict). Detections in
+    the frames `repeats` are not counted: they show what the frame before or after them shows.
     """
     free = {frame: [np.asarray(box, dtype=np.float64)[:4] for box in boxes] for frame, boxes in faces}
     tracks = []
     while any(free.values()):
         path = _take_path(free, rule)
-        if len(path) > more_than and (track := _filled(path)).side_px > wider_than_px:
+        if (
+            sum(frame not in repeats for frame, _ in path) > more_than
+            and (track := _filled(path)).side_px > wider_than_px
+        ):
             tracks.append(track)
     return tracks
 

@@ -84,7 +84,7 @@ def test_the_dialects_are_said() -> None:
     assert "|net:cmet7|align:dlib5-224|" in paper["emotion_acc"]
     assert "|samp:even16|form:mean-logits|" in paper["emotion_acc"]
     assert paper["fid_pair"].count("|agg:pair-mean|") == 1
-    assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100@100px"))
+    assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100own@100px"))
 
 
 def test_published_numbers_name_metrics_that_their_protocol_has() -> None:

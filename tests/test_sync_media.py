@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import islice, pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from evaluators import sync_crop, sync_pipeline, tracks
+from evaluators import avi_timing, sync_crop, sync_pipeline, tracks
 from evaluators.contract import ClipContext
 from evaluators.mjpeg import JpegReader
 from evaluators.sync_audio import AudioPath, cut, heard
@@ -51,7 +52,48 @@ def test_quality_falls_with_a_frames_place(shared: Path) -> None:
     assert error[1] < 0.5 * error[20]
 
 
-def test_pipeline_repeats_the_first_frame_and_follows_the_reference(shared: Path) -> None:
+#: Pictures that ffmpeg 5.1.9 makes of each clip by `-qscale:v 2 -async 1 -r 25` to AVI, then `-f image2`.
+PICTURES = {
+    "hard_100frames": 101,
+    "hdtf_radio1": 126,
+    "mead_w009_038": 177,
+    "edtalk_a": 253,
+    "float_altman": 378,
+    "hard_30fps": 52,
+    "hard_vfr": 50,
+    "hard_noface": 32,
+    "hard_audio_starts_late": 51,
+    "silent_30fps": 325,
+}
+
+
+@pytest.mark.parametrize("clip", PICTURES)
+def test_pipeline_has_as_many_pictures_as_ffmpeg_makes(clip: str, shared: Path) -> None:
+    reader = sync_pipeline.PipelineReader(shared / "real" / "clips" / f"{clip}.mp4")
+    assert sum(reader._counts) == PICTURES[clip]
+
+
+def test_the_rate_of_the_sound_decides_which_frames_come_twice(shared: Path) -> None:
+    """44.1 kHz: the second; 16 kHz: the first two. So far does MP3's delay push the picture back."""
+    path = shared / "real" / "clips" / "hard_6frames.mp4"
+    for rate, order, repeats in ((44_100, [0, 1, 1, 2, 3, 4, 5], {2}), (16_000, [0, 0, 1, 1, 2, 3, 4, 5], {1, 3})):
+        reader = sync_pipeline.PipelineReader(path, sound_rate=rate)
+        assert reader.repeats == repeats
+        assert np.repeat(range(6), reader._counts).tolist() == order
+        frames, plain = np.concatenate(list(reader)), np.concatenate(list(VideoReader(path)))
+        nearest = [int(np.abs(plain.astype(int) - frame).mean(axis=(1, 2, 3)).argmin()) for frame in frames]
+        assert nearest == order
+    assert [avi_timing.delay_places(rate) for rate in (0, 48_000, 24_000, 8_000)] == [0, 1, 2, 4]
+
+
+def test_free_places_are_filled_as_image2_does() -> None:
+    assert avi_timing.filled([]) == []
+    assert avi_timing.filled([0, 1, 2]) == [1, 1, 1]
+    assert avi_timing.filled([0, 2, 3, 5]) == [1, 2, 1, 2]
+    assert avi_timing.filled([0, 5, 10, 15]) == [4, 5, 5, 5]  # and the last goes on
+
+
+def test_pipeline_follows_the_reference(shared: Path) -> None:
     stored = np.load(shared / "golden" / "metrics" / "syncnet_crop_hdtf_radio1.npz")
     frames = np.concatenate(list(sync_pipeline.PipelineReader(shared / "real" / "clips" / "hdtf_radio1.mp4")))
     assert len(frames) == 126
@@ -85,7 +127,24 @@ def test_sound_equals_the_references_wav(clip: str, golden: str, how: AudioPath,
 
 
 def test_late_sound_is_padded_as_ffmpeg_5_did(shared: Path) -> None:
-    assert len(heard(context(shared / "real" / "clips" / "hard_audio_starts_late.mp4"), "direct")) == 32166
+    clip = context(shared / "real" / "clips" / "hard_audio_starts_late.mp4")
+    assert len(heard(clip, "direct")) == 32166
+    assert len(heard(clip, "mp3")) == 32601  # 30093 without the padding: the sound four frames early
+
+
+def test_sound_that_mp3_cannot_hold_is_converted(tmp_path: Path) -> None:
+    """Six channels at 96 kHz, as camera files have them: ffmpeg mixes down to two and goes to 48 kHz."""
+    path = tmp_path / "six.wav"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_s16le", rate=96_000)
+        stream.codec_context.layout = "5.1"
+        frame = av.AudioFrame.from_ndarray(np.full((1, 6 * 96_000), 1000, np.int16), format="s16", layout="5.1")
+        frame.sample_rate = 96_000
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    sound = heard(ClipContext(None, path, None), "mp3")  # type: ignore[arg-type]
+    assert len(sound) == pytest.approx(16_000, abs=1500)
+    assert sound[4000:12000].any()
 
 
 def test_aac_passes_keep_time(shared: Path) -> None:

@@ -1,0 +1,92 @@
+"""Which pictures syncnet_python's two ffmpeg calls make of a clip, by their time stamps (metrics spec §1.7 item 1).
+
+`-r 25` into AVI drops frames that lag too far behind and leaves places free between others. The MP3 encoder's delay of
+1105 samples then pushes every frame but the first back by whole places (1 at 44.1 kHz, 2 at 16 kHz): nothing can be
+empty before the first. `-f image2` fills free places, with the frame before and then with the frame after them. So a
+clip of n frames at 25 fps becomes n + 1 pictures (its second frame comes twice) or n + 2 (its first two frames do).
+Measured: ffmpeg 5.1.9 and 9.0.2 make these numbers of pictures of all real test clips.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.container import open_media
+from harness.records import FPS
+from harness.timing import Timing
+
+MP3_DELAY_SAMPLES = 1105
+_NEVER_HALF = 2.0**-17  # ffmpeg moves time stamps between two places by this, so that halves are rounded up
+_DROPPED, _PLACED = -0.6, 0.6  # where a frame ends, in places after the next free one
+_FREE, _FILLED_BEFORE = 1.1, 0.6
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How often each coded frame is shown (0: dropped), and which pictures are there only because of the delay."""
+
+    counts: tuple[int, ...]
+    repeats: frozenset[int]
+
+
+def delay_places(rate: int) -> int:
+    """By how many frames at 25 fps the MP3 sound of this rate (Hz; 0: no sound) pushes the picture back."""
+    return math.ceil(FPS * MP3_DELAY_SAMPLES / rate) if rate else 0
+
+
+def late_seconds(path: Path) -> float:
+    """How long after the file the picture begins."""
+    with open_media(path) as container:
+        stream = container.streams.video[0]
+        return max(0.0, float((stream.start_time or 0) * (stream.time_base or 0)) - (container.start_time or 0) / 1e6)
+
+
+def pictures(timing: Timing, late: float, delay: int) -> Pictures:
+    """The pictures of a clip whose first frame is `late` seconds behind the file's begin."""
+    kept = placed(timing, late)
+    counts, plain = (filled([place for _, place in kept], by) for by in (delay, 0))
+    repeats: set[int] = set()
+    index = 0
+    for count, own in zip(counts, plain, strict=True):
+        repeats.update(range(index + own, index + count))
+        index += count
+    shown = {frame: count for (frame, _), count in zip(kept, counts, strict=True)}
+    return Pictures(tuple(shown.get(frame, 0) for frame in range(len(timing.times))), frozenset(repeats))
+
+
+def placed(timing: Timing, late: float = 0.0) -> list[tuple[int, int]]:
+    """(coded frame, its place at 25 fps) of the frames that `-r 25` keeps for a file of variable rate."""
+    times = [round(FPS * (time + late), 6) for time in timing.times]
+    ends = [*timing.times[1:], timing.duration_seconds]
+    found, following = [], 0
+    for frame, (time, begin, end) in enumerate(zip(times, timing.times, ends, strict=True)):
+        exact = FPS * (end - begin)
+        drift = (time + _NEVER_HALF if time % 1 else time) - following
+        reach = drift + (round(exact) or min(exact, 1.0))
+        if reach <= _DROPPED:
+            continue
+        if reach > _PLACED:
+            following += max(0, round(drift))
+        found.append((frame, following))
+        following += 1
+    return found
+
+
+def filled(places: Sequence[int], delay: int = 0) -> list[int]:
+    """How often each frame is shown when all places are filled; every frame but the first is `delay` places later."""
+    counts = [0] * len(places)
+    following, before = 0, [0, 0, 0]
+    for k, place in enumerate(places):
+        drift = place + delay - following if k else 0
+        times = round(drift + 1) if drift + 1 > _FREE else 1
+        of_last = round(drift - _FILLED_BEFORE) if drift > _FREE else 0
+        counts[k - 1] += of_last
+        counts[k] += times - of_last
+        before = [of_last, *before[:2]]
+        following += times
+    if counts:
+        counts[-1] += sorted(before)[1]  # ffmpeg goes on with the median of the last three when the clip ends
+    return counts
