@@ -124,7 +124,9 @@ class EmotionMeasurement:
         allowed = np.array([not self.judge.among or name in self.judge.among for name in self.judge.classes])
         logits = np.where(allowed, logits, -np.inf)
         probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        return [self._row(self.judge.classes[int(np.argmax(logits))], probabilities, self.context.notes)]
+        left_out = ("frames_left_out",) if len(features) < self.track.sampled else ()
+        notes = (*left_out, *self.context.notes)
+        return [self._row(self.judge.classes[int(np.argmax(logits))], probabilities, notes)]
 
     def _undecided(self, reason: str, detail: str) -> Row:
         if self.judge.miss == "skip":

@@ -1,5 +1,7 @@
 """Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate (meld_extended.md M5).
 
+Basic emotions are decided by `evaluators.emotion`; extended ones are scored by `evaluators.extended` (ext_zero_shot).
+
 The score of an emotion is published only if the same scorer reaches AUC >= 0.65 for it on real labelled faces
 that the user supplies (setting `validation`: a folder with one folder of pictures per emotion); else `not_validated`.
 The model must be on this machine (setting `model`: a folder, or a name in the Hugging Face cache).
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.emotion_prompts import VERSION, prompts
+from evaluators.emotion_prompts import VERSION, WORDS, prompts
 from evaluators.labels import canonical
 from evaluators.plausibility import ImplausibleError
 from harness.digest import digest
@@ -51,7 +53,8 @@ class ClipZeroShot:
         self._model = model.eval().requires_grad_(False).to(device)
         if settings.get("gate", "on") != "off":
             require_trained(folder, self._model)
-        self._text = np.stack([self._text_embedding(prompts(name)) for name in BASIC_EMOTIONS])
+        self._named = {name: self._text_embedding(prompts(name)) for name in WORDS}
+        self._text = np.stack([self._named[name] for name in BASIC_EMOTIONS])
         self._scale = float(self._model.logit_scale.exp())
         self.validated: frozenset[str] | None = self._validate(settings.get("validation", ""))
 
@@ -71,6 +74,14 @@ class ClipZeroShot:
         """(8,) mean over frames, in the order of BASIC_EMOTIONS."""
         return np.asarray(self._scale * (features @ self._text.T).mean(axis=0), dtype=np.float32)
 
+    def probability(self, features: Float, emotion: str) -> float:
+        """That of one emotion among the basic ones and itself, for mean features (d,) or those of frames (n, d)."""
+        names = list(dict.fromkeys((*BASIC_EMOTIONS, emotion)))
+        cosines = np.atleast_2d(features) @ np.stack([self._named[name] for name in names]).T
+        logits = self._scale * cosines.mean(axis=0, dtype=np.float64)
+        weights = np.exp(logits - logits.max())
+        return float(weights[names.index(emotion)] / weights.sum())
+
     def _text_embedding(self, sentences: Sequence[str]) -> Float:
         tokens = self._tokenizer(list(sentences), padding=True, return_tensors="pt").to(self._device)
         with self._torch.inference_mode():
@@ -85,14 +96,17 @@ class ClipZeroShot:
         from evaluators.mtcnn import detector
         from harness.media import read_image
 
-        names, scores = [], []
+        names, scores, features = [], [], []
         for name, path in labelled_pictures(folder):
             picture = read_image(path)
             face = crop(picture, detector(self._device).detect(picture[None])[0], "mtcnn-box", 224)
             if face is not None:
                 names.append(name)
-                scores.append(self.logits(self.features([face])))
-        return validated(names, np.array(scores))
+                features.append(self.features([face]))
+                scores.append(self.logits(features[-1]))
+        extended = sorted({*names} - {*BASIC_EMOTIONS})
+        told = {name: np.array([self.probability(row, name) for row in features]) for name in extended}
+        return validated(names, np.array(scores)) | reached(names, told)
 
 
 def require_trained(folder: Path, model: Any) -> None:
@@ -123,6 +137,12 @@ def validated(names: Sequence[str], logits: npt.NDArray[np.floating]) -> frozens
     return frozenset(good)
 
 
+def reached(names: Sequence[str], scores: Mapping[str, npt.NDArray[np.floating]]) -> frozenset[str]:
+    """Emotions whose `scores`, one a labelled face, reach AUC >= 0.65 against the other labelled faces."""
+    labels = np.array(names)
+    return frozenset(name for name, column in scores.items() if auc(column, labels == name) >= LEAST_AUC)
+
+
 def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve, ties as a half; 0 where one of the two kinds is absent."""
     wins, others = scores[positive], scores[~positive]
@@ -133,11 +153,12 @@ def auc(scores: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> fl
 
 
 def labelled_pictures(folder: str) -> list[tuple[str, Path]]:
-    """(canonical emotion, picture) of a folder with one folder per emotion, sorted. UsageError for unknown names."""
+    """(emotion, picture) of a folder with one folder per emotion, sorted. UsageError for unknown names."""
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UsageError(f"There is no folder '{root}' of labelled faces.", "Set validation to FOLDER/<emotion>/*.jpg.")
-    named = [(canonical(sub.name), sub) for sub in sorted(root.iterdir()) if sub.is_dir()]
+    folders = [sub for sub in sorted(root.iterdir()) if sub.is_dir()]
+    named = [(sub.name if sub.name in WORDS else canonical(sub.name), sub) for sub in folders]
     return [(name, path) for name, sub in named for path in sorted(sub.iterdir()) if path.suffix.lower() in _PICTURES]
 
 

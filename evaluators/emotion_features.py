@@ -15,6 +15,7 @@ from evaluators.emotion_specs import NetSpec, Sampling, spec
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.settings import choice
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from evaluators.emotion_nets import EmotionNet
@@ -34,6 +35,7 @@ class EmotionFront:
         self.spec: NetSpec = spec(settings.get("net", net))
         self.align = choice(settings, "align", _RULES, self.spec.align)
         self.form = choice(settings, "form", ("eval", "train"), "eval")
+        _require_use(settings, self.spec)
         self.sampling = Sampling.parse(settings.get("samp", self.spec.samples))
         self._settings = dict(settings)
         self.device = device
@@ -124,6 +126,14 @@ class EmotionFront:
 
             frames = self.sampling.indexes(VideoReader(path).frames)
         return FeatureTrack(self, frames)
+
+
+def _require_use(settings: Mapping[str, str], judge: NetSpec) -> None:
+    """Raise UsageError for a setting that would change nothing: two equal numbers must not look as if they differed."""
+    idle = ("form",) if judge.pooling != "attention" else ()
+    for key in (*idle, *(("model", "validation") if judge.name != "clip" else ())):
+        if key in settings:
+            raise UsageError(f"The emotion judge '{judge.name}' has no use for '{key}'.", "Leave it out.")
 
 
 @dataclass

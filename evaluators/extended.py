@@ -18,7 +18,7 @@ import numpy.typing as npt
 from evaluators import extended_pool, spaces
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_prompts import WORDS
-from evaluators.packing import pack
+from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.voice import NETS, Voice
@@ -106,12 +106,12 @@ class ExtendedEmotion:
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
         if metric == ZERO_SHOT:
-            return float(np.mean([float(row["value"]) for row in rows] or [np.nan]))
+            return mean_value(rows)
         return extended_pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
         """What must be read beside the number: chance, ceiling, spread, p."""
-        return extended_pool.note(metric, rows, self.scale)
+        return "" if metric == ZERO_SHOT else extended_pool.note(metric, rows, self.scale)
 
 
 @dataclass

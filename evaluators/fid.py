@@ -159,7 +159,7 @@ class _PooledClip(FeatureClip):
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
             return self.refused("not_finite", "a feature is not finite")
         kept = packed(clip=clip, reference=reference, **self.sizes())
-        notes = ("pooled", *self._context.notes)
+        notes = ("pooled", *self.notes(clip, reference))
         return [Scored(name, None, line, kept if name == "fid" else b"", notes) for name, line in self._lines.items()]
 
 
@@ -194,4 +194,5 @@ class _PairedClip(FeatureClip):
             return self.refused("not_finite", "a feature is not finite")
         value = frechet(clip, reference)
         kept = packed(value=[value], **self.sizes())
-        return [Scored(name, value, line, kept, self._context.notes) for name, line in self._lines.items()]
+        notes = self.notes(clip, reference)
+        return [Scored(name, value, line, kept, notes) for name, line in self._lines.items()]

@@ -53,6 +53,11 @@ class FeatureClip:
         assert path is not None
         return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._aligned, self._wanted)
 
+    def notes(self, clip: Features, reference: Features) -> tuple[str, ...]:
+        """Remarks on the rows of both sides: those of the decoder, and whether the crop lost frames of either."""
+        whole = len(clip) == len(self._collector.wanted) and len(reference) == len(self._wanted)
+        return (*(() if whole else ("frames_left_out",)), *self._context.notes)
+
     def refused(self, reason: str, detail: str) -> list[Row]:
         """A row for each metric of the judge."""
         return [Unscored(name, reason, line, detail) for name, line in self._lines.items()]

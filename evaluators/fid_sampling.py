@@ -52,14 +52,14 @@ class Collector:
     def __init__(self, net: FeatureNet, aligned: Alignment, video: Path, total: int, wanted: Indices) -> None:
         self._net = net
         self._pictures = partial(aligned.pictures, video, total)
-        self._wanted = wanted
+        self.wanted = wanted
         self._pending: list[pairing.Frames] = []
         self._rows: list[Features] = []
 
     def feed(self, chunk: Chunk) -> None:
         """Take what is wanted of the next frames."""
-        start, stop = np.searchsorted(self._wanted, [chunk.first, chunk.first + len(chunk.frames)])
-        inside = self._wanted[start:stop]
+        start, stop = np.searchsorted(self.wanted, [chunk.first, chunk.first + len(chunk.frames)])
+        inside = self.wanted[start:stop]
         self.add(inside, chunk.frames[inside - chunk.first])
 
     def add(self, index: Indices, frames: pairing.Frames) -> None:

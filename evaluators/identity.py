@@ -67,6 +67,8 @@ class IdentitySimilarity:
         self.miss = choice(settings, "miss", ("skip", "zero", "refuse"), "skip")
         self.sampling = Sampling.parse(settings.get("samp", "every5"))
         self.margin = whole(settings, "margin", 0, least=0)
+        if self.margin and self.spec.rule != "mtcnn-box":
+            raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
         if self.sampling.count:
             raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
         self._settings, self.device = dict(settings), device
@@ -201,7 +203,8 @@ class IdentityMeasurement:
         pairs = self._pairs()
         lost = len(self.sampled) - len(pairs)
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
-            detail = f"{lost} of {len(self.sampled)} sampled frames show no face"
+            where = "have no face in both clips" if self.reference_moves else "show no face"
+            detail = f"{lost} of {len(self.sampled)} sampled frames {where}"
             return [Unscored(METRIC, "no_face", self.signature, detail)]
         cosines = np.array([float(clip @ reference) for clip, reference in pairs])
         if not np.isfinite(cosines).all():
@@ -209,12 +212,18 @@ class IdentityMeasurement:
         value = self._value(pairs, cosines, lost)
         padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
         statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))
-        return [Scored(METRIC, value, self.signature, statistics, self.notes)]
+        left_out = ("frames_left_out",) if lost and self.judge.miss == "skip" else ()
+        return [Scored(METRIC, value, self.signature, statistics, (*left_out, *self.notes))]
+
+    @property
+    def reference_moves(self) -> bool:
+        """Whether each frame has a partner of its own."""
+        return self.judge.reference == "paired"
 
     def _pairs(self) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
         """(clip, reference) embeddings of the frames that have both, float64."""
         found = {index: row.astype(np.float64) for index, row in self.found.items()}
-        if self.judge.reference == "paired":
+        if self.reference_moves:
             common = [index for index in found if index in self.reference]
             return [(found[index], self.reference[index].astype(np.float64)) for index in common]
         only = next(iter((self.reference or self.found).values()), None)

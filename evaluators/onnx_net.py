@@ -18,7 +18,7 @@ _CURE = "Get the published file again; the setting `weights` names another copy.
 class OnnxNet:
     """One input, float32 (n, channels, height, width); outputs by name. Runs picture by picture.
 
-    Exports usually fix the batch size at 1. `engine` says what runs it, for the long form of signatures.
+    Exports usually fix the batch size at 1. `engine` says what runs it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -87,6 +87,7 @@ def test_frames_without_a_face_are_left_out(talking: np.ndarray) -> None:
     (row,) = face_samples.judged(judge(), face_samples.sample("happy"), half)
     (alone,) = face_samples.judged(judge(), face_samples.sample("happy"), talking[:20])
     assert int(unpack(row.statistics)["faces"]) == 4
+    assert (row.notes, alone.notes) == (("frames_left_out",), ())
     np.testing.assert_allclose(
         unpack(row.statistics)["probabilities"], unpack(alone.statistics)["probabilities"], atol=1e-5
     )

@@ -215,6 +215,12 @@ def test_auc_and_the_validity_gate() -> None:
     assert validated([], np.zeros((0, 8))) == frozenset()
 
 
+def test_settings_that_would_do_nothing_are_refused() -> None:
+    for settings in ({"net": "cmet7", "form": "train"}, {"net": "demo", "model": "x"}, {"validation": "faces"}):
+        with pytest.raises(UsageError, match="has no use for"):
+            EmotionAccuracy(settings, "cpu")
+
+
 def test_labelled_pictures_are_found_by_name(tmp_path: Path) -> None:
     for name in ("joy/b.png", "joy/a.jpg", "Anger/x.jpeg", "Anger/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

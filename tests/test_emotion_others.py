@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import face_samples
@@ -13,11 +14,16 @@ import onnx_bytes
 import pytest
 import torch
 
+from evaluators.contract import Chunk
+from evaluators.crops import chunk_crops
 from evaluators.emotion import EmotionAccuracy
+from evaluators.emotion_clip import labelled_pictures, reached
 from evaluators.emotion_prompts import WORDS, prompts
+from evaluators.extended import ZERO_SHOT, ExtendedEmotion
 from evaluators.labels import HSEMOTION_8
 from evaluators.packing import unpack
 from evaluators.plausibility import ImplausibleError
+from harness.errors import UsageError
 from harness.records import BASIC_EMOTIONS
 
 
@@ -107,6 +113,48 @@ def test_clip_publishes_nothing_that_was_not_validated(tiny_clip: Path, tmp_path
     assert len(gated.front.net.validated) in (0, 1, 2)
     lines = {str(judge.signature("emotion_acc")) for judge in (evaluator, gated)}
     assert len(lines) == 2
+
+
+def test_clip_scores_extended_emotions_behind_the_same_gate(
+    tiny_clip: Path, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """meld_extended.md M5: the gain over the neutral clip, and no number for what was not recognised on real faces."""
+    path = shared / "real" / "clips" / "hdtf_radio1.mp4"
+    frames = face_samples.clip(path, 101)[:1]
+    settings = {"net": "clip", "model": str(tiny_clip), "gate": "off", "metrics": ZERO_SHOT}
+    for name, picture in (("sarcastic", frames[0]), ("joy", frames[0][:, ::-1])):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "face.png"), picture[:, :, ::-1])
+    assert {name for name, _ in labelled_pictures(str(tmp_path))} == {"sarcastic", "happy"}
+    judge = ExtendedEmotion({**settings, "validation": str(tmp_path)}, "cpu")
+    judge.load()
+    net: Any = judge.space.front.net  # type: ignore[attr-defined]
+    assert net.validated <= {"sarcastic", "happy"}
+    asked = face_samples.sample("sarcastic", source_video=path)
+    monkeypatch.setattr("evaluators.spaces.clip_mean", lambda space, path: base)
+    base = net.features([np.full((224, 224, 3), 90, np.uint8)])[0]
+    for known in (frozenset(), frozenset({"sarcastic"})):
+        net.validated = known
+        (row,) = face_samples.judged(judge, asked, frames, path)
+        assert row.metric == ZERO_SHOT
+        if not known:
+            assert row.reason == "not_validated"
+    clip = net.features(list(chunk_crops(Chunk(0, frames), [0], "mtcnn-box", 224).values()))  # type: ignore[arg-type]
+    want = 100 * (net.probability(clip, "sarcastic") - net.probability(base, "sarcastic"))
+    assert row.value == pytest.approx(want, abs=1e-6)
+    rows = [{"value": np.array(2.0)}, {"value": np.array(4.0)}]
+    assert (judge.combine(ZERO_SHOT, rows), judge.note(ZERO_SHOT, rows)) == (3.0, "")
+    (basic,) = face_samples.judged(judge, face_samples.sample("happy", source_video=path), frames, path)
+    assert basic.reason == "not_applicable"
+    assert "valid:auc0.65-" in row.signature
+    with pytest.raises(UsageError, match=ZERO_SHOT):  # only CLIP has words for it
+        ExtendedEmotion({"net": "demo", "metrics": ZERO_SHOT}, "cpu")
+
+
+def test_what_reaches_the_gate_is_told_from_what_does_not() -> None:
+    names = ["sarcastic", "sarcastic", "happy", "sad"]
+    scores = {"sarcastic": np.array([0.9, 0.8, 0.2, 0.1]), "envious": np.zeros(4)}
+    assert reached(names, scores) == {"sarcastic"}
 
 
 def test_clip_embeddings_are_unit_vectors_in_the_prompts_order(tiny_clip: Path) -> None:

@@ -182,7 +182,10 @@ def test_crops_without_a_face_give_no_row_and_other_points_another_cache_entry(w
     points[1] = np.nan
     np.save(sidecar(given.path), points)
     np.save(sidecar(reference), points[:3])
-    first = unpack(judged(judge, given)[0].statistics)  # type: ignore[union-attr]
+    lossy = judged(judge, given)[0]
+    assert isinstance(lossy, Scored)
+    assert "frames_left_out" in lossy.notes
+    first = unpack(lossy.statistics)
     assert (len(first["clip"]), len(first["reference"])) == (3, 2)
     np.save(sidecar(reference), np.full((3, 68, 2), np.nan))
     row = judged(judge, context(tmp_path, film(4), film(3)))[0]

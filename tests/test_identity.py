@@ -118,6 +118,7 @@ def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
     for rule in ("skip", "zero", "refuse"):
         (rows[rule],) = face_samples.judged(judge(ref="first", miss=rule), face_samples.sample(), frames)
     assert isinstance(rows["skip"], Scored)
+    assert ("frames_left_out" in rows["skip"].notes, "frames_left_out" in rows["zero"].notes) == (True, False)
     assert rows["zero"].value == pytest.approx(rows["skip"].value / 2)
     assert rows["refuse"].reason == "no_face"
     assert "2 of 4" in rows["refuse"].detail
@@ -142,16 +143,17 @@ def test_aggregations_are_what_they_say(clips: Path) -> None:
 
 
 def test_the_signature_says_everything() -> None:
-    variants = ({}, {"ref": "first"}, {"agg": "cos-mean"}, {"samp": "all"}, {"miss": "zero"}, {"margin": "40"})
+    variants = ({}, {"ref": "first"}, {"agg": "cos-mean"}, {"samp": "all"}, {"miss": "zero"})
     lines = {str(judge(**settings).signature("identity_sim")) for settings in variants}
     lines |= {
-        str(IdentitySimilarity({"net": n}, "cpu").signature("identity_sim"))
-        for n in ("facenet-vggface2", "arcface-r50")
+        str(IdentitySimilarity(settings, "cpu").signature("identity_sim"))
+        for settings in ({"net": "facenet-vggface2"}, {"margin": "40"}, {"net": "arcface-r50"})
     }
     assert len(lines) == 8
     signature = judge().signature("identity_sim")
     assert Signature.parse(str(signature)).fields == signature.fields
-    for settings in ({"ref": "last"}, {"samp": "even16"}, {"margin": "-1"}, {"nett": "demo"}):
+    odd = ({"net": "demo", "margin": "40"}, {"net": "arcface-r50", "margin": "40"})  # their crops have no margin
+    for settings in ({"ref": "last"}, {"samp": "even16"}, {"margin": "-1"}, {"nett": "demo"}, *odd):
         with pytest.raises(UsageError):
             IdentitySimilarity(settings, "cpu")
 
