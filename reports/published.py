@@ -30,11 +30,12 @@ class Target:
 
     def command(self, methods: Collection[str] | None = None) -> str:
         """What to type to get that number; of a method that is none of `methods`, its clips must be there already."""
+        root = "" if self.dataset == "puppets" else " --root DIR"
         if methods is not None and self.method not in methods:
             where = f"--dataset {self.dataset} --protocol {self.protocol}"
-            return f"python bench.py score --clips FOLDER --name {self.method} {where}"
+            return f"python bench.py score --clips FOLDER --name {self.method} {where}{root}"
         asked = {"method": self.method, "dataset": self.dataset, "protocol": self.protocol, "lane": self.lane}
-        return "python bench.py run " + " ".join(f"--{name} {value}" for name, value in asked.items())
+        return "python bench.py run " + " ".join(f"--{name} {value}" for name, value in asked.items()) + root
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from reports.numbers import coverage, interval, number
 
 WIDTH = 100
 _GAP = 2
+_UNDEFINED = "too_few"  # every clip is scored, and yet the set has no number
 _MARKS = "* best, + second contestant, ~ too few clips to rank; scored/expected; [95 % interval over clips]"
 
 
@@ -105,5 +106,7 @@ def _missing(runs: Sequence[RunData]) -> list[str]:
     for failure in (failure for run in runs for failure in failures(run)):
         clips = f"{len(failure.clips)} clip{'s' * (len(failure.clips) > 1)}; {failure.who()}"
         titles.setdefault((sentence(failure.reason), clips), []).append(failure.title)
+    for column in (column for section in sections(runs) for column, why in section.empty if why == _UNDEFINED):
+        titles.setdefault((sentence(_UNDEFINED), "whole sets"), []).append(column.fact.title)
     lines = [printable(f"  {why} ({clips}): {', '.join(found)}") for (why, clips), found in titles.items()]
     return ["Not measured:", *lines] if lines else []

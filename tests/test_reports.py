@@ -342,6 +342,13 @@ def test_terminal_table_fits_100_columns(run: RunData) -> None:
     assert re.search(r"cmet +[\d.]+\* 60/60", text)
 
 
+def test_the_terminal_tells_of_sets_without_a_number(run: RunData) -> None:
+    gone = {"value": None, "low": None, "high": None, "note": "too_few"}
+    summary = tuple(replace(row, **gone) if row.metric == "fid" else row for row in run.summary)
+    text = terminal.table(replace(run, summary=summary))
+    assert "too few, or too alike, for this measure (whole sets): FID" in text
+
+
 def test_terminal_table_lets_no_name_drive_the_terminal(run: RunData) -> None:
     text = terminal.table(renamed(run, "cmet", HOSTILE))
     assert "\x1b" not in text

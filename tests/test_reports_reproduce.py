@@ -65,7 +65,7 @@ def test_nothing_of_ours_stands_there_without_a_run() -> None:
     assert "not run yet: needs protocol cmet-paper, lane as-published" in found.text()
     assert "55.91 %" in found.text()
     advice = reproduce(find("cmet", "1"), [], {"cmet"}).commands
-    assert "python bench.py score --clips FOLDER --name eat --dataset mead --protocol cmet-paper" in advice
+    assert "python bench.py score --clips FOLDER --name eat --dataset mead --protocol cmet-paper --root DIR" in advice
     assert not any("run --method eat" in line for line in advice)
 
 
