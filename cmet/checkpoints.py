@@ -86,7 +86,7 @@ def load_emotion2vec(path: str | Path | None = None) -> Emotion2Vec:
 
 
 def load_connector(path: str | Path | None = None) -> Connector:
-    """Official `_epoch_2105_checkpoint_step000200000.pth` (or own training in its layout). Errors as `load`."""
+    """Official `_epoch_2105_checkpoint_step000200000.pth`, or one of own training, of any widths. Errors as `load`."""
     return cast("Connector", load("cmet-connector", path))
 
 
@@ -124,7 +124,7 @@ def load(name: Name, path: str | Path | None = None) -> nn.Module:
     (expected and found hash), UsageError if it is damaged or holds another network.
     """
     file = weights.locate(name, path, any_hash=True)
-    module = LAYOUTS[name].build()
+    module = _built(name, file)
     try:
         load_into(module, name, file, keep_copy=True)
     except UsageError as error:
@@ -133,6 +133,15 @@ def load(name: Name, path: str | Path | None = None) -> nn.Module:
     if file == weights.cached_path(weights.table()[name]) and not weights.table()[name].sha256:
         _demand_training(module, file)
     return module.eval().requires_grad_(False)
+
+
+def _built(name: Name, file: Path) -> nn.Module:
+    """The network to be filled; a connector of the widths and the window that the training of `file` wrote down."""
+    if name != "cmet-connector":
+        return LAYOUTS[name].build()
+    from cmet.training_files import connector_beside
+
+    return connector_beside(file)
 
 
 def _demand_training(module: nn.Module, file: Path) -> None:

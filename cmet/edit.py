@@ -21,8 +21,17 @@ from cmet import emotion_pools
 from cmet.edtalk import Codes
 from cmet.emotion_pools import Pool
 from cmet.frames import stretched_pixels
+from cmet.lips import lips_from_audio
 from cmet.mel import frame_count
-from cmet.rollout import OFFICIAL_TRIM, emotion_difference, fit_track, pick_samples, roll_out
+from cmet.rollout import (
+    OFFICIAL_TRIM,
+    emotion_difference,
+    fit_track,
+    official_least,
+    pick_samples,
+    roll_out,
+    whole_windows,
+)
 from cmet.talker import Pixels, Talker, held, shown
 from harness.errors import UsageError
 from harness.media import read_audio
@@ -60,9 +69,9 @@ class Editor:
         """
         lip = self._lips(sound, lips)
         window = self.talker.networks.connector.window
-        needed = None if self.official else -(-len(lip) // window) * window
+        needed = None if self.official else whole_windows(len(lip), window)
         codes = self.talker.clip_codes(pose, self._fps, needed)
-        least = (OFFICIAL_TRIM // window + 1) * window  # whole windows, of which 20 frames are trimmed
+        least = official_least(window)
         if self.official and len(codes.exp) < least:
             raise UsageError(
                 f"'{pose}' is too short: {len(codes.exp)} frames; below {least} the released program never ends.",
@@ -78,10 +87,13 @@ class Editor:
     def _lips(self, sound: Path, clip: Path | None) -> Tensor:
         if clip is not None and self.official:
             return self.talker.clip_codes(clip, None).lip
-        frames = frame_count(len(read_audio(sound).samples))
+        samples = read_audio(sound).samples
+        frames = frame_count(len(samples))
         if not frames:
             raise UsageError(f"'{sound}' is shorter than one frame (40 ms).", "Give a longer sound.")
-        return self.talker.lips(sound) if clip is None else held(self.talker.clip_codes(clip, limit=frames).lip, frames)
+        if clip is None:
+            return lips_from_audio(self.talker.networks.audio2lip, samples)
+        return held(self.talker.clip_codes(clip, limit=frames).lip, frames)
 
     def difference(self, pool: Pool, neutral: Pool | None, num_samples: int = 10, seed: int = 42) -> Floats:
         """(D,) what `pool`'s speech says beyond neutral speech, from `num_samples` sorted, seeded picks of each."""
@@ -103,8 +115,12 @@ class Editor:
         edited = codes[: directions.shape[1]] + directions
         if not bool(torch.isfinite(edited).all()):
             raise UsageError("The edited expression is not finite.", "Lower --intensity, or the shares of --blend.")
-        trim = OFFICIAL_TRIM if tracks.official else 0
-        return [fit_track(track, tracks.frames, trim) for track in edited]
+        return [self._fitted(track, tracks) for track in edited]
+
+    @staticmethod
+    def _fitted(track: Tensor, tracks: Tracks) -> Tensor:
+        """(F, exp) of a track (n, exp) as long as the result; in the released program without its last 20 rows."""
+        return fit_track(track, tracks.frames, OFFICIAL_TRIM if tracks.official else 0)
 
     def scheduled(
         self, tracks: Tracks, schedule: Sequence[tuple[float, str]], by_name: Mapping[str, Floats], intensity: float
@@ -114,7 +130,10 @@ class Editor:
         At each moment it is the plain edit with the emotion of that moment, faded over a third of a second. (One
         roll-out with changing speech would not do: the network goes on with the direction that it came from.)
         """
-        own = fit_track(tracks.source.exp, tracks.frames, trim=0)
+        rolled = len(tracks.source.exp)
+        if tracks.official:  # both go back and forth over the same frames
+            rolled -= rolled % self.talker.networks.connector.window
+        own = self._fitted(tracks.source.exp[:rolled], tracks)
         edited = self.expressions(tracks, list(by_name.values()), intensity)
         shares = schedule_shares(schedule, [emotion_pools.NEUTRAL, *by_name], tracks.frames)
         return torch.einsum("fk,kfe->fe", torch.from_numpy(shares).to(own), torch.stack([own, *edited]))

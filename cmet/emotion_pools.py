@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote, unquote
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -109,15 +110,25 @@ def neutral_beside(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Na
     """
     for value in values:
         path = Path(value).expanduser().resolve()
-        beside = (path.parent if path.is_dir() else path.parent.parent) / NEUTRAL
-        if path.exists() and beside.is_dir():
-            return _folder(beside, width)
+        emotion = path if path.is_dir() and path.name != FEATURE_FOLDER else path.parent
+        if path.exists() and (emotion.parent / NEUTRAL).is_dir():
+            return _folder(emotion.parent / NEUTRAL, width)
     if names is not None and not any(Path(value).expanduser().exists() for value in values):
-        return names.find(NEUTRAL)
+        return names.speech(NEUTRAL)
     raise UsageError(
         "No neutral speech was given, and there is no folder 'neutral' beside the emotional one.",
         "Add --neutral-speech FOLDER (utterances of the same voices, spoken neutrally).",
     )
+
+
+def neutral_named(value: str, width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
+    """The pool of neutral speech that a user names. UsageError as `pools`, and for a kept difference."""
+    (pool,) = pools([value], width, names)
+    if pool.kept is not None:
+        raise UsageError(
+            f"'{value}' is a kept difference, no speech.", "--neutral-speech takes a folder or sound files."
+        )
+    return pool
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,10 @@ class Names:
         """The pool of a name. UsageError, with the names that there are, for an unknown one."""
         if kept_path(name).is_file():
             return Pool(name, kept=kept_path(name))
+        return self.speech(name)
+
+    def speech(self, name: str) -> Pool:
+        """The speech of a name, kept differences aside. UsageError as `find`."""
         if name in self._folders():
             return replace(_folder(self._folders()[name], self.width), name=name)
         if name in self.shipped:
@@ -166,8 +181,8 @@ def _holds_speech(path: Path) -> bool:
 
 
 def kept_path(name: str) -> Path:
-    """Where an emotion kept under `name` lies."""
-    return cache_dir() / "emotions" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.npz"
+    """Where an emotion kept under `name` lies; two names never share a file."""
+    return cache_dir() / "emotions" / f"{quote(name, safe=' ')}.npz"
 
 
 def keep(name: str, difference: Floats) -> Path:
@@ -179,10 +194,13 @@ def keep(name: str, difference: Floats) -> Path:
 
 
 def recall(pool: Pool, width: int) -> Floats:
-    """The kept difference (D,) of a pool. UsageError if it was made by another speech network."""
+    """The kept difference (D,) of a pool. UsageError if it is damaged or was made by another speech network."""
     assert pool.kept is not None
-    with np.load(pool.kept, allow_pickle=False) as arrays:
-        difference: Floats = arrays["difference"]
+    try:
+        with np.load(pool.kept, allow_pickle=False) as arrays:
+            difference: Floats = arrays["difference"]
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise UsageError(f"{pool.kept} is no kept emotion: {error}.", "Delete it, and keep it again.") from error
     if difference.shape != (width,):
         raise UsageError(
             f"The kept emotion '{pool.name}' has {len(difference)} numbers, this network needs {width}.",
@@ -193,4 +211,4 @@ def recall(pool: Pool, width: int) -> Floats:
 
 def kept_names() -> list[str]:
     """The names under which emotions were kept."""
-    return sorted(path.stem for path in (cache_dir() / "emotions").glob("*.npz"))
+    return sorted(unquote(path.stem) for path in (cache_dir() / "emotions").glob("*.npz"))

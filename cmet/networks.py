@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cmet.speech_features import OFFICIAL_WIDTH, SpeechFeatures
 from cmet.talker import Networks
 from harness import weights
-from harness.errors import MissingError, unknown_name
+from harness.errors import MissingError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from cmet.connector import Connector
 
 WEIGHT_SETS = ("demo", "official")
 
@@ -25,15 +29,36 @@ def files_of(parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for part in parts for name in PARTS[part])
 
 
-def load_networks(which: str, parts: tuple[str, ...], device: str = "cpu") -> Networks:
-    """The networks of `parts` ("backbone" always), in eval mode on `device`. Raises MissingError for absent files."""
+def load_networks(
+    which: str, parts: tuple[str, ...], device: str = "cpu", connector: Path | str | None = None
+) -> Networks:
+    """The networks of `parts` ("backbone" always), in eval mode on `device`.
+
+    connector: a checkpoint of own training in place of the set's. Raises MissingError for absent files, UsageError for
+    a connector of other speech features or codes.
+    """
     if which not in WEIGHT_SETS:
         raise unknown_name("weight set", which, WEIGHT_SETS)
-    networks = _demo(parts, device) if which == "demo" else _official(parts, device)
+    networks = _demo(parts, device, connector) if which == "demo" else _official(parts, device, connector)
     for module in (networks.generator, networks.audio2lip, networks.connector):
         if module is not None:
             module.eval().requires_grad_(False).to(device)
     return networks
+
+
+def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
+    """A connector of own training that fits the networks of a weight set."""
+    from cmet.checkpoints import load_connector
+
+    made = load_connector(path)
+    given = (made.speaker_encoder.proj.in_features, made.exp)
+    if given != (speech_width(which), codes):
+        raise UsageError(
+            f"The connector {path} is of other networks than the {which} ones: it takes {given[0]} speech numbers and "
+            f"{given[1]} of expression, not {speech_width(which)} and {codes}.",
+            "Choose the --weights that its features were made with.",
+        )
+    return made
 
 
 def speech_width(which: str) -> int:
@@ -45,26 +70,30 @@ def speech_width(which: str) -> int:
     return of_demo()
 
 
-def _demo(parts: tuple[str, ...], device: str) -> Networks:
+def _demo(parts: tuple[str, ...], device: str, own: Path | str | None) -> Networks:
     from cmet import demo_weights as demo
 
     speech = None
     if "speech" in parts:
         file = demo.FOLDER / "speech.safetensors"
         speech = SpeechFeatures(lambda: demo.load_speech().to(device), weights.digest(file), demo.speech_width())
-    connector = demo.load_connector() if "connector" in parts else None
+    generator, connector = demo.load_generator(), None
+    if "connector" in parts:
+        connector = demo.load_connector() if own is None else _own_connector(own, "demo", generator.exp)
     codes: Any = {name: code.numpy() for name, code in demo.expression_codes().items()}
-    return Networks(demo.load_generator(), demo.load_audio2lip(), speech, connector, codes)
+    return Networks(generator, demo.load_audio2lip(), speech, connector, codes)
 
 
-def _official(parts: tuple[str, ...], device: str) -> Networks:
+def _official(parts: tuple[str, ...], device: str, own: Path | str | None) -> Networks:
     from cmet import checkpoints
 
-    _demand(parts)
-    speech = SpeechFeatures.official() if "speech" in parts else None
-    connector = checkpoints.load_connector() if "connector" in parts else None
+    _demand(tuple(part for part in parts if own is None or part != "connector"))
+    speech = SpeechFeatures.official(device=device) if "speech" in parts else None
+    generator, connector = checkpoints.load_generator(), None
+    if "connector" in parts:
+        connector = checkpoints.load_connector() if own is None else _own_connector(own, "official", generator.exp)
     codes = checkpoints.load_expression_codes() if "codes" in parts else None
-    return Networks(checkpoints.load_generator(), checkpoints.load_audio2lip(), speech, connector, codes)
+    return Networks(generator, checkpoints.load_audio2lip(), speech, connector, codes)
 
 
 def _demand(parts: tuple[str, ...]) -> None:
@@ -76,10 +105,16 @@ def _demand(parts: tuple[str, ...]) -> None:
         raise MissingError(f"The weights {names} are not on this machine.", f"{cure} (`weights list` shows licences).")
 
 
-def digests(which: str, parts: tuple[str, ...]) -> dict[str, str]:
+def digests(which: str, parts: tuple[str, ...], connector: Path | str | None = None) -> dict[str, str]:
     """name → sha256 of every file that `load_networks` would read and that is here."""
     if which == "demo":
         from cmet.demo_weights import FOLDER
 
-        return {path.stem: weights.digest(path) for path in sorted(FOLDER.glob("*.safetensors"))}
-    return {state.entry.name: state.found for state in weights.verify(files_of(parts), any_hash=True) if state.found}
+        found = {path.stem: weights.digest(path) for path in sorted(FOLDER.glob("*.safetensors"))}
+    else:
+        found = {
+            state.entry.name: state.found for state in weights.verify(files_of(parts), any_hash=True) if state.found
+        }
+    if connector is not None and Path(connector).is_file():
+        found["connector" if which == "demo" else PARTS["connector"][0]] = weights.digest(Path(connector))
+    return found

@@ -18,6 +18,16 @@ OFFICIAL_TRIM = 20
 Floats = npt.NDArray[np.floating]
 
 
+def official_least(window: int) -> int:
+    """Frames of a source clip below which the released inference never ends: nothing of its track is left to extend."""
+    return (OFFICIAL_TRIM // window + 1) * window
+
+
+def whole_windows(frames: int, window: int) -> int:
+    """Frames of a source clip that can be seen in `frames` frames of a result: whole windows of them."""
+    return -(-frames // window) * window
+
+
 def pick_samples(
     neutral: Sequence[str], target: Sequence[str], num_samples: int = 10, seed: int = 42
 ) -> tuple[list[str], list[str]]:

@@ -104,7 +104,13 @@ def held(track: Tensor, count: int) -> Tensor:
 
 def shown(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Pixels]:
     """Frames (h, w, 3) uint8, [-1, 1] as 0..255; those smaller than `least` px are enlarged: clips have one size."""
+    for chunk in enlarged(chunks, least):
+        yield from pictures.fixed_pixels(chunk)
+
+
+def enlarged(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Tensor]:
+    """Chunks (k, 3, size, size); those smaller than `least` px are enlarged by a bicubic filter."""
     for chunk in chunks:
         if chunk.shape[-1] < least:
             chunk = torch.nn.functional.interpolate(chunk, (least, least), mode="bicubic", align_corners=False)
-        yield from pictures.fixed_pixels(chunk)
+        yield chunk

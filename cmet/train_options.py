@@ -61,7 +61,7 @@ _RELEASED = (
         "--scale-intensity",
         "--scale_intensity",
         is_flag=True,
-        help="Speech difference of the length of the level, 1-3.",
+        help="Speech differences as long as their level, 1-3.",
     ),
     click.option(
         "--audio-encoder",
@@ -172,7 +172,7 @@ _WIDTHS = (
     click.option("--hidden", type=click.IntRange(33), default=1024, show_default=True, help="Width of a token."),
     click.option("--layers", type=click.IntRange(1), default=4, show_default=True, help="Transformer layers."),
     click.option("--heads", type=click.IntRange(1), default=4, show_default=True, help="Attention heads."),
-    click.option("--feedforward", type=click.IntRange(1), default=1024, show_default=True, help="Width between layers."),
+    click.option("--feedforward", type=click.IntRange(1), default=1024, show_default=True, help="Inner width."),
     click.option(
         "--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
         help="In the transformer and on its tokens.",

@@ -117,6 +117,22 @@ def write_widths(folder: Path, widths: Mapping[str, int | float]) -> None:
         partial.write_text(json.dumps(dict(widths), indent=2) + "\n", encoding="utf-8")
 
 
+def connector_beside(path: Path) -> Connector:
+    """A new connector of the widths that training wrote beside this checkpoint; of official size without them.
+
+    UsageError for a file of widths that is none.
+    """
+    widths = path.with_name(WIDTHS)
+    if not widths.is_file():
+        return Connector()
+    try:
+        return Connector(**json.loads(widths.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{widths} does not describe a connector: {error}.", "Take it from the run's folder."
+        ) from error
+
+
 def load_trained(path: Path) -> Connector:
     """The connector of one of our checkpoints, in eval mode; official size where no widths lie beside it.
 
@@ -124,8 +140,7 @@ def load_trained(path: Path) -> Connector:
     """
     if not path.is_file():
         raise MissingError(f"There is no checkpoint {path}.", "python bench.py train makes one.")
-    widths = path.with_name(WIDTHS)
-    connector = Connector(**(json.loads(widths.read_text(encoding="utf-8")) if widths.is_file() else {}))
+    connector = connector_beside(path)
     try:
         connector.load_state_dict(read_checkpoint(path)["state_dict"])
     except RuntimeError as error:

@@ -29,20 +29,37 @@ PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option("--neutral-speech", default=None, help="Neutral utterances. [default: the folder 'neutral' beside]")
 @click.option(
-    "-o",
-    "--out",
-    type=PATH,
-    required=True,
-    help="Result: NAME.mp4 (several edits: NAME_<emotion>.mp4), or a folder that exists.",
+    "-o", "--out", type=click.Path(), required=True,
+    help="Result: NAME.mp4 (several edits: NAME_<emotion>.mp4), or a folder: one that exists, or FOLDER/.",
+)  # fmt: skip
+@click.option(
+    "--lips", type=PATH, default=None, help="Take the lips from this clip instead of the sound; a short one is held."
 )
-@click.option("--lips", type=PATH, default=None, help="Take the lips from this clip instead of the sound.")
-@click.option("--intensity", type=float, default=1.0, show_default=True)
-@click.option("--blend", default=None, help="Mix the emotions into one: shares such as 0.7,0.3.")
-@click.option("--schedule", default=None, help="Change over time: 0:neutral,2.0:happy (names of the folders).")
-@click.option("--num-samples", type=click.IntRange(1), default=10, show_default=True, help="Utterances averaged.")
-@click.option("--seed", type=int, default=42, show_default=True)
-@click.option("--weights", type=click.Choice(["official", "demo"]), default="official", show_default=True)
-@click.option("--compat", type=click.Choice(["official"]), default=None, help="The released program's behaviour.")
+@click.option(
+    "--intensity", type=float, default=1.0, show_default=True,
+    help="Factor on the speech difference: 0 neutral, 1 as spoken, above 1 exaggerated, below 0 the opposite.",
+)  # fmt: skip
+@click.option(
+    "--blend", default=None, help="Mix the emotions into one result: a share for each, such as 0.7,0.3, in their order."
+)
+@click.option(
+    "--schedule", default=None,
+    help="One result whose emotion changes at these seconds: 0:neutral,2.0:happy (folder names; of a blend: a+b).",
+)  # fmt: skip
+@click.option(
+    "--num-samples", "--num_samples", type=click.IntRange(1), default=10, show_default=True,
+    help="Utterances averaged on either side, neutral and emotional; all where there are fewer.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=42, show_default=True, help="Which utterances are picked.")
+@click.option(
+    "--weights", type=click.Choice(["official", "demo"]), default="official", show_default=True,
+    help="Networks: the released ones (`weights fetch cmet`), or the small ones that ship.",
+)  # fmt: skip
+@click.option("--connector", type=PATH, default=None, help="A checkpoint of your own training instead of the set's.")
+@click.option(
+    "--compat", type=click.Choice(["official"]), default=None,
+    help="As the released program: 20 frames trimmed, contrast stretched, the pose clip's fps.",
+)  # fmt: skip
 @click.option("--keep", default=None, help="Keep the (last) emotion under this name for later edits.")
 @click.option("--sheet", type=PATH, default=None, help="Also write a png with eight frames of each edit.")
 @click.option("--upscale", default=None, help="FILE.py:FUNCTION applied to each frame, uint8 (h, w, 3).")

@@ -11,22 +11,32 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from cmet import emotion_pools
 from harness.atomic import cannot_write, partial_path
 from harness.errors import MediaError, UsageError
+from harness.media import probe
 
 Pixels = npt.NDArray[np.uint8]
 SURE = 0.9  # probability from which MTCNN's finding counts as a face
 NARROW = 0.6  # eyes nearer to each other than this share of their distance from the mouth: turned by some 50 degrees
 SQUARE = 0.02  # a picture this far from square is worth a word
 INPUTS = ("source", "audio", "pose", "lips")
+CLIPS = ("pose", "lips")
 _FACE_CURE = "Give a picture of one frontal face, cropped like C-MET's; --no-face-check skips this check."
 
 
 def check_inputs(given: Mapping[str, Any]) -> None:
-    """Raise MediaError for a file that is not there, UsageError for numbers that are none."""
+    """Raise MediaError for a file that is not there or no clip, UsageError for numbers and names that are none."""
     for name in INPUTS:
         if given[name] is not None and not given[name].is_file():
             raise MediaError(f"There is no file '{given[name]}'.", f"Name a file with --{name}.")
+    for name in CLIPS:
+        if given[name] is not None:
+            probe(given[name])
+    if not given["out"]:
+        raise UsageError("-o names no place.", "Type: -o out.mp4")
+    if given["keep"] is not None and given["keep"].strip() in ("", emotion_pools.NEUTRAL):
+        raise UsageError(f"An emotion cannot be kept as '{given['keep']}'.", "Choose another name for --keep.")
     if not math.isfinite(given["intensity"]):
         raise UsageError(f"--intensity {given['intensity']} is no strength.", "1 is as spoken, 0 is neutral.")
 
@@ -55,11 +65,11 @@ def check_targets(clips: Iterable[Path], sheet: Path | None, given: Mapping[str,
 
 
 def _try_to_write(target: Path) -> None:
-    probe = partial_path(target)
+    trial = partial_path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        trial.touch()
+        trial.unlink()
     except OSError as error:
         raise cannot_write(target, error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -39,25 +41,27 @@ class Job:
         """Render every edit; yields each finished file."""
         check_inputs(self.given)
         pools, neutral = self._pools()
-        self._mixture([pool.name for pool in pools])
-        names = self._names([pool.name for pool in pools])
-        targets = [self._target(name, len(names)) for name in names]
+        called = distinct([pool.name for pool in pools])
+        self._mixture(called)
+        names = self._names(called)
+        targets = [place(self.given["out"], name, len(names)) for name in names]
         check_targets(targets, self.given["sheet"], self.given)
         upscale = None if self.given["upscale"] is None else Upscaler(self.given["upscale"])
-        picture = self._picture()
+        picture, sound = self._picture(), self._sound()
         needs_speech = any(pool.needs_network for pool in (*pools, *([neutral] if neutral else [])))
         parts = ("backbone", "connector", *(("speech",) if needs_speech else ()))
-        talker = Talker(load_networks(self.given["weights"], parts, self.given["device"]), self.given["device"])
+        networks = load_networks(self.given["weights"], parts, self.given["device"], self.given["connector"])
+        talker = Talker(networks, self.given["device"])
         editor = Editor(talker, official=self.given["compat"] == "official")
         differences = [
             editor.difference(pool, neutral, self.given["num_samples"], self.given["seed"]) for pool in pools
         ]
         tracks = editor.tracks(picture, self.given["audio"], self.given["pose"], self.given["lips"])
         rows: list[Pixels] = []
-        expressions = self._expressions(editor, tracks, [pool.name for pool in pools], differences)
+        expressions = self._expressions(editor, tracks, called, differences)
         for name, target, expression in zip(names, targets, expressions, strict=True):
             frames = self._shown(editor.render(tracks, expression), tracks, name, upscale, rows)
-            self._write(target, frames)
+            self._write(target, frames, sound)
             yield target
         if self.given["sheet"] is not None:
             yield _write_sheet(self.given["sheet"], rows)
@@ -68,6 +72,14 @@ class Job:
             check_face(picture, self.given["source"])
         return picture
 
+    def _sound(self) -> Floats:
+        """(n,) the driving sound, whole frames of it; a word where its channels leave nothing."""
+        track = read_audio(self.given["audio"])
+        if "downmix_cancels" in track.notes:
+            cure = "The lips will hardly move: give one channel of it."
+            click.echo(f"bench.py: the channels of '{self.given['audio']}' cancel each other. {cure}", err=True)
+        return track.samples[: len(track.samples) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
+
     def _pools(self) -> tuple[list[Pool], Pool | None]:
         width = speech_width(self.given["weights"])
         shipped = puppet_speech() if self.given["weights"] == "demo" else {}
@@ -77,15 +89,13 @@ class Job:
             return pools, None
         if self.given["neutral_speech"] is None:
             return pools, emotion_pools.neutral_beside(self.given["emotions"], width, names)
-        return pools, emotion_pools.pools([self.given["neutral_speech"]], width, names)[0]
+        return pools, emotion_pools.neutral_named(self.given["neutral_speech"], width, names)
 
     def _names(self, names: list[str]) -> list[str]:
         """What the results are called."""
         if self.given["schedule"] is not None:
             return ["schedule"]
-        if self.given["blend"] is not None:
-            return ["+".join(names)]
-        return names if len(set(names)) == len(names) else [f"{name}{k}" for k, name in enumerate(names, start=1)]
+        return names if self.given["blend"] is None else ["+".join(names)]
 
     def _mixture(self, names: list[str]) -> tuple[list[float] | None, list[tuple[float, str]] | None]:
         """Shares of --blend and steps of --schedule, read before any work is done for them."""
@@ -107,14 +117,6 @@ class Job:
             return [editor.scheduled(tracks, steps, by_name, self.given["intensity"])]
         return editor.expressions(tracks, differences, self.given["intensity"])
 
-    def _target(self, name: str, count: int) -> Path:
-        out: Path = self.given["out"]
-        plain = re.sub(r"[\\/:\0]", "_", name)
-        if out.is_dir():
-            return out / f"{plain}.mp4"
-        out = out if out.suffix else out.with_name(f"{out.name}.mp4")
-        return out if count == 1 else out.with_name(f"{out.stem}_{plain}{out.suffix}")
-
     def _shown(
         self,
         frames: Iterator[Pixels],
@@ -134,15 +136,27 @@ class Job:
             yield frame
         rows.append(np.concatenate(kept, axis=1))
 
-    def _write(self, target: Path, frames: Iterator[Pixels]) -> None:
-        sound = read_audio(self.given["audio"]).samples
-        sound = sound[: len(sound) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
-        fps = round(probe(self.given["pose"]).fps) if self.given["compat"] == "official" else FPS
+    def _write(self, target: Path, frames: Iterator[Pixels], sound: Floats) -> None:
+        fps = max(1, round(probe(self.given["pose"]).fps)) if self.given["compat"] == "official" else FPS
         first = next(frames)
         with VideoWriter(target, first.shape[1], first.shape[0], fps=fps, audio=sound) as writer:
             writer.write(first)
             for frame in frames:
                 writer.write(frame)
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names of several emotions; where two are called alike (happy of two corpora), numbered."""
+    return names if len(set(names)) == len(names) else [f"{name}{k}" for k, name in enumerate(names, start=1)]
+
+
+def place(out: str, name: str, count: int) -> Path:
+    """Where the edit `name`, one of `count`, goes: a file, or in the folder `out` (there already, or with a slash)."""
+    path, plain = Path(out), re.sub(r"[\\/:\0]", "_", name)
+    if path.is_dir() or out.endswith(("/", os.sep)):
+        return path / f"{plain}.mp4"
+    path = path if path.suffix else path.with_name(f"{path.name}.mp4")
+    return path if count == 1 else path.with_name(f"{path.stem}_{plain}{path.suffix}")
 
 
 def puppet_speech() -> dict[str, Callable[[], Sequence[Path]]]:

@@ -67,7 +67,7 @@ def _check_weights(stages: tuple[str, ...]) -> None:
     for stage, name in _NETWORKS.items():
         if stage in stages:
             try:
-                locate(name)
+                locate(name, any_hash=True)
             except MissingError as error:
                 cure = f"{error.cure} Until then: --stage crop --stage sound; the other stages can follow."
                 raise MissingError(error.what, cure) from None
