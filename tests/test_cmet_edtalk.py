@@ -163,8 +163,16 @@ def test_bank_is_factorised_once_in_eval_mode(monkeypatch: pytest.MonkeyPatch) -
 
 def test_bank_is_differentiable_in_train_mode() -> None:
     network = tiny_generator().train()
-    (network.bank() * torch.arange(36.0)).square().sum().backward()
-    assert network.direction_lipnonlip.weight.grad is not None
+    wanted = torch.randn(network.bank().shape, generator=torch.Generator().manual_seed(1))
+    before = (network.bank() * wanted).sum()
+    before.backward()
+    for columns in (network.direction_lipnonlip.weight, network.direction_exp.weight):
+        assert columns.grad is not None
+        with torch.no_grad():
+            columns += 1e-3 * columns.grad / columns.grad.norm()
+        after = (network.bank() * wanted).sum()
+        assert after > before  # uphill, by one block of columns after the other
+        before = after
 
 
 def test_axes_are_orthonormal_with_the_signs_of_householder() -> None:

@@ -40,6 +40,14 @@ def test_every_preset_names_a_function(preset: str) -> None:
     assert callable(getattr(importlib.import_module(module), function))
 
 
+def test_a_course_seeds_what_layers_draw_and_leaves_torch_as_it_was() -> None:
+    before = torch.get_rng_state()
+    with Course(Path(), 3, print).seeded():
+        drawn_inside = torch.rand(4)
+    assert torch.equal(drawn_inside, torch.rand(4, generator=torch.Generator().manual_seed(3)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_training_states_are_training_puppets_in_basic_moods() -> None:
     state = random_states(np.random.default_rng(1), 4000)
     assert set(state.who) <= set(TRAIN_IDENTITIES)

@@ -52,8 +52,8 @@ def train(course: Course) -> None:
     heard, shown = zip(*drawn(Talk(course.seed), UTTERANCES, course.workers), strict=True)
     windows, codes = torch.from_numpy(np.concatenate(heard)), lip_codes(np.concatenate(shown))
     windows, codes = windows.to(device), codes.float().to(device)
-    torch.manual_seed(course.seed)
-    network = Audio2Lip(**CONFIG).train().to(device)
+    with course.seeded():
+        network = Audio2Lip(**CONFIG).train().to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4)
     spread, latest = float(codes.var()), {"loss": torch.zeros(())}
     for step in Progress(course, "audio2lip").steps(lambda: {"loss": float(latest["loss"]), "spread": spread}):

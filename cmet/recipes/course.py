@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -30,6 +31,13 @@ class Course:
     def of(self, own: int) -> Course:
         """The same course with its length settled: `own` where none was asked for."""
         return replace(self, steps=self.steps or own)
+
+    @contextmanager
+    def seeded(self) -> Iterator[None]:
+        """In here layers draw their first weights (and dropout) by `seed`; afterwards torch's state is as before."""
+        with torch.random.fork_rng(devices=[self.device] if self.device.startswith("cuda") else []):
+            torch.manual_seed(self.seed)
+            yield
 
     def recipe(self, preset: str, **facts: Any) -> dict[str, Any]:
         """What a weight file says of how it was made."""

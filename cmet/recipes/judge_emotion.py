@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
 from cmet.recipes.course import Course, Progress
-from cmet.recipes.judge_pictures import pool, varied
+from cmet.recipes.judge_pictures import Picture, pool, varied
 from evaluators import demo_weights
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.labels import EAT_FAN
@@ -21,10 +22,17 @@ BATCH, STEPS, RATE = 48, 1500, 2e-3
 
 def train(course: Course) -> None:
     """Train and write `out/emotion.safetensors`."""
-    course, device = course.of(STEPS), course.device
+    course = course.of(STEPS)
     crops, _, emotions = pool(course, EACH)
-    torch.manual_seed(course.seed)
-    rng = np.random.default_rng([course.seed, 12])
+    with course.seeded():  # dropout draws in every step
+        network = _trained(course, crops, emotions)
+    recipe = course.recipe("demo-judge-emotion", pictures=len(crops))
+    demo_weights.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
+
+
+def _trained(course: Course, crops: Picture, emotions: npt.NDArray[np.int64]) -> EmotionFAN:
+    """The network after the course's steps, on crops (n, s, s, 3) of puppets in `emotions` (n,)."""
+    rng, device = np.random.default_rng([course.seed, 12]), course.device
     network = EmotionFAN(width=CONFIG["width"], dropout=0.2).to(device)
     labels = np.array([EAT_FAN.index(BASIC_EMOTIONS[e]) for e in emotions])
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
@@ -39,8 +47,7 @@ def train(course: Course) -> None:
         optimiser.step()
         schedule.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-judge-emotion", pictures=len(crops))
-    demo_weights.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
+    return network
 
 
 def _groups(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -21,10 +21,10 @@ def train(course: Course) -> None:
     """Train and write `out/identity.safetensors`."""
     course, device = course.of(STEPS), course.device
     crops, people, _ = pool(course, EACH)
-    torch.manual_seed(course.seed)
     rng = np.random.default_rng([course.seed, 13])
-    network = IdentityNet(**CONFIG).to(device)
-    anchors = torch.nn.Parameter(torch.randn(len(PEOPLE), CONFIG["embedding"], device=device))
+    with course.seeded():
+        network = IdentityNet(**CONFIG).to(device)
+        anchors = torch.nn.Parameter(torch.randn(len(PEOPLE), CONFIG["embedding"], device=device))
     optimiser = torch.optim.AdamW([*network.parameters(), anchors], RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=course.steps)
     pictures, names = torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(people)

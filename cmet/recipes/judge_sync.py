@@ -112,8 +112,9 @@ def stilled(frames: Tensor, rng: np.random.Generator) -> Tensor:
 
 def build(seed: int) -> SyncNet:
     """A fresh network whose first kernels are smooth and blind to brightness."""
-    torch.manual_seed(seed)
-    net = SyncNet(**CONFIG)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = SyncNet(**CONFIG)
     with torch.no_grad():
         kernel = net.netcnnlip[0].weight
         assert isinstance(kernel, Tensor)

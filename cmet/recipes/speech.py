@@ -115,9 +115,9 @@ def train(course: Course) -> None:
     rng = np.random.default_rng([course.seed, 31])
     pool = voices(course, 32, UTTERANCES, jitter=0.1, free=FREE)
     course.log(f"speech: {len(pool.label)} utterances drawn")
-    torch.manual_seed(course.seed)
-    network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
-    affect_head = nn.Linear(WIDTH, 5).to(device)
+    with course.seeded():
+        network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
+        affect_head = nn.Linear(WIDTH, 5).to(device)
     optimiser = torch.optim.AdamW([*network.parameters(), *affect_head.parameters()], lr=RATE, weight_decay=1e-2)
     waves, label = torch.from_numpy(pool.waves).to(device), torch.from_numpy(pool.label).to(device)
     affect = torch.from_numpy(pool.affect).float().to(device)
