@@ -14,12 +14,14 @@ import torch
 from cmet import demo_weights
 from cmet.edtalk import Codes
 from cmet.recipes import PRESETS
+from cmet.recipes import connector as connector_recipe
 from cmet.recipes import generator as generator_recipe
+from cmet.recipes import speech as speech_recipe
 from cmet.recipes.alphabet import Alphabet, code_loss
 from cmet.recipes.course import Course, drawn
 from cmet.recipes.drawing import picture_loss
 from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
-from cmet.recipes.speech import CLEARANCE, NAMELESS, Speaker, free_mood
+from cmet.recipes.speech import CLEARANCE, free_mood
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppet_motion import SPAN, pose_track
@@ -70,11 +72,29 @@ def test_free_moods_keep_clear_of_extended_emotions_and_inside_the_basic_ones() 
     assert (moods >= basic.min(0)).all()
     assert (moods <= basic.max(0)).all()
     assert moods.std(0).min() > 0.2  # they do spread
-    spoken = [Speaker((1, 2), 0.1, frames=2, free=0.5)(number) for number in range(20)]
-    nameless = [one for one in spoken if one.label == NAMELESS]
-    assert 0 < len(nameless) < 20
-    assert {one.level for one in nameless} == {0}
-    assert all(Speaker((1, 2), 0.1, frames=2)(number).label != NAMELESS for number in range(20))
+
+
+def test_the_speech_encoder_hears_named_emotions_and_nameless_moods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech_recipe, "FRAMES", 2)
+    spoken = [speech_recipe.Speaker(1)(number) for number in range(20)]
+    for one in spoken:
+        nameless = one.label == speech_recipe.NAMELESS
+        names = EXTENDED_EMOTIONS if nameless else (BASIC_EMOTIONS[one.label],)
+        nearest = min(np.linalg.norm(affect_point(name, level) - one.affect) for name in names for level in LEVELS)
+        assert nearest >= CLEARANCE if nameless else nearest < 6 * speech_recipe.JITTER
+    assert 0 < sum(one.label == speech_recipe.NAMELESS for one in spoken) < 20
+
+
+def test_the_connector_hears_one_voice_change_its_emotion_and_not_its_speaker() -> None:
+    """Voices that differ by who speaks alone, and takes that are alike: differences hold the emotions' only."""
+    offsets, rng = np.random.default_rng(0).normal(size=(64, 1, 4)) * 100, np.random.default_rng(1)
+    means = {manner: np.full(4, 8.0 * place) for place, manner in enumerate(connector_recipe.MANNERS)}
+    vectors = {manner: (offsets + mean).repeat(3, 1) for manner, mean in means.items()}
+    bank = connector_recipe.Bank(vectors, np.zeros((1, 1, 4), np.float32), np.zeros((1, 5)))
+    happy = BASIC_EMOTIONS.index("happy")
+    for level in LEVELS:
+        expected = means[happy, level] - means[connector_recipe.NEUTRAL, 1]
+        assert bank.difference(connector_recipe.NEUTRAL, happy, level, rng) == pytest.approx(expected)
 
 
 def test_the_decoder_begins_slowly_when_drawing_begins() -> None:
@@ -127,9 +147,12 @@ def test_a_lesson_is_the_same_whoever_draws_it() -> None:
 def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, function = PRESETS[preset].split(":")
     recipe = importlib.import_module(module)
-    monkeypatch.setattr(recipe, "UTTERANCES", 80)
     if preset == "demo-connector":
+        monkeypatch.setattr(recipe, "TRAIN_IDENTITIES", TRAIN_IDENTITIES[:2])
+        monkeypatch.setattr(recipe, "TAKES", 1)
         monkeypatch.setattr(recipe, "MOODS", 4)
+    else:
+        monkeypatch.setattr(recipe, "UTTERANCES", 80)
     for name in ("one", "two"):
         getattr(recipe, function)(Course(tmp_path / name, 3, lambda _: None, steps=2))
     one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))

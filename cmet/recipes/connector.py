@@ -1,6 +1,7 @@
 """Recipe: the demo connector, by C-MET's objective on training voices and the demo generator's expression codes.
 
-Speech: differences of mean embeddings of a few training voices between two basic emotions, paired as by C-MET.
+Speech: differences of mean embeddings between two basic emotions, each of the same few training voices (as in the MEAD
+folders that C-MET pairs, and as a sample asks for an edit: who speaks is no part of the difference).
 Expression: the codes that the generator means by those emotions, with an actor's variation and the encoder's error. The
 reference is zero or a noisy target, half of the time each, because an edit starts without one. Some rows are blends of
 two pairs (mixup, Zhang et al. 2018: speech, codes and direction alike), some have the same emotion on both sides, and
@@ -22,41 +23,68 @@ from cmet.connector import Connector
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.faces import State
-from cmet.recipes.speech import Utterance, free_mood, uttered, voices
+from cmet.recipes.speech import free_mood
 from datasets.puppet_affect import affect_point
-from harness.records import BASIC_EMOTIONS
+from datasets.puppet_identity import TRAIN_IDENTITIES
+from datasets.puppet_voice import speak
+from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 CONFIG = {"window": 1, "hidden": 128, "speech": 64, "layers": 2, "heads": 4, "feedforward": 256, "dropout": 0.0}
 BATCH, RATE, CODE_ERROR = 128, 1.5e-3, 0.2
 SPEECH_BIAS = 1.0  # Linear, GELU, LayerNorm forget how large a difference is; a bias of its size keeps that
 LAMBDA_CONTRASTIVE, LAMBDA_DIRECTIONAL = 0.1, 0.05
-UTTERANCES, UTTERANCE_FRAMES, STEPS = 4000, 40, 5000
-MOODS, VOICES_A_MOOD = 400, 5  # free moods, and training puppets that speak in each
+TAKES, UTTERANCE_FRAMES, STEPS = 3, 40, 2500  # takes: utterances of a voice in one emotion and level
+MOODS, VOICES_A_MOOD = 1500, 3  # free moods, and training puppets that speak in each
+MOST_VOICES, JITTER = 8, 0.05  # voices in a mean; spread of an actor's own variation, per axis
 FROM_NEUTRAL, BLENDED, FREE = 0.5, 0.5, 0.4  # shares of the rows: begin at neutral; blends of two pairs; to a free mood
+
+
+NEUTRAL = BASIC_EMOTIONS.index("neutral")
+#: Every (class number, level) that a voice speaks in; neutral has one level.
+MANNERS = tuple((e, k) for e in range(len(BASIC_EMOTIONS)) for k in ((1,) if e == NEUTRAL else (1, 2, 3)))
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Embeddings (n, D) of utterances by basic emotion and level (neutral has one level), and `free` (moods, voices, D)
-    of those in free `moods` (moods, 5)."""
+    """Embeddings: `vectors` (people, takes, D) of each manner, and `free` (moods, voices, D): what differs between free
+    `moods` (moods, 5) and the neutral utterances of the same voices."""
 
     vectors: dict[tuple[int, int], npt.NDArray[np.float32]]
     free: npt.NDArray[np.float32]
     moods: npt.NDArray[np.float64]
 
-    def mean(self, emotion: int, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        """Mean of one to eight random utterances of an emotion at a level."""
-        rows = self.vectors[emotion, 1 if emotion == NEUTRAL else level]
-        return rows[rng.integers(0, len(rows), int(rng.integers(1, 9)))].mean(0)
+    def difference(self, one: int, two: int, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        """Mean over one to MOST_VOICES random voices of emotion `two` less emotion `one`, both at `level`."""
+        people, takes, _ = self.vectors[NEUTRAL, 1].shape
+        count = int(rng.integers(1, MOST_VOICES + 1))
+        who, first, second = rng.integers(0, people, count), *rng.integers(0, takes, (2, count))
+        start, end = (self.vectors[e, 1 if e == NEUTRAL else level] for e in (one, two))
+        return np.asarray((end[who, second] - start[who, first]).mean(0))
 
     def mood(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], int]:
-        """Mean of some utterances in one free mood, that mood (5,), and its number."""
+        """The difference of some voices between one free mood and neutral, that mood (5,), and its number."""
         number = int(rng.integers(len(self.moods)))
-        some = rng.integers(0, self.free.shape[1], int(rng.integers(1, 9)))
-        return self.free[number, some].mean(0), self.moods[number], number
+        some = rng.integers(0, self.free.shape[1], int(rng.integers(1, MOST_VOICES + 1)))
+        return np.asarray(self.free[number, some].mean(0)), self.moods[number], number
 
 
-NEUTRAL = BASIC_EMOTIONS.index("neutral")
+def utterance(person: int, felt: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Some words (samples,) of the training puppet at place `person`, in mood `felt` (5,)."""
+    said = speak(TRAIN_IDENTITIES[person], felt, UTTERANCE_FRAMES, (3, int(rng.integers(1 << 30))))
+    return said.sound[: UTTERANCE_FRAMES * SAMPLES_PER_FRAME]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Utterance number i of every training puppet in every manner: people by people, manner by manner, take by take."""
+
+    seed: int
+
+    def __call__(self, number: int) -> npt.NDArray[np.float32]:
+        rng = np.random.default_rng([self.seed, 52, number])
+        emotion, level = MANNERS[number // TAKES % len(MANNERS)]
+        felt = affect_point(BASIC_EMOTIONS[emotion], level) + rng.normal(0, JITTER, 5)
+        return utterance(number // (TAKES * len(MANNERS)), felt, rng)
 
 
 @dataclass(frozen=True)
@@ -68,25 +96,28 @@ class Choir:
     def mood(self, number: int) -> npt.NDArray[np.float64]:
         return free_mood(np.random.default_rng([self.seed, 55, number]))
 
-    def __call__(self, number: int) -> Utterance:
-        return uttered(
-            np.random.default_rng([self.seed, 56, number]), self.mood(number // VOICES_A_MOOD), UTTERANCE_FRAMES
-        )
+    def who(self, number: int) -> int:
+        """Which training puppet, by its place among them."""
+        return int(np.random.default_rng([self.seed, 56, number]).integers(len(TRAIN_IDENTITIES)))
+
+    def __call__(self, number: int) -> npt.NDArray[np.float32]:
+        rng = np.random.default_rng([self.seed, 57, number])
+        return utterance(self.who(number), self.mood(number // VOICES_A_MOOD), rng)
 
 
 def bank(course: Course) -> Bank:
     """Training voices through the demo's own speech encoder (from `out` if it was trained there)."""
     own = course.out / "speech.safetensors"
     network = demo_weights.load_speech(own if own.is_file() else None)
-    pool = voices(course, 52, UTTERANCES, jitter=0.05, frames=UTTERANCE_FRAMES)
-    vectors = network.embed(list(pool.waves))
-    level = np.where(pool.label == NEUTRAL, 1, pool.level)
-    keys = {(int(e), int(k)) for e, k in zip(pool.label, level, strict=True)}
-    choir = Choir(course.seed)
-    sung = [one.wave for one in drawn(choir, MOODS * VOICES_A_MOOD, course.workers)]
-    free = network.embed(sung).reshape(MOODS, VOICES_A_MOOD, -1)
-    named = {(e, k): vectors[(pool.label == e) & (level == k)] for e, k in keys}
-    return Bank(named, free, np.stack([choir.mood(number) for number in range(MOODS)]))
+    people = len(TRAIN_IDENTITIES)
+    said = list(drawn(Cast(course.seed), people * len(MANNERS) * TAKES, course.workers))
+    spoken = network.embed(said).reshape(people, len(MANNERS), TAKES, -1)
+    vectors = {manner: spoken[:, place] for place, manner in enumerate(MANNERS)}
+    choir, count = Choir(course.seed), MOODS * VOICES_A_MOOD
+    sung = network.embed(list(drawn(choir, count, course.workers)))
+    rest = vectors[NEUTRAL, 1].mean(1)[[choir.who(number) for number in range(count)]]
+    moods = np.stack([choir.mood(number) for number in range(MOODS)])
+    return Bank(vectors, (sung - rest).reshape(MOODS, VOICES_A_MOOD, -1), moods)
 
 
 def expression_codes(affect: npt.NDArray[np.float64]) -> Tensor:
@@ -118,14 +149,10 @@ def pairs(
     mood counts as an emotion of its own."""
     one = np.where(rng.random(count) < FROM_NEUTRAL, NEUTRAL, rng.integers(0, 8, count))
     two, level = rng.integers(0, 8, count), rng.integers(1, 4, count)
-    heard = [
-        voices_.mean(int(b), int(k), rng) - voices_.mean(int(a), int(k), rng)
-        for a, b, k in zip(one, two, level, strict=True)
-    ]
+    heard = [voices_.difference(int(a), int(b), int(k), rng) for a, b, k in zip(one, two, level, strict=True)]
     moods = [[affect_point(BASIC_EMOTIONS[e], int(k)) for e in pair] for *pair, k in zip(one, two, level, strict=True)]
     for row in np.flatnonzero(rng.random(count) < FREE):
-        vector, mood, number = voices_.mood(rng)
-        heard[row] = vector - voices_.mean(NEUTRAL, 1, rng)
+        heard[row], mood, number = voices_.mood(rng)
         moods[row], two[row] = [np.zeros(5), mood], len(BASIC_EMOTIONS) + number
     return np.stack(heard).astype(np.float64), np.array(moods), two
 
@@ -164,9 +191,9 @@ def train(course: Course) -> None:
     course, device = course.of(STEPS), course.device
     rng = np.random.default_rng([course.seed, 51])
     voices_ = bank(course)
-    torch.manual_seed(course.seed)
-    connector = Connector(**CONFIG).train()  # type: ignore[arg-type]
-    torch.nn.init.normal_(connector.speaker_encoder.proj.bias, std=SPEECH_BIAS)
+    with course.seeded():
+        connector = Connector(**CONFIG).train()  # type: ignore[arg-type]
+        torch.nn.init.normal_(connector.speaker_encoder.proj.bias, std=SPEECH_BIAS)
     connector = connector.to(device)
     optimiser = torch.optim.AdamW(connector.parameters(), lr=RATE, weight_decay=1e-5)
     latest = {"loss": torch.zeros(())}
@@ -178,5 +205,5 @@ def train(course: Course) -> None:
         loss.backward()
         optimiser.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-connector", utterances=UTTERANCES, free_moods=MOODS)
+    recipe = course.recipe("demo-connector", takes=TAKES, free_moods=MOODS)
     demo_weights.store(course.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe, {})

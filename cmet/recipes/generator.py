@@ -79,8 +79,9 @@ class Trainer:
 
 def build(seed: int, device: str = "cpu") -> Trainer:
     """A fresh trainer. Flow heads start small, so that the first warps are nearly still."""
-    torch.manual_seed(seed)
-    generator = Generator(**CONFIG)  # type: ignore[arg-type]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = Generator(**CONFIG)  # type: ignore[arg-type]
     with torch.no_grad():
         for name, parameter in generator.named_parameters():
             if "to_flows" in name and name.endswith("conv.weight"):

@@ -1,9 +1,9 @@
 """What the demo's speech encoder and connector make of voices they never heard: `python -m cmet.recipes.held_out_speech
 [FOLDER]`.
 
-As in an edit: three utterances of an emotion and three neutral ones of test puppets, the difference of their mean
-embeddings, a neutral source code, no reference. The answer is read as a point of the affect space and named by the
-nearest emotion of the same level, among the eight basic ones and among all.
+As in a sample of the built-in list: utterances of an emotion and neutral ones of the same three test puppets, the
+difference of their mean embeddings, a neutral source code, no reference. The answer is read as a point of the affect
+space and named by the nearest emotion of the same level, among the eight basic ones and among all.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from datasets.puppet_identity import TEST_IDENTITIES
 from datasets.puppet_voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
-FRAMES, UTTERANCES = 40, 3
+FRAMES, VOICES = 40, 3
 Points = npt.NDArray[np.float64]
 
 
 def difference(speech: Emotion2Vec, emotion: str, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Mean embedding of UTTERANCES of an emotion less that of as many neutral ones, of random test puppets."""
-    means = []
+    """Mean embedding of VOICES utterances of an emotion less that of neutral ones, of the same random test puppets."""
+    means, who = [], rng.choice(np.array(TEST_IDENTITIES), VOICES, replace=False)
     for name in (emotion, "neutral"):
-        felt, who = affect_point(name, level), rng.choice(np.array(TEST_IDENTITIES), UTTERANCES)
+        felt = affect_point(name, level)
         said = [speak(int(w), felt, FRAMES, (54, int(rng.integers(1 << 30)))).sound for w in who]
         means.append(speech.embed([sound[: FRAMES * SAMPLES_PER_FRAME] for sound in said]).mean(0))
     return np.asarray(means[0] - means[1])

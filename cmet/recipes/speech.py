@@ -39,18 +39,17 @@ CONFIG = {
 FRAMES, SHORTEST, BATCH, RATE = 50, 20, 32, 1.5e-3  # an utterance of two seconds; a batch hears 0.8 s or more of it
 UTTERANCES, STEPS = 14_000, 5000
 FREE, CLEARANCE = 0.6, 0.4  # share of utterances in free moods; the least distance of those from an extended emotion
+JITTER = 0.1  # spread of an actor's own variation, per axis
 NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves out
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """`wave` (samples,), class number or NAMELESS, `affect` (5,), speaker and level (0 if nameless) of one voice."""
+    """`wave` (samples,), class number or NAMELESS, and `affect` (5,) of one voice."""
 
     wave: npt.NDArray[np.float32]
     label: int
     affect: npt.NDArray[np.float64]
-    who: int
-    level: int
 
 
 def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -63,64 +62,37 @@ def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
             return point
 
 
-def uttered(
-    rng: np.random.Generator, affect: npt.NDArray[np.float64], frames: int, label: int = NAMELESS, level: int = 0
-) -> Utterance:
-    """Some words of a random training puppet in this mood."""
-    who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
-    said = speak(who, affect, frames, (3, int(rng.integers(1 << 30))))
-    return Utterance(said.sound[: frames * SAMPLES_PER_FRAME], label, affect, who, level)
-
-
 @dataclass(frozen=True)
 class Speaker:
-    """Utterance number i of random training puppets; `jitter`: spread of an actor's own variation, per axis; `free`:
-    share of utterances in free moods."""
+    """Utterance number i of random training puppets, two in five (`1 - FREE`) in basic emotions with an actor's own
+    variation, the others in free moods."""
 
-    seed: tuple[int, int]
-    jitter: float
-    frames: int = FRAMES
-    free: float = 0.0
+    seed: int
 
     def __call__(self, number: int) -> Utterance:
-        rng = np.random.default_rng([*self.seed, number])
+        rng = np.random.default_rng([self.seed, 32, number])
         label, level = int(rng.integers(len(BASIC_EMOTIONS))), int(rng.integers(1, 4))
-        affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, self.jitter, 5)
-        if self.free and rng.random() < self.free:
-            label, level, affect = NAMELESS, 0, free_mood(rng)
-        return uttered(rng, affect, self.frames, label, level)
-
-
-@dataclass(frozen=True)
-class Voices:
-    """Utterances: `waves` (n, samples); `label`, `who`, `level` (n,) and `affect` (n, 5) as in Utterance."""
-
-    waves: npt.NDArray[np.float32]
-    label: npt.NDArray[np.int64]
-    affect: npt.NDArray[np.float64]
-    who: npt.NDArray[np.int64]
-    level: npt.NDArray[np.int64]
-
-
-def voices(course: Course, tag: int, count: int, jitter: float, frames: int = FRAMES, free: float = 0.0) -> Voices:
-    """`count` random utterances of training puppets, `free` of them in free moods, the others in basic emotions."""
-    rows = list(drawn(Speaker((course.seed, tag), jitter, frames, free), count, course.workers))
-    waves, label, affect = (np.array([getattr(row, name) for row in rows]) for name in ("wave", "label", "affect"))
-    return Voices(waves, label, affect, np.array([row.who for row in rows]), np.array([row.level for row in rows]))
+        affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, JITTER, 5)
+        if rng.random() < FREE:
+            label, affect = NAMELESS, free_mood(rng)
+        who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
+        said = speak(who, affect, FRAMES, (3, int(rng.integers(1 << 30))))
+        return Utterance(said.sound[: FRAMES * SAMPLES_PER_FRAME], label, affect)
 
 
 def train(course: Course) -> None:
     """Train and write `out/speech.safetensors`."""
     course, device = course.of(STEPS), course.device
     rng = np.random.default_rng([course.seed, 31])
-    pool = voices(course, 32, UTTERANCES, jitter=0.1, free=FREE)
-    course.log(f"speech: {len(pool.label)} utterances drawn")
+    said = list(drawn(Speaker(course.seed), UTTERANCES, course.workers))
+    course.log(f"speech: {len(said)} utterances drawn")
     with course.seeded():
         network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
         affect_head = nn.Linear(WIDTH, 5).to(device)
     optimiser = torch.optim.AdamW([*network.parameters(), *affect_head.parameters()], lr=RATE, weight_decay=1e-2)
-    waves, label = torch.from_numpy(pool.waves).to(device), torch.from_numpy(pool.label).to(device)
-    affect = torch.from_numpy(pool.affect).float().to(device)
+    waves = torch.from_numpy(np.stack([one.wave for one in said])).to(device)
+    label = torch.tensor([one.label for one in said], device=device)
+    affect = torch.from_numpy(np.stack([one.affect for one in said])).float().to(device)
     latest: dict[str, Tensor] = {}
     for step in Progress(course, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
         optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / course.steps)
@@ -136,5 +108,5 @@ def train(course: Course) -> None:
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         latest.update({"class": told.detach(), "affect": felt.detach()})
-    recipe = course.recipe("demo-speech", utterances=len(pool.label))
+    recipe = course.recipe("demo-speech", utterances=UTTERANCES)
     demo_weights.store(course.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})
