@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet.networks import WEIGHT_SETS, digests, files_of, load_networks
-from cmet.rollout import emotion_difference, fit_track, pick_samples, roll_out
-from cmet.talker import Networks, Talker, shown
+from cmet.frames import stretched_pixels
+from cmet.networks import PARTS, WEIGHT_SETS, digests, files_of, load_networks
+from cmet.rollout import (
+    OFFICIAL_TRIM,
+    emotion_difference,
+    fit_track,
+    official_least,
+    pick_samples,
+    roll_out,
+    whole_windows,
+)
+from cmet.talker import Networks, Talker, enlarged, shown
 from harness import weights
 from harness.contract import Missing, Output
 from harness.errors import UsageError, unknown_name
@@ -30,22 +42,33 @@ class CMet:
     licence: ClassVar[str] = "Apache-2.0"
     demo_weights: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "connector")
+    options: ClassVar[tuple[str, ...]] = ("weights", "num_samples", "intensity", "connector", "compat")
     _used: ClassVar[str] = "speech"
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
-        known = ("weights", "num_samples", "intensity")
-        if unknown := sorted(set(options) - set(known)):
-            raise UsageError(f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(known)}.")
+        if unknown := sorted(set(options) - set(self.options)):
+            raise UsageError(
+                f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(self.options)}."
+            )
         self._which = options.get("weights", "official")
         if self._which not in WEIGHT_SETS:
             raise unknown_name("weight set", self._which, WEIGHT_SETS)
+        if options.get("compat", "official") != "official":
+            raise unknown_name("program to be like", options["compat"], ("official",))
+        self._official = "compat" in options
         self._num_samples = _number(options, "num_samples", 10.0)
+        if self._num_samples < 1 or self._num_samples % 1:
+            raise UsageError(f"Option num_samples={self._num_samples:g} is no number of utterances.", "1 or more.")
         self._intensity = _number(options, "intensity", 1.0)
+        self._connector = Path(options["connector"]).expanduser() if "connector" in options else None
         self._device = device
         self._talker: Talker | None = None
 
     def missing(self) -> list[Missing]:
-        """Official weight files that are not on this machine; the demo ones ship."""
+        """Official weight files, and a connector of own training, that are not on this machine; the demo ones ship."""
+        own = self._connector
+        if own is not None and not own.is_file():
+            return [Missing(f"the connector '{own}'", "`python bench.py train` makes one; name its checkpoint.")]
         if self._which == "demo":
             return []
         cure = "Type `python bench.py weights fetch cmet`, or use --dataset puppets."
@@ -53,33 +76,54 @@ class CMet:
         return [
             Missing(f"the weights '{state.entry.name}' ({state.entry.file})", cure)
             for state in states
-            if state.status in ("absent", "wrong")
+            if state.status in ("absent", "wrong") and (own is None or state.entry.name not in PARTS["connector"])
         ]
 
     def weights(self) -> dict[str, str]:
         """name → sha256 of the files this method loads."""
-        return digests(self._which, self.parts)
+        return digests(self._which, self.parts, self._connector)
 
     def load(self) -> None:
         """Load every network once."""
-        self._talker = Talker(load_networks(self._which, self.parts, self._device), self._device)
+        networks = load_networks(self._which, self.parts, self._device, self._connector)
+        self._talker = Talker(networks, self._device)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Edit the source clip's expression by the speech difference and render it with the driving sound."""
         talker = self._ready()
         if request.source_video is None or request.pose_video is None:
             return Failed("unsupported", f"{self.name} edits a neutral clip of the identity, and there is none")
-        codes = talker.clip_codes(request.source_video)
+        codes = talker.clip_codes(request.source_video, limit=self._needed(talker.networks, request))
+        if self._official and len(codes.exp) < (least := official_least(talker.networks.connector.window)):
+            return Failed("unsupported", f"of clips below {least} frames the released program never ends")
         same = request.pose_video == request.source_video
-        pose = codes.pose if same else talker.clip_codes(request.pose_video).pose
-        expression = codes.exp + self._directions(talker.networks, request, codes.exp)
-        self._speak(talker, request, out, fit_track(expression, request.frames, trim=0), pose)
-        return out.clip(used=self._used)
+        pose = codes.pose if same else talker.clip_codes(request.pose_video, limit=request.frames).pose
+        directions = self._directions(talker.networks, request, codes.exp)
+        expression = codes.exp[: len(directions)] + directions
+        trim = OFFICIAL_TRIM if self._official else 0
+        self._speak(talker, request, out, fit_track(expression, request.frames, trim), pose)
+        return out.clip(used=self._used, notes="compat: official" if self._official else "")
+
+    def _needed(self, networks: Networks, request: Request) -> int | None:
+        """How many frames of the source clip can be seen in the result; None: all."""
+        if self._official or networks.connector is None:
+            return None if self._official else request.frames
+        return whole_windows(request.frames, networks.connector.window)
 
     def _speak(self, talker: Talker, request: Request, out: Output, expression: Tensor, pose: Tensor) -> None:
         picture = out.image(request.source_image, talker.size)
         lips = talker.lips(request.driving_audio)
-        for frame in shown(talker.render(picture, lips, pose, expression, request.frames)):
+
+        frames: Iterable[npt.NDArray[np.uint8]]
+
+        def chunks() -> Iterator[Tensor]:
+            return talker.render(picture, lips, pose, expression, request.frames)
+
+        if self._official:
+            frames = (frame for part in stretched_pixels(lambda: enlarged(chunks())) for frame in part)
+        else:
+            frames = shown(chunks())
+        for frame in frames:
             out.frame(frame)
 
     def _directions(self, networks: Networks, request: Request, codes: Tensor) -> Tensor:
@@ -87,7 +131,7 @@ class CMet:
         features = [networks.speech.of_files(paths) for paths in (neutral, target)]
         speech = torch.from_numpy(emotion_difference(*features))[None, None].to(self._device)
         strength = self._intensity * request.emotion.strength
-        return roll_out(networks.connector, speech * strength, codes, pad_last=True)[0]
+        return roll_out(networks.connector, speech * strength, codes, pad_last=not self._official)[0]
 
     def _ready(self) -> Talker:
         if self._talker is None:
@@ -107,6 +151,7 @@ class NoEdit(CMet):
     emotion_sources: ClassVar[tuple[str, ...]] = ()
     anchor: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = ("backbone",)
+    options: ClassVar[tuple[str, ...]] = ("weights",)
     _used: ClassVar[str] = "none"
 
     def _directions(self, networks: Networks, request: Request, codes: Tensor) -> Tensor:
@@ -115,9 +160,12 @@ class NoEdit(CMet):
 
 def _number(options: Mapping[str, str], key: str, default: float) -> float:
     try:
-        return float(options.get(key, default))
-    except ValueError as error:
-        raise UsageError(f"Option {key}='{options[key]}' is not a number.", f"Example: --set cmet.{key}=1") from error
+        value = float(options.get(key, default))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"Option {key}='{options[key]}' is not a number.", f"Example: --set cmet.{key}=1")
+    return value
 
 
 def _picked(request: Request, count: int) -> tuple[list[Path], list[Path]]:

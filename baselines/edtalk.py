@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines.cmet import CMet
+from cmet.rollout import fit_track
 from cmet.talker import Networks, Talker
 from harness.contract import Output
 from harness.media import read_audio, read_image
@@ -24,6 +25,7 @@ class Label(CMet):
     name: ClassVar[str] = "label"
     emotion_sources: ClassVar[tuple[str, ...]] = ("label", "speech")
     parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "codes")
+    options: ClassVar[tuple[str, ...]] = ("weights",)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Render with the stored code of the label; in the speech lane the label is what a recogniser hears."""
@@ -68,5 +70,6 @@ class EDTalk(Label):
             code = talker.picture_codes(read_image(emotion.image)).exp
             return self._with_code(talker, request, out, code, "image")
         if emotion.clip is not None:
-            return self._with_code(talker, request, out, talker.clip_codes(emotion.clip).exp, "clip")
+            track = talker.clip_codes(emotion.clip, limit=request.frames).exp  # a short one goes back and forth
+            return self._with_code(talker, request, out, fit_track(track, request.frames, trim=0), "clip")
         return super().generate(request, out)

@@ -1,0 +1,207 @@
+"""Method `cmet` of `run`: its options, a connector of own training, and the released program's behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor
+
+from baselines.cmet import CMet, NoEdit
+from baselines.edtalk import EDTalk
+from cmet import networks
+from cmet.checkpoints import load_connector
+from cmet.connector import Connector
+from cmet.edit import Editor, Tracks
+from cmet.edtalk import Audio2Lip, Generator
+from cmet.frames import stretched_pixels
+from cmet.networks import digests, load_networks, speech_width
+from cmet.speech_features import SpeechFeatures
+from cmet.talker import Networks, Talker, enlarged, shown
+from cmet.training_files import WIDTHS, write_checkpoint, write_widths
+from harness.errors import MissingError, UsageError
+from harness.media import VideoWriter, write_wav
+from harness.records import Clip, Emotion, Failed, Request
+from harness.seeded import fill
+from verbs.prepare import _check_weights
+
+SMALL = {"window": 7, "hidden": 34, "speech": 16, "layers": 1, "heads": 2, "feedforward": 16}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"samples": "3"}, "has no option 'samples'"),
+        ({"num_samples": "0"}, "num_samples=0 is no number of utterances"),
+        ({"num_samples": "2.5"}, "num_samples=2.5 is no number of utterances"),
+        ({"num_samples": "many"}, "num_samples='many' is not a number"),
+        ({"intensity": "nan"}, "intensity='nan' is not a number"),
+        ({"compat": "none"}, "no program to be like 'none'"),
+        ({"weights": "mine"}, "no weight set 'mine'"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(options: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        CMet(options, "cpu")
+
+
+@pytest.mark.parametrize("kind", [NoEdit, EDTalk])
+def test_methods_without_speech_differences_take_no_options_about_them(kind: type[CMet]) -> None:
+    with pytest.raises(UsageError, match=r"has no option 'num_samples'\. Known: weights\."):
+        kind({"num_samples": "3"}, "cpu")
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A checkpoint as training leaves it, of an unusual window and width."""
+    connector = Connector(**SMALL)
+    fill(connector)
+    write_widths(tmp_path / "run", SMALL)
+    return write_checkpoint(tmp_path / "run", connector.state_dict(), None, 0, 3)
+
+
+def test_a_connector_of_own_training_keeps_its_widths_and_window(trained: Path) -> None:
+    connector = load_connector(trained)
+    assert (connector.window, connector.speaker_encoder.proj.in_features) == (7, 16)
+    expected = Connector(**SMALL)
+    fill(expected)
+    speech, codes = torch.ones(1, 1, 16), torch.ones(1, 7, 10)
+    torch.testing.assert_close(
+        connector(codes, speech, codes)[0], expected.eval()(codes, speech, codes)[0], atol=1e-6, rtol=0
+    )
+    trained.with_name(WIDTHS).write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match="does not describe a connector"):
+        load_connector(trained)
+
+
+def test_a_connector_of_other_features_is_one_sentence(trained: Path) -> None:
+    width = speech_width("demo")
+    with pytest.raises(UsageError, match=f"takes 16 speech numbers and 10 of expression, not {width} and 10"):
+        load_networks("demo", ("backbone", "connector"), connector=trained)
+    assert load_networks("demo", ("backbone",), connector=trained).connector is None
+
+
+def test_a_connector_of_own_training_counts_in_what_made_a_clip(trained: Path) -> None:
+    own = CMet({"weights": "demo", "connector": str(trained)}, "cpu")
+    assert own.weights()["connector"] == digests("demo", (), trained)["connector"] != digests("demo", ())["connector"]
+    assert own.missing() == []
+    assert "no-such.pth" in CMet({"weights": "demo", "connector": "no-such.pth"}, "cpu").missing()[0].what
+    with pytest.raises(MissingError, match=r"are not at no-such\.pth"):
+        load_networks("demo", ("backbone", "connector"), connector="no-such.pth")
+
+
+class Said:
+    """A speech network that has a vector for each file."""
+
+    def of_files(self, paths: list[Path]) -> npt.NDArray[np.float32]:
+        return np.stack([np.full(8, float(path.stem), np.float32) for path in paths])
+
+
+class Kept:
+    """An `Output` that keeps its frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[npt.NDArray[np.uint8]] = []
+
+    def image(self, path: Path, size: int) -> npt.NDArray[np.uint8]:
+        return np.random.default_rng(5).integers(0, 255, (size, size, 3), dtype=np.uint8)
+
+    def audio(self, path: Path) -> npt.NDArray[np.float32]:
+        raise AssertionError("the method reads the sound itself")
+
+    def frame(self, frame: npt.NDArray[np.uint8]) -> None:
+        self.frames.append(frame)
+
+    def clip(self, used: str, notes: str = "") -> Clip:
+        return Clip(Path("x.mp4"), len(self.frames), 256, 256, used, notes=notes)
+
+
+def small_talker() -> Talker:
+    generator = Generator(size=32, style=40, channels={4: 8, 8: 8, 16: 8, 32: 8})
+    connector = Connector(hidden=34, speech=8, layers=1, heads=2, feedforward=16)
+    nets = [module.eval() for module in (generator, Audio2Lip(width=4), connector)]
+    for module in nets:
+        fill(module)
+    return Talker(Networks(nets[0], nets[1], Said(), nets[2]))
+
+
+def request(folder: Path, pose_frames: int, frames: int) -> Request:
+    rng = np.random.default_rng(2)
+    with VideoWriter(folder / "pose.mp4", 32, 32) as writer:
+        for _ in range(pose_frames):
+            writer.write(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
+    write_wav(folder / "sound.wav", rng.normal(0, 0.1, frames * 640).astype(np.float32))
+    speech = Emotion("happy", speech=(Path("3.wav"), Path("5.wav")), neutral_speech=(Path("1.wav"),))
+    clip = folder / "pose.mp4"
+    return Request("s", "i", speech, Path("p.png"), folder / "sound.wav", frames, 25, 0, "speech", clip, clip)
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_the_method_edits_as_edit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, official: bool) -> None:
+    asked = request(tmp_path, 43, 30)
+    method, talker = CMet({"compat": "official"} if official else {}, "cpu"), small_talker()
+    method._talker = talker
+    seen: list[Tensor] = []
+    plain = CMet._speak
+
+    def speak(self: CMet, talker: Talker, request: Request, out: Kept, expression: Tensor, pose: Tensor) -> None:
+        seen.append(expression)
+        plain(self, talker, request, out, expression, pose)
+
+    monkeypatch.setattr(CMet, "_speak", speak)
+    out = Kept()
+    made = method.generate(asked, out)
+    assert isinstance(made, Clip)
+    assert made.notes == ("compat: official" if official else "")
+    assert (len(out.frames), out.frames[0].shape) == (30, (256, 256, 3))
+    editor = Editor(talker, official=official)
+    codes = talker.clip_codes(tmp_path / "pose.mp4")
+    tracks = Tracks(out.image(Path(), 32), talker.lips(asked.driving_audio), codes, 30, official)
+    torch.testing.assert_close(seen[0], editor.expressions(tracks, [np.full(8, 3, np.float32)])[0], atol=1e-6, rtol=0)
+    pictures = lambda: enlarged(talker.render(out.image(Path(), 32), tracks.lip, codes.pose, seen[0], 30))  # noqa: E731
+    expected = np.concatenate(list(stretched_pixels(pictures))) if official else np.stack(list(shown(pictures())))
+    np.testing.assert_array_equal(np.stack(out.frames), expected)
+
+
+def test_the_released_program_would_hang_on_a_short_clip(tmp_path: Path) -> None:
+    method = CMet({"compat": "official"}, "cpu")
+    method._talker = small_talker()
+    made = method.generate(request(tmp_path, 24, 10), Kept())
+    assert isinstance(made, Failed)
+    assert "below 25 frames the released program never ends" in made.reason
+
+
+def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tmp_path, 4, 10)
+    method = EDTalk({}, "cpu")
+    method._talker = small_talker()
+    seen: list[Tensor] = []
+    monkeypatch.setattr(CMet, "_speak", lambda self, talker, request, out, expression, pose: seen.append(expression))
+    method.generate(replace(asked, emotion=Emotion("happy", clip=asked.pose_video)), Kept())
+    codes = method._talker.clip_codes(tmp_path / "pose.mp4").exp
+    torch.testing.assert_close(seen[0], codes[[0, 1, 2, 3, 3, 2, 1, 0, 0, 1]])
+
+
+def test_the_official_speech_network_goes_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr(networks, "_demand", lambda parts: None)
+    monkeypatch.setattr(SpeechFeatures, "official", lambda device="cpu": taken.append(device))
+    for load in ("load_generator", "load_audio2lip"):
+        monkeypatch.setattr(f"cmet.checkpoints.{load}", torch.nn.Identity)
+    load_networks("official", ("backbone", "speech"), "meta")
+    assert taken == ["meta"]
+
+
+def test_prepare_takes_weights_of_the_users_own_as_edit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.pt").write_bytes(b"own")
+    monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION2VEC", str(tmp_path / "own.pt"))
+    _check_weights(("speech",))
+    monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION2VEC", str(tmp_path / "none.pt"))
+    with pytest.raises(MissingError, match="Until then: --stage crop"):
+        _check_weights(("speech",))
