@@ -6,7 +6,9 @@ Schema version 1 (DESIGN §4). One writer (the parent process of a run); readers
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,12 +59,20 @@ def _asked_alike(before: Any, now: Any) -> bool:
 
 
 class RunStore:
-    """`run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a missing file."""
+    """`run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a missing file.
+
+    A store that writes holds its folder: a second one is refused (UsageError) until the first is closed or dead.
+    """
 
     def __init__(self, folder: Path, create: bool = True) -> None:
         self.path = folder / store_file.NAME
         self._home = folder.resolve()
-        self._db = store_file.open_to_write(folder) if create else store_file.open_to_read(folder)
+        with ExitStack() as opened:
+            if create and (held := store_file.hold(folder)) is not None:
+                opened.callback(os.close, held)
+            self._db = store_file.open_to_write(folder) if create else store_file.open_to_read(folder)
+            opened.callback(self._db.close)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> RunStore:
         return self
@@ -72,7 +82,7 @@ class RunStore:
 
     def close(self) -> None:
         """Close the file; everything written is already committed."""
-        self._db.close()
+        self._opened.close()
 
     def meta(self, key: str) -> Any:
         """The value stored under `key`, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -29,12 +30,34 @@ CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEX
 """
 
 
-def open_to_write(folder: Path) -> sqlite3.Connection:
-    """The run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a foreign file."""
+def hold(folder: Path) -> int | None:
+    """Make the run folder and keep other writers out of it until the descriptor that is given is closed.
+
+    The folder itself is locked, so that no file stays behind after a kill. None where the system has no such lock
+    (Windows, some network disks). Raises UsageError where another run holds it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        import fcntl
+
+        held = os.open(folder, os.O_RDONLY)
+    except ImportError:
+        return None
     except OSError as error:
         raise cannot_write(folder, error) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise UsageError(f"Another run is writing into '{folder}'.", "Wait for it, or choose another --out.") from None
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def open_to_write(folder: Path) -> sqlite3.Connection:
+    """The run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a foreign file."""
     db = sqlite3.connect(folder / NAME, timeout=30.0)
     try:
         if "meta" in _tables(db) and _version(db) not in (None, SCHEMA_VERSION):

@@ -186,6 +186,21 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
         go(folder, plan_for(folder, frames="3"), resume=True)
 
 
+def test_a_run_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with RunStore(tmp_path) as store:
+        with pytest.raises(UsageError, match="Another run is writing"):
+            RunStore(tmp_path)
+        store.set_meta("kept", 1)
+        with RunStore(tmp_path, create=False) as reader:
+            assert reader.meta("kept") == 1
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "run.sqlite").write_text("not a database, but long enough to be looked at " * 50)
+    for _ in range(2):  # what could not be opened holds nothing
+        with pytest.raises(UsageError, match="is not a run store"):
+            RunStore(tmp_path / "foreign")
+    RunStore(tmp_path).close()
+
+
 def test_another_schema_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
     with RunStore(tmp_path) as store:
         store.set_meta("schema_version", 99)
