@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from evaluators.lse import LipSync
 from evaluators.mtcnn import NAME as MTCNN_NAME
 from evaluators.packing import unpack
 from evaluators.sync import read_curve
+from evaluators.sync_frames import FrameStore
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner
 from harness.errors import UsageError
@@ -166,7 +168,7 @@ def test_a_long_clip_is_decoded_again_rather_than_kept(
 ) -> None:
     clip = shared / "real" / "clips" / "hard_gray.mp4"
     kept = judged(clip, judges("clean"))[0][0]
-    monkeypatch.setattr("evaluators.sync_frames.FrameStore.__init__.__defaults__", (0,))
+    monkeypatch.setattr("evaluators.sync_measure.FrameStore", partial(FrameStore, keep_bytes=0))
     assert judged(clip, judges("clean"))[0][0].value == kept.value  # type: ignore[union-attr]
 
 
