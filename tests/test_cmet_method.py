@@ -121,12 +121,12 @@ class Kept:
 
 
 def small_talker() -> Talker:
-    generator = Generator(size=32, style=40, channels={4: 8, 8: 8, 16: 8, 32: 8})
-    connector = Connector(hidden=34, speech=8, layers=1, heads=2, feedforward=16)
-    nets = [module.eval() for module in (generator, Audio2Lip(width=4), connector)]
-    for module in nets:
+    generator = Generator(size=32, style=40, channels={4: 8, 8: 8, 16: 8, 32: 8}).eval()
+    audio2lip = Audio2Lip(width=4).eval()
+    connector = Connector(hidden=34, speech=8, layers=1, heads=2, feedforward=16).eval()
+    for module in (generator, audio2lip, connector):
         fill(module)
-    return Talker(Networks(nets[0], nets[1], Said(), nets[2]))
+    return Talker(Networks(generator, audio2lip, Said(), connector))
 
 
 def request(folder: Path, pose_frames: int, frames: int) -> Request:
