@@ -87,7 +87,11 @@ class Measurement(Protocol):
 
 
 class Evaluator(Protocol):
-    """A judge. Networks load in `load`, never in `__init__` or at import."""
+    """A judge. Networks load in `load`, never in `__init__` or at import.
+
+    A judge of some samples only may say so by a method `applies(metric, sample) -> bool`: what fails elsewhere is then
+    not counted as missing.
+    """
 
     metrics: ClassVar[tuple[MetricFacts, ...]]
 

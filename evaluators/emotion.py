@@ -21,7 +21,7 @@ from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.errors import unknown_name
-from harness.records import Row, Scored, Unscored
+from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 
 if TYPE_CHECKING:
@@ -78,13 +78,17 @@ class EmotionAccuracy:
         long = (*named, *self.front.long_fields())
         return Signature(metric, fields, long)
 
+    def applies(self, metric: str, sample: Sample) -> bool:
+        """Whether `metric` is expected of `sample`: of basic emotions only."""
+        return not sample.emotion.name or sample.emotion.basic
+
     def start(self, context: ClipContext) -> Measurement:
         """Follow one clip, or refuse it because of its label."""
         line = str(self.signature("emotion_acc"))
         emotion = context.sample.emotion.name
         if not emotion:
             return Refused(("emotion_acc",), (line,), "no_label")
-        if not context.sample.emotion.basic:
+        if not self.applies("emotion_acc", context.sample):
             return Refused(("emotion_acc",), (line,), NOT_APPLICABLE, f"'{emotion}' is not a basic emotion")
         if emotion not in (self.among or self.classes):
             return Refused(("emotion_acc",), (line,), "label_unknown", f"'{emotion}' is not one of its classes")

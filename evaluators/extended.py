@@ -91,6 +91,15 @@ class ExtendedEmotion:
         }[metric]
         return Signature(metric, (*self.space.fields(), ("base", "neutral-clip"), *own, ("v", "1")))
 
+    def applies(self, metric: str, sample: Sample) -> bool:
+        """Whether `metric` is expected of `sample`: most are of extended emotions only."""
+        emotion = sample.emotion
+        if metric == "av_structure":
+            return emotion.name != "neutral"
+        if metric == "pseudo_agreement":
+            return emotion.label_is == "pseudo" and emotion.label not in (None, "", "neutral", "unknown")
+        return not emotion.name or not emotion.basic
+
     def start(self, context: ClipContext) -> Measurement:
         """Follow one clip, unless the sample has no neutral clip or no emotion."""
         names, lines = self.names, tuple(str(self.signature(name)) for name in self.names)
@@ -157,24 +166,21 @@ class DirectionMeasurement:
         ]
 
     def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
+        scaled = name == "ext_shift" and self.judge.scale is not None
+        if not self.judge.applies(name, sample):
+            lent = name in _LENT and not scaled and len(common["truth"]) > 0
+            return self._scored(name, common, ("reference_only",)) if lent else self._not_applicable(name)
         if name == "av_structure":
             return self._structure_row(sample, common)
         if name == "pseudo_agreement":
             return self._pseudo_row(sample, common)
-        if name in ("ext_identifiability", "ext_consistency"):
-            return self._scored(name, common) if common["extended"] else self._not_applicable(name)
-        if name == "ext_profile" and common["extended"]:
-            return self._scored(name, common)
-        if name in _LENT and not (name == "ext_shift" and self.judge.scale is not None):
-            if len(common["truth"]) == 0:
-                lacking = Unscored(name, "no_reference", self.lines[name])
-                return lacking if common["extended"] else self._not_applicable(name)
-            return self._scored(name, common, () if common["extended"] else ("reference_only",))
-        return self._scored(name, common) if common["extended"] else self._not_applicable(name)
+        if name in ("ext_acc", "ext_shift") and not scaled and len(common["truth"]) == 0:
+            return Unscored(name, "no_reference", self.lines[name])
+        return self._scored(name, common)
 
     def _zero_shot_row(self, sample: Sample, clip: Float, base: Float) -> Row:
         emotion, line = sample.emotion.name, self.lines[ZERO_SHOT]
-        if sample.emotion.basic:
+        if not self.judge.applies(ZERO_SHOT, sample):
             return self._not_applicable(ZERO_SHOT)
         if emotion not in WORDS:
             return Unscored(ZERO_SHOT, "label_unknown", line, f"there are no prompts for '{emotion}'")
@@ -186,8 +192,6 @@ class DirectionMeasurement:
 
     def _structure_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
         name = "av_structure"
-        if sample.emotion.name == "neutral":
-            return self._not_applicable(name)
         try:
             voice = self.judge.voice.direction(sample)
         except MissingError as error:
@@ -199,8 +203,6 @@ class DirectionMeasurement:
     def _pseudo_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
         name, space = "pseudo_agreement", self.judge.space
         label = sample.emotion.label
-        if sample.emotion.label_is != "pseudo" or label in (None, "", "neutral", "unknown"):
-            return self._not_applicable(name)
         if not isinstance(space, spaces.JudgeSpace):
             return self._not_applicable(name)
         assert space.front.net is not None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evaluators import protocol
-from evaluators.contract import Chunk, ClipContext, Measurement
+from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement
 from harness.errors import MissingError
 from harness.guard import Crash, attempt
 from harness.media import VideoReader, read_audio
@@ -45,23 +45,29 @@ class Judge:
         open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
         if isinstance(clip, Failed):
             code = clip.code or ("unsupported" if clip.kind == "unsupported" else "generation_failed")
-            return tuple(row for e in open_judges for row in unscored(e, code, clip.reason))
+            return tuple(_as_expected(e, row, sample) for e in open_judges for row in unscored(e, code, clip.reason))
         return tuple(
             row for row in self._pass(sample, clip, open_judges) if (row.metric, row.signature) not in finished
         )
 
     def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Any]) -> list[Row]:
         seats = [_Seat(evaluator, problem=self._load(evaluator)) for evaluator in judges]
+        rows = self._judged(sample, clip, seats)
+        return [
+            _as_expected(seat.evaluator, row, sample) for seat, found in zip(seats, rows, strict=True) for row in found
+        ]
+
+    def _judged(self, sample: Sample, clip: Clip, seats: list[_Seat]) -> list[list[Row]]:
         opened = attempt(lambda: self._open(sample, clip))
         if isinstance(opened, Crash):
-            return [row for seat in seats for row in unscored(seat.evaluator, opened.code, opened.reason)]
+            return [unscored(seat.evaluator, opened.code, opened.reason) for seat in seats]
         reader, context = opened
         for seat in seats:
             self._try(seat, lambda seat=seat: _start(seat, context))  # type: ignore[misc]
         decoded = attempt(lambda: self._feed(reader, seats))
         if isinstance(decoded, Crash):
-            return [row for seat in seats for row in unscored(seat.evaluator, decoded.code, decoded.reason)]
-        return [row for seat in seats for row in self._finish(seat)]
+            return [unscored(seat.evaluator, decoded.code, decoded.reason) for seat in seats]
+        return [self._finish(seat) for seat in seats]
 
     def _open(self, sample: Sample, clip: Clip) -> tuple[VideoReader, ClipContext]:
         reader = VideoReader(clip.path, fps=25.0, chunk=CHUNK_FRAMES)
@@ -141,3 +147,15 @@ def _keys(evaluator: Any) -> frozenset[tuple[str, str]]:
 def unscored(evaluator: Any, code: str, detail: str) -> list[Row]:
     """A row for each metric of a judge that could not measure."""
     return [Unscored(m.name, code, str(evaluator.signature(m.name)), detail) for m in evaluator.metrics]
+
+
+def _as_expected(evaluator: Any, row: Row, sample: Sample) -> Row:
+    """The row; where it lacks a value that nobody expects of this sample, `not_applicable` whatever went wrong.
+
+    Judges of a part of the emotions say so in `applies(metric, sample)`, so that a clip that failed, or a judge without
+    weights, does not count in what it would never have been measured by.
+    """
+    applies = getattr(evaluator, "applies", None)
+    if applies is None or isinstance(row, Scored) or applies(row.metric, sample):
+        return row
+    return replace(row, reason=NOT_APPLICABLE, detail="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from media_samples import film, write_film
 
 import bench
 from evaluators import demo_weights, protocol
+from evaluators.contract import NOT_APPLICABLE
 from evaluators.cost import GenerationCost, counted_seconds
 from evaluators.fid import Fid, PairFid
 from evaluators.judge import Judge
@@ -126,7 +128,23 @@ def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, 
             assert "not on this machine" in line or "not installed" in line
             assert "Type: " in line or "Get " in line
     failed = judge.rows(sample(tmp_path)[0], Failed("crashed", "it broke"))
-    assert {row.reason for row in failed if isinstance(row, Unscored)} == {"generation_failed"}
+    assert {row.reason for row in failed if isinstance(row, Unscored)} <= {"generation_failed", NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize("fails", ["generation", "reading"])
+@pytest.mark.parametrize("emotion", ["happy", "sarcastic"])
+def test_what_failed_counts_only_where_it_is_expected(emotion: str, fails: str, tmp_path: Path) -> None:
+    """A clip of an extended emotion is not missing in the accuracy on basic ones, nor the other way round."""
+    asked = replace(sample(tmp_path)[0], emotion=Emotion(emotion, intensity=3))
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(b"not a video")
+    clip = Failed("crashed", "it broke") if fails == "generation" else replace(sample(tmp_path)[1], path=path)
+    reasons = {row.metric: row.reason for row in Judge("demo", "cpu").rows(asked, clip) if isinstance(row, Unscored)}
+    why = "generation_failed" if fails == "generation" else "unreadable"
+    basic = emotion == "happy"
+    assert reasons["lse_c"] == reasons["fid"] == reasons["av_structure"] == why
+    assert reasons["emotion_acc"] == (why if basic else NOT_APPLICABLE)
+    assert reasons["ext_identifiability"] == reasons["ext_acc"] == (NOT_APPLICABLE if basic else why)
 
 
 @pytest.mark.parametrize(("name", "code"), [("eat", 5), ("cmet-paper", 5), ("standard", 0)])
