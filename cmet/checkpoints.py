@@ -6,8 +6,6 @@ sentence. What a file holds besides its network (optimisers, discriminators, arg
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cmet import safetensors_copy
 from cmet.torch_file import TorchFile, shape_of, state_dict_in
 from harness import weights
-from harness.digest import cache_dir, digest, recall, remember
+from harness.digest import digest
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,11 +166,11 @@ def load_into(module: nn.Module, name: str, source: str | Path | Mapping[str, An
     path = Path(source).expanduser()
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
-    copy = _copy_path(name, path) if keep_copy else None
-    if copy is not None and copy.is_file() and recall(_copies()).get(copy.name) == digest(copy):
-        path = copy  # else it was altered, and is made again
+    copy = safetensors_copy.place(name, path) if keep_copy and path.suffix != ".safetensors" else None
+    if copy is not None and safetensors_copy.is_whole(copy):
+        path = copy
     if path.suffix == ".safetensors":
-        state = _chosen(module, _read_safetensors(path), layout, str(path))
+        state = _chosen(module, safetensors_copy.read(path), layout, str(path))
         _assign(module, state, str(path), check_values=path != copy)
         return
     file = TorchFile(path)
@@ -179,7 +178,7 @@ def load_into(module: nn.Module, name: str, source: str | Path | Mapping[str, An
     tensors = {key: file.tensor(value) for key, value in chosen.items()}
     _assign(module, tensors, str(path))
     if copy is not None:
-        _write_safetensors(copy, module.state_dict(), name, digest(path))
+        safetensors_copy.keep(copy, module.state_dict(), name, digest(path))
 
 
 def _chosen(module: nn.Module, found: Mapping[str, Any] | None, layout: Layout, where: str) -> dict[str, Any]:
@@ -217,39 +216,3 @@ def _assign(module: nn.Module, state: Mapping[str, Tensor], where: str, check_va
     on_meta = any(parameter.is_meta for parameter in module.parameters())
     module.load_state_dict(shaped, strict=True, assign=on_meta)
     module.eval()
-
-
-def _copy_path(name: str, path: Path) -> Path | None:
-    return None if path.suffix == ".safetensors" else cache_dir() / "converted" / f"{name}-{digest(path)}.safetensors"
-
-
-def _copies() -> Path:
-    """Where the hashes of the safetensors copies are kept."""
-    return cache_dir() / "converted" / "sha256.json"
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise UsageError(f"{path} is no complete safetensors file: {error}.", "Delete it and try again.") from error
-
-
-def _write_safetensors(path: Path, state: Mapping[str, Tensor], name: str, source: str) -> None:
-    """Write the copy, atomically. A cache that cannot be written only costs time at the next start."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    metadata = {"name": name, "source_sha256": source}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            partial = Path(folder) / path.name
-            save_file({key: value.contiguous() for key, value in state.items()}, str(partial), metadata)
-            os.replace(partial, path)
-        remember(_copies(), {path.name: digest(path)})
-    except (OSError, SafetensorError):  # the library's own class: a full disk
-        return
