@@ -105,7 +105,7 @@ class Resampler:
         own1, own2, between = p1 @ self.gram1 @ p1, p2 @ self.gram2 @ p2, p1 @ self.cross @ p2
         spread1 = (w1 @ np.diagonal(self.gram1) - n1 * own1) / (n1 - 1)
         spread2 = (w2 @ np.diagonal(self.gram2) - n2 * own2) / (n2 - 1)
-        nuclear = self._nuclear(w1, w2, p1, p2, between) / np.sqrt((n1 - 1) * (n2 - 1))
+        nuclear = self._nuclear(w1, w2, p1, p2, float(between)) / np.sqrt((n1 - 1) * (n2 - 1))
         return max(0.0, float(own1 + own2 - 2 * between + spread1 + spread2 - 2.0 * nuclear))
 
     def _nuclear(self, w1: Array, w2: Array, p1: Array, p2: Array, between: float) -> float:

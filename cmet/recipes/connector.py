@@ -57,9 +57,10 @@ class Bank:
         """Mean over one to MOST_VOICES random voices of emotion `two` less emotion `one`, both at `level`."""
         people, takes, _ = self.vectors[NEUTRAL, 1].shape
         count = int(rng.integers(1, MOST_VOICES + 1))
-        who, first, second = rng.integers(0, people, count), *rng.integers(0, takes, (2, count))
+        who = rng.integers(0, people, count)
+        take = rng.integers(0, takes, (2, count))
         start, end = (self.vectors[e, 1 if e == NEUTRAL else level] for e in (one, two))
-        return np.asarray((end[who, second] - start[who, first]).mean(0))
+        return np.asarray((end[who, take[1]] - start[who, take[0]]).mean(0))
 
     def mood(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], int]:
         """The difference of some voices between one free mood and neutral, that mood (5,), and its number."""
