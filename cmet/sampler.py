@@ -120,7 +120,7 @@ def draw(corpus: TrainingCorpus, options: SampleOptions, random: np.random.Gener
     size = len(index)
     emotion, level = np.zeros((size, 2), dtype=np.int64), np.ones((size, 2), dtype=np.int64)
     tracks = np.zeros((2, size, options.draws), dtype=np.int64)
-    open_rows = np.arange(size)
+    open_rows: Ints = np.arange(size)
     for _ in range(MAX_TRIES):
         some, levels, found, fine = _attempt(corpus, options, random, len(open_rows))
         done = open_rows[fine]

@@ -91,7 +91,7 @@ class SpeechFeatures:
         About a minute of sound is in memory at a time. Raises MediaError or UsageError naming the file.
         """
         paths = list(paths)
-        rows = [np.zeros((0, self._width), np.float32)]
+        rows: list[Floats] = [np.zeros((0, self._width), np.float32)]
         done = 0
         for waves, names in _groups(paths):
             rows.append(self.of_waves(waves, names))

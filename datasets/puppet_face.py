@@ -19,7 +19,7 @@ from datasets.puppet_head import CENTRE_X, EYE_Y, MOUTH_Y, Head
 from datasets.puppet_identity import Colour, Identity
 
 Picture = npt.NDArray[np.uint8]
-Line = npt.NDArray[np.float64]
+Line = npt.NDArray[np.floating]
 
 _SHIFT = 5  # fractional bits of polygon corners
 _T = np.linspace(-1.0, 1.0, 19)  # along an eye or the mouth, from the picture's left to its right
@@ -215,7 +215,7 @@ def _warp(head: Head, picture: Picture, pose: Line, gap: float) -> Picture:
     return np.asarray(cv2.remap(picture, where[0], where[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def render(number: int, pose: Line, lip: Line, affect: Line, size: int = 256) -> Picture:
+def render(number: int, pose: Line, lip: Line, affect: npt.NDArray[np.float64], size: int = 256) -> Picture:
     """One frame, uint8 RGB (size, size, 3).
 
     `pose` (6,): yaw and pitch (pixels that the nearest point of a 256-pixel face moves, about ±10), roll

@@ -164,7 +164,7 @@ def _swapped(take: Take, donor: Take, strength: float) -> Take:
     first = round(len(take.frames) * (1 - strength))
     frames = take.frames.copy()
     for k in range(first, len(frames)):
-        frames[k] = _fitted(donor.frames[k % len(donor.frames)], frames.shape[1:3])
+        frames[k] = _fitted(donor.frames[k % len(donor.frames)], (frames.shape[1], frames.shape[2]))
     return Take(frames, take.sound)
 
 

@@ -148,7 +148,7 @@ class DirectionMeasurement:
             return [Unscored(name, "no_reference_face", self.lines[name]) for name in self.judge.names]
         if not np.isfinite(clip).all():
             return [Unscored(name, "not_finite", self.lines[name]) for name in self.judge.names]
-        truth = np.zeros(0, np.float32)
+        truth: Float = np.zeros(0, np.float32)
         if sample.reference_video is not None:
             truth = spaces.clip_mean(self.judge.space, sample.reference_video)
             truth = truth - base if len(truth) else truth

@@ -91,11 +91,11 @@ def landmarks(boxes: Float, points: Float) -> Float:
 
 def keep(candidates: Candidates, threshold: float) -> Int:
     """Non-maximum suppression by overlap (intersection over union) inside each frame: positions to keep."""
-    kept = [np.zeros(0, np.int64)]
+    kept: list[npt.NDArray[np.intp]] = [np.zeros(0, np.intp)]
     for frame in np.unique(candidates.frame):
         index = np.nonzero(candidates.frame == frame)[0]
         kept.append(index[suppressed(candidates.boxes[index], candidates.score[index], threshold)])
-    return np.concatenate(kept)
+    return np.concatenate(kept).astype(np.int64, copy=False)
 
 
 def suppressed(boxes: Float, scores: Float, threshold: float) -> Int:

@@ -41,7 +41,8 @@ def _faces(rows: npt.NDArray[np.float32]) -> Faces:
 
 
 def _search(path: Path, device: str, every: int) -> npt.NDArray[np.float32]:
-    rows, first = [np.zeros((0, _COLUMNS))], 0
+    rows: list[npt.NDArray[np.float64]] = [np.zeros((0, _COLUMNS))]
+    first = 0
     for frames in VideoReader(path):
         for index, found in mtcnn.chunk_faces(Chunk(first, frames), device, every).items():
             values = np.column_stack([found.boxes, found.probs, found.landmarks.reshape(len(found), 10)])

@@ -180,8 +180,9 @@ def pictures(frames: npt.NDArray[np.uint8], scale: float) -> torch.Tensor:
 def _detect_batch(net: S3FD, frames: npt.NDArray[np.uint8], threshold: float, scale: float) -> list[Float]:
     probability, offsets, where = net(pictures(frames, scale).to(next(net.parameters()).device))
     boxes = decoded(offsets, where).cpu().numpy().astype(np.float64)
-    height, width = frames.shape[1:3]
-    return [_faces(p, b, threshold, height, width) for p, b in zip(probability.cpu().numpy(), boxes, strict=True)]
+    _, height, width, _ = frames.shape
+    probabilities = probability.cpu().numpy()
+    return [_faces(probabilities[k], boxes[k], threshold, height, width) for k in range(len(boxes))]
 
 
 def _faces(probability: npt.NDArray[np.float32], boxes: Float, threshold: float, height: int, width: int) -> Float:

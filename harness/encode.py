@@ -85,9 +85,12 @@ class VideoWriter:
             self._audio.codec_context.flags |= 0x800000  # AV_CODEC_FLAG_BITEXACT: no version string in the stream
 
     def _add_video(self, container: OutputContainer) -> VideoStream:
+        from av.video.stream import VideoStream
+
         quality = {"qp": "0"} if self._lossless else {"crf": "18"}
         options = {"preset": "veryfast", "threads": "1", **quality}
         stream = container.add_stream("libx264rgb" if self._lossless else "libx264", rate=self._fps, options=options)
+        assert isinstance(stream, VideoStream)  # older PyAV does not tell by the codec's name
         stream.height, stream.width = self._shape[:2]
         stream.pix_fmt = "rgb24" if self._lossless else "yuv420p"
         stream.codec_context.thread_count = 1
