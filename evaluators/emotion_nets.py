@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from evaluators import imagenet
 from evaluators.crops import Picture, emotion_input
 from evaluators.emotion_fan import EmotionFAN, Form
 from evaluators.emotion_specs import NetSpec
@@ -19,8 +20,6 @@ from evaluators.plausibility import ImplausibleError, require_trained
 from evaluators.resnet18 import ResNet18Trunk
 
 Float = npt.NDArray[np.float32]
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 _BATCH = 32
 
 
@@ -113,8 +112,8 @@ class FrameMean:
 
 def imagenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
     """(n, 3, size, size) with ImageNet's mean and deviation taken out."""
-    mean = torch.tensor(IMAGENET_MEAN, device=device)[:, None, None]
-    deviation = torch.tensor(IMAGENET_STD, device=device)[:, None, None]
+    mean = torch.tensor(imagenet.MEAN, device=device)[:, None, None]
+    deviation = torch.tensor(imagenet.STD, device=device)[:, None, None]
     return (emotion_input(crops, device) - mean) / deviation
 
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from evaluators import imagenet
 from evaluators.crops import Picture
-from evaluators.emotion_nets import IMAGENET_MEAN, IMAGENET_STD
 from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import HSEMOTION_8
 from evaluators.onnx_net import OnnxNet
 from evaluators.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
-_MEAN, _STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+_MEAN, _STD = np.array(imagenet.MEAN, np.float32), np.array(imagenet.STD, np.float32)
 
 
 class HsEmotion:

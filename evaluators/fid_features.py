@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from evaluators import imagenet
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.plausibility import ImplausibleError, require_trained
@@ -24,8 +25,6 @@ from harness.errors import UsageError, unknown_name
 Frames = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 _BATCH = 16
-_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
-_IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 
 
 class FeatureNet(Protocol):
@@ -158,8 +157,8 @@ def imagenet_input(frames: Frames, channels: str = "bgr", again: bool = True) ->
     x = torch.from_numpy(np.stack(sized)).permute(0, 3, 1, 2) * 2 - 1
     if not again:
         return x
-    gain = torch.from_numpy(_IMAGENET_STD / 0.5).float()[:, None, None]
-    shift = torch.from_numpy((_IMAGENET_MEAN - 0.5) / 0.5).float()[:, None, None]
+    gain = torch.from_numpy(np.array(imagenet.STD) / 0.5).float()[:, None, None]
+    shift = torch.from_numpy((np.array(imagenet.MEAN) - 0.5) / 0.5).float()[:, None, None]
     return x * gain + shift
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -78,8 +77,3 @@ def command(**given: Any) -> int:
 def column_title(text: str) -> str:
     """`text` as a column title: lower case letters, digits, '_' and '-'."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-") or "clips"
-
-
-def index_of(dataset: Any) -> str:
-    """{sample id: path} of a folder dataset, as the option that baselines.existing reads."""
-    return json.dumps({sample.id: str(dataset.clip(sample)) for sample in dataset.samples()})

@@ -23,7 +23,6 @@ from harness.guard import Crash, attempt
 from harness.records import Lane, Sample
 from harness.worker import Plan
 from reports.model import RunData
-from verbs.score import index_of
 
 JUDGE = "evaluators.judge:Judge"
 EXISTING = "baselines.existing:Existing"
@@ -86,7 +85,7 @@ class Session:
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
         source = _source(dataset, spec, options)
-        own = {"index": index_of(source)} if dataset == "folder" else _named_by_id(clips)
+        own = {"index": _index_of(source)} if dataset == "folder" else _named_by_id(clips)
         methods = {name: own}
         lane: Lane = "as-published"
         plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
@@ -107,6 +106,11 @@ class Session:
             )
         write(load_run(folder), folder / "report")
         return outcome
+
+
+def _index_of(dataset: Any) -> str:
+    """{sample id: path} of a folder dataset, as the option that baselines.existing reads."""
+    return json.dumps({sample.id: str(dataset.clip(sample)) for sample in dataset.samples()})
 
 
 def _named_by_id(clips: Path) -> dict[str, str]:
