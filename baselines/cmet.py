@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -114,16 +113,11 @@ class CMet:
         picture = out.image(request.source_image, talker.size)
         lips = talker.lips(request.driving_audio)
 
-        frames: Iterable[npt.NDArray[np.uint8]]
-
         def chunks() -> Iterator[Tensor]:
             return talker.render(picture, lips, pose, expression, request.frames)
 
-        if self._official:
-            frames = (frame for part in stretched_pixels(lambda: enlarged(chunks())) for frame in part)
-        else:
-            frames = shown(chunks())
-        for frame in frames:
+        stretched = chain.from_iterable(stretched_pixels(lambda: enlarged(chunks())))
+        for frame in stretched if self._official else shown(chunks()):
             out.frame(frame)
 
     def _directions(self, networks: Networks, request: Request, codes: Tensor) -> Tensor:

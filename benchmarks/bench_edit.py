@@ -7,7 +7,7 @@ FOLDER: a checkout of the released C-MET code; its own inference.py runs, with t
 put back (`RELEASED` below) and without the packages that it imports and does not use, whose start-up it is spared.
 PYTHON needs librosa and omegaconf beside torch. DIRs hold speech features (*.npy). Clip and sound are cut to the given
 numbers of frames first; 175 and 174 are the example of the released README. The released program encodes all pose
-frames as one batch, for which 175 want more than 34 GiB; here it encodes --released-batch of them at a time, which is
+frames as one batch, for which 175 want more than 32 GiB; here it encodes --released-batch of them at a time, which is
 the same work. Without --checkpoints, stand-ins of full size (1 GB) are made. Each side is one process with one thread,
 start-up and writing of the video included.
 """

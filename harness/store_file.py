@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from harness.atomic import cannot_write
@@ -58,8 +60,8 @@ def hold(folder: Path) -> int | None:
 
 def open_to_write(folder: Path) -> sqlite3.Connection:
     """The run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a foreign file."""
-    db = sqlite3.connect(folder / NAME, timeout=30.0)
-    try:
+    with _closing_what_fails(folder / NAME) as opened:
+        db = opened.enter_context(closing(sqlite3.connect(folder / NAME, timeout=30.0)))
         if "meta" in _tables(db) and _version(db) not in (None, SCHEMA_VERSION):
             raise _other_schema(folder, db)
         db.execute("PRAGMA journal_mode=WAL")
@@ -67,13 +69,7 @@ def open_to_write(folder: Path) -> sqlite3.Connection:
         db.executescript(_SCHEMA)
         with db:
             db.execute("INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)", (json.dumps(SCHEMA_VERSION),))
-    except (sqlite3.OperationalError, UsageError):
-        db.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise _foreign(folder / NAME, str(error)) from error
-    return db
+        return db
 
 
 def open_to_read(folder: Path) -> sqlite3.Connection:
@@ -84,8 +80,8 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
     path = folder / NAME
     if not path.is_file():
         raise UsageError(f"'{folder}' is not a run folder: it holds no {NAME}.", "Name a folder made by `run`.")
-    db = sqlite3.connect(path, timeout=30.0)
-    try:
+    with _closing_what_fails(path) as opened:
+        db = opened.enter_context(closing(sqlite3.connect(path, timeout=30.0)))
         try:
             tables = _tables(db)
         except sqlite3.OperationalError:  # WAL needs a file beside this one
@@ -93,19 +89,26 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
             if log.exists() and log.stat().st_size:
                 raise
             db.close()
-            db = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+            db = opened.enter_context(closing(sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)))
             tables = _tables(db)
         if "meta" not in tables or _version(db) is None:
             raise _foreign(path, "it has none of its tables")
         if _version(db) != SCHEMA_VERSION:
             raise _other_schema(folder, db)
-    except (sqlite3.OperationalError, UsageError):
-        db.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise _foreign(folder / NAME, str(error)) from error
-    return db
+        return db
+
+
+@contextmanager
+def _closing_what_fails(path: Path) -> Iterator[ExitStack]:
+    """What is entered in the stack stays open unless the block raises; what sqlite cannot read is a UsageError."""
+    with ExitStack() as opened:
+        try:
+            yield opened
+        except sqlite3.OperationalError:  # a disk, a lock: not the file's fault
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _foreign(path, str(error)) from error
+        opened.pop_all()
 
 
 def _tables(db: sqlite3.Connection) -> set[str]:
