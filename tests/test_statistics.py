@@ -65,6 +65,17 @@ def test_interval_coverage_is_about_nominal() -> None:
     assert 0.90 <= hits / 300 <= 0.98
 
 
+def test_few_identities_make_the_interval_as_short_as_the_docstring_says() -> None:
+    for people, low, high in ((4, 0.72, 0.87), (12, 0.87, 0.97)):
+        hits, who = 0, np.repeat(np.arange(people), 8)
+        for seed in range(200):
+            values = rng(seed).normal(0, 1, people)[who] + rng(seed + 500).normal(0, 0.5, len(who))
+            interval = mean_interval(values, rng(seed + 1000), who.tolist(), draws=400)
+            assert interval is not None
+            hits += interval[0] <= 0.0 <= interval[1]
+        assert low <= hits / 200 <= high
+
+
 def test_chunked_draws_equal_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     values = rng(6).normal(size=50)
     whole = mean_interval(values, rng(7))
@@ -125,6 +136,23 @@ def test_equal_lists_have_p_one() -> None:
         assert paired_test(np.arange(n), np.arange(n), rng()).p_value == 1.0
 
 
+def test_a_large_difference_survives_holm_over_a_thousand_comparisons() -> None:
+    """1 / (1 + draws) times their number would call none of them a difference."""
+    sure = paired_test(rng(1).normal(1, 0.1, 66), np.zeros(66), rng())
+    assert 2.0**-65 <= sure.p_value < 1e-10  # no p-value is less than that of 2 of the 2^66 sign patterns
+    assert holm([sure.p_value] * 1000)[0] < 0.001
+    assert 0.0 < paired_test(np.ones(5000), np.zeros(5000), rng()).p_value < 1e-300
+
+
+def test_beyond_all_draws_the_p_value_is_a_bound_of_the_exact_one() -> None:
+    patterns = np.array(list(product([1, -1], repeat=16)))
+    for seed in range(20):
+        d = rng(seed).normal(1.0, 0.5, 16)
+        exact = np.mean(np.abs(patterns @ d) >= abs(d.sum()) - 1e-12)
+        result = paired_test(d, np.zeros(16), rng(seed), draws=20)  # so few that none reaches the observed sum
+        assert exact <= result.p_value <= 2 / 21
+
+
 def test_paired_test_holds_its_size_and_has_power() -> None:
     null = [paired_test(rng(s).normal(size=30), np.zeros(30), rng(s), draws=500).p_value for s in range(300)]
     assert np.mean(np.array(null) <= 0.05) <= 0.085
@@ -161,6 +189,13 @@ def test_swap_test_sees_a_difference_only_the_pool_has() -> None:
     spread = swap_test(a, b, lambda xs: float(np.std(xs)), rng(), draws=200)
     assert spread.p_value < 1 / 201 + 1e-12
     assert paired_test(a, b, rng()).p_value > 0.05
+
+
+@pytest.mark.parametrize("n", [3, 8, 300])
+def test_swaps_of_few_clips_prove_little_and_nothing_has_p_zero(n: int) -> None:
+    apart = swap_test([5.0] * n, [0.0] * n, lambda xs: float(np.mean(xs)), rng(), draws=100)
+    assert apart.p_value >= max(2.0 ** (1 - n), 1e-308)
+    assert n < 300 or apart.p_value < 1e-40
 
 
 def test_holm_known_case_and_order() -> None:
