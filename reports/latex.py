@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.reasons import sentence
+from reports.beside import beside
 from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
+from reports.legend import INTERVALS, RANKED
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
 
@@ -24,7 +26,10 @@ _SPECIAL = {
     "—": "---",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "→": r"$\to$",
     "∞": r"$\infty$",
+    "[": "{[}",  # at the start of a row it would be an option of the \\ or \midrule before, and so would a star
+    "*": "{*}",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
 _COLUMNS_A_TABLE = 5
 _HEAD_CHARACTERS = 12
@@ -41,7 +46,7 @@ def _plain(character: str) -> str:
     if ord(character) < 128 or (0xC0 <= ord(character) < 0x180 and character not in "×÷ĸŉſ"):
         return character
     bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return "".join(_SPECIAL.get(c, c) for c in bare) or f"[U+{ord(character):04X}]"
+    return "".join(_SPECIAL.get(c, c) for c in bare) or f"{{[}}U+{ord(character):04X}]"
 
 
 def table(runs: Sequence[RunData]) -> str:
@@ -55,6 +60,7 @@ def table(runs: Sequence[RunData]) -> str:
 
 def _table(section: Section, part: slice) -> list[str]:
     columns = section.columns[part]
+    common = {found.column.mark: found.common for found in beside(section)}
     head = " & ".join(["Method", *(_head(column) for column in columns)])
     body: list[str] = []
     for role in ROLES:
@@ -75,7 +81,7 @@ def _table(section: Section, part: slice) -> list[str]:
         r"\bottomrule",
         r"\end{tabular}",
         r"\par\smallskip\raggedright\tiny",
-        *(_footnote(column) for column in columns),
+        *(_footnote(column, common.get(column.mark, "")) for column in columns),
         *(_absent(column, why) for column, why in section.empty if part.stop >= len(section.columns)),
         r"\end{table}",
         "",
@@ -129,8 +135,8 @@ def _caption(section: Section, part: slice) -> str:
     what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
     more = " (continued)" if part.start else ""
     return (
-        f"{escape(what)}{more}. Small: clips scored / expected, and 95\\,\\% bootstrap intervals over clips. "
-        "Bold: best, underlined: second among contestants. $\\dagger$: too few clips scored to be ranked."
+        f"{escape(what)}{more}. Small: clips scored / expected, and {escape(INTERVALS)}. "
+        f"Bold: best, underlined: second among contestants, {RANKED}. $\\dagger$: too few clips scored to be ranked."
     )
 
 
@@ -138,7 +144,8 @@ def _absent(column: Column, why: str) -> str:
     return f"{escape(column.fact.title)}: no number{': ' + escape(sentence(why)) if why else ''}.\\par"
 
 
-def _footnote(column: Column) -> str:
+def _footnote(column: Column, common: str) -> str:
     # Breakable after each field, or a signature would run out of the page.
     signature = escape(column.signature).replace(r"\textbar{}", r"\textbar{}\allowbreak ")
-    return rf"\textsuperscript{{{column.mark}}}\,{escape(column.fact.title)}: \texttt{{{signature}}}\par"
+    told = f" {escape(common)}" if common else ""
+    return rf"\textsuperscript{{{column.mark}}}\,{escape(column.fact.title)}: \texttt{{{signature}}}{told}\par"

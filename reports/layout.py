@@ -1,7 +1,8 @@
 """The one arrangement that every table prints: sections by dataset and lane, columns by signature, anchors apart.
 
 Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are. That
-rule lives here and nowhere else; Markdown, LaTeX, terminal and page differ only in ink.
+rule lives here and nowhere else; Markdown, LaTeX, terminal and page differ only in ink. A number is that of the clips
+which its method has; best and second are found on the clips that all ranked contestants have (reports.shared).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal
 from harness.records import SummaryRow
 from reports.model import CEILINGS, MetricFact, RunData
 from reports.numbers import decimals
+from reports.shared import on_shared_clips
 
 Rank = Literal["best", "second", ""]
 Role = Literal["contestant", "ceiling", "floor"]
@@ -21,7 +23,8 @@ ROLES: tuple[Role, ...] = ("contestant", "ceiling", "floor")
 #: What stands above the lines of a role; nothing above the contestants.
 ROLE_TITLES: dict[Role, str] = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 
-#: A contestant that scored less than this share of the best-covered one's clips is printed but not ranked.
+#: A contestant that scored less than this share of the best-covered one's clips is printed but not ranked; and where
+#: the ranked ones have less than this share in common, none is.
 RANKED_COVERAGE = 0.9
 
 
@@ -77,6 +80,7 @@ class Section:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     empty: tuple[tuple[Column, str], ...] = ()  # columns without any number, and the commonest reason code
+    identities: int = 0  # 0: not known
 
     def of(self, role: Role) -> tuple[Line, ...]:
         """The lines of one role, in order."""
@@ -100,9 +104,10 @@ def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
         Line(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
         for (index, method), label in labels.items()
     ]
-    ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns)
+    ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns, here)
     protocols = tuple(dict.fromkeys(run.protocol for index, run in here.items() if rows[index]))
-    return Section(dataset, lane, protocols, columns, ranked, empty)
+    people = {row.identity for index, run in here.items() if rows[index] for row in run.rows if row.dataset == dataset}
+    return Section(dataset, lane, protocols, columns, ranked, empty, len(people - {""}))
 
 
 def _why(column: Column, rows: Mapping[int, Sequence[SummaryRow]]) -> str:
@@ -161,7 +166,7 @@ def _cells(rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]) -
     return tuple(cells)
 
 
-def _ranked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...]:
+def _ranked(lines: Sequence[Line], columns: Sequence[Column], runs: Mapping[int, RunData]) -> tuple[Line, ...]:
     """The lines with best and second marked among the contestants of each column."""
     cells = [list(line.cells) for line in lines]
     for place, column in enumerate(columns):
@@ -172,22 +177,22 @@ def _ranked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...
         ]
         if not column.fact.ranked or len(contest) < 2:
             continue
-        for index, rank, partial in _ranks(contest, column):
-            old = cells[index][place]
-            assert old is not None
-            cells[index][place] = replace(old, rank=rank, partial=partial)
+        most = max(cell.row.n_scored for _, cell in contest)
+        full = {index: cell.row for index, cell in contest if cell.row.n_scored >= RANKED_COVERAGE * most}
+        values = on_shared_clips([(runs[lines[index].run], row) for index, row in full.items()], RANKED_COVERAGE * most)
+        ranks = _ranks(dict(zip(full, values, strict=True)), column) if values else {}
+        for index, cell in contest:
+            cells[index][place] = replace(cell, rank=ranks.get(index, ""), partial=index not in full)
     return tuple(replace(line, cells=tuple(row)) for line, row in zip(lines, cells, strict=True))
 
 
-def _ranks(contest: Sequence[tuple[int, Cell]], column: Column) -> list[tuple[int, Rank, bool]]:
-    """(line, rank, partial): ties at printed precision share a rank; little-covered values have none."""
-    most = max(cell.row.n_scored / max(cell.row.n_expected, 1) for _, cell in contest)
-    full = {i: c for i, c in contest if c.row.n_scored / max(c.row.n_expected, 1) >= RANKED_COVERAGE * most}
-    printed = {i: round(c.row.value, column.places) for i, c in full.items() if c.row.value is not None}
+def _ranks(values: Mapping[int, float], column: Column) -> dict[int, Rank]:
+    """Line → rank: ties at printed precision share one."""
+    printed = {index: round(value, column.places) for index, value in values.items()}
     steps = sorted(set(printed.values()), reverse=column.fact.higher_is_better)
     names: dict[float, Rank] = {}
     if len(steps) > 1:  # where all are equal, nothing is best
         names[steps[0]] = "best"
         if sum(value == steps[0] for value in printed.values()) == 1:
             names[steps[1]] = "second"
-    return [(i, names.get(printed[i], "") if i in printed else "", i not in full) for i, _ in contest]
+    return {index: names.get(value, "") for index, value in printed.items()}

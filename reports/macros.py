@@ -13,6 +13,7 @@ from reports.numbers import number
 _DIGITS = dict(
     zip("0123456789", ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"], strict=True)
 )
+_ENDS = ("", "Low", "High", "Scored", "Expected")
 
 
 def numbers(runs: Sequence[RunData]) -> str:
@@ -57,9 +58,12 @@ def _words(text: str) -> list[str]:
 
 
 def _unique(name: str, section: Section, taken: set[str]) -> str:
-    """The first free one of `name`, `name` with the lane, `name` with a letter; the table's order decides."""
+    """The first free one of `name`, `name` with the lane, `name` with a letter; the table's order decides.
+
+    Free is one whose every ending is: a metric may be called as another one's `Low`.
+    """
     with_lane = name + "".join(word.capitalize() for word in _words(section.lane))
     more = (f"{name}X{letters(place).upper()}" for place in count(1))
-    free = next(candidate for candidate in chain([name, with_lane], more) if candidate not in taken)
-    taken.add(free)
+    free = next(one for one in chain([name, with_lane], more) if taken.isdisjoint(one + end for end in _ENDS))
+    taken.update(free + end for end in _ENDS)
     return free

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.reasons import sentence
+from reports.beside import beside
 from reports.breakdown import Breakdown, breakdowns
 from reports.failures import failures
 from reports.layout import ROLES, Cell, Column, Section, sections
+from reports.legend import INTERVALS, RANKED, few_identities
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, interval, number
 from reports.sentences import sentences
@@ -68,8 +70,8 @@ def _section(section: Section) -> list[str]:
     head = ["method", *(f"{escape(column.title)} <sup>{column.mark}</sup>" for column in section.columns)]
     lines = [f"## {escape(heading(section))}", "", *_grid(head, _body(section)), ""]
     lines += [
-        "Each cell: value, 95 % bootstrap interval over clips, clips scored / expected. "
-        "**Bold**: best, <u>underlined</u>: second among contestants; ceiling and floors are never ranked. "
+        f"Each cell: value, {INTERVALS}, clips scored / expected. "
+        f"**Bold**: best, <u>underlined</u>: second among contestants, {RANKED}; ceiling and floors are never ranked. "
         f"{MISSING}: no number. †: too few clips scored to be ranked.",
         "",
     ]
@@ -79,7 +81,16 @@ def _section(section: Section) -> list[str]:
     ]
     notes = [_footnote(column) for column in (*section.columns, *(column for column, _ in section.empty))]
     apart = [line for text in empty for line in (text, "")]
-    return [*lines, *apart, *notes, "", *_clustered(section)]
+    return [*lines, *apart, *notes, "", *_beside(section), *_clustered(section)]
+
+
+def _beside(section: Section) -> list[str]:
+    """Chance, ceilings, N and p: what judges want read with their numbers."""
+    lines = []
+    for found in beside(section):
+        told = " · ".join(filter(None, [found.common, *(f"{label}: {own}" for label, own in found.own)]))
+        lines.append(f"- {escape(found.column.fact.title)} <sup>{found.column.mark}</sup>: {escape(told)}")
+    return ["Read beside the numbers:", "", *lines, ""] if lines else []
 
 
 def _clustered(section: Section) -> list[str]:
@@ -88,7 +99,7 @@ def _clustered(section: Section) -> list[str]:
         return []
     head = ["95 % interval by identity", *(escape(column.title) for column in section.columns)]
     body = [[escape(line.label), *(_cluster(cell) for cell in line.cells)] for line in section.lines]
-    return [*_grid(head, body), ""]
+    return [*_grid(head, body), "", *filter(None, [few_identities(section)]), ""]
 
 
 def _cluster(cell: Cell | None) -> str:

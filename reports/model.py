@@ -11,8 +11,11 @@ which tables, page and gate rely:
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +118,15 @@ class RunData:
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
     pools: Mapping[tuple[str, str, str, str], Pool] = field(default_factory=dict)
+
+    @cached_property
+    def values(self) -> Mapping[tuple[str, str, str, str], Mapping[str, float]]:
+        """(dataset, method, metric, signature) → sample → value, of the clips that have a finite one."""
+        found: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
+        for row in self.rows:
+            if row.value is not None and math.isfinite(row.value):
+                found[row.dataset, row.method, row.metric, row.signature][row.sample] = row.value
+        return dict(found)
 
     def fact(self, metric: str, signature: str = "") -> MetricFact:
         """The facts of a metric; from the summary where no evaluator described it (a bare scores.json).

@@ -13,11 +13,13 @@ from markupsafe import Markup
 from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.signature import Signature
+from reports.beside import beside
 from reports.breakdown import Breakdown, Share, breakdowns
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
 from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
+from reports.legend import INTERVALS, RANKED, few_identities
 from reports.markdown import heading, title
 from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
@@ -40,6 +42,8 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         script_hash=digest,
         facts=_facts(runs),
         sections=[_section(section, index, runs) for index, section in enumerate(sections(runs))],
+        intervals=INTERVALS,
+        ranked=RANKED,
         clustered=any(row.cluster_low is not None for run in runs for row in run.summary),
         sentences=_sentences(runs),
         charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
@@ -75,6 +79,8 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "lane": section.lane,
         "heading": heading(section),
         "columns": [_column(column, runs) for column in section.columns],
+        "beside": beside(section),
+        "few": few_identities(section),
         "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
         "groups": [group for group in groups if group[2]],
     }

@@ -142,6 +142,20 @@ def test_numbers_intervals_and_coverage_are_in_the_table(text: str) -> None:
     assert "there is no reference for this clip" in text
 
 
+def test_what_judges_want_read_beside_their_numbers_is_on_the_page(tmp_path: Path) -> None:
+    run = make_run(clips=20)
+    told = {"fid": "chance <b>8 %</b>", "lse_c": "p of "}
+    summary = tuple(
+        replace(r, note=told[r.metric] + r.method * (r.metric == "lse_c")) if r.metric in told else r
+        for r in run.summary
+    )
+    text = page_of(replace(run, summary=summary), tmp_path)
+    Page(text)
+    assert text.count("chance &lt;b&gt;8 %&lt;/b&gt;") == 1
+    assert "cmet: p of cmet" in text
+    assert "And of each method" in text
+
+
 def test_hostile_names_are_text_everywhere(tmp_path: Path) -> None:
     text = page_of(hostile(make_run(lose={"lse_c": 3})), tmp_path)
     page = Page(text)
