@@ -7,6 +7,7 @@ once: both write the same bytes and the last rename wins. A file older than its 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections import deque
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from harness.errors import MediaError
 from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
+_STEM = 40  # characters of a source's name: room for a key and a prefix in the 255 bytes that a name has
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ class Workshop:
     """Names the derived files of one corpus folder."""
 
     def __init__(self, corpus: str, root: Path) -> None:
-        key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+        key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
         self.folder = cache_dir() / "derived" / f"{corpus}-{key}"
 
     def recipe(self, kind: Kind, source: Path, frames: int = 0) -> Recipe:
         """The recipe of a file made from `source`; equal requests name the same file."""
         suffix = {"first_picture": ".png", "middle_picture": ".png", "pose": ".mp4"}.get(kind, ".wav")
-        key = hashlib.sha256(str(source).encode()).hexdigest()[:8]
+        key = hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
         count = f"-{frames}" if kind in ("sound", "pose") else ""
-        return Recipe(kind, source, self.folder / kind / f"{source.stem}-{key}{count}{suffix}", frames)
+        return Recipe(kind, source, self.folder / kind / f"{source.stem[:_STEM]}-{key}{count}{suffix}", frames)
 
 
 def make(recipe: Recipe) -> Path:

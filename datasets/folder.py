@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -15,16 +14,15 @@ from typing import Any, ClassVar
 
 from datasets.derived import Lengths, Recipe, Workshop, make
 from datasets.labels import free_label
+from datasets.labels_csv import read_labels, truth
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import BASIC_EMOTIONS, Emotion, Sample
 
 MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
-COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "audio", "image", "speech")
 UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"
 _MEND = "Mend that line."
 _LONGEST_ID = 160  # characters: room for the names that a run makes of it
-_TRUE = ("1", "true", "yes")
 
 
 @dataclass(frozen=True)
@@ -78,11 +76,11 @@ class Folder:
     """Every media file under `root` is a sample, an unreadable one too: it becomes an unscored row with its reason.
 
     `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of
-    COLUMNS; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity, reference (the
-    ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving sound, if not the
-    clip's own), image (identity picture, if not the clip's first frame), speech (emotional utterances, ';' between
-    them). A csv names the clips: others in the folder are left out. `references` is a folder of ground-truth clips
-    with the clips' names. Judging: `clip(sample)` is the file itself.
+    datasets/labels_csv.py; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity,
+    reference (the ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving
+    sound, if not the clip's own), image (identity picture, if not the clip's first frame), speech (emotional
+    utterances, ';' between them). A csv names the clips: others in the folder are left out. `references` is a folder
+    of ground-truth clips with the clips' names. Judging: `clip(sample)` is the file itself.
     """
 
     name = "folder"
@@ -133,11 +131,13 @@ class Folder:
         assert self.labels is not None
         rows: list[tuple[Path, Mapping[str, str], str]] = []
         seen: set[Path] = set()
-        for line, row in enumerate(_read_csv(self.labels), start=2):
+        for line, row in read_labels(self.labels):
             where = f"Line {line} of {self.labels}"
             if not row["clip"].strip():
                 raise UsageError(f"{where} names no clip.", _MEND)
             path = inside(self.root, row["clip"], where)
+            if path.is_dir():
+                raise UsageError(f"{where}: '{row['clip']}' is a folder, not a clip.", _MEND)
             if path in seen:
                 raise UsageError(f"{where} gives '{row['clip']}' a second time.", _MEND)
             seen.add(path)
@@ -160,7 +160,7 @@ class Folder:
             intensity=int(intensity) if intensity else None,
             identity=(row.get("identity") or "").strip() or name,
             reference=path("reference") or self._reference(clip),
-            aligned=(row.get("aligned") or "").strip().lower() in _TRUE,
+            aligned=truth(row.get("aligned") or "", where),
             audio=path("audio"),
             image=path("image"),
             speech=tuple(inside(self.root, word, where) for word in words),
@@ -176,7 +176,7 @@ class Folder:
     def samples(self) -> tuple[Sample, ...]:
         """One sample per clip. Raises MissingError when there is none, UsageError when no reference fits any."""
         if not self.entries:
-            raise MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
+            raise self._empty()
         if self.references is not None and not any(entry.reference for entry in self.entries):
             raise UsageError(
                 f"No file in {self.references} is called like a clip in {self.root}.",
@@ -185,6 +185,11 @@ class Folder:
         samples = tuple(self._plan(entry)[0] for entry in self.entries)
         self.lengths.save()
         return samples
+
+    def _empty(self) -> MissingError:
+        if self.labels is not None:
+            return MissingError(f"{self.labels} names no clips.", "Give it a line for each clip, or take it away.")
+        return MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
 
     def _plan(self, entry: Entry) -> tuple[Sample, tuple[Recipe, ...]]:
         heard = entry.audio or entry.clip
@@ -225,18 +230,3 @@ class Folder:
         """Make the files that generating from this sample needs. Raises MediaError for an unreadable clip."""
         for recipe in self._plan(self._entry_of(sample))[1]:
             make(recipe)
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = tuple(reader.fieldnames or ())
-            rows = [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as a csv file: {error}.", "Save it as UTF-8 with commas.") from error
-    unknown = [name for name in columns if name not in COLUMNS]
-    if "clip" not in columns or unknown:
-        wrong = "has no column 'clip'" if "clip" not in columns else f"has the unknown column '{unknown[0]}'"
-        raise UsageError(f"{path} {wrong}.", f"Known columns: {', '.join(COLUMNS)}.")
-    return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,13 @@ def test_csv_gives_labels_references_and_order(clips: Path) -> None:
         ("clip,intensity\na.mp4,strong\n", "intensity 'strong'"),
         ("clip\n\n,\n", "names no clip"),
         ("clip\na\x00.mp4\n", "is not a path|cannot be read"),
+        ("clip\n.\n", "is a folder"),
+        ("clip,emotion\na,b.mp4,happy\n", "Line 2 .* more cells than columns"),
+        ('clip,emotion\n"a.mp4,happy\n', "cannot be read as a csv"),
+        ("clip,clip\na.mp4,b.mp4\n", "a column twice"),
+        ("clip,aligned\na.mp4,maybe\n", "aligned 'maybe'"),
+        ("clip;emotion\na.mp4;happy\n", "no column 'clip'.* commas"),
+        ("clip\n\n\n/etc/passwd\n", "Line 4 "),
     ],
 )
 def test_wrong_csvs_are_refused_with_the_place(clips: Path, rows: str, words: str) -> None:
@@ -84,6 +93,29 @@ def test_wrong_csvs_are_refused_with_the_place(clips: Path, rows: str, words: st
     with pytest.raises(UsageError, match=words) as caught:
         Folder(root=clips).samples()
     assert "labels.csv" in str(caught.value)
+
+
+def test_a_csv_of_a_spreadsheet_is_read_and_one_without_rows_is_told(clips: Path) -> None:
+    (clips / "labels.csv").write_bytes(b"\xef\xbb\xbfclip,emotion,aligned\r\n\r\na.mp4,Sad,Y\r\n")
+    (sample,) = Folder(root=clips).samples()
+    assert (sample.emotion.label, sample.reference_aligned) == ("sad", True)
+    (clips / "labels.csv").write_text("clip,emotion\n")
+    with pytest.raises(MissingError, match="names no clips"):
+        Folder(root=clips).samples()
+
+
+def test_names_that_are_no_text_and_names_as_long_as_a_disk_takes(clips: Path) -> None:
+    (clips / "labels.csv").unlink(missing_ok=True)
+    names = (os.fsdecode(b"b\xffd.mp4"), "\u4e00" * 80 + ".mp4")
+    for name in names:
+        shutil.copy(clips / "a.mp4", clips / name)
+    dataset = Folder(root=clips)
+    chosen = [sample for sample in dataset.samples() if dataset.clip(sample).name in names]
+    assert len(chosen) == 2
+    for sample in chosen:
+        dataset.materialise(sample)
+        assert sample.driving_audio.is_file()
+        assert "\udcff" not in sample.id
 
 
 def test_reference_folder_pairs_by_name(clips: Path, tmp_path: Path) -> None:
