@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.atomic import replacing
 from harness.statistics import holm
 from reports.gate_cell import Key, Side, cells, side
+from reports.gate_text import junit, markdown
 from reports.gate_verdict import CellVerdict, State, Thresholds, Verdict
 from reports.model import RunData
 
@@ -77,15 +78,11 @@ def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...
 
 def write_junit(verdict: Verdict, path: Path) -> None:
     """JUnit XML: one test case per cell; `worse` is a failure, `cannot compare` an error. MediaError on a full disk."""
-    from reports.gate_text import junit
-
     _write(path, junit(verdict))
 
 
 def write_markdown(verdict: Verdict, path: Path) -> None:
     """The verdict as Markdown, for a pull request's comment. Raises MediaError on a full disk."""
-    from reports.gate_text import markdown
-
     _write(path, markdown(verdict))
 
 

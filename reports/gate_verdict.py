@@ -51,6 +51,7 @@ class CellVerdict:
     pairs: int = 0
     detectable: float | None = None  # the smallest change that 8 of 10 such comparisons would have found
     effect: float = 0.0
+    exchanged: str = ""  # how many clips have a number in one run only, where the loss alone is no verdict
 
     @property
     def direction(self) -> State:
@@ -85,9 +86,3 @@ class Verdict:
         """0 fine, 3 regression, 4 cannot compare."""
         codes: dict[State, int] = {"worse": EXIT_REGRESSION, "cannot compare": EXIT_CANNOT_COMPARE}
         return codes.get(self.state, EXIT_FINE)
-
-    def text(self) -> str:
-        """The verdict for a terminal."""
-        from reports.gate_text import plain
-
-        return plain(self)

@@ -14,6 +14,7 @@ from harness.records import SummaryRow
 from reports import scores
 from reports.gate import Thresholds, Verdict, compare, write_junit, write_markdown
 from reports.gate_cell import differing
+from reports.gate_text import plain
 from reports.model import MetricFact, Pool, RunData, RunRow
 from tests.synthetic_runs import SIGNATURES, make_run
 
@@ -130,7 +131,7 @@ def test_losing_numbers_is_worse_even_when_the_mean_gains() -> None:
     verdict = compare(make_run(), make_run(lose={"identity": 1}, shift={"identity": 0.05}))
     assert states(verdict)["identity"] == "worse"
     assert verdict.exit_code == 3
-    assert "no face was found" in verdict.text()
+    assert "no face was found" in plain(verdict)
     assert compare(make_run(), make_run(lose={"identity": 1}), Thresholds(coverage_loss=0.1)).exit_code == 0
 
 
@@ -141,7 +142,7 @@ def test_gaining_numbers_is_not_worse() -> None:
 def test_missing_samples_cannot_be_compared_unless_allowed() -> None:
     verdict = compare(make_run(), make_run(clips=40))
     assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
-    assert "20 of the baseline's 60 samples" in verdict.text()
+    assert "20 of the baseline's 60 samples" in plain(verdict)
     assert compare(make_run(), make_run(clips=40), Thresholds(missing_samples=0.5)).exit_code == 0
     assert compare(make_run(clips=40), make_run()).exit_code == 0
 
@@ -149,7 +150,7 @@ def test_missing_samples_cannot_be_compared_unless_allowed() -> None:
 def test_too_little_measured_cannot_be_compared() -> None:
     verdict = compare(quick_run(0, clips=5), quick_run(1, clips=5))
     assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
-    assert "5 shared clips, 8 are needed" in verdict.text()
+    assert "5 shared clips, 8 are needed" in plain(verdict)
 
 
 def test_a_method_that_vanished_cannot_be_compared() -> None:
@@ -180,7 +181,7 @@ def test_other_signatures_cannot_be_compared_and_the_field_is_named() -> None:
     )
     verdict = compare(run, other)
     assert (states(verdict)["lse_c"], verdict.exit_code) == ("cannot compare", 4)
-    assert "signatures differ: fps 25 → src" in verdict.text()
+    assert "signatures differ: fps 25 → src" in plain(verdict)
     assert states(verdict)["identity"] == "same"
 
 
@@ -200,7 +201,7 @@ def test_differing_names_every_field() -> None:
 def test_lanes_are_never_compared() -> None:
     verdict = compare(make_run(), make_run(lane="label"))
     assert (verdict.state, verdict.exit_code, verdict.cells) == ("cannot compare", 4, ())
-    assert "lane" in verdict.text()
+    assert "lane" in plain(verdict)
 
 
 def test_an_empty_baseline_cannot_be_compared() -> None:
@@ -311,7 +312,7 @@ def test_a_scores_file_can_be_the_baseline(tmp_path: Path) -> None:
     assert compare(bare, make_run()).exit_code == 0
     verdict = compare(bare, make_run(shift={"lse_c": -1.0}))
     assert states(verdict)["lse_c"] == "worse"
-    assert "LSE-C" in verdict.text()
+    assert "LSE-C" in plain(verdict)
 
 
 def test_junit_counts_failures_and_errors(tmp_path: Path) -> None:
@@ -340,4 +341,4 @@ def test_markdown_names_the_worst_first_and_folds_the_rest(tmp_path: Path) -> No
     text = (tmp_path / "v.md").read_text(encoding="utf-8")
     assert text.startswith("## Worse: &lt;img\\|x&gt; against baseline bench")
     assert text.index("**worse**") < text.index("<details>")
-    assert verdict.text().splitlines()[1].strip().startswith("worse")
+    assert plain(verdict).splitlines()[1].strip().startswith("worse")
