@@ -1,4 +1,4 @@
-"""One cell of the gate: coverage first, then signatures, then the paired test."""
+"""One cell of the gate: the settings of its signature first, then coverage, then N, then the paired test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.records import SummaryRow
-from harness.signature import Signature
+from harness.signature import MEASURED, Signature
 from harness.statistics import Test, detectable_difference, paired_test, swap_test
 from reports.gate_verdict import CellVerdict, State, Thresholds
 from reports.model import MetricFact, Pool, RunData, RunRow
@@ -22,6 +22,7 @@ from reports.model import MetricFact, Pool, RunData, RunRow
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 Rows = Mapping[str, RunRow]  # sample → row
 _SAME = 1e-6
+_COUNTS = ("n1", "n2")
 
 
 @dataclass(frozen=True)
@@ -73,26 +74,33 @@ class Cell:
         """Whether numbers were lost, whether both sides mean the same, and the test."""
         if self.new is None:
             return self.answer("cannot compare", "the run does not have it")
+        if _without(MEASURED, self.old.signature) != _without(MEASURED, self.new.signature):
+            return self._other_signature(self.new)  # a judge without weights here loses numbers, and no method did
         before, after = self.before.rows.get(self.key, {}), self.after.rows.get(self.other, {})
         found = self._lost(self.new, before, after)
-        if found is not None:
-            return found
-        if not self._comparable(self.old.signature, self.new.signature):
-            what = differing(self.old.signature, self.new.signature)
-            return self.answer("cannot compare", f"signatures differ: {what}")
+        if found is None and not self._comparable(self.old.signature, self.new.signature):
+            found = self._other_signature(self.new)
+        return found or replace(self._test(self.new, before, after), exchanged=_exchanged(before, after))
+
+    def _test(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict:
+        """The test that the numbers at hand allow."""
         both = [s for s, row in before.items() if row.scored and s in after and after[s].scored]
         pairs = [(_number(after[s]), _number(before[s])) for s in both]
         if pairs and not self.fact.pooled and not np.isnan(pairs).any() and self._is_mean(before):
             return self._mean(np.array(pairs, dtype=np.float64))
+        return self._pooled(*pools) if (pools := self._pools()) is not None else self._intervals(new)
+
+    def _pools(self) -> tuple[Pool, Pool] | None:
+        """The statistics of both sets, where they are here."""
         old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.other)
-        return self._pooled(old, new) if old is not None and new is not None else self._intervals(self.new)
+        return (old, new) if old is not None and new is not None else None
+
+    def _other_signature(self, new: SummaryRow) -> CellVerdict:
+        return self.answer("cannot compare", f"signatures differ: {differing(self.old.signature, new.signature)}")
 
     def _comparable(self, old: str, new: str) -> bool:
         """Equal signatures; or equal but for N where both sets are here, since the test is on the clips they share."""
-        if old == new:
-            return True
-        here = self.key in self.before.data.pools and self.other in self.after.data.pools
-        return here and _without_counts(old) == _without_counts(new)
+        return old == new or (self._pools() is not None and _without(_COUNTS, old) == _without(_COUNTS, new))
 
     def _lost(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict | None:
         """A verdict if the run lacks samples or numbers that the baseline has."""
@@ -105,7 +113,8 @@ class Cell:
         gained = sum(not row.scored and s in after and after[s].scored for s, row in before.items())
         if len(lost) - gained > self.limits.coverage_loss * len(scored):
             why = ", ".join(sorted({sentence(after[sample].reason or "") for sample in lost}))
-            return self.answer("worse", f"{len(lost)} of {len(scored)} clips lost their number: {why}")
+            more = f"; {gained} gained one" if gained else ""
+            return self.answer("worse", f"{len(lost)} of {len(scored)} clips lost their number: {why}{more}")
         if not before and new.n_scored < self.old.n_scored:
             return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
         return None
@@ -184,8 +193,16 @@ class Cell:
         return np.random.default_rng(zlib.crc32("|".join(self.key).encode()))
 
 
-def _without_counts(line: str) -> str:
-    return "|".join(field for field in line.split("|") if not field.startswith(("n1:", "n2:")))
+def _without(keys: Sequence[str], line: str) -> str:
+    """A signature line without some of its fields."""
+    return "|".join(field for field in line.split("|") if field.partition(":")[0] not in keys)
+
+
+def _exchanged(before: Rows, after: Rows) -> str:
+    """How many clips have a number in one of the runs only; nothing where these are none."""
+    both = [(row.scored, after[sample].scored) for sample, row in before.items() if sample in after]
+    lost, gained = both.count((True, False)), both.count((False, True))
+    return f"{lost} clips lost their number, {gained} gained one" if lost or gained else ""
 
 
 def _number(row: RunRow) -> float:

@@ -47,8 +47,7 @@ def words(cell: CellVerdict) -> str:
         told.append(probability(cell.p_value))
     elif not cell.change:
         told.append("equal")
-    if cell.reason:
-        told.append(cell.reason)
+    told += filter(None, [cell.reason, cell.exchanged])
     if cell.state == "same" and cell.detectable:
         told.append(f"a change of {number(cell.detectable, places)}{unit} would have been found")
     return ", ".join(told)
