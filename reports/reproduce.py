@@ -6,7 +6,7 @@ paper; any other number of ours is left out, and the line says what is missing a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records import SummaryRow
@@ -17,6 +17,7 @@ from reports.numbers import MISSING, coverage, decimals, difference_unit, interv
 from reports.published import Published, PublishedTable, Target
 from reports.terminal import printable
 
+_BRACKETS = "Brackets: 95 % intervals, over clips and over identities in one."
 _HEAD = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")
 
 
@@ -81,6 +82,7 @@ class Reproduction:
         rows = [_HEAD, ("---",) * len(_HEAD), *(tuple(map(escape, line.columns())) for line in self.lines)]
         parts = [f"## {escape(self._conclusion())}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
         parts += [f"{k}. {escape(note)}" for k, note in enumerate(self.notes, 1)]
+        parts += ["", _BRACKETS] if self.measured else []
         parts += ["", "Read from: " + escape("; ".join(self.sources)) + "."]
         if self.commands:
             parts += ["", "What is missing:", "", "```", *self.commands, "```"]
@@ -97,6 +99,7 @@ class Reproduction:
             cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
             out.append("  ".join([*cells, row[-1]]).rstrip())
         out += ["", *(f"[{k}] {note}" for k, note in enumerate(self.notes, 1)), ""]
+        out += [_BRACKETS] if self.measured else []
         out.append("Read from: " + "; ".join(self.sources) + ".")
         if self.commands:
             out += ["", "What is missing:", *(f"  {command}" for command in self.commands)]
@@ -137,7 +140,7 @@ def _ours(cell: Published, runs: Sequence[RunData]) -> tuple[Ours | None, str]:
     ours = _number(run, row, target)
     if ours is None:
         return None, f"{run.name} scored {coverage(row)} clips" + (f": {row.note}" if row.note else "")
-    return ours, _explained(cell, ours, row)
+    return ours, _explained(cell, ours, run, row)
 
 
 def _misfit(target: Target, runs: Sequence[RunData]) -> str:
@@ -157,7 +160,8 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
     if not target.emotion:
         if row.value is None:
             return None
-        return Ours(row.value, row.low, row.high, coverage(row), row.n_expected, row.signature, run.name)
+        low, high = _widest(row)
+        return Ours(row.value, low, high, coverage(row), row.n_expected, row.signature, run.name)
     for one in breakdowns(run):
         share = one.cells.get((row.method, target.emotion))
         if (one.dataset, one.signature) == (row.dataset, row.signature) and share and share.value is not None:
@@ -165,16 +169,31 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
     return None
 
 
-def _explained(cell: Published, ours: Ours, row: SummaryRow) -> str:
+def _widest(row: SummaryRow) -> tuple[float | None, float | None]:
+    """Both intervals in one, over clips and over identities: clips of one person are not independent."""
+    lows = [end for end in (row.low, row.cluster_low) if end is not None]
+    highs = [end for end in (row.high, row.cluster_high) if end is not None]
+    return min(lows, default=None), max(highs, default=None)
+
+
+def _explained(cell: Published, ours: Ours, run: RunData, row: SummaryRow) -> str:
     """What the numbers themselves say about the difference; the protocol note says the rest."""
     told = []
     if cell.value is not None and ours.low is not None and ours.high is not None:
         inside = ours.low <= cell.value <= ours.high
-        told.append("within our interval" if inside else "beyond our interval: not chance")
+        told.append("within our interval" if inside else "beyond our interval")
     if cell.target is not None and cell.target.clips not in (None, ours.clips):
         told.append(f"{ours.clips} clips, the paper's number is over {cell.target.clips}")
     if row.metric == "aitv":
         told.append("seconds of another machine")
     if row.n_scored < row.n_expected:
         told.append(f"{row.n_expected - row.n_scored} clips without a number")
-    return ", ".join(told) or "measured"
+    return ", ".join([*told, *_made_with(run, row.method)]) or "measured"
+
+
+def _made_with(run: RunData, method: str) -> list[str]:
+    """The options that a method ran with (weights=demo, say): a paper's method has its own."""
+    asked = run.facts.get("asked")
+    options = asked.get("method_options") if isinstance(asked, Mapping) else None
+    own = options.get(method) if isinstance(options, Mapping) else None
+    return [f"{name}={value}" for name, value in sorted(own.items())] if isinstance(own, Mapping) else []

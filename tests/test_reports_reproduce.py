@@ -108,6 +108,22 @@ def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
     assert f"{len(rows)} clips, the paper's number is over 159" in line.explained
 
 
+def test_an_interval_over_few_people_counts_and_options_are_told(paper_run: RunData) -> None:
+    wide = tuple(
+        replace(r, value=60.0, low=58.0, high=62.0, cluster_low=50.0, cluster_high=61.0)
+        if r.metric == "emotion_acc"
+        else r
+        for r in paper_run.summary
+    )
+    facts = {"asked": {"method_options": {"cmet": {"weights": "demo"}}}}
+    found = reproduce(find("cmet", "1"), [replace(paper_run, summary=wide, facts=facts)])
+    lines = {(x.paper.dataset, x.paper.method[:5], x.paper.metric): x for x in found.lines}
+    line = lines["MEAD", "C-MET", "Acc_emo"]  # 55.91: beyond the interval over clips, within the one over people
+    assert line.explained.startswith("within our interval")
+    assert "[50.00, 62.00]" in line.columns()[4]
+    assert line.explained.endswith("weights=demo")
+
+
 def test_seconds_never_look_like_the_papers(paper_run: RunData) -> None:
     run = replace(paper_run, summary=tuple(replace(r, metric="aitv") for r in paper_run.summary if r.metric == "lse_c"))
     lines = [line for line in reproduce(find("cmet", "1"), [run]).lines if line.ours is not None]
