@@ -20,11 +20,9 @@ from baselines.anchors import read_frames
 from datasets.puppets import Puppets
 from harness import registry
 from harness.errors import EXIT_CANNOT_COMPARE
-from harness.guard import Crash, attempt
 from harness.media import write_wav
-from harness.output import ClipWriter
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
-from harness.worker import request_in, unsupported
+from harness.worker import ask, request_in, unsupported
 
 Frames = npt.NDArray[np.uint8]
 _LANE: Lane = "as-published"  # nothing is held back: a method may use whatever it can take
@@ -51,11 +49,7 @@ class Bench:
     def run(self, request: Request) -> tuple[Clip | Failed, Frames]:
         """How the method ends on `request`, and the frames of its clip (none when it failed)."""
         self.runs += 1
-        out = ClipWriter(request, self.folder / f"{self.runs}.mp4", bool(getattr(self.method, "anchor", False)))
-        made = attempt(lambda: self.method.generate(request, out))
-        if isinstance(made, Crash):
-            out.discard()
-            made = Failed("bad-input" if made.expected else "crashed", made.reason, made.cure, made.detail)
+        made = ask(self.method, request, self.folder / f"{self.runs}.mp4")
         if isinstance(made, Failed):
             return made, np.zeros((0, 1, 1, 3), dtype=np.uint8)
         return made, np.stack(read_frames(made.path, made.frames))

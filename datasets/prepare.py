@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from datasets.parallel import each
 from datasets.prepare_jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
 from datasets.prepare_stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
 from harness import registry
-from harness.atomic import PARTIAL_PREFIX, cannot_write, replacing
+from harness.atomic import cannot_write, replacing, sweep
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
 from harness.guard import Crash
+from harness.parallel import each
 
 SETTINGS = f"{OWN}/settings.json"
 PACKED = f"{OWN}/features.pack"
@@ -108,7 +108,7 @@ def _run(
     out: Path, todo: Sequence[Job], plan: Plan, jobs: int, progress: Callable[[int, int], None] | None
 ) -> dict[str, Outcome]:
     if todo:
-        _sweep(out)
+        sweep(out)
         (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
     outcomes: dict[str, Outcome] = {}
     for done in each(partial(work, plan=plan), todo, jobs):
@@ -163,12 +163,6 @@ def _settle(out: Path, corpus: str, plan: Plan, remap: Path | None) -> None:
     if {**before, **now} != before:
         with replacing(path) as partial_file:
             partial_file.write_text(json.dumps({**before, **now}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a killed run left half written."""
-    for path in out.rglob(f"{PARTIAL_PREFIX}*"):
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,12 +14,12 @@ from datasets.health import PROBLEMS, Finding, Health, Task, examine, known_bad
 from datasets.listed import Listed, Part, Share
 from datasets.mead import Mead
 from datasets.numbering import shifts
-from datasets.parallel import each
 from datasets.strays import strays
 from harness import registry
 from harness.atomic import replacing
 from harness.errors import EXIT_FINE, EXIT_MISSING, UsageError
 from harness.guard import Crash
+from harness.parallel import each
 
 _MISMATCH_SECONDS = 0.5
 _SHOWN = 5

@@ -44,6 +44,12 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     return MediaError(f"{path} cannot be written: {why}.", cure)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left half written. For whoever holds the folder: others may be writing."""
+    for path in folder.rglob(f"{PARTIAL_PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a partial file's name; it replaces `path` on success and is removed on any failure, Ctrl-C included.

@@ -1,62 +1,27 @@
-"""Where items are worked off: in this process, in several processes, or on a Ray cluster. One interface."""
+"""Where items are worked off: in this process, in several, or on a Ray cluster. One interface."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Protocol
 
-from harness import interrupt
-from harness.threads import one_thread
+from harness.guard import Crash
+from harness.parallel import each
 from harness.worker import DIED, Item, Plan, Result, Worker
 
 
 class Executor(Protocol):
-    """Works off items in any order; every item comes back exactly once."""
+    """Works off items in any order; every item comes back exactly once. Closing the generator ends the work."""
 
-    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]: ...
-
-
-def leave_with_parent() -> None:
-    """End this worker process when its parent is gone, however it died: nobody waits for the results any more.
-
-    A killed parent closes its end of the sentinel; without this, workers would wait for work for ever.
-    """
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
-
-
-class InProcess:
-    """One item after the other, here."""
-
-    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
-        """Yield one result per item, in order."""
-        one_thread()
-        worker = Worker(plan)
-        for item in items:
-            yield worker.work(item)
+    def run(self, plan: Plan, items: Sequence[Item]) -> Generator[Result, None, None]: ...
 
 
 _WORKER: Worker | None = None
 
 
-def _start(plan: Plan) -> None:
-    global _WORKER  # one per worker process, set once by the pool's initializer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    leave_with_parent()
-    one_thread()
+def _open(plan: Plan) -> None:
+    global _WORKER  # one per process, set before its first item
     _WORKER = Worker(plan)
 
 
@@ -65,57 +30,16 @@ def _work(item: Item) -> Result:
     return _WORKER.work(item)
 
 
-class Processes:
-    """`jobs` worker processes. If one dies, the items in flight are tried alone, so that only the guilty one fails."""
+class Local:
+    """This process for one job, else `jobs` processes. If one of them dies, only the item that killed it fails."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
 
-    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
-        """Yield results as they come; keeps at most two items per worker in flight (bounded memory)."""
-        waiting = iter(items)
-        while True:
-            flight: dict[Future[Result], Item] = {}
-            try:
-                with self._pool(plan, self._jobs) as pool:
-                    yield from self._drain(pool, waiting, flight)
-                    return
-            except BrokenProcessPool:
-                yield from self._alone(plan, list(flight.values()))
-
-    def _pool(self, plan: Plan, jobs: int) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(plan,))
-
-    def _drain(
-        self, pool: ProcessPoolExecutor, waiting: Iterator[Item], flight: dict[Future[Result], Item]
-    ) -> Iterator[Result]:
-        try:
-            while True:
-                while len(flight) < 2 * self._jobs and (item := next(waiting, None)) is not None:
-                    with interrupt.shielded():
-                        flight[pool.submit(_work, item)] = item
-                if not flight:
-                    return
-                done, _ = wait(flight, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda one: one.exception() is not None):  # what is finished is kept
-                    result = future.result()
-                    del flight[future]
-                    yield result
-        except (KeyboardInterrupt, GeneratorExit):
-            interrupt.end(pool)
-            raise
-
-    def _alone(self, plan: Plan, items: list[Item]) -> Iterator[Result]:
-        for item in items:
-            try:
-                with self._pool(plan, 1) as pool:
-                    with interrupt.shielded():
-                        future = pool.submit(_work, item)
-                    result = future.result()
-            except BrokenProcessPool:
-                result = Result(item, DIED, ())
-            yield result
+    def run(self, plan: Plan, items: Sequence[Item]) -> Generator[Result, None, None]:
+        """Yield results as they come."""
+        for done in each(_work, items, self._jobs, partial(_open, plan)):
+            yield Result(done.item, DIED, ()) if isinstance(done.result, Crash) else done.result
 
 
 def _on_ray(jobs: int) -> Executor:
@@ -125,6 +49,6 @@ def _on_ray(jobs: int) -> Executor:
 
 
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
-    "local": lambda jobs: InProcess() if jobs == 1 else Processes(jobs),
+    "local": Local,
     "ray": _on_ray,
 }

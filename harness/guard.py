@@ -22,12 +22,14 @@ class Crash:
     cure: str = ""
     expected: bool = False  # a BenchError: bad input that was recognised, not a defect
     code: str = "crashed"
+    out_of_memory: bool = False  # of the device or the host: another process may have more
 
 
 def attempt(work: Callable[[], T]) -> T | Crash:
     """The result of `work`, or what went wrong in it.
 
-    Missing prerequisites and a full disk are the whole run's business and are raised; Ctrl-C too.
+    Missing prerequisites and a full disk are the whole run's business and are raised; Ctrl-C too. `exit()`, as programs
+    that became methods call it, ends this piece of work only.
     """
     try:
         return work()
@@ -35,8 +37,10 @@ def attempt(work: Callable[[], T]) -> T | Crash:
         raise
     except BenchError as error:
         return Crash(error.what, "", error.cure, expected=True, code=getattr(error, "reason", "crashed"))
-    except Exception as error:  # the single place where a foreign failure becomes a row
+    except (Exception, SystemExit) as error:  # the single place where a foreign failure becomes a row
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise disk_full(error.filename or "a file") from error
         tail = "".join(traceback.format_exception(error))[-4000:]
-        return Crash(f"{type(error).__name__}: {error}"[:500], tail)
+        name = type(error).__name__
+        out_of_memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"  # torch's own, by name
+        return Crash(f"{name}: {error}".rstrip(": ")[:500], tail, out_of_memory=out_of_memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,9 @@ MAX_EXTRA_FRAMES = 1
 class ClipWriter:
     """The `Output` of one request. Frames are encoded as they come, so memory does not grow with length.
 
-    The file appears under its final name only when `clip` has verified it. `still_allowed` is for the
-    still-face anchor: from anyone else a clip whose frames are all equal is a bad output.
+    Use as a context manager: the file appears under its final name only when `clip` has verified it, and nothing else
+    stays behind. `still_allowed` is for the still-face anchor: from anyone else a clip whose frames are all equal is a
+    bad output.
     """
 
     def __init__(self, request: Request, target: Path, still_allowed: bool = False) -> None:
@@ -32,10 +34,19 @@ class ClipWriter:
         self._first: Frame | None = None
         self._last: Frame | None = None
         self._moves = False
+        self.finished = False  # the file is in place
         self._count = 0
         self._problem = ""
         self._started = time.perf_counter()
         self._write_seconds = 0.0
+
+    def __enter__(self) -> ClipWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
 
     def image(self, path: Path, size: int) -> Frame:
         """The picture as uint8 RGB (size, size, 3), bicubic like the official readers."""
@@ -58,6 +69,8 @@ class ClipWriter:
         array = np.asarray(frame)
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
             self._problem = f"frame {self._count} is {array.dtype} {array.shape}, expected uint8 (height, width, 3)"
+        elif array.shape[0] % 2 or array.shape[1] % 2 or not array.size:
+            self._problem = f"frame {self._count} is {array.shape}: H.264 needs an even height and width"
         elif self._first is not None and array.shape != self._first.shape:
             self._problem = f"frame {self._count} is {array.shape}, the first one {self._first.shape}"
         else:
@@ -69,9 +82,7 @@ class ClipWriter:
             self._first = array.copy()
             self._target.parent.mkdir(parents=True, exist_ok=True)
             sound = self.audio(self._request.driving_audio)[: self._request.frames * SAMPLES_PER_FRAME]
-            self._writer = VideoWriter(
-                self._target, array.shape[1], array.shape[0], fps=self._request.fps, audio=sound
-            ).__enter__()
+            self._writer = VideoWriter(self._target, array.shape[1], array.shape[0], fps=self._request.fps, audio=sound)
         self._moves = self._moves or not np.array_equal(array, self._first)
         if self._count < self._request.frames:
             self._encode(array)
@@ -86,7 +97,7 @@ class ClipWriter:
     def clip(self, used: str, notes: str = "") -> Clip | Failed:
         """Verify, add the driving sound, put the file in place."""
         problem = self._problem or self._verdict()
-        if problem or self._writer is None or self._last is None:
+        if problem or self._writer is None or self._last is None:  # the last two only for the type checker
             self.discard()
             return Failed("bad-output", f"{self._request.id}: {problem}.", "Check the method's output for this sample.")
         short = self._request.frames - self._count
@@ -95,8 +106,9 @@ class ClipWriter:
         if short > 0:
             notes = f"{notes}; held the last frame {short} times".strip("; ")
         began = time.perf_counter()
-        self._writer.__exit__(None, None, None)
+        self._writer.close()
         self._writer = None
+        self.finished = True
         self._write_seconds += time.perf_counter() - began
         total = time.perf_counter() - self._started
         seconds = {"generate": total - self._write_seconds, "write": self._write_seconds}
@@ -107,6 +119,8 @@ class ClipWriter:
         expected = self._request.frames
         if self._count == 0:
             return "no frame was written"
+        if self._writer is None:
+            return "the clip was finished before"
         if not expected - MAX_SHORT_FRAMES <= self._count <= expected + MAX_EXTRA_FRAMES:
             return f"{self._count} frames were written, {expected} expected"
         if not self._moves and not self._still_allowed and expected > 1:
@@ -114,8 +128,7 @@ class ClipWriter:
         return ""
 
     def discard(self) -> None:
-        """Drop what was written; nothing stays behind."""
+        """Drop what was written and is not finished; nothing stays behind."""
         if self._writer is not None:
-            error = RuntimeError("discarded")
-            self._writer.__exit__(RuntimeError, error, None)
+            self._writer.abort()
             self._writer = None

@@ -24,6 +24,8 @@ PACKAGES = (
     "torchvision",
     "transformers",
 )
+#: The modules of this folder between files and the arrays that methods see.
+_MEDIA = ("encode.py", "output.py", "resample.py", "sound.py", "timing.py", "video.py")
 
 
 def commit() -> dict[str, Any]:
@@ -65,9 +67,10 @@ def machine() -> dict[str, Any]:
 
 
 def fingerprint(method: Any, dataset: Any = None) -> str:
-    """What made a clip: the method's source and weights, the encoder, and the version of a dataset that has one.
+    """What made a clip: the method's source and weights, how media are read and written, a dataset's own version.
 
-    A change means the clip is made again. Methods of this checkout that drive `cmet/` count with it.
+    A change means the clip is made again. The source is the file of the class and those of the classes that it is made
+    of; methods of this checkout that drive `cmet/` count with it. Other files that they import do not.
     """
     text = hashlib.sha256()
     for path in _sources(method):
@@ -80,11 +83,12 @@ def fingerprint(method: Any, dataset: Any = None) -> str:
 
 
 def _sources(method: Any) -> list[Path]:
-    encoder = [ROOT / "harness" / name for name in ("encode.py", "output.py")]
-    source = inspect.getsourcefile(method if inspect.isclass(method) else type(method))
-    own = [] if source is None else [Path(source)]
+    media = [ROOT / "harness" / name for name in _MEDIA]
+    mro = (method if inspect.isclass(method) else type(method)).__mro__
+    kinds = [kind for kind in mro if kind.__module__ not in ("builtins", "typing", "abc")]
+    own = list(dict.fromkeys(Path(source) for kind in kinds if (source := inspect.getsourcefile(kind)) is not None))
     native = any(path.is_relative_to(ROOT) and b"from cmet" in path.read_bytes() for path in own)
-    return [*own, *encoder, *(sorted((ROOT / "cmet").glob("*.py")) if native else [])]
+    return [*own, *media, *(sorted((ROOT / "cmet").glob("*.py")) if native else [])]
 
 
 def weights_of(method: Any) -> dict[str, str]:

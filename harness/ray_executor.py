@@ -7,7 +7,7 @@ they belong, and only records travel.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from harness.errors import MissingError
@@ -22,7 +22,7 @@ class Ray:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
 
-    def run(self, plan: Plan, items: Iterable[Item]) -> Iterator[Result]:
+    def run(self, plan: Plan, items: Iterable[Item]) -> Generator[Result, None, None]:
         """Yield results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends what it started."""
         ray = _ray()
         ours = not ray.is_initialized()
@@ -88,6 +88,6 @@ class _Work:
             result: Result = self._ray.get(ready)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error  # what the worker raised: a missing prerequisite, a full disk
-        except self._ray.exceptions.RayActorError:
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError):  # the second: Ray killed it
             return Result(item, DIED, ())
         return result

@@ -24,7 +24,7 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS
 class Emotion:
     """What is asked for, in every form a method may be told it. A lane strips what it forbids."""
 
-    name: str  # canonical name asked for: one of BASIC_EMOTIONS or an extended emotion
+    name: str  # canonical name asked for: one of BASIC_EMOTIONS or an extended emotion; "" where a lane hides it
     label: str | None = None  # the basic label that label-driven methods get; None if there is none
     label_is: Literal["truth", "pseudo"] = "truth"
     intensity: int | None = None  # 1..3 where the corpus has levels
@@ -173,11 +173,15 @@ class Comparison:
 
 
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
-    """Remove from `emotion` what `lane` forbids, so that no method can peek (baselines spec §4.3)."""
+    """Remove from `emotion` what `lane` forbids, so that no method can peek (baselines spec §4.3).
+
+    The name tells as much as the label, and the level belongs to the truth: `label` keeps the name alone, `reference`
+    the picture, the clip and the clip's label, `speech` the utterances (a label is then what a recogniser hears).
+    """
     if lane == "label":
-        return replace(emotion, features=None, speech=(), neutral_speech=(), image=None, clip=None)
+        return replace(emotion, intensity=None, features=None, speech=(), neutral_speech=(), image=None, clip=None)
     if lane == "reference":
-        return replace(emotion, features=None, speech=(), neutral_speech=())
+        return replace(emotion, name="", intensity=None, features=None, speech=(), neutral_speech=())
     if lane == "speech":
-        return replace(emotion, label=None, image=None, clip=None)  # a label here is what a recogniser hears
+        return replace(emotion, name="", label=None, intensity=None, image=None, clip=None)
     return emotion

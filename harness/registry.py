@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -46,7 +48,7 @@ def load(spec: str) -> Any:
 def _from_file(path: Path, name: str) -> Any:
     if not path.is_file():
         raise UsageError(f"There is no file '{path}'.", "Give --method path/to/file.py:Class.")
-    module_name = f"user_method_{path.stem}"
+    module_name = f"user_method_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"  # files called alike
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"'{path}' cannot be imported as Python.", "Give --method path/to/file.py:Class.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from harness import provenance, registry
-from harness.atomic import replacing
+from harness.atomic import replacing, sweep
 from harness.digest import recall
 from harness.errors import UsageError
 from harness.executors import EXECUTORS
@@ -95,17 +96,31 @@ def run(
 ) -> Outcome:
     """Work off methods x samples; every finished item is in the store before the next is awaited."""
     folder = store.path.parent
+    sweep(folder)
     store.add_samples(samples, complete=asked.limit is None)
     dataset = registry.load(plan.dataset_spec)
     marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}
     finished = Finished(store, marks, judge)
     items = list(_items(plan, samples, finished))
-    total = len(plan.methods) * len(samples)
     write_run_json(folder, store.meta("asked"), plan, judge, marks)
-    progress = Progress("clips", len(items))
+    try:
+        where = EXECUTORS[executor if items else "local"]  # nothing to do needs no cluster
+        with closing(where(max(1, min(jobs, len(items)))).run(plan, items)) as results:
+            made, failed = _store_all(results, len(items), store, finished, judge)
+    finally:
+        sweep(folder)
+        finish(store, judge, asked.seed)
+    return Outcome(folder, made, failed, len(plan.methods) * len(samples) - len(items))
+
+
+def _store_all(
+    results: Iterator[Result], count: int, store: RunStore, finished: Finished, judge: Any
+) -> tuple[int, int]:
+    """Store each result as it comes, and show how far it is; (clips made, clips failed)."""
+    progress = Progress("clips", count)
     made = failed = 0
     try:
-        for result in EXECUTORS[executor](max(1, min(jobs, len(items)))).run(plan, items) if items else ():
+        for result in results:
             _keep(store, result, finished, judge)
             made += isinstance(result.clip, Clip)
             failed += isinstance(result.clip, Failed)
@@ -115,8 +130,7 @@ def run(
         raise
     finally:
         progress.close()
-        finish(store, judge, asked.seed)
-    return Outcome(folder, made, failed, total - len(items))
+    return made, failed
 
 
 def finish(store: RunStore, judge: Any, seed: int) -> None:

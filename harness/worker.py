@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import registry
+from harness import parallel, registry
 from harness.contract import Method
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
@@ -75,8 +75,27 @@ def request_in(lane: Lane, sample: Sample, seed: int) -> Request:
     )
 
 
+def ask(method: Any, request: Request, target: Path) -> Clip | Failed:
+    """How a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`."""
+    with ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False))) as out:
+        made = attempt(lambda: method.generate(request, out))
+    if isinstance(made, Crash):
+        return Failed(_kind(made), made.reason, made.cure, made.detail)
+    own = isinstance(made, Clip) and made.path == target and out.finished
+    if own or isinstance(made, Failed) or getattr(method, "existing", False):
+        return made
+    reason = f"generate did not return the clip that the harness made, but a {type(made).__name__}"
+    return Failed("bad-output", reason, "End it with `return out.clip(used=…)`, or with a Failed.")
+
+
+def _kind(crash: Crash) -> FailureKind:
+    if crash.expected:
+        return "bad-input"
+    return "out-of-memory" if crash.out_of_memory else "crashed"
+
+
 #: What becomes of an item whose worker process ended without a word.
-DIED = Failed("crashed", "the worker process died (killed, or out of memory)", "Try --jobs 1.")
+DIED = Failed("crashed", parallel.DIED.reason, parallel.DIED.cure)
 
 
 class Worker:
@@ -85,7 +104,7 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
-        self._methods: dict[str, Method] = {}
+        self._methods: dict[str, Method | Crash] = {}  # one that cannot be loaded is not tried for every sample
         self._load_seconds: dict[str, float] = {}
         self._footprint = Footprint(plan.device)
         self._own_bytes: dict[str, int] = {}  # method → what loading it added
@@ -94,11 +113,17 @@ class Worker:
     def work(self, item: Item) -> Result:
         """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
         ready = attempt(lambda: self._materialise(item))
+        clip: Clip | Failed
         if isinstance(ready, Crash) and not self._hands_out(item.method):
-            failed = Failed("bad-input", ready.reason, ready.cure, ready.detail)
-            return Result(item, failed, self._judge_rows(item, failed))
-        clip = item.clip if item.clip is not None else self._generate(item)
+            clip = Failed("bad-input", ready.reason, ready.cure, ready.detail)
+        else:
+            clip = item.clip if item.clip is not None else self._generate(item)
+        if isinstance(clip, Failed):
+            self._target(item).unlink(missing_ok=True)  # one of before, or given up: nothing is said to be there
         return Result(item, clip, self._judge_rows(item, clip))
+
+    def _target(self, item: Item) -> Path:
+        return self._plan.clips_folder / item.method / f"{item.sample.id}.mp4"
 
     def _hands_out(self, name: str) -> bool:
         """Whether the method's clips exist already: then what generating would need may be missing."""
@@ -109,39 +134,35 @@ class Worker:
         if item.donor is not None:
             self._dataset.materialise(item.donor)
 
-    def _method(self, name: str) -> Method:
+    def _method(self, name: str) -> Method | Crash:
         if name not in self._methods:
-            method: Method = registry.load(self._plan.methods[name])(
-                self._plan.method_options.get(name, {}), self._plan.device
-            )
-            before, began = self._footprint.held() or 0, time.perf_counter()
-            if hasattr(method, "load"):
-                method.load()
-            self._load_seconds[name] = time.perf_counter() - began
-            self._own_bytes[name] = max(0, (self._footprint.held() or 0) - before)
-            self._methods[name] = method
+            self._methods[name] = attempt(lambda: self._loaded(name))
         return self._methods[name]
 
+    def _loaded(self, name: str) -> Method:
+        method: Method = registry.load(self._plan.methods[name])(
+            self._plan.method_options.get(name, {}), self._plan.device
+        )
+        before, began = self._footprint.held() or 0, time.perf_counter()
+        if hasattr(method, "load"):
+            method.load()
+        self._load_seconds[name] = time.perf_counter() - began
+        self._own_bytes[name] = max(0, (self._footprint.held() or 0) - before)
+        return method
+
     def _generate(self, item: Item) -> Clip | Failed:
-        method = attempt(lambda: self._method(item.method))
+        method = self._method(item.method)
         if isinstance(method, Crash):
             return Failed("unavailable", method.reason, method.cure, method.detail)
         refusal = unsupported(method, item.sample, self._plan.lane)
         if refusal is not None:
             return refusal
-        target = self._plan.clips_folder / item.method / f"{item.sample.id}.mp4"
-        request = request_for(item.sample, item.method, self._plan)
-        out = ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False)))
         if getattr(method, "needs_truth", False):  # anchors only: what no contestant may see
             method.truth = item.sample.reference_video  # type: ignore[attr-defined]
             method.donor = item.donor  # type: ignore[attr-defined]
         held, counting = self._footprint.held(), self._footprint.restart()
-        made = attempt(lambda: method.generate(request, out))
+        made = ask(method, request_for(item.sample, item.method, self._plan), self._target(item))
         peak = self._footprint.peak() if counting else None
-        if isinstance(made, Crash):
-            out.discard()
-            kind: FailureKind = "bad-input" if made.expected else "crashed"
-            return Failed(kind, made.reason, made.cure, made.detail)
         return self._with_cost(made, item.method, held, peak) if isinstance(made, Clip) else made
 
     def _with_cost(self, made: Clip, method: str, held: int | None, peak: int | None) -> Clip:
@@ -173,15 +194,16 @@ def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
         "driving-speech": True,
     }
     sources = tuple(getattr(method, "emotion_sources", ()))
+    offered = next((source for source in sources if has.get(source, False)), None)
     if getattr(method, "needs_truth", False) and sample.reference_video is None:
         return Failed("unsupported", f"sample {sample.id} has no ground-truth clip")
-    if sources and not any(has.get(source, False) for source in sources):
+    if sources and offered is None:
         return Failed(
             "unsupported",
             f"{method.name} takes the emotion as {' or '.join(sources)}, which lane '{lane}' does not offer",
             "Choose another --lane.",
         )
     labels = tuple(getattr(method, "labels", ()))
-    if labels and sources[:1] == ("label",) and emotion.label not in labels:
+    if labels and offered == "label" and emotion.label not in labels:
         return Failed("unsupported", f"{method.name} does not know the label '{emotion.label}'")
     return None

@@ -14,7 +14,7 @@ import pytest
 
 from harness import provenance, runner
 from harness.errors import MissingError, UsageError
-from harness.executors import InProcess, Processes
+from harness.executors import Local
 from harness.records import Clip, Failed
 from harness.store import RunStore
 from harness.worker import Item, Plan, request_for
@@ -222,7 +222,7 @@ def test_rows_survive_a_kill_between_items(tmp_path: Path) -> None:
     asked = runner.Asked(("painter",), "fake", {}, "1", "speech", 7, None, plan.method_options)
     store = runner.open_store(folder, asked, False)
     store.add_samples(samples)
-    results = InProcess().run(plan, [Item("painter", sample) for sample in samples])
+    results = Local(1).run(plan, [Item("painter", sample) for sample in samples])
     result = next(results)
     store.put("fake", "painter", result.item.sample.id, result.clip, "mark")
     store.put_rows("fake", "painter", result.item.sample.id, result.rows)
@@ -248,7 +248,7 @@ def test_processes_yield_every_item_once(tmp_path: Path) -> None:
     plan = plan_for(tmp_path / "run")
     samples = FakeDataset(root=tmp_path / "data").samples()
     (tmp_path / "data").mkdir()
-    found = [r.item.sample.id for r in Processes(2).run(plan, [Item("painter", s) for s in samples])]
+    found = [r.item.sample.id for r in Local(2).run(plan, [Item("painter", s) for s in samples])]
     assert sorted(found) == ["s0", "s1", "s2", "s3"]
 
 

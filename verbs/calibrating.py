@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,12 @@ from evaluators.calibration import UNDAMAGED, Reading, Subject, curves, measure,
 from evaluators.damage import DAMAGES, Damage, Donors, Take
 from evaluators.judge import Judge
 from evaluators.verdicts import document
-from harness import interrupt, registry
+from harness import registry
 from harness.errors import BenchError, CannotCompareError, MissingError
-from harness.executors import leave_with_parent
+from harness.guard import Crash
+from harness.parallel import each
 from harness.progress import Progress
 from harness.records import FPS, Sample, Unscored
-from harness.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -142,10 +139,7 @@ _worker: Worker | None = None
 
 
 def _open(bench: Bench) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    leave_with_parent()
-    one_thread()
+    global _worker  # one per process, set before its first clip
     _worker = Worker(bench)
 
 
@@ -172,21 +166,10 @@ def _alone(bench: Bench, todo: Sequence[Order], progress: Progress) -> Iterator[
 
 
 def _together(bench: Bench, todo: Sequence[Order], jobs: int, progress: Progress) -> Iterator[Outcome]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open, initargs=(bench,)) as pool:
-        with interrupt.shielded():
-            futures = [pool.submit(_do, order) for order in todo]
-        try:
-            for future in as_completed(futures):
-                outcome = future.result()
-                for _ in range(outcome.order.steps(bench.chosen())):
-                    progress.step(outcome.order.sample.id)
-                yield outcome
-        except BrokenProcessPool as error:
-            raise CannotCompareError("A worker process was killed (out of memory?).", "Try --jobs 1.") from error
-        except (KeyboardInterrupt, GeneratorExit):
-            interrupt.end(pool)
-            raise
+    for done in each(_do, todo, jobs, partial(_open, bench)):
+        for _ in range(done.item.steps(bench.chosen())):
+            progress.step(done.item.sample.id)
+        yield Outcome(done.item, (), done.result.reason) if isinstance(done.result, Crash) else done.result
 
 
 def summary(bench: Bench, outcomes: Sequence[Outcome], facts: Mapping[str, Any]) -> dict[str, Any]:

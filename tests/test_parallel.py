@@ -1,0 +1,52 @@
+"""Work in several processes: every item comes back exactly once, whoever dies and whenever that is noticed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from itertools import islice
+
+import pytest
+
+from harness.errors import MissingError
+from harness.guard import Crash
+from harness.parallel import DIED, each
+
+DEADLY = 1
+
+
+def squared(number: int) -> int:
+    if number == DEADLY:
+        time.sleep(0.2)
+        os._exit(9)
+    return number * number
+
+
+def refused(number: int) -> int:
+    if number == DEADLY:
+        raise MissingError("The disk is full.")
+    time.sleep(0.05)
+    return number
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 1.0])  # the second: the death is noticed when more is handed in
+def test_a_death_costs_one_item_and_loses_none(patience_seconds: float) -> None:
+    found: dict[int, int | Crash] = {}
+    for done in each(squared, range(7), 2):
+        assert done.item not in found
+        found[done.item] = done.result
+        time.sleep(0 if found.keys() - {0} else patience_seconds)
+    assert found == {number: DIED if number == DEADLY else number * number for number in range(7)}
+
+
+def test_what_is_raised_ends_the_work_before_its_end() -> None:
+    work = each(refused, range(100), 2)
+    with pytest.raises(MissingError):
+        deque(islice(work, 10), maxlen=0)
+
+
+def test_one_job_works_here_in_order() -> None:
+    begun: list[str] = []
+    found = [done.result for done in each(lambda number: number + 1, range(3), 1, lambda: begun.append("once"))]
+    assert (found, begun) == ([1, 2, 3], ["once"])
