@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 _OPEN_LENGTH = 0x7FFFF000  # bytes: what writers to a pipe put where they do not know the length
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska files and their content begin
 COPY_AGAIN = "Copy or download it again."
 
 
@@ -56,27 +58,33 @@ def open_media(path: Path) -> Iterator[InputContainer]:
     check_file(path)
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
+            if not container.streams:  # the list of streams may be what is cut off
+                _demand_all(path)
             yield container
     except av.FFmpegError as error:
-        missing = missing_bytes(path)
-        why = f"it is truncated ({missing} bytes are missing)" if missing else str(error.strerror or error).lower()
-        raise undecodable(path, why) from error
+        _demand_all(path)
+        raise undecodable(path, str(error.strerror or error).lower()) from error
 
 
 def check_complete(path: Path, stream: Stream) -> None:
-    """Raise MediaError when the file's own index (mp4, mov) or its last unit (flv, wav, avi) ends behind the file."""
+    """Raise MediaError when the index (mp4, mov) or the last unit (flv, wav, avi, mkv, webm) ends behind the file."""
     size = path.stat().st_size
     entries = getattr(stream, "index_entries", ())
     end = max((entry.pos + entry.size for entry in entries), default=0)
     if end > size:
         raise undecodable(path, f"it is truncated ({size} of at least {end} bytes)")
-    missing = 0 if "mp4" in stream.container.format.name else missing_bytes(path)  # an mp4's index was asked above
+    if "mp4" not in stream.container.format.name:  # an mp4's index was asked above
+        _demand_all(path)
+
+
+def _demand_all(path: Path) -> None:
+    missing = missing_bytes(path)
     if missing:
         raise undecodable(path, f"it is truncated ({missing} bytes are missing)")
 
 
 def missing_bytes(path: Path) -> int:
-    """By how much an mp4, mov, flv, wav or avi file is shorter than its units say; 0 for whole files and others."""
+    """By how much an mp4, mov, mkv, webm, flv, wav or avi file is shorter than it says; 0 for others."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(12)
@@ -84,6 +92,8 @@ def missing_bytes(path: Path) -> int:
             end = _end_of_tags(stream, int.from_bytes(head[5:9], "big"), size)
         elif head[:4] == b"RIFF":
             end = _end_of_chunks(stream, size)
+        elif head[:4] == _EBML:
+            end = _end_of_segment(stream)
         else:
             end = _end_of_boxes(stream, size)
     return max(0, end - size)
@@ -104,6 +114,25 @@ def _end_of_boxes(stream: BinaryIO, size: int) -> int:
             return 0
         start += length
     return start
+
+
+def _end_of_segment(stream: BinaryIO) -> int:
+    """Where the one segment of an mkv or webm ends; 0 where a writer to a pipe left its length open."""
+    stream.seek(len(_EBML))
+    stream.seek(_ebml_length(stream) or 0, os.SEEK_CUR)  # over the head, which is an element too
+    length = _ebml_length(stream) if stream.read(len(_SEGMENT)) == _SEGMENT else None
+    return 0 if length is None else stream.tell() + length
+
+
+def _ebml_length(stream: BinaryIO) -> int | None:
+    """The length of an element: so many bytes follow the first as it has zeros in front; None: it is left open."""
+    first = int.from_bytes(stream.read(1), "big")
+    if not first:
+        return None
+    more = 8 - first.bit_length()
+    bits = 7 * (more + 1)
+    length = int.from_bytes(bytes([first]) + stream.read(more), "big") & ((1 << bits) - 1)
+    return None if length == (1 << bits) - 1 else length
 
 
 def _end_of_tags(stream: BinaryIO, start: int, size: int) -> int:
