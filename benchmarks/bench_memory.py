@@ -53,6 +53,22 @@ def repeated(clip: Path, target: Path, seconds: float) -> None:
                 offset += Fraction(video.frames) / Fraction(video.average_rate or 25)
 
 
+def judged(work: Path, chosen: Path) -> str:
+    """What `score` prints of `work`/made against `work`/truth by the protocol `chosen`, in a process of its own."""
+    command = [sys.executable, ROOT / "bench.py", "score", "--clips", work / "made", "--reference", work / "truth"]
+    command += ["--protocol", chosen, "--jobs", "1", "--out", work / "run"]
+    told = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env={**os.environ, "CMET_BENCH_CACHE": str(work / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    if told.returncode:
+        raise SystemExit(told.stderr[-3000:])
+    return told.stdout
+
+
 def main() -> None:
     """Write, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,19 +88,8 @@ def main() -> None:
         chosen = protocol(work / "card.toml", weights(work / "weights"), given.judges)
         reader = VideoReader(work / "made" / "long.mp4")
         print(f"{reader.frames} frames of {reader.info.width}x{reader.info.height}", flush=True)
-        command = [sys.executable, ROOT / "bench.py", "score", "--clips", work / "made", "--reference", work / "truth"]
-        command += ["--protocol", chosen, "--jobs", "1", "--out", work / "run"]
-        told = subprocess.run(
-            list(map(str, command)),
-            cwd=ROOT,
-            env={**os.environ, "CMET_BENCH_CACHE": str(work / "cache")},
-            capture_output=True,
-            text=True,
-        )
+        print(judged(work, chosen)[-1500:])
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(told.stdout[-1500:])
-    if told.returncode:
-        raise SystemExit(told.stderr[-3000:])
     print(f"peak memory {used.ru_maxrss / 2**20:.2f} GiB, {used.ru_utime + used.ru_stime:.0f} CPU s")
 
 

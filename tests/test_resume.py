@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import bench
 from harness import registry, runner
 from harness.errors import UsageError
 from harness.records import Clip, Sample, Unscored
@@ -180,7 +181,7 @@ def test_the_ids_that_the_readme_names_are_those_of_the_lists() -> None:
     from tests.conftest import ROOT
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    kinds = (("mead-cmet-1143", Mead), ("crema_d-cmet-1546", CremaD))
+    kinds: tuple[tuple[str, Any], ...] = (("mead-cmet-1143", Mead), ("crema_d-cmet-1546", CremaD))
     for name, kind in kinds:
         assert any(f"`{kind.row_id(kind.__new__(kind), row)}`" in text for row in frozen.read(name)), name
 
@@ -195,3 +196,28 @@ def test_a_csv_names_the_clips_of_a_dataset_too(tmp_path: Path) -> None:
     method = registry.load(session.plan.methods["mine"])(session.plan.method_options["mine"], "cpu")
     assert method._path("p108_happy_3") == tmp_path / "deep" / "p108_happy_3.webm"
     assert "index" not in session.asked.method_options["mine"]
+
+
+def test_a_csv_with_two_clips_of_one_sample_is_refused(tmp_path: Path) -> None:
+    from verbs.session import Session
+
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p108_happy_3.mp4").write_bytes(b"a clip")
+    (tmp_path / "mine.csv").write_text("clip\na/p108_happy_3.mp4\nb/p108_happy_3.mp4\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="two clips of sample 'p108_happy_3'"):
+        Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", 0, None, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("--root", "Add --dataset NAME"), ("--list", "has no lists"), ("--reference", "is not a folder")],
+)
+def test_what_a_plain_folder_of_clips_cannot_have_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, says: str
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no clip, but a sample")
+    code = bench.main(["score", "--clips", str(tmp_path), option, str(tmp_path / "x"), "--out", str(tmp_path / "run")])
+    assert code == (5 if option == "--reference" else 2)
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import EXIT_INTERRUPTED, MissingError
+from harness.errors import MissingError
 from verbs.choices import default_jobs
+
+if TYPE_CHECKING:
+    from datasets.prepare_stages import Plan
 
 STAGES = ("crop", "sound", "speech", "codes")
 _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
@@ -33,31 +37,31 @@ def command(**given: Any) -> int:
     when the same command is typed again; a bad clip costs only itself; a second run does nothing.
     """
     from datasets.prepare import prepare
-    from datasets.prepare_stages import STAGES as IN_ORDER
-    from datasets.prepare_stages import Network, Plan
     from harness.progress import Bar
 
-    demo = {"demo": given["weights"] == "demo"}
-    chosen = given["stages"] or STAGES
-    stages = tuple(stage for stage in IN_ORDER if stage in chosen)
-    plan = Plan(
-        stages,
-        faces=Network("evaluators.mtcnn:Mtcnn", {}),
-        speech=Network("cmet.preparation:speech", demo),
-        codes=Network("cmet.preparation:codes", demo),
-    )
-    ready = None if demo["demo"] else partial(_check_weights, stages)
-    pack = "cmet.packed:pack" if given["pack"] and {"speech", "codes"} <= set(stages) else None
+    demo = given["weights"] == "demo"
+    plan = _plan(given["stages"], demo)
+    ready = None if demo else partial(_check_weights, plan.stages)
+    pack = "cmet.packed:pack" if given["pack"] and {"speech", "codes"} <= set(plan.stages) else None
     wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
-    try:
-        with Bar("clips") as bar:
-            jobs = given["jobs"] or default_jobs()
-            done = prepare(**wanted, plan=plan, jobs=jobs, pack=pack, ready=ready, progress=bar.at)
-    except KeyboardInterrupt:
-        click.echo("bench.py: interrupted; what was finished is kept. Go on with the same command.", err=True)
-        return EXIT_INTERRUPTED
+    with Bar("clips") as bar:
+        jobs = given["jobs"] or default_jobs()
+        done = prepare(**wanted, plan=plan, jobs=jobs, pack=pack, ready=ready, progress=bar.at)
     click.echo(done.text())
     return done.exit_code
+
+
+def _plan(chosen: Sequence[str], demo: bool) -> Plan:
+    """The stages chosen (none: all), in the order in which they follow from each other, and their networks."""
+    from datasets.prepare_stages import STAGES as IN_ORDER
+    from datasets.prepare_stages import Network, Plan
+
+    return Plan(
+        tuple(stage for stage in IN_ORDER if stage in (chosen or STAGES)),
+        faces=Network("evaluators.mtcnn:Mtcnn", {}),
+        speech=Network("cmet.preparation:speech", {"demo": demo}),
+        codes=Network("cmet.preparation:codes", {"demo": demo}),
+    )
 
 
 def _check_weights(stages: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,11 @@ def command(**given: Any) -> int:
     check_lane("as-published")
     check_device(given["device"])
     name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))
-    told = dataset_settings(dataset, given["sets"])
-    options = {"root": given["root"], "list_name": given["list_name"], **told}
-    if dataset == "folder":
-        options = {"root": clips.resolve(), "references": given["reference"], **told}
-    elif given["reference"] is not None:
-        raise UsageError(
-            "--reference goes with a plain folder of clips.", "A dataset brings its own truth: leave it out."
-        )
     session = Session.for_clips(
         name=name,
         clips=clips.resolve(),
         dataset=dataset,
-        dataset_options=options,
+        dataset_options=_dataset_options(dataset, given),
         protocol=protocol_for(dataset, given["protocol"]),
         seed=given["seed"],
         limit=given["limit"],
@@ -72,6 +65,20 @@ def command(**given: Any) -> int:
     )
     out = given["out"] or RUNS / f"score-{name}"
     return print_outcome(session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), "local"))
+
+
+def _dataset_options(dataset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the list is made from: the clips themselves, or the corpus that they belong to."""
+    told: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(dataset, given["sets"])}
+    if dataset != "folder":
+        if given["reference"] is not None:
+            raise UsageError(
+                "--reference goes with a plain folder of clips.", "A dataset brings its own truth: leave it out."
+            )
+        return {"root": given["root"], **told}
+    if given["root"] is not None:
+        raise UsageError("--root says where a dataset lies, and none is named.", "Add --dataset NAME, or leave it out.")
+    return {"root": given["clips"].resolve(), "references": given["reference"], **told}
 
 
 def column_title(text: str) -> str:

@@ -119,7 +119,14 @@ def _named_by_id(clips: Path) -> dict[str, str]:
         return {"clips": str(clips)}
     from datasets.folder import Folder
 
-    return {"clips": str(clips), "index": json.dumps({one.clip.stem: str(one.clip) for one in Folder(clips).entries})}
+    index: dict[str, str] = {}
+    for one in Folder(clips).entries:
+        if index.setdefault(one.clip.stem, str(one.clip)) != str(one.clip):
+            raise UsageError(
+                f"{clips} names two clips of sample '{one.clip.stem}': {index[one.clip.stem]} and {one.clip}.",
+                "Leave one of them out.",
+            )
+    return {"clips": str(clips), "index": json.dumps(index)}
 
 
 def _source(name: str, spec: str, options: Mapping[str, Any]) -> Any:
