@@ -17,7 +17,7 @@ from evaluators import dlib_landmarks, pairing, sidecar_landmarks
 from evaluators.contract import ClipContext
 from evaluators.eat_crop import SIZE_PX, crop128
 from evaluators.pairing import Frames, Indices, Pairs, Problem
-from evaluators.settings import choice
+from evaluators.settings import choice, unused
 from harness.digest import digest
 
 #: Settings of a judge that are read here.
@@ -29,6 +29,8 @@ class Alignment:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.crop = choice(settings, "crop", ("none", "eat128"), "none")
+        if self.crop == "none":
+            unused("A judge of whole frames (crop = none)", settings, ("points",))
         self._sidecar = choice(settings, "points", ("dlib68", "sidecar"), "dlib68") == "sidecar"
         self._dlib: Any = None
 

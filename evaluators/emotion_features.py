@@ -14,8 +14,7 @@ from evaluators.contract import Chunk
 from evaluators.emotion_specs import NetSpec, Sampling, spec
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
-from evaluators.settings import choice
-from harness.errors import UsageError
+from evaluators.settings import choice, unused
 
 if TYPE_CHECKING:
     from evaluators.emotion_nets import EmotionNet
@@ -35,9 +34,11 @@ class EmotionFront:
         self.spec: NetSpec = spec(settings.get("net", net))
         self.align = choice(settings, "align", _RULES, self.spec.align)
         self.form = choice(settings, "form", ("eval", "train"), "eval")
-        _require_use(settings, self.spec)
+        unused(f"The emotion judge '{self.spec.name}'", settings, _idle(self.spec))
+        choice(settings, "gate", ("on", "off"), "on")
         self.sampling = Sampling.parse(settings.get("samp", self.spec.samples))
         self._settings = dict(settings)
+        self._weights = JudgeWeights(self.spec.weights, settings) if self.spec.weights else None
         self.device = device
         self.net: EmotionNet | None = None
         self._key = ""  # of features on a chunk, known after load
@@ -49,8 +50,8 @@ class EmotionFront:
             from evaluators import dlib_points
 
             lacks += dlib_points.PREDICTOR.missing()
-        if self.spec.weights:
-            lacks += JudgeWeights(self.spec.weights, self._settings).missing()
+        if self._weights is not None:
+            lacks += self._weights.missing()
         elif self.spec.name == "clip":
             from evaluators import emotion_clip
 
@@ -92,8 +93,8 @@ class EmotionFront:
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
-        if self.spec.weights:
-            return JudgeWeights(self.spec.weights, self._settings).fields()
+        if self._weights is not None:
+            return self._weights.fields()
         if self.spec.name == "clip":
             from evaluators import emotion_clip
 
@@ -104,7 +105,7 @@ class EmotionFront:
 
     def long_fields(self) -> tuple[tuple[str, str], ...]:
         """What the weights' field abbreviates, for the long form."""
-        return JudgeWeights(self.spec.weights, self._settings).long() if self.spec.weights else ()
+        return self._weights.long() if self._weights is not None else ()
 
     def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
         """Features (features,) of the frames with these indexes that show a face, by index."""
@@ -128,12 +129,12 @@ class EmotionFront:
         return FeatureTrack(self, frames)
 
 
-def _require_use(settings: Mapping[str, str], judge: NetSpec) -> None:
-    """Raise UsageError for a setting that would change nothing: two equal numbers must not look as if they differed."""
-    idle = ("form",) if judge.pooling != "attention" else ()
-    for key in (*idle, *(("model", "validation") if judge.name != "clip" else ())):
-        if key in settings:
-            raise UsageError(f"The emotion judge '{judge.name}' has no use for '{key}'.", "Leave it out.")
+def _idle(judge: NetSpec) -> tuple[str, ...]:
+    """Settings that would change nothing for this network."""
+    form = ("form",) if judge.pooling != "attention" else ()
+    if judge.name == "clip":  # a folder of files without published hashes
+        return (*form, "weights", "hash")
+    return (*form, "model", "validation", *(() if judge.weights else WEIGHT_SETTINGS))
 
 
 @dataclass

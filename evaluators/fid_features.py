@@ -18,8 +18,10 @@ import torch.nn.functional as F
 
 from evaluators import imagenet
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
+from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.plausibility import ImplausibleError, require_trained
+from evaluators.settings import unused
 from harness.errors import UsageError, unknown_name
 
 Frames = npt.NDArray[np.uint8]
@@ -50,6 +52,7 @@ def build(settings: Mapping[str, str], device: str) -> FeatureNet:
     if name in _INCEPTIONS:
         return InceptionNet(_INCEPTIONS[name], settings, device)
     if name == "demo":
+        unused("FID by the network 'demo'", settings, ("dim", *WEIGHT_SETTINGS))
         return DemoNet(device)
     raise unknown_name("network for FID", name, [*_INCEPTIONS, "demo"])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from evaluators import protocol
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement
-from harness.errors import MissingError
+from harness.errors import MediaError, MissingError
 from harness.guard import Crash, attempt
-from harness.media import VideoReader, read_audio
+from harness.media import AudioTrack, VideoReader, read_audio
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 
 CHUNK_FRAMES = 32
@@ -35,8 +36,16 @@ class Judge:
         self._ready: dict[int, tuple[str, str] | None] = {}
 
     def columns(self) -> list[tuple[Any, str, str]]:
-        """(evaluator, metric name, signature line) of everything this protocol measures."""
-        return [(e, m.name, str(e.signature(m.name))) for e in self.evaluators for m in e.metrics]
+        """(evaluator, metric name, signature line) of everything this protocol measures, each line once.
+
+        Two judges may share a line (PSNR, where they differ in SSIM's window): the first one's counts.
+        """
+        found: dict[str, tuple[Any, str, str]] = {}
+        for evaluator in self.evaluators:
+            for facts in evaluator.metrics:
+                line = str(evaluator.signature(facts.name))
+                found.setdefault(line, (evaluator, facts.name, line))
+        return list(found.values())
 
     def rows(
         self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()
@@ -45,10 +54,9 @@ class Judge:
         open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
         if isinstance(clip, Failed):
             code = clip.code or ("unsupported" if clip.kind == "unsupported" else "generation_failed")
-            return tuple(_as_expected(e, row, sample) for e in open_judges for row in unscored(e, code, clip.reason))
-        return tuple(
-            row for row in self._pass(sample, clip, open_judges) if (row.metric, row.signature) not in finished
-        )
+            return _once(_as_expected(e, row, sample) for e in open_judges for row in unscored(e, code, clip.reason))
+        rows = self._pass(sample, clip, open_judges)
+        return _once(row for row in rows if (row.metric, row.signature) not in finished)
 
     def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Any]) -> list[Row]:
         seats = [_Seat(evaluator, problem=self._load(evaluator)) for evaluator in judges]
@@ -71,7 +79,7 @@ class Judge:
 
     def _open(self, sample: Sample, clip: Clip) -> tuple[VideoReader, ClipContext]:
         reader = VideoReader(clip.path, fps=25.0, chunk=CHUNK_FRAMES)
-        sound = read_audio(clip.path) if reader.info.has_audio else None
+        sound = _sound(clip.path) if reader.info.has_audio else None
         notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
         return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip)
 
@@ -103,6 +111,24 @@ class Judge:
         if key not in self._ready:
             self._ready[key] = _load(evaluator)
         return self._ready[key]
+
+
+def _sound(path: Path) -> AudioTrack | None:
+    """The clip's sound; None for a stream without any, which is no reason to refuse the picture."""
+    try:
+        return read_audio(path)
+    except MediaError as error:
+        if error.reason != "no_audio":
+            raise
+        return None
+
+
+def _once(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The first row of each signature line: no clip may count twice."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(row.signature, row)
+    return tuple(found.values())
 
 
 def _load(evaluator: Any) -> tuple[str, str] | None:

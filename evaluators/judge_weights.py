@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluators.plausibility import ImplausibleError
+from evaluators.settings import choice
 from harness.digest import digest
 from harness.errors import MissingError
 from harness.provenance import ROOT
@@ -25,13 +26,16 @@ SETTINGS = ("weights", "hash", "gate")
 
 
 class JudgeWeights:
-    """A row of weights.toml in use. `weights`: another copy; `hash=any`: own training; `gate=off`: for tests."""
+    """A row of weights.toml in use. `weights`: another copy; `hash=any`: own training; `gate=off`: for tests.
+
+    Raises UsageError for another `hash` or `gate`.
+    """
 
     def __init__(self, name: str, settings: Mapping[str, str]) -> None:
         self.name = name
         self._override = settings.get("weights") or None
-        self._any_hash = settings.get("hash", "published") == "any"
-        self.gated = settings.get("gate", "on") != "off"
+        self._any_hash = choice(settings, "hash", ("published", "any"), "published") == "any"
+        self.gated = choice(settings, "gate", ("on", "off"), "on") == "on"
 
     def path(self) -> Path:
         """The verified file. Raises MissingError."""

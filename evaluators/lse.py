@@ -20,7 +20,7 @@ from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
-from evaluators.settings import check, choice
+from evaluators.settings import check, choice, unused
 from harness.errors import MediaError
 from harness.signature import Signature
 
@@ -35,7 +35,8 @@ WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 class LipSync:
     """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
 
-    Dialects stand in sync_dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own.
+    Dialects stand in sync_dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own;
+    `fps`: 25 (other rates are converted by time stamps, with a note) or refuse (metrics spec §1.9's strict mode).
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
@@ -45,7 +46,8 @@ class LipSync:
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
-        check("lse", settings, ("dialect", "detector", "faces", *WEIGHT_SETTINGS))
+        check("lse", settings, ("dialect", "detector", "faces", "fps", *WEIGHT_SETTINGS))
+        self.strict = choice(settings, "fps", ("25", "refuse"), "25") == "refuse"
         self.dialect = sync_dialect.read(settings.get("dialect", "clean"))
         if self.dialect.name == "clean":
             detector = choice(settings, "detector", ("mtcnn", "s3fd"), "mtcnn")
@@ -54,6 +56,10 @@ class LipSync:
             self.dialect = replace(self.dialect, detector=choice(settings, "detector", (self.dialect.detector,), ""))
         self.device = device
         self.demo = self.dialect.name == "demo"
+        if self.demo:
+            unused("The lip-sync dialect 'demo'", settings, ("hash",))
+        if self.dialect.detector != "s3fd":
+            unused(f"The lip-sync dialect '{self.dialect.name}' without s3fd", settings, ("faces",))
         self._demo_override = settings.get("weights") if self.demo else None
         self._weights = JudgeWeights(WEIGHTS, settings)
         faces = {"weights": settings["faces"]} if settings.get("faces") else {}
@@ -110,6 +116,8 @@ class LipSync:
     def signature(self, metric: str) -> Signature:
         """Everything that changes the number."""
         fields = self.dialect.signature(DEMO_NET if self.demo else NET)
+        if self.strict:
+            fields = tuple((key, "25-only" if key == "fps" else value) for key, value in fields)
         faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
         long = () if self.demo else self._weights.long()
         return Signature(metric, (*fields, *faces, *self._weight_fields(), ("v", "1")), long)
@@ -121,6 +129,8 @@ class LipSync:
         """Follow one clip; without sound there is nothing to follow."""
         names = tuple(facts.name for facts in self.metrics)
         lines = tuple(str(self.signature(name)) for name in names)
+        if self.strict and {"fps_resampled", "vfr_resampled"} & set(context.notes):
+            return Refused(names, lines, "fps_refused")
         if self.dialect.source == "driving":
             from evaluators.sync_audio import of_driving
 

@@ -18,6 +18,7 @@ else:
     import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "protocols"
+_KEYS = ("name", "description", "metric")
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,15 @@ def read(name: str) -> EvaluationProtocol:
         raise UsageError(f"There is no protocol file '{path}'.", "Give --protocol NAME or a path to a .toml file.")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"'{path}' is not valid toml: {error}.", "Mend the file.") from error
-    entries = tuple(_entry(path, item) for item in data.get("metric", ()))
-    if not entries:
+    for key in data:
+        if key not in _KEYS:
+            raise unknown_name(f"entry (in '{path.name}')", key, _KEYS)
+    items = data.get("metric", ())
+    if not items or not all(isinstance(item, dict) for item in items):
         raise UsageError(f"'{path}' names no [[metric]].", "See evaluators/protocols/ for examples.")
+    entries = tuple(_entry(path, item) for item in items)
     return EvaluationProtocol(str(data.get("name", path.stem)), str(data.get("description", "")), entries)
 
 
@@ -63,9 +68,26 @@ def _entry(path: Path, item: Mapping[str, Any]) -> Entry:
     name = str(item.get("evaluator", ""))
     if name not in EVALUATORS:
         raise unknown_name(f"evaluator (in '{path.name}')", name, EVALUATORS)
-    return Entry(name, {key: str(value) for key, value in item.items() if key != "evaluator"})
+    settings = {key: value for key, value in item.items() if key != "evaluator"}
+    for key, value in settings.items():
+        if isinstance(value, (bool, list, dict)) or value == "":
+            told = f"'{key}' of '{name}' in '{path.name}' is {value!r}"
+            raise UsageError(f"{told}.", "A setting is a text or a number.")
+    return Entry(name, {key: str(value) for key, value in settings.items()})
 
 
 def build(protocol: EvaluationProtocol, device: str) -> list[Any]:
-    """The judges of a protocol, nothing loaded yet."""
-    return [registry.load(EVALUATORS[entry.evaluator])(entry.settings, device) for entry in protocol.entries]
+    """The judges of a protocol, nothing loaded yet. UsageError for one whose every number another one gives already."""
+    judges: list[Any] = []
+    named: set[str] = set()
+    for entry in protocol.entries:
+        judge = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
+        lines = {str(judge.signature(facts.name)) for facts in judge.metrics}
+        if lines <= named:
+            raise UsageError(
+                f"The protocol '{protocol.name}' asks '{entry.evaluator}' twice for the same.",
+                f"Leave one of them out, or change a setting: {min(lines)}",
+            )
+        named |= lines
+        judges.append(judge)
+    return judges

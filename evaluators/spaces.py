@@ -22,12 +22,19 @@ from evaluators.contract import Chunk
 from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion_features import EmotionFront
 from evaluators.judge_weights import shipped_missing, short_hash
-from evaluators.settings import choice
+from evaluators.settings import choice, unused
 from harness.errors import MissingError
 
 Float = npt.NDArray[np.float32]
 SETTINGS = ("space", "points", *FRONT_SETTINGS)
-NAMES = ("fer", "hog", "au", "geo", "ed")
+#: Space -> the settings that it has a use for.
+_USED: dict[str, tuple[str, ...]] = {
+    "fer": FRONT_SETTINGS,
+    "hog": (),
+    "au": ("points",),
+    "geo": (),
+    "ed": ("net",),
+}
 
 
 class Track(Protocol):
@@ -57,14 +64,15 @@ class Space(Protocol):
 
 def build(settings: Mapping[str, str], device: str) -> Space:
     """The space that setting `space` names (default: fer)."""
-    name = choice(settings, "space", NAMES, "fer")
+    name = choice(settings, "space", _USED, "fer")
+    unused(f"The space '{name}'", settings, (key for key in SETTINGS[1:] if key not in _USED[name]))
     points = choice(settings, "points", ("dlib68", "sidecar"), "dlib68")
     if name in ("geo", "hog"):
         return shape_spaces.GeometrySpace(device) if name == "geo" else shape_spaces.EdgeSpace(device)
     if name == "au":
         return shape_spaces.ActionSpace(points, device)
     if name == "ed":
-        return ExpressionSpace(settings.get("net", "official"), device)
+        return ExpressionSpace(choice(settings, "net", ("official", "demo"), "official"), device)
     return JudgeSpace({key: value for key, value in settings.items() if key in FRONT_SETTINGS}, device)
 
 

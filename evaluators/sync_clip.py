@@ -104,6 +104,8 @@ class SyncClip:
             notes.append("length_mismatch")
         if together([piece.track for piece in pieces if piece.track is not None]):
             notes.append("multiple_faces")
+        if left_out(self._dialect.face, pieces, self._frames):
+            notes.append("frames_left_out")
         if self._dialect.pad == "zero" and min(piece.windows for piece in pieces) < PADDING_WINDOWS:
             notes.append("padding_dominates")
         return tuple(dict.fromkeys(notes))
@@ -128,6 +130,15 @@ class SyncClip:
             Scored(metric, values[metric], line, pack(value=values[metric], **facts), notes)
             for metric, line in self._signatures.items()
         ]
+
+
+def left_out(rule: str, pieces: Sequence[Piece], frames: int) -> bool:
+    """Whether frames of the clip lie outside the tracks that the rule for several faces counts."""
+    tracked = [piece.track for piece in pieces if piece.track is not None]
+    if not tracked:
+        return False
+    counted = [pieces[largest(tracked)]] if rule == "largest" else pieces
+    return len({index for piece in counted for index in range(piece.first, piece.last + 1)}) < frames
 
 
 def _sound_problem(context: ClipContext) -> tuple[str, str] | None:

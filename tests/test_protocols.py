@@ -17,7 +17,7 @@ from evaluators.contract import NOT_APPLICABLE
 from evaluators.cost import GenerationCost, counted_seconds
 from evaluators.fid import Fid, PairFid
 from evaluators.judge import Judge
-from harness.errors import MissingError, UsageError
+from harness.errors import MediaError, MissingError, UsageError
 from harness.records import Clip, Emotion, Failed, Row, Sample, Scored, Unscored
 from harness.signature import Signature
 from reports.published import PATH
@@ -87,6 +87,54 @@ def test_the_dialects_are_said() -> None:
     assert "|samp:even16|form:mean-logits|" in paper["emotion_acc"]
     assert paper["fid_pair"].count("|agg:pair-mean|") == 1
     assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100own@100px"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('metric = "x"', "names no [[metric]]"),
+        ('[metric]\nevaluator = "fid"', "names no [[metric]]"),
+        ('weights = "x"\n[[metric]]\nevaluator = "faces"', "'weights'"),
+        ('[[metric]]\nevaluator = "pixels"\nagg = true', "'agg' of 'pixels'"),
+        ('[[metric]]\nevaluator = "lse"\nweights = ""', "'weights' of 'lse'"),
+        ('[[metric]]\nevaluator = "faces"\n[[metric]]\nevaluator = "faces"', "asks 'faces' twice"),
+        ("\u00e9".encode("latin-1"), "is not valid toml"),
+    ],
+)
+def test_a_protocol_that_cannot_act_as_it_says_is_refused(text: str | bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError) as caught:
+        Judge(str(path), "cpu")
+    assert told in caught.value.what
+
+
+def test_a_sound_stream_without_sound_costs_the_picture_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text('[[metric]]\nevaluator = "pixels"\n[[metric]]\nevaluator = "lse"\ndialect = "demo"')
+    clip = replace(sample(tmp_path)[1], path=write_film(tmp_path / "heard.mp4", film(6)[::-1], audio=np.zeros(3840)))
+
+    def empty(path: Path) -> None:
+        raise MediaError(f"{path} has a sound stream without sound.", reason="no_audio")
+
+    monkeypatch.setattr("evaluators.judge.read_audio", empty)
+    rows = {row.metric: row for row in Judge(str(path), "cpu").rows(sample(tmp_path)[0], clip)}
+    assert isinstance(rows["ssim"], Scored)
+    assert {row.reason for row in rows.values() if isinstance(row, Unscored)} == {"no_audio"}
+
+
+def test_judges_that_share_a_line_count_once(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text("\n".join(f'[[metric]]\nevaluator = "pixels"\nwin = "{win}"' for win in ("u7", "g1.5")))
+    judge = Judge(str(path), "cpu")
+    assert [metric for _, metric, _ in judge.columns()] == ["psnr", "ssim", "ssim"]
+    (tmp_path / "clips").mkdir()
+    for clip in (sample(tmp_path / "clips")[1], Failed("crashed", "it broke")):
+        rows = judge.rows(sample(tmp_path / "clips")[0], clip)
+        assert [row.metric for row in rows] == ["psnr", "ssim", "ssim"]
+        assert len({row.signature for row in rows}) == 3
 
 
 def test_published_numbers_name_metrics_that_their_protocol_has() -> None:

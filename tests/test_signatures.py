@@ -19,6 +19,7 @@ from evaluators.emotion_nets import ResNet18Classifier
 from evaluators.judge_weights import JudgeWeights
 from evaluators.plausibility import ImplausibleError, fresh, require_trained
 from harness import registry
+from harness.errors import UsageError
 from harness.footprint import Footprint
 from harness.signature import Signature
 
@@ -40,7 +41,11 @@ CHANGES: dict[str, list[dict[str, str]]] = {
         *({"samp": "pair5"}, {"crop": "eat128"}, {"crop": "eat128", "points": "sidecar"}, {"gate": "off"}),
     ],
     "fid_pair": [{"net": "tv-in1k"}, {"samp": "5"}, {"dim": "768"}, {"crop": "eat128"}],
-    "lse": [*({"dialect": name} for name in sync_dialect.table() if name != "clean"), {"detector": "s3fd"}],
+    "lse": [
+        *({"dialect": name} for name in sync_dialect.table() if name != "clean"),
+        {"detector": "s3fd"},
+        {"fps": "refuse"},
+    ],
     "extended": [
         *({"space": name} for name in ("hog", "au", "geo", "ed")),
         *({"space": "au", "points": "sidecar"}, {"net": "demo"}, {"net": "efan8-eat"}, {"samp": "all"}),
@@ -84,6 +89,33 @@ NOT_FOR: dict[str, set[str]] = {
     "frames": {"{}", json.dumps({"every": "1"})},
     "av_length_ratio": {"{}", json.dumps({"every": "1"})},
 }
+
+
+IGNORED: dict[str, list[dict[str, str]]] = {
+    "emotion": [
+        *({"net": "demo", **s} for s in ({"weights": "x.pth"}, {"hash": "any"}, {"gate": "off"}, {"model": "x"})),
+        *({"net": "clip", **s} for s in ({"weights": "x.pth"}, {"hash": "any"}, {"form": "train"}, {"gate": "no"})),
+        *({"hash": "some"}, {"gate": "maybe"}),
+    ],
+    "identity": [{"net": "demo", "weights": "x"}, {"net": "demo", "gate": "off"}, {"hash": "some"}, {"gate": "maybe"}],
+    "fid": [{"net": "demo", "dim": "64"}, {"net": "demo", "hash": "any"}, {"points": "sidecar"}, {"gate": "maybe"}],
+    "lse": [{"faces": "x.pth"}, {"dialect": "demo", "hash": "any"}, {"dialect": "demo", "faces": "x"}, {"hash": "no"}],
+    "pixels": [{"points": "dlib68"}],
+    "lpips": [{"gate": "maybe"}],
+    "extended": [
+        *({"space": name, "net": "demo"} for name in ("hog", "geo", "au")),
+        *({"space": "hog", "samp": "all"}, {"space": "ed", "net": "hsemotion8"}, {"points": "sidecar"}),
+        *({"metrics": "ext_shift", key: value} for key, value in (("dist", "cosine"), ("voice", "demo"))),
+        {"metrics": "ext_acc", "scale": "1"},
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "settings"), [(name, one) for name, many in IGNORED.items() for one in many])
+def test_a_setting_that_would_do_nothing_is_refused(name: str, settings: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        judge(name, settings)
+    assert next(key for key in reversed(settings)) in caught.value.what
 
 
 def test_every_judge_is_in_this_list() -> None:

@@ -19,9 +19,12 @@ from evaluators.lse import LipSync
 from evaluators.mtcnn import NAME as MTCNN_NAME
 from evaluators.packing import unpack
 from evaluators.sync import read_curve
+from evaluators.sync_clip import left_out
 from evaluators.sync_frames import FrameStore
+from evaluators.sync_measure import Piece
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner
+from evaluators.tracks import Track
 from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Emotion, Row, Sample, Scored, Unscored
@@ -84,6 +87,34 @@ def codes(row: Row) -> set[str]:
 def is_scored(rows: list[Row]) -> bool:
     assert [row.metric for row in rows] == list(METRICS)
     return all(isinstance(row, Scored) for row in rows)
+
+
+def test_frames_outside_the_counted_tracks_are_told() -> None:
+    curve = np.zeros(31, np.float32)
+
+    def piece(first: int, last: int) -> Piece:
+        boxes = np.tile([10.0, 10.0, 90.0, 90.0], (last - first + 1, 1))
+        return Piece(Track(first, boxes, len(boxes)), first, last, 20, curve, curve)
+
+    whole, halves = [piece(0, 99)], [piece(0, 59), piece(60, 99)]
+    assert not left_out("largest", whole, 100)
+    assert not left_out("mean", halves, 100)
+    assert left_out("largest", halves, 100)
+    assert left_out("mean", halves[1:], 100)
+    assert not left_out("checked", [replace(whole[0], track=None)], 200)
+
+
+def test_strict_mode_refuses_another_frame_rate() -> None:
+    judge = LipSync({"dialect": "demo", "fps": "refuse"}, "cpu")
+    sample = Sample("s", "test", "who", Emotion("happy"), Path("none.png"), Path("none.wav"), 50)
+    for note in ("fps_resampled", "vfr_resampled"):
+        rows = judge.start(ClipContext(sample, Path("clip.mp4"), np.zeros(32000, np.float32), (note,))).finish()
+        assert [(row.metric, row.reason) for row in rows if isinstance(row, Unscored)] == [
+            (facts.name, "fps_refused") for facts in judge.metrics
+        ]
+    assert "|fps:25-only|" in str(judge.signature("lse_c"))
+    with pytest.raises(UsageError):
+        LipSync({"fps": "30"}, "cpu")
 
 
 def test_hard_cases_are_answered_as_a_trustworthy_tool_would(judges: Any, shared: Path) -> None:
