@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import alignment, fid_limit, judge_weights, pairing
+from evaluators import alignment, fid_limit, judge_weights, pairing, picture_sizes
 from evaluators.contract import ClipContext, MetricFacts
-from evaluators.fid_clip import FeatureClip, both, count, packed, sizes, stacked
+from evaluators.fid_clip import FeatureClip, both, count, packed, stacked
 from evaluators.fid_features import build
 from evaluators.fid_interval import half_sample_interval
 from evaluators.fid_limit import Limit
@@ -21,6 +21,7 @@ from evaluators.fid_sampling import Sampling
 from evaluators.frechet import frechet
 from evaluators.inception import Inception
 from evaluators.packing import mean_value
+from evaluators.picture_sizes import SIDES
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.records import Row, Scored
@@ -29,7 +30,6 @@ from harness.signature import Signature
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
-_SIDES = ("clip", "reference")
 _INFINITE = float("inf")
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
@@ -68,12 +68,9 @@ class _Judge:
 
     def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
-        pictures = (("res", "/".join(sizes(rows, f"{side}_size") for side in _SIDES)),)
-        counts = tuple((f"n{k}", str(sum(count(row, side) for row in rows))) for k, side in enumerate(_SIDES, 1))
-        line = self.signature(metric)
-        place = next(k for k, (key, _) in enumerate(line.fields) if key == "cov")
-        found = (*pictures, *(counts if metric == "fid" else ()))
-        return Signature(metric, (*line.fields[:place], *found, *line.fields[place:]), line.long)
+        counts = tuple((f"n{k}", str(sum(count(row, side) for row in rows))) for k, side in enumerate(SIDES, 1))
+        found = (*picture_sizes.field(rows), *(counts if metric == "fid" else ()))
+        return self.signature(metric).with_fields("cov", found)
 
 
 class Fid(_Judge):

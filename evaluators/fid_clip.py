@@ -56,7 +56,7 @@ class FeatureClip:
     def notes(self, clip: Features, reference: Features) -> tuple[str, ...]:
         """Remarks on the rows of both sides: those of the decoder, and whether the crop lost frames of either."""
         whole = len(clip) == len(self._collector.wanted) and len(reference) == len(self._wanted)
-        return (*(() if whole else ("frames_left_out",)), *self._context.notes)
+        return (*(() if whole else ("frames_left_out",)), *pairing.notes(self._context))
 
     def refused(self, reason: str, detail: str) -> list[Row]:
         """A row for each metric of the judge."""
@@ -68,12 +68,6 @@ def packed(**arrays: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
-
-
-def sizes(rows: Sequence[Any], key: str) -> str:
-    """Picture sizes of one side as HxW, smallest first; `?` for rows that did not store them."""
-    found = {tuple(np.asarray(row[key]).tolist()) if key in row else () for row in rows}
-    return "+".join("x".join(map(str, size)) or "?" for size in sorted(found)) or "?"
 
 
 def count(row: Any, side: str) -> int:

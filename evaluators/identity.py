@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_specs import Sampling
 from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
-from evaluators.settings import check, choice, whole
+from evaluators.settings import check, choice, unused, whole
 from harness.errors import UsageError
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
@@ -69,15 +70,18 @@ class IdentitySimilarity:
         self.margin = whole(settings, "margin", 0, least=0)
         if self.margin and self.spec.rule != "mtcnn-box":
             raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
+        if not self.spec.weights:
+            unused(f"The identity judge '{self.spec.name}'", settings, WEIGHT_SETTINGS)
+        self._weights = JudgeWeights(self.spec.weights, settings) if self.spec.weights else None
         if self.sampling.count:
             raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
-        self._settings, self.device = dict(settings), device
+        self.device = device
         self._net: IdentityEmbedder | None = None
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights that are not here."""
-        if self.spec.weights:
-            return JudgeWeights(self.spec.weights, self._settings).missing()
+        if self._weights is not None:
+            return self._weights.missing()
         from evaluators import demo_weights
 
         return shipped_missing(demo_weights.IDENTITY)
@@ -88,12 +92,12 @@ class IdentitySimilarity:
 
         if self._net is not None:
             return
-        if not self.spec.weights:
+        if self._weights is None:
             self._net = identity_nets.DemoIdentity(self.device)
         elif self.spec.rule == "arcface5":
-            self._net = identity_nets.ArcFace(JudgeWeights(self.spec.weights, self._settings))
+            self._net = identity_nets.ArcFace(self._weights)
         else:
-            self._net = identity_nets.FaceNet(JudgeWeights(self.spec.weights, self._settings), self.device)
+            self._net = identity_nets.FaceNet(self._weights, self.device)
 
     def crop_fields(self) -> tuple[tuple[str, str], ...]:
         """What changes an embedding."""
@@ -112,13 +116,12 @@ class IdentitySimilarity:
             *self.weight_fields(),
             ("v", "1"),
         )
-        long = JudgeWeights(self.spec.weights, self._settings).long() if self.spec.weights else ()
-        return Signature(metric, fields, long)
+        return Signature(metric, fields, self._weights.long() if self._weights is not None else ())
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
-        if self.spec.weights:
-            return JudgeWeights(self.spec.weights, self._settings).fields()
+        if self._weights is not None:
+            return self._weights.fields()
         from evaluators import demo_weights
 
         return (("w", short_hash(demo_weights.IDENTITY)),)
@@ -149,7 +152,10 @@ class IdentitySimilarity:
             reference = self._reference(path)
             if not reference:
                 return Refused((METRIC,), (line,), "no_reference_face", f"no face in {path.name}")
-        return IdentityMeasurement(self, context.notes, reference, line)
+        notes, common = context.notes, None
+        if self.reference == "paired":
+            notes, common = pairing.notes(context), pairing.reference_reader(context).frames
+        return IdentityMeasurement(self, notes, reference, line, common)
 
     def _reference(self, path: Path) -> dict[int, Float]:
         """Embeddings of the reference by frame (a picture is frame 0), kept in the cache by content."""
@@ -189,14 +195,16 @@ class IdentityMeasurement:
     notes: tuple[str, ...]
     reference: dict[int, Float]  # by frame; empty for ref = first
     signature: str
+    common: int | None = None  # frames that have a partner; None: all
     found: dict[int, Float] = field(default_factory=dict)
     sampled: list[int] = field(default_factory=list)
 
     def feed(self, chunk: Chunk) -> None:
         """Take the sampled frames' embeddings."""
         wanted, embeddings = self.judge.chunk_embeddings(chunk)
-        self.sampled += wanted
-        self.found |= embeddings
+        paired = [index for index in wanted if self.common is None or index < self.common]
+        self.sampled += paired
+        self.found |= {index: embeddings[index] for index in paired if index in embeddings}
 
     def finish(self) -> Sequence[Row]:
         """One row."""

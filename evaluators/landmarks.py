@@ -148,5 +148,5 @@ class _Clip:
             detail = f"none of {len(clip)} pairs of frames has a face on both sides"
             return [Unscored(metric, "no_face", signature, detail) for metric, signature in signatures.items()]
         skipped = ("no_face",) if found.valid < len(clip) else ()
-        notes = (*skipped, *self._context.notes)
+        notes = (*skipped, *pairing.notes(self._context))
         return [Scored(metric, getattr(found, metric), text, b"", notes) for metric, text in signatures.items()]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from evaluators import pairing
+from evaluators import pairing, picture_sizes
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.judge_weights import SETTINGS, JudgeWeights
 from evaluators.packing import pack
@@ -169,6 +169,10 @@ class Lpips:
         )
         return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")), self._weights.long())
 
+    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+        """The signature of a set of clips: with the sizes of its pictures."""
+        return self.signature(metric).with_fields("size", picture_sizes.field(rows))
+
     def start(self, context: ClipContext) -> _Clip | Refused:
         """Begin one clip."""
         problem = pairing.reference_problem(context, self.pair)
@@ -209,13 +213,15 @@ class _Clip:
         self._context = context
         self._values: list[float] = []
         self._problem: pairing.Problem | None = None
+        self._sizes: dict[str, tuple[int, ...]] = {}
 
     def feed(self, chunk: Chunk) -> None:
         """Measure every N-th pair of this chunk."""
         if self._problem is not None:
             return
-        pairs = pairing.pairs(self._context, chunk, self._judge.pair)
-        pairs, self._problem = pairing.sized(pairs.every(self._judge.every), self._judge.size)
+        chosen = pairing.pairs(self._context, chunk, self._judge.pair).every(self._judge.every)
+        self._sizes = chosen.sizes() or self._sizes
+        pairs, self._problem = pairing.sized(chosen, self._judge.size)
         if self._problem is None and min(chunk.frames.shape[1:3]) < _LEAST_PX:
             self._problem = "too_small", f"frames smaller than {_LEAST_PX} px"
         if self._problem is None:
@@ -230,6 +236,6 @@ class _Clip:
             self._problem = "not_finite", "a distance is not finite"
         if self._problem is not None:
             return [Unscored("lpips", self._problem[0], signature, self._problem[1])]
-        statistics = pack(sum=np.sum(self._values), count=len(self._values))
+        statistics = pack(sum=np.sum(self._values), count=len(self._values), **self._sizes)
         value = float(np.mean(self._values))
-        return [Scored("lpips", value, signature, statistics, self._context.notes)]
+        return [Scored("lpips", value, signature, statistics, pairing.notes(self._context))]

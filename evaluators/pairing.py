@@ -56,6 +56,12 @@ def reference_reader(context: ClipContext) -> VideoReader:
     return context.once("reference@25", lambda: VideoReader(path))
 
 
+def notes(context: ClipContext) -> tuple[str, ...]:
+    """Remarks of decoding, with that on the rate of the reference, which must be usable."""
+    moved = {"fps_resampled", "vfr_resampled"} & set(reference_reader(context).notes)
+    return (*context.notes, *(("reference_resampled",) if moved else ()))
+
+
 def reference_problem(context: ClipContext, rule: str | None) -> Problem | None:
     """Why the reference cannot be used, or None. `rule` is the pairing; None where frames are not paired."""
     path = context.sample.reference_video
@@ -79,6 +85,12 @@ class Pairs:
     reference_index: Indices  # (k,) frame of the reference
     clip: Frames
     reference: Frames
+
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """Height and width of both sides, as statistics hold them; {} without pairs."""
+        if not len(self.index):
+            return {}
+        return {"clip_size": self.clip.shape[1:3], "reference_size": self.reference.shape[1:3]}
 
     def every(self, step: int) -> Pairs:
         """The pairs whose number is a multiple of `step`."""

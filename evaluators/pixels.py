@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import alignment, pairing
+from evaluators import alignment, pairing, picture_sizes
 from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.packing import pack
 from evaluators.refusal import Refused
@@ -131,6 +131,10 @@ class PixelQuality:
         pooled = (("enc", "none"), ("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation))
         return Signature(metric, (*fields, *self.alignment.fields(), *pooled, *infinite, ("v", "1")))
 
+    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+        """The signature of a set of clips: with the sizes of its pictures."""
+        return self.signature(metric).with_fields("size", picture_sizes.field(rows))
+
     def start(self, context: ClipContext) -> _Clip | Refused:
         """Begin one clip."""
         problem = pairing.reference_problem(context, self.pair) or self.alignment.problem(context)
@@ -162,6 +166,7 @@ class _Clip:
         self._context = context
         self._values: list[tuple[float, float]] = []
         self._problem: pairing.Problem | None = None
+        self._sizes: dict[str, tuple[int, ...]] = {}
         self._faceless = 0  # pairs left out by the crop
 
     def feed(self, chunk: Chunk) -> None:
@@ -169,8 +174,10 @@ class _Clip:
         if self._problem is not None:
             return
         found = pairing.pairs(self._context, chunk, self._judge.pair)
-        pairs, self._problem = pairing.sized(self._judge.alignment.pairs(self._context, found), self._judge.size)
-        self._faceless += len(found.index) - len(pairs.index)
+        aligned = self._judge.alignment.pairs(self._context, found)
+        self._faceless += len(found.index) - len(aligned.index)
+        self._sizes = aligned.sizes() or self._sizes
+        pairs, self._problem = pairing.sized(aligned, self._judge.size)
         side = _UNIFORM_PX if self._judge.window == "u7" else _GAUSSIAN_PX
         if self._problem is None and min(pairs.clip.shape[1:3]) < side:
             self._problem = "too_small", f"pictures smaller than the {side} px window"
@@ -193,6 +200,7 @@ class _Clip:
             return Unscored(metric, "identical", signature, f"all {len(values)} pairs are identical")
         identical = ("identical",) if len(finite) < len(values) else ()
         notes = (*identical, *(("no_face",) if self._faceless else ()))
-        statistics = pack(sum=finite.sum(), count=len(finite), infinite=len(values) - len(finite))
+        counts = {"count": len(finite), "infinite": len(values) - len(finite)}
+        statistics = pack(sum=finite.sum(), **counts, **self._sizes)
         value = float(finite.mean())
-        return Scored(metric, value, signature, statistics, (*notes, *self._context.notes))
+        return Scored(metric, value, signature, statistics, (*notes, *pairing.notes(self._context)))

@@ -13,8 +13,8 @@ from harness.errors import UsageError
 
 _FORBIDDEN = frozenset("|:\n")
 
-#: Fields that only a measured set of clips has: picture sizes and how many pictures. Rows are stored without them;
-#: the number of a set carries them (FID: metrics spec §2.3 and §7).
+#: Fields that only a measured set of clips has: picture sizes and, for FID, how many pictures. Rows are stored without
+#: them; the number of a set carries them (metrics spec §2.3 and §7).
 MEASURED = ("res", "n1", "n2")
 
 
@@ -40,6 +40,11 @@ class Signature:
     def long_form(self) -> str:
         """Everything as JSON: the line's fields in order, and what they abbreviate (whole hashes, class lists)."""
         return json.dumps({"metric": self.metric, "fields": list(self.fields), "long": dict(self.long)})
+
+    def with_fields(self, before: str, found: tuple[tuple[str, str], ...]) -> Signature:
+        """The same with `found` put in before the field `before`, which must be there."""
+        place = [key for key, _ in self.fields].index(before)
+        return Signature(self.metric, (*self.fields[:place], *found, *self.fields[place:]), self.long)
 
     def settings(self) -> Signature:
         """The same without the fields that only a measured set has."""

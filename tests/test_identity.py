@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from evaluators import demo_weights
+from evaluators.contract import Chunk
 from evaluators.crops import box_crop, crop
-from evaluators.identity import IdentitySimilarity
+from evaluators.identity import IdentityMeasurement, IdentitySimilarity
 from evaluators.identity_net import IdentityNet
 from evaluators.identity_nets import facenet_input, facenet_module
 from evaluators.mtcnn import detector
@@ -126,6 +127,20 @@ def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
     assert nothing.reason == "no_face"
     (zero,) = face_samples.judged(judge(ref="first", miss="zero"), face_samples.sample(), frames[10:])
     assert zero.value == 0.0
+
+
+def test_frames_after_the_end_of_the_reference_are_not_missing_faces() -> None:
+    evaluator = judge(ref="paired", miss="refuse", samp="all")
+    face = np.eye(1, 4, dtype=np.float32)[0]
+    measurement = IdentityMeasurement(evaluator, (), dict.fromkeys(range(3), face), "line", common=3)
+    evaluator.chunk_embeddings = lambda chunk: (  # type: ignore[method-assign]
+        indexes := list(range(chunk.first, chunk.first + len(chunk.frames))),
+        dict.fromkeys(indexes, face),
+    )
+    measurement.feed(Chunk(0, np.zeros((5, 8, 8, 3), np.uint8)))
+    (row,) = measurement.finish()
+    assert isinstance(row, Scored)
+    assert (row.value, row.notes) == (1.0, ())
 
 
 def test_aggregations_are_what_they_say(clips: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
 from evaluators.lpips import Distance, Lpips, Trunk
+from evaluators.packing import unpack
 from harness.errors import MissingError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
@@ -91,6 +92,7 @@ def test_a_clip_is_the_mean_of_its_pairs(alex: str, tmp_path: Path) -> None:
     assert every.value > 0
     assert every.value != third.value
     assert every.signature != third.signature
+    assert "|res:64x64/64x64|size:refuse|" in str(_judge(alex).measured("lpips", [unpack(every.statistics)]))
     rows = [{"sum": np.array(1.0), "count": np.array(1)}, {"sum": np.array(1.0), "count": np.array(3)}]
     assert _judge(alex).combine("lpips", rows) == pytest.approx(2 / 3)
     assert _judge(alex, agg="frame").combine("lpips", rows) == pytest.approx(0.5)

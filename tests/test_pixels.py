@@ -5,25 +5,29 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import GOLDEN
+from media_samples import write_film
 from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
 from evaluators import pairing
 from evaluators.contract import Chunk
 from evaluators.eat_crop import crop128
-from evaluators.packing import unpack
+from evaluators.packing import pack, unpack
 from evaluators.pairing import frames_at, spread, stretch, truncate
 from evaluators.pixels import PixelQuality, psnr, ssim
 from evaluators.sidecar_landmarks import sidecar
 from harness.errors import MediaError, UsageError
 from harness.media import VideoReader
-from harness.records import Scored, Unscored
+from harness.records import Emotion, Sample, Scored, Unscored
+from harness.store import RunStore
+from harness.summary import summarise
 
 Picture = npt.NDArray[np.uint8]
 
@@ -159,6 +163,52 @@ def test_identical_frames_are_counted_and_left_out(tmp_path: Path) -> None:
     assert (int(counted["count"]), int(counted["infinite"])) == (2, 2)
     assert "identical" in row.notes
     assert judge.combine("psnr", [counted]) == pytest.approx(row.value)
+
+
+def test_a_reference_of_another_rate_is_told(tmp_path: Path) -> None:
+    given = context(tmp_path, noisy(film(8), 9), film(8))
+    assert given.sample.reference_video is not None
+    assert [row.notes for row in judged(PixelQuality({}, "cpu"), given) if isinstance(row, Scored)] == [(), ()]
+    slower = write_film(tmp_path / "slow.mkv", film(8), fps=20)
+    given = replace(given, sample=replace(given.sample, reference_video=slower), cache={})
+    rows = judged(PixelQuality({}, "cpu"), given)
+    assert [row.notes for row in rows if isinstance(row, Scored)] == [("reference_resampled",)] * 2
+
+
+def test_picture_sizes_are_in_the_signature_of_a_number(tmp_path: Path) -> None:
+    judge = PixelQuality({"size": "area"}, "cpu")
+    rows = []
+    for name, side in (("small", 32), ("large", 48)):
+        given = context(tmp_path, noisy(film(4, (side, side)), 9), film(4), name=name)
+        found = [row for row in judged(judge, given) if isinstance(row, Scored)]
+        assert [row.metric for row in found] == ["psnr", "ssim"]
+        rows.append(unpack(found[1].statistics))
+    line = judge.measured("ssim", rows)
+    assert "|res:32x32+48x48/64x64|size:area|" in str(line)
+    assert line.settings() == judge.signature("ssim")
+    many = [{"clip_size": np.array([64, k]), "reference_size": np.array([64, 64])} for k in range(64, 70)]
+    assert "|res:6sizes-" in str(judge.measured("ssim", many))
+    assert judge.measured("ssim", many) != judge.measured("ssim", [*many[1:], {**many[0], "clip_size": (1, 1)}])
+    assert "|res:?/?|" in str(judge.measured("psnr", [{"sum": np.array(1.0), "count": np.array(1)}]))
+
+
+def test_numbers_of_two_sizes_are_never_compared_and_no_number_has_no_column_of_its_own(tmp_path: Path) -> None:
+    judge = PixelQuality({"size": "area"}, "cpu")
+    line = str(judge.signature("ssim"))
+    sides = {"a": 64, "b": 64, "large": 512, "none": 0}
+    with RunStore(tmp_path) as store:
+        store.set_meta("asked", {"methods": list(sides)})
+        for k in range(3):
+            one = Sample(str(k), "test", "who", Emotion("happy"), tmp_path, tmp_path, 4)
+            store.add_samples([one])
+            for method, side in sides.items():
+                kept = pack(sum=0.5 + k / 10, count=1, clip_size=(side, side), reference_size=(64, 64))
+                row = Scored("ssim", 0.5 + k / 10, line, kept) if side else Unscored("ssim", "no_reference", line)
+                store.put_rows("test", method, one.id, [row])
+        rows, comparisons = summarise(store, [(judge, "ssim", line)], 0)
+    signed = {row.method: row.signature for row in rows}
+    assert signed["a"] == signed["b"] == signed["none"] != signed["large"]
+    assert [(one.first, one.second, one.signature) for one in comparisons] == [("a", "b", signed["a"])]
 
 
 def test_pooling_over_frames_or_clips() -> None:
