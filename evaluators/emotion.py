@@ -98,6 +98,14 @@ class EmotionAccuracy:
         """Percent of clips judged as their label; nan for no clips."""
         return mean_value(rows)
 
+    def with_wrong(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]], lost: Sequence[str]) -> float:
+        """The accuracy if clips of these emotions, which have no number, counted as wrong."""
+        return self.combine(metric, rows) * len(rows) / (len(rows) + len(lost))
+
+    def answers(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[str]:
+        """What each clip was taken for; "" where it is undecided."""
+        return [str(row["predicted"]) for row in rows]
+
 
 @dataclass
 class EmotionMeasurement:

@@ -15,16 +15,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import extended_pool, spaces
+from evaluators import extended_draws, extended_pool, spaces
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_prompts import WORDS
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
-from evaluators.settings import check, choice
+from evaluators.settings import check, choice, positive, several, unused
 from evaluators.voice import NETS, Voice
-from harness.errors import MissingError, UsageError, unknown_name
+from harness.errors import MissingError
 from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
+from harness.statistics import DRAWS
 
 Float = npt.NDArray[np.float32]
 _TOLD = ("label", "image", "clip")  # a method that used one of these was told the label, or shown it
@@ -59,15 +60,20 @@ class ExtendedEmotion:
         MetricFacts(ZERO_SHOT, "Zero-shot gain", "%", True, -100.0, 100.0),
     )
 
+    draws: ClassVar[int] = DRAWS  # of its intervals: they cost no more than those of a mean
+
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
-        self.names = _chosen(settings.get("metrics", ""), (*NAMES, ZERO_SHOT) if _by_clip(settings) else NAMES)
+        self.names = several(settings, "metrics", (*NAMES, ZERO_SHOT) if _by_clip(settings) else NAMES)
         self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)  # type: ignore[misc]
         self.space = spaces.build(settings, device)
         self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
         default_voice = "demo" if settings.get("net") == "demo" else "emotion2vec"
         self.voice = Voice(choice(settings, "voice", NETS, default_voice), device)
-        self.scale = _positive(settings.get("scale", ""))
+        self.scale = positive(settings, "scale", "the mean |d| of real emotional clips in this space")
+        for key, name in (("dist", "ext_acc"), ("voice", "av_structure"), ("scale", "ext_shift")):
+            if name not in self.names:
+                unused(f"The extended-emotion judge without {name}", settings, (key,))
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of what the space needs; without the speech encoder only av_structure is unscored."""
@@ -117,6 +123,20 @@ class ExtendedEmotion:
         if metric == ZERO_SHOT:
             return mean_value(rows)
         return extended_pool.combine(metric, rows, self.distance == "cosine", self.scale)
+
+    def interval(
+        self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
+    ) -> tuple[float, float] | None:
+        """95 % percentile bootstrap interval over groups of clips; None where there is nothing to resample."""
+        return extended_draws.interval(metric, rows, groups, draws, rng, self.distance == "cosine", self.scale)
+
+    def with_wrong(self, metric: str, rows: Sequence[Any], lost: Sequence[str]) -> float | None:
+        """The score if clips of these emotions, which have no number, counted as wrong; None for what is no share."""
+        return extended_pool.with_wrong(metric, rows, lost, self.distance == "cosine")
+
+    def answers(self, metric: str, rows: Sequence[Any]) -> list[str] | None:
+        """What each clip was taken for, in the pseudo-label agreement; None for what answers with no name."""
+        return extended_pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None
 
     def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
         """What must be read beside the number: chance, ceiling, spread, p."""
@@ -176,7 +196,7 @@ class DirectionMeasurement:
             return self._pseudo_row(sample, common)
         if name in ("ext_acc", "ext_shift") and not scaled and len(common["truth"]) == 0:
             return Unscored(name, "no_reference", self.lines[name])
-        return self._scored(name, common)
+        return self._scored(name, common, self.context.notes)
 
     def _zero_shot_row(self, sample: Sample, clip: Float, base: Float) -> Row:
         emotion, line = sample.emotion.name, self.lines[ZERO_SHOT]
@@ -198,7 +218,7 @@ class DirectionMeasurement:
             return Unscored(name, "weights_missing", self.lines[name], str(error))
         if voice is None:
             return Unscored(name, "no_reference", self.lines[name], "the sample names no emotional and neutral speech")
-        return self._scored(name, {**common, "voice": voice})
+        return self._scored(name, {**common, "voice": voice}, self.context.notes)
 
     def _pseudo_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
         name, space = "pseudo_agreement", self.judge.space
@@ -213,7 +233,7 @@ class DirectionMeasurement:
         more: dict[str, Any] = {"logits": logits, "classes": np.array(classes)}
         if self.context.made is not None and self.context.made.used not in ("", "unknown"):
             more["told"] = self.context.made.used in _TOLD
-        return self._scored(name, {**common, **more})
+        return self._scored(name, {**common, **more}, self.context.notes)
 
     def _scored(self, name: str, common: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Row:
         return Scored(name, None, self.lines[name], pack(**common), notes)
@@ -224,23 +244,3 @@ class DirectionMeasurement:
 
 def _by_clip(settings: Mapping[str, str]) -> bool:
     return settings.get("net") == "clip" and settings.get("space", "fer") == "fer"
-
-
-def _chosen(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    asked = [name.strip() for name in text.split(",") if name.strip()]
-    for name in asked:
-        if name not in known:
-            raise unknown_name("extended-emotion metric", name, known)
-    return tuple(name for name in known if name in asked or not asked)
-
-
-def _positive(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise UsageError(f"'scale' is '{text}'.", "It must be the mean |d| of real emotional clips in this space, > 0.")
-    return value

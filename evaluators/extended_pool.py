@@ -40,6 +40,18 @@ def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float
     return direction.macro_recall(*pseudo_guesses(rows))
 
 
+def with_wrong(metric: str, rows: Rows, lost: Sequence[str], cosine: bool) -> float | None:
+    """The score if as many more clips, of the emotions `lost`, were wrong (meld_extended.md §4); None for no share."""
+    if metric == "ext_acc":
+        labels, guesses = accuracy_guesses(rows, cosine)
+        right = sum(label == guess for label, guess in zip(labels, guesses, strict=True))
+        return 100.0 * right / (len(labels) + len(lost)) if labels else None
+    if metric == "ext_identifiability":
+        labels, guesses = identified(rows)
+        return direction.macro_recall([*labels, *lost], [*guesses, *[""] * len(lost)]) if labels else None
+    return None
+
+
 def note(metric: str, rows: Rows, scale: float | None) -> str:
     """Chance, ceiling, spread or p of a score, as one short sentence."""
     if not rows:
@@ -65,7 +77,9 @@ def note(metric: str, rows: Rows, scale: float | None) -> str:
         p = direction.structure_p_value(*structures(rows), _P_DRAWS, np.random.default_rng(0))
         return f"permutation p {p:.4f}" if np.isfinite(p) else ""
     if metric == "pseudo_agreement":
-        return f"Cohen's kappa {direction.kappa(*pseudo_guesses(rows)):.2f}" + informed(rows)
+        kappa = direction.kappa(*pseudo_guesses(rows))
+        beyond = f"Cohen's kappa {kappa:.2f}" if np.isfinite(kappa) else "one label only: agreement says nothing"
+        return beyond + informed(rows)
     return ""
 
 

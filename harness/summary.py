@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from harness import statistics
+from harness import agreement, statistics
+from harness.cells import Cell, Key, gathered
 from harness.records import Comparison, SummaryRow
 from harness.seeds import seed_for
 from harness.store import RunStore, StoredRow
@@ -22,33 +23,7 @@ Column = tuple[Any, str, str]  # evaluator, metric name, signature line
 
 #: A set of clips whose mean misses the judge's own score by more than this is not a plain mean.
 _SAME = 1e-9
-_POOLED_DRAWS = 200
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The clips of one method under one metric; their statistics stay in the store until the cell's turn."""
-
-    dataset: str
-    method: str
-    rows: tuple[StoredRow, ...]
-    expected: int
-    identity: Mapping[str, str]  # sample → identity
-
-    @property
-    def scored(self) -> tuple[StoredRow, ...]:
-        """The rows that count."""
-        return tuple(row for row in self.rows if row.scored)
-
-    @property
-    def answers(self) -> int:
-        """How many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
-        return sum("reference_only" not in row.notes for row in self.scored)
-
-    @property
-    def clusters(self) -> list[str]:
-        """The identity of each scored row."""
-        return [self.identity[row.sample] for row in self.scored]
+_POOLED_DRAWS = 200  # where each costs a whole score (FID); a judge whose draws are cheap says how many in `draws`
 
 
 def unpack(row: StoredRow) -> Statistics:
@@ -59,40 +34,44 @@ def unpack(row: StoredRow) -> Statistics:
         return {key: array[()] for key in arrays.files for array in (arrays[key],)}
 
 
-def summarise(store: RunStore, columns: Iterable[Column], seed: int) -> tuple[list[SummaryRow], list[Comparison]]:
+def summarise(store: RunStore, columns: Sequence[Column], seed: int) -> tuple[list[SummaryRow], list[Comparison]]:
     """The summary of everything in the store under these columns, and all pairs of methods compared."""
-    samples = store.samples()
-    identity = {(dataset, sample): who for dataset, sample, who, _ in samples}
-    cells = _cells(store, identity)
+    cells = gathered(store)
     order = list(dict.fromkeys(_methods_in_order(store)))
     rows: list[SummaryRow] = []
     comparisons: list[Comparison] = []
-    for dataset in dict.fromkeys(dataset for dataset, *_ in samples):
+    for dataset in dict.fromkeys(dataset for dataset, *_ in store.samples()):
+        first = len(rows)
         for evaluator, metric, signature in columns:
             column = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
-            rows.extend(_summary(store, cell, evaluator, metric, signature, seed) for cell in column)
-            comparisons.extend(_compare(column, evaluator, metric, signature, seed))
+            found = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
+            rows.extend(found)
+            comparisons.extend(_compare(column, [row.signature for row in found], evaluator, metric, seed))
+        rows[first:] = agreement.noted(rows[first:], columns, partial(_answers, store, cells, dataset))
     corrected = statistics.holm([c.p_value for c in comparisons])
     return rows, [replace(c, p_holm=p) for c, p in zip(comparisons, corrected, strict=True)]
+
+
+def _together(column: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """One column's rows; a method without a number (it has no picture sizes, no N) is signed as those that have one."""
+    signed = next((row.signature for row in column if row.value is not None), None)
+    return [row if row.value is not None or signed is None else replace(row, signature=signed) for row in column]
+
+
+def _answers(
+    store: RunStore, cells: Mapping[Key, Cell], dataset: str, method: str, evaluator: Any, metric: str, line: str
+) -> dict[str, str]:
+    """Sample → what a judge took the method's clip for."""
+    cell = cells.get((dataset, method, metric, line))
+    if cell is None:
+        return {}
+    names = evaluator.answers(metric, _items(store, cell, evaluator, metric, line))
+    return {row.sample: name for row, name in zip(cell.scored, names, strict=True)}
 
 
 def _methods_in_order(store: RunStore) -> list[str]:
     asked = store.meta("asked") or {}
     return [*asked.get("methods", ()), *sorted({method for _, method, _ in store.clips()})]
-
-
-def _cells(store: RunStore, identity: Mapping[tuple[str, str], str]) -> dict[tuple[str, str, str, str], Cell]:
-    grouped: dict[tuple[str, str, str, str], list[StoredRow]] = defaultdict(list)
-    for row in store.rows(statistics=False):
-        if row.reason != "not_applicable":
-            grouped[row.dataset, row.method, row.metric, row.signature].append(row)
-    cells = {}
-    for key, rows in grouped.items():
-        who = {row.sample: identity.get((row.dataset, row.sample), row.sample) for row in rows}
-        expected = sum("reference_only" not in row.notes for row in rows)
-        if expected:
-            cells[key] = Cell(key[0], key[1], tuple(rows), expected, who)
-    return cells
 
 
 def facts_of(evaluator: Any, metric: str) -> Any:
@@ -115,7 +94,7 @@ def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature
         cell.answers,
         cell.expected,
         _signed(items, evaluator, metric, signature),
-        _why(cell.rows) if not items else _note(items, evaluator, metric) or ("too_few" if value is None else ""),
+        _why(cell.rows) if not items else _note(items, evaluator, metric, cell) or ("too_few" if value is None else ""),
         clustered[0] if clustered else None,
         clustered[1] if clustered else None,
     )
@@ -137,9 +116,14 @@ def _signed(items: Sequence[Statistics], evaluator: Any, metric: str, line: str)
     return str(evaluator.measured(metric, items)) if items and hasattr(evaluator, "measured") else line
 
 
-def _note(items: Sequence[Statistics], evaluator: Any, metric: str) -> str:
-    """What a judge wants read beside its number (chance, ceiling), if it has something to say."""
-    return str(evaluator.note(metric, items)) if hasattr(evaluator, "note") else ""
+def _note(items: Sequence[Statistics], evaluator: Any, metric: str, cell: Cell) -> str:
+    """What a judge wants read beside its number (chance, ceiling), and the number if lost clips counted as wrong."""
+    told = [str(evaluator.note(metric, items))] if hasattr(evaluator, "note") else []
+    if cell.lost and hasattr(evaluator, "with_wrong"):
+        value = evaluator.with_wrong(metric, items, cell.lost)
+        clips = f"{len(cell.lost)} lost clip{'' if len(cell.lost) == 1 else 's'}"
+        told += [] if value is None or not math.isfinite(value) else [f"{value:.1f} % with {clips} as wrong"]
+    return "; ".join(filter(None, told))
 
 
 def _why(rows: Sequence[StoredRow]) -> str:
@@ -166,8 +150,9 @@ def _score(
         return value, by_clip, statistics.mean_interval(values, rng, cell.clusters)
     if hasattr(evaluator, "interval"):
         singles = [str(k) for k in range(len(items))]
-        by_clip = evaluator.interval(metric, items, singles, _POOLED_DRAWS, rng)
-        return value, by_clip, evaluator.interval(metric, items, cell.clusters, _POOLED_DRAWS, rng)
+        draws = getattr(evaluator, "draws", _POOLED_DRAWS)
+        by_clip = evaluator.interval(metric, items, singles, draws, rng)
+        return value, by_clip, evaluator.interval(metric, items, cell.clusters, draws, rng)
     score = lambda chosen: float(evaluator.combine(metric, chosen))  # noqa: E731
     by_clip = statistics.pooled_interval(items, score, rng, None, "percentile", _POOLED_DRAWS)
     clustered = statistics.pooled_interval(items, score, rng, cell.clusters, "percentile", _POOLED_DRAWS)
@@ -189,14 +174,18 @@ def _is_mean(cell: Cell, value: float) -> bool:
     return abs(float(np.mean(np.array(values, dtype=np.float64))) - value) <= _SAME * max(1.0, abs(value))
 
 
-def _compare(column: Sequence[Cell], evaluator: Any, metric: str, signature: str, seed: int) -> list[Comparison]:
+def _compare(
+    column: Sequence[Cell], signatures: Sequence[str], evaluator: Any, metric: str, seed: int
+) -> list[Comparison]:
+    """All pairs of methods whose numbers have one signature."""
     if not facts_of(evaluator, metric).ranked:
         return []
-    found = (_pair(a, b, evaluator, metric, signature, seed) for a, b in combinations(column, 2))
+    pairs = combinations(zip(column, signatures, strict=True), 2)
+    found = (_pair(a, b, metric, line, seed) for (a, line), (b, other) in pairs if line == other)
     return [comparison for comparison in found if comparison is not None]
 
 
-def _pair(a: Cell, b: Cell, evaluator: Any, metric: str, signature: str, seed: int) -> Comparison | None:
+def _pair(a: Cell, b: Cell, metric: str, signature: str, seed: int) -> Comparison | None:
     """Two methods on the samples that both have scored; None with fewer than two of them."""
     first = {row.sample: row for row in a.scored}
     second = {row.sample: row for row in b.scored}

@@ -97,6 +97,13 @@ def test_notes_print_chance_and_ceiling(judge: ExtendedEmotion) -> None:
     assert "quartiles" in judge.note("ext_shift", rows)
 
 
+def test_lost_clips_as_wrong(judge: ExtendedEmotion) -> None:
+    rows = planted(0.8)
+    assert judge.with_wrong("ext_acc", rows, ["sarcastic"] * 4) == 100.0 * 16 / 20
+    assert judge.with_wrong("ext_identifiability", rows, ["sarcastic"] * 4) == (3 * 100.0 + 50.0) / 4
+    assert judge.with_wrong("ext_shift", rows, ["sarcastic"]) is None
+
+
 def test_label_ceiling_is_the_published_one(shared: Path) -> None:
     with (shared / "real" / "emotion_speech" / "gemini" / "test.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

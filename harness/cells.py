@@ -1,0 +1,69 @@
+"""The cells of the table while it is made: the rows of one method under one metric and signature."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.store import RunStore, StoredRow
+
+Key = tuple[str, str, str, str]  # dataset, method, metric, signature line
+
+#: Reasons that are the judge's, the data's or this machine's, and say nothing about the method.
+_NOT_THE_METHODS = frozenset(
+    {
+        *("no_label", "label_unknown", "not_validated", "no_reference", "no_reference_face", "not_aligned"),
+        *("weights_missing", "weights_implausible", "tool_missing", "not_implemented_here", "crashed"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The clips of one method under one metric; their statistics stay in the store until the cell's turn."""
+
+    dataset: str
+    method: str
+    rows: tuple[StoredRow, ...]
+    expected: int
+    identity: Mapping[str, str]  # sample → identity
+    emotion: Mapping[str, str]  # sample → the emotion asked for
+
+    @property
+    def scored(self) -> tuple[StoredRow, ...]:
+        """The rows that count."""
+        return tuple(row for row in self.rows if row.scored)
+
+    @property
+    def answers(self) -> int:
+        """How many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
+        return sum("reference_only" not in row.notes for row in self.scored)
+
+    @property
+    def clusters(self) -> list[str]:
+        """The identity of each scored row."""
+        return [self.identity[row.sample] for row in self.scored]
+
+    @property
+    def lost(self) -> list[str]:
+        """The emotions asked for in clips that have no number by the method's fault: failed, cut, faceless."""
+        lost = (row for row in self.rows if not row.scored and row.reason not in _NOT_THE_METHODS)
+        return [self.emotion[row.sample] for row in lost]
+
+
+def gathered(store: RunStore) -> dict[Key, Cell]:
+    """The cells of everything in the store of which something is expected."""
+    known = {(dataset, sample): (who, emotion) for dataset, sample, who, emotion in store.samples()}
+    grouped: dict[Key, list[StoredRow]] = defaultdict(list)
+    for row in store.rows(statistics=False):
+        if row.reason != "not_applicable":
+            grouped[row.dataset, row.method, row.metric, row.signature].append(row)
+    cells = {}
+    for key, rows in grouped.items():
+        about = {row.sample: known.get((row.dataset, row.sample), (row.sample, "")) for row in rows}
+        expected = sum("reference_only" not in row.notes for row in rows)
+        if expected:
+            who, asked = ({sample: told[k] for sample, told in about.items()} for k in (0, 1))
+            cells[key] = Cell(key[0], key[1], tuple(rows), expected, who, asked)
+    return cells
