@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet.emotion2vec_layers import Block, DistanceBias, Linear, Positions, Waveforms
+from cmet.strict_loading import load_into
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
 
@@ -192,8 +193,6 @@ class Emotion2Vec(nn.Module):
         Strict on the names and shapes of everything this network has; the optimiser state and a decoder are ignored
         and never unpickled. Raises UsageError with what is missing or unexpected.
         """
-        from cmet.checkpoints import load_into
-
         load_into(self, "emotion2vec", source)
         return self
 

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cmet.checkpoints import LAYOUTS
+from cmet.checkpoints import BUILDERS
+from cmet.strict_loading import LAYOUTS
 from harness.atomic import replacing
 from harness.seeded import fill
 from harness.weights import table, variable
@@ -38,8 +39,10 @@ def add_gain(generator: nn.Module) -> None:
 
 
 def seeded_network(name: str) -> nn.Module:
-    """The full-size network `name` (of checkpoints.LAYOUTS) with stand-in weights, in eval mode."""
-    module = LAYOUTS[name].build().to_empty(device="cpu") if name == "emotion2vec" else LAYOUTS[name].build()
+    """The full-size network `name` (of checkpoints.BUILDERS) with stand-in weights, in eval mode."""
+    module = BUILDERS[name]()
+    if name == "emotion2vec":
+        module = module.to_empty(device="cpu")
     fill(module, _PREFIX.get(name, ""))
     if name.startswith("edtalk"):
         add_gain(module)

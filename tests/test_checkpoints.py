@@ -15,9 +15,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from cmet import checkpoints
+from cmet import strict_loading
 from cmet.audio2lip import Audio2Lip
-from cmet.checkpoints import LAYOUTS, load, load_audio2lip, load_expression_codes
+from cmet.checkpoints import BUILDERS, load, load_audio2lip, load_expression_codes
 from cmet.emotion2vec import Emotion2Vec
 from cmet.seeded_checkpoints import official_layout, write_seeded_checkpoints
 from cmet.torch_file import TorchFile
@@ -54,7 +54,7 @@ def altered(official: Path, target: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize("name", ["edtalk", "edtalk-lip-pose", "cmet-connector", "audio2lip"])
 def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None:
-    module = LAYOUTS[name].build()
+    module = BUILDERS[name]()
     path = tmp_path / "name with space ü.pt"
     torch.save({**official_layout(name, module), "d_optim": {"state": torch.ones(7)}}, path)
     loaded = load(name, path)
@@ -75,7 +75,7 @@ def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: p
     def refuse(*_: object) -> None:
         raise AssertionError("the pickle was opened again")
 
-    monkeypatch.setattr(checkpoints, "TorchFile", refuse)
+    monkeypatch.setattr(strict_loading, "TorchFile", refuse)
     again = load_audio2lip(official)
     x = torch.rand(2, 1, 80, 16)
     assert torch.equal(first(x), again(x))
