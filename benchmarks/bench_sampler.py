@@ -26,7 +26,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
+from cmet.packed import FEATURES, PackedCorpus
+from cmet.packed_format import EMOTIONS
 from cmet.sampler import SampleOptions, draw_batch
 from cmet.training_corpus import NEUTRAL, TrainingCorpus, listed_numbers, track_numbers
 

@@ -30,7 +30,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
+from cmet.packed import FEATURES, PackedCorpus
+from cmet.packed_format import EMOTIONS
 from cmet.sampler import SampleOptions, assemble, draw
 from cmet.speech_bank import read_bank
 from cmet.trainer import Trainer

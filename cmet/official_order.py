@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from cmet.packed import EMOTIONS
+from cmet.packed_format import EMOTIONS
 from cmet.sampler import MAX_TRIES, Choices, SampleOptions
 from cmet.training_corpus import NEUTRAL, TrainingCorpus, track_numbers
 from harness.errors import UsageError

@@ -2,9 +2,6 @@
 
 C-MET's tree holds two small files per clip, and training opens 40 of them per sample (cmet spec §11). Packed, a corpus
 is one file that is mapped, not read: opening costs milliseconds, a clip's codes are a view, and processes share pages.
-
-File: 8 bytes of magic, 8 bytes length of a JSON header, the header, then arrays, each at a multiple of 64 bytes. The
-header gives name, dtype, shape and place of every array, the identities and the emotions by name.
 """
 
 from __future__ import annotations
@@ -17,19 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cmet.speech_features import FEATURE_FOLDER, OFFICIAL_WIDTH
+from cmet.packed_format import MAGIC, VERSION, Floats
+from cmet.packing import scan, write_packed
+from cmet.speech_features import FEATURE_FOLDER
 from harness.atomic import replacing
 from harness.errors import MissingError, UsageError
-from harness.records import BASIC_EMOTIONS
 
-MAGIC = b"CMETPACK"
-VERSION = 1
-EXPRESSION = 10
-SPEECH = OFFICIAL_WIDTH  # a smaller network's vectors make a corpus of that width
 FEATURES = FEATURE_FOLDER
-EMOTIONS = BASIC_EMOTIONS
-
-Floats = npt.NDArray[np.float32]
 
 
 class PackedClip(NamedTuple):
@@ -59,8 +50,6 @@ class PackedCorpus:
         Raises MissingError if the tree has none, UsageError naming a damaged feature file, MediaError if the disk
         refuses. Memory stays that of one clip; the file appears whole or not at all.
         """
-        from cmet.packing import scan, write_packed
-
         tree, out = Path(tree), Path(out)
         found = scan(tree, features)
         if not found:

@@ -11,10 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed import EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
+from cmet.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
 from harness.errors import UsageError
-
-_ALIGN = 64
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class _Writer:
 
     def rows(self, name: str, parts: Iterable[npt.NDArray[Any]], width: int, dtype: str) -> None:
         """One array (n, width), or (n,) for width 0, from its pieces."""
-        self.place += -self.place % _ALIGN
+        self.place += -self.place % ALIGN
         self._stream.seek(self.place)
         first, count = self.place, 0
         for part in parts:

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed import EMOTIONS
+from cmet.packed_format import EMOTIONS
 from cmet.training_corpus import LEVELS, NEUTRAL, Floats, Ints, TrainingCorpus, level_of
 from harness.errors import UsageError, unknown_name
 

@@ -62,7 +62,7 @@ def make_trainer(
     given: dict[str, Any],
 ) -> Trainer:
     """The run that the options describe. MissingError or UsageError where data and options do not fit."""
-    from cmet.packed import SPEECH
+    from cmet.packed_format import SPEECH
     from cmet.trainer import Trainer
     from cmet.training import Objective
     from cmet.training_corpus import TrainingCorpus

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmet.packed import EXPRESSION, MAGIC, SPEECH, PackedCorpus
+from cmet.packed import PackedCorpus
+from cmet.packed_format import EXPRESSION, MAGIC, SPEECH
 from datasets.prepare import PACKED, prepare
 from harness.errors import MissingError, UsageError
 from tests.test_prepare import WHOLE, raw_mead

@@ -11,7 +11,8 @@ import pytest
 from cmet_golden import Golden
 
 from cmet.official_order import official_choices
-from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
+from cmet.packed import FEATURES, PackedCorpus
+from cmet.packed_format import EMOTIONS
 from cmet.sampler import Arrays, SampleOptions, assemble, draw, draw_batch, positions
 from cmet.training_corpus import NEUTRAL, TrainingCorpus
 from harness.errors import BenchError

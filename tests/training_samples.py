@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmet.packed import EMOTIONS, FEATURES, PackedCorpus
+from cmet.packed import FEATURES, PackedCorpus
+from cmet.packed_format import EMOTIONS
 from cmet.sampler import SampleOptions
 from cmet.trainer import Trainer
 from cmet.training import Objective

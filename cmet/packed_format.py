@@ -1,0 +1,22 @@
+"""How a packed corpus lies in its file: what its writer (`cmet.packing`) and its reader (`cmet.packed`) agree on.
+
+8 bytes of magic, 8 bytes length of a JSON header, the header, then arrays, each at a multiple of 64 bytes. The header
+gives name, dtype, shape and place of every array, the identities and the emotions by name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cmet.speech_features import OFFICIAL_WIDTH
+from harness.records import BASIC_EMOTIONS
+
+MAGIC = b"CMETPACK"
+VERSION = 1
+ALIGN = 64  # bytes
+EXPRESSION = 10
+SPEECH = OFFICIAL_WIDTH  # a smaller network's vectors make a corpus of that width
+EMOTIONS = BASIC_EMOTIONS
+
+Floats = npt.NDArray[np.float32]
