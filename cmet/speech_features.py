@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import replacing
 from harness.digest import cache_dir
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
@@ -127,24 +125,6 @@ class SpeechFeatures:
             os.replace(partial, path)
         except OSError:
             return
-
-
-def write_features(wavs: Sequence[Path], features: Floats, folder: Path | None = None) -> list[Path]:
-    """Write one float32 file (width,) an utterance as the official extraction does; returns the paths.
-
-    They go to `folder`, else to `emotion2vec+large_features` beside each wav; names are the wavs' without the last
-    extension. Raises UsageError if two wavs would share a file, MediaError if the folder cannot be written.
-    """
-    if len(wavs) != len(features):
-        raise UsageError(f"{len(wavs)} sound files but {len(features)} features were given.")
-    targets = [(folder or wav.parent / FEATURE_FOLDER) / f"{wav.stem}.npy" for wav in wavs]
-    twice = [target for target, count in Counter(targets).items() if count > 1]
-    if twice:
-        raise UsageError(f"Several sound files would write {twice[0]}.", "Rename one of them.")
-    for target, vector in zip(targets, features, strict=True):
-        with replacing(target) as partial, partial.open("wb") as file:
-            np.save(file, np.asarray(vector, dtype=np.float32))
-    return targets
 
 
 def read_features(folder: Path, width: int = OFFICIAL_WIDTH) -> tuple[list[str], Floats]:
