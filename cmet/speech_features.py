@@ -1,4 +1,4 @@
-"""Speech features of wav files: each sound is embedded once, whatever its name, and written in C-MET's layout.
+"""Speech features of wav files: each sound is embedded once, whatever its name; C-MET's feature folders are read.
 
 The cache is keyed by the samples themselves and the hash of the weights; if every sound is known, the network is not
 even loaded. C-MET's trees keep one file per utterance: `<emotion>/emotion2vec+large_features/<wav name>.npy`.
