@@ -7,6 +7,7 @@ numbers is worse too: no method may gain by failing on its hard clips. What cann
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,15 +51,33 @@ def _moved(anchors: Sequence[CellVerdict]) -> tuple[str, ...]:
 
 
 def _corrected(tried: Sequence[CellVerdict], limits: Thresholds) -> tuple[CellVerdict, ...]:
-    """Holm over all tested cells, then the state of each."""
-    corrected = iter(holm([cell.p_value for cell in tried if cell.p_value is not None]))
-    return tuple(_decided(cell, next(corrected), limits) if cell.p_value is not None else cell for cell in tried)
+    """Holm over all tested cells, then the state of each; nothing is decided where not one could show a change."""
+    tested = [cell for cell in tried if cell.p_value is not None]
+    needed = _pairs_needed(len(tested), limits.alpha)
+    if tested and all(cell.pairs < needed for cell in tested):
+        return tuple(cell if cell.p_value is None else _blind(cell, needed) for cell in tried)
+    corrected = iter(holm([cell.p_value for cell in tested if cell.p_value is not None]))
+    return tuple(
+        _decided(cell, next(corrected), needed, limits) if cell.p_value is not None else cell for cell in tried
+    )
 
 
-def _decided(cell: CellVerdict, p_value: float, limits: Thresholds) -> CellVerdict:
+def _pairs_needed(cells: int, alpha: float) -> int:
+    """From how many clips on the least p-value of a permutation test, 2 of 2^n, is below alpha after the correction."""
+    return 1 + math.ceil(math.log2(max(1, cells) / alpha))
+
+
+def _blind(cell: CellVerdict, needed: int) -> CellVerdict:
+    why = f"too little was measured: {cell.pairs} shared clips, {needed} are needed to tell among so many numbers"
+    return replace(cell, state="cannot compare", reason=why, change=None, p_value=None)
+
+
+def _decided(cell: CellVerdict, p_value: float, needed: int, limits: Thresholds) -> CellVerdict:
     cell, change = replace(cell, p_value=p_value), abs(cell.change or 0.0)
     if change < cell.effect:
         return replace(cell, reason="smaller than an effect that matters")
+    if cell.pairs < needed:
+        return replace(cell, reason=f"too few clips to tell: {needed} are needed")
     if p_value > limits.alpha:
         return replace(cell, reason="not beyond chance")
     return replace(cell, state=cell.direction)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+from harness.records import SummaryRow
 from reports.gate import Thresholds, Verdict, compare
 from reports.gate_text import plain
 from reports.gate_verdict import CellVerdict
@@ -58,6 +60,10 @@ def test_all_clips_lost_is_worse_though_a_set_without_numbers_has_no_sizes() -> 
     assert "60 of 60 clips lost their number" in plain(verdict)
 
 
+def _with(row: SummaryRow, fields: dict[str, Any]) -> SummaryRow:
+    return replace(row, **fields)
+
+
 def test_clips_that_change_places_are_told() -> None:
     run = make_run(methods=("cmet",))
     before = without(run, "identity", lambda sample: sample.endswith(("_000", "_001")))
@@ -70,6 +76,33 @@ def test_clips_that_change_places_are_told() -> None:
     worse = compare(before, without(run, "identity", lambda sample: sample.endswith(("_002", "_003", "_004"))))
     assert cell_of(worse, "identity").state == "worse"
     assert "3 of 58 clips lost their number: no face was found; 2 gained one" in plain(worse)
+
+
+def test_clips_too_few_for_so_many_numbers_are_no_pass() -> None:
+    """Eight clips have no p-value below 2 of 2^8: corrected for four numbers, a collapse would be called the same."""
+    verdict = compare(quick_run(0, clips=8), quick_run(1, clips=8, shift={"lse_c": -5.0}), Thresholds(draws=500))
+    assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
+    assert "8 shared clips, 9 are needed to tell" in plain(verdict)
+    assert compare(quick_run(0, clips=9), quick_run(1, clips=9, shift={"lse_c": -5.0})).exit_code == 3
+    assert compare(quick_run(0, clips=8), quick_run(0, clips=8)).exit_code == 0  # clip for clip the same
+
+
+def test_one_number_of_few_clips_says_so_and_stops_nobody() -> None:
+    few = {f"s{k:03d}" for k in range(8)}
+
+    def part(run: RunData) -> RunData:
+        rows = tuple(
+            replace(r, reason="not_applicable") if r.metric == "lse_c" and r.sample not in few else r for r in run.rows
+        )
+        mean = sum(r.value or 0.0 for r in rows if r.metric == "lse_c" and r.sample in few) / 8
+        counts = {"value": mean, "n_scored": 8, "n_expected": 8}
+        return replace(
+            run, rows=rows, summary=tuple(_with(r, counts) if r.metric == "lse_c" else r for r in run.summary)
+        )
+
+    verdict = compare(part(quick_run(0)), part(quick_run(1, shift={"lse_c": -5.0})), Thresholds(draws=500))
+    assert (cell_of(verdict, "lse_c").state, verdict.exit_code) == ("same", 0)
+    assert "on 8 shared clips, p = 0.031, too few clips to tell: 9 are needed" in plain(verdict)
 
 
 def many(run: RunData, methods: int) -> RunData:
