@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cmet.audio2lip import Audio2Lip
 from cmet.decoder import Decoder, Held
 from cmet.encoder import Encoder, affine_chain, checked_channels, scaled_channels
-from cmet.layers import Kept
+from cmet.layers import Keeper, Kept
 
 __all__ = ["Audio2Lip", "Codes", "Encoding", "Generator", "Source"]
 
@@ -76,7 +76,7 @@ def orthogonal(*blocks: Tensor) -> Tensor:
         return torch.linalg.qr(host, mode="reduced").Q.to(columns.device)
 
 
-class Generator(nn.Module):
+class Generator(Keeper):
     """EDTalk generator; without arguments the official full-size network.
 
     size: edge of the square pictures in px (a power of two, >= 8); style: width of the appearance vector;

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,21 +18,24 @@ from torch import Tensor, nn
 
 from cmet import winograd
 
+_K = TypeVar("_K", bound="Keeper")
 _SLOPE = 0.2
 
 
 class Kept:
-    """A tensor computed from weights, kept until one of them changes (loaded, moved, trained)."""
+    """A tensor computed from weights, in eval mode kept until one of them changes (loaded, moved); see `Keeper`."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: bool = False) -> None:
+        self._keeps = keeps
         self._weights: list[weakref.ref[Tensor]] = []
         self._state: list[tuple[int, int]] = []
         self._value: Tensor | None = None
 
     def __call__(self, compute: Callable[..., Tensor], *weights: Tensor) -> Tensor:
         """compute(*weights) without gradients, or what it gave last time for the same weights."""
-        if any(weight.is_inference() for weight in weights):  # they do not say when they change
-            return compute(*weights)
+        if not self._keeps or any(weight.is_inference() for weight in weights):  # they do not say when they change
+            with torch.no_grad():
+                return compute(*weights)
         state = [(weight._version, weight.data_ptr()) for weight in weights]
         same = [known() for known in self._weights]
         if self._value is None or state != self._state or any(a is not b for a, b in zip(same, weights, strict=True)):
@@ -40,8 +44,23 @@ class Kept:
             self._weights, self._state = [weakref.ref(weight) for weight in weights], state
         return self._value
 
-    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
-        return Kept, ()  # a copied or pickled network computes its own
+    def begin(self, keeps: bool) -> None:
+        """Forget the value; keep the next ones, or none."""
+        self._keeps, self._value = keeps, None
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[bool]]:
+        return Kept, (self._keeps,)  # a copied or pickled network computes its own
+
+
+class Keeper(nn.Module):
+    """A module with `Kept` values: kept in eval mode only, since fused optimisers change weights without a trace."""
+
+    def train(self: _K, mode: bool = True) -> _K:
+        """As in `nn.Module`; `eval` calls it too."""
+        for value in vars(self).values():
+            if isinstance(value, Kept):
+                value.begin(keeps=not mode)
+        return super().train(mode)
 
 
 def differentiable(*weights: Tensor) -> bool:
@@ -99,7 +118,7 @@ class EqualLinear(nn.Module):
         return F.linear(x * self.scale, self.weight, self.bias)  # scaling the vector is cheaper than the matrix
 
 
-class EqualConv2d(nn.Module):
+class EqualConv2d(Keeper):
     """Convolution without bias whose weight is scaled by 1/sqrt(fan-in) at run time."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0) -> None:

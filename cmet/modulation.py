@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet import winograd
-from cmet.layers import Blur, EqualLinear, FusedLeakyReLU, Kept, channels_last, differentiable
+from cmet.layers import Blur, EqualLinear, FusedLeakyReLU, Keeper, Kept, channels_last, differentiable
 
 _DEMODULATION_EPS = 1e-8
 
 
-class ModulatedConv2d(nn.Module):
+class ModulatedConv2d(Keeper):
     """Convolution whose weight is scaled per sample and input channel by an affine map of the latent.
 
     `upsample` doubles the map: transposed convolution of stride 2, then a blur. `demodulate` brings each output

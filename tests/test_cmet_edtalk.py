@@ -150,6 +150,32 @@ def test_kept_weights_follow_changes() -> None:
     assert torch.equal(network.render(pictures(1), lip, pose, exp), before)
 
 
+def test_a_fused_optimiser_leaves_nothing_stale() -> None:
+    """It changes weights without telling: a picture between two steps, or after them, is of the weights as they are."""
+    network, (lip, pose, exp) = tiny_generator(), codes(1)
+    picture = pictures(1)
+
+    def shown(trained: torch.nn.Module) -> torch.Tensor:
+        fresh = tiny_generator()
+        fresh.load_state_dict(trained.state_dict())
+        with torch.no_grad():
+            made = network.render(picture, lip, pose, exp)
+            assert torch.equal(made, fresh.render(picture, lip, pose, exp))
+        return made
+
+    first = shown(network)
+    optimizer = torch.optim.Adam(network.train().parameters(), lr=0.01, fused=True)
+    for _ in range(2):
+        optimizer.zero_grad()
+        network.render(picture, lip, pose, exp).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        between = shown(network)
+    network.eval()
+    assert not torch.allclose(shown(network), first)
+    torch.testing.assert_close(between, shown(network))
+
+
 @torch.no_grad()
 def test_bank_is_factorised_once_in_eval_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     network = tiny_generator()
