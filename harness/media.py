@@ -35,6 +35,8 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):  # Pillow would cut 16 bits of grey off at 255, which is white
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             return np.array(upright.convert("RGB"))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise undecodable(path, str(error).rstrip(".") or type(error).__name__) from error

@@ -302,6 +302,9 @@ def test_pictures_are_upright_rgb(tmp_path: Path) -> None:
     assert np.array_equal(got, np.rot90(picture, -1))
     Image.fromarray(picture[..., 0]).save(tmp_path / "gray.png")
     assert read_image(tmp_path / "gray.png").shape == (20, 30, 3)
+    deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109  # 16 bits of grey
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert np.array_equal(read_image(tmp_path / "deep.png")[..., 1], deep >> 8)
     (tmp_path / "bad.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     with pytest.raises(MediaError, match=r"bad\.png"):
         read_image(tmp_path / "bad.png")
