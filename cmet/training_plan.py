@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,17 @@ class Seat:
 
 def take_seat(device: str) -> Seat:
     """Join the processes that torchrun started, or train alone. device: `auto`, `cpu`, `cuda` or `cuda:N`."""
-    cuda = torch.cuda.is_available() if device == "auto" else device.startswith("cuda")
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise unknown_name("device", kind, ("auto", "cpu", "cuda"))
+    cuda = torch.cuda.is_available() if kind == "auto" else kind == "cuda"
     if cuda and not torch.cuda.is_available():
         raise UsageError("There is no CUDA device here.", "Use --device cpu.")
+    if cuda and index and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
+        raise UsageError(f"There is no device '{device}' here.", f"There are {torch.cuda.device_count()}, from cuda:0.")
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks == 1:
-        return Seat(device=torch.device(("cuda" if device == "auto" else device) if cuda else "cpu"))
+        return Seat(device=torch.device(("cuda" if kind == "auto" else device) if cuda else "cpu"))
     place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(place)

@@ -56,11 +56,11 @@ def check_lane(lane: str) -> str:
 
 
 class SpeechCommand(click.Command):
-    """A command whose --emotion-speech takes several values in a row, as a shell writes `happy/*.wav`."""
+    """A command whose speech options take several values in a row, as a shell writes `happy/*.wav`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse with the option repeated before each further value."""
-        return super().parse_args(ctx, in_a_row(args, "--emotion-speech"))
+        """Parse with the options repeated before each further value."""
+        return super().parse_args(ctx, in_a_row(in_a_row(args, "--emotion-speech"), "--neutral-speech"))
 
 
 def in_a_row(args: Sequence[str], option: str) -> list[str]:
@@ -90,17 +90,26 @@ def out_option(default: str) -> Callable[[F], F]:
 
 
 def check_device(device: str) -> str:
+    """`known_device`, with float32 meaning float32 on a GPU too."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    return known_device(device)
+
+
+def known_device(device: str) -> str:
     """The device, or one sentence why it is not here (imports torch)."""
     import torch
 
     from harness.errors import MissingError
 
-    kind = device.partition(":")[0]
+    kind, _, index = device.partition(":")
     if kind not in {"cpu", "cuda", "mps"}:
         raise unknown_name("device", kind, ("cpu", "cuda", "mps"))
     if kind == "cuda" and not torch.cuda.is_available():
         raise MissingError("No CUDA device is usable on this machine.", "Use --device cpu, or check the driver.")
+    if kind == "cuda" and index and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
+        raise MissingError(f"There is no device '{device}' on this machine.", "Use --device cuda.")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise MissingError("No MPS device is usable on this machine.", "Use --device cpu.")
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
     return device

@@ -10,6 +10,7 @@ import click
 
 from harness import registry
 from harness.errors import UsageError, unknown_name
+from verbs.choices import known_device
 
 #: Presets beside the demo recipes (cmet/recipes): name → "module:command".
 PRESETS = {
@@ -59,6 +60,7 @@ def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, wor
     """Train one demo network on puppets by its recipe. The files in the repository are made by seed 1, own steps."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
+    known_device(device)
     from cmet.recipes.course import Course
 
     train: Any = registry.load(spec)
