@@ -97,6 +97,20 @@ def test_the_connector_hears_one_voice_change_its_emotion_and_not_its_speaker() 
         assert bank.difference(connector_recipe.NEUTRAL, happy, level, rng) == pytest.approx(expected)
 
 
+def test_what_a_voice_does_to_all_its_moods_alike_does_not_count_as_a_mood() -> None:
+    """The loss between moods of a voice has the speech encoder tell them apart as an edit hears them: by difference."""
+    numbers = speech_recipe.batch(np.random.default_rng(6)).reshape(-1, speech_recipe.TOGETHER)
+    assert (numbers % len(TRAIN_IDENTITIES) == numbers[:, :1] % len(TRAIN_IDENTITIES)).all()
+    assert set(numbers.flat) <= set(range(speech_recipe.VOICES * speech_recipe.TAKES))
+    noise = torch.randn(speech_recipe.BATCH, 5, generator=torch.Generator().manual_seed(0))
+    bias = torch.arange(len(numbers)).repeat_interleave(speech_recipe.TOGETHER)[:, None]
+    felt, within = speech_recipe.affect_losses(noise + bias)
+    assert float(within) == pytest.approx(float(speech_recipe.affect_losses(noise)[1]), rel=1e-4)
+    variance = noise.reshape(len(numbers), speech_recipe.TOGETHER, 5).var(1).mean()  # unbiased
+    assert float(within) == pytest.approx(float(variance), rel=1e-4)
+    assert float(felt) == pytest.approx(float((noise + bias).square().mean()), rel=1e-4)
+
+
 def test_the_decoder_begins_slowly_when_drawing_begins() -> None:
     """At its full rate from the first picture on, it fell into one grey picture and never left it."""
     trainer, first = generator_recipe.build(1), 480
@@ -152,7 +166,7 @@ def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeyp
         monkeypatch.setattr(recipe, "TAKES", 1)
         monkeypatch.setattr(recipe, "MOODS", 4)
     else:
-        monkeypatch.setattr(recipe, "UTTERANCES", 80)
+        monkeypatch.setattr(recipe, *{"demo-speech": ("TAKES", 1), "demo-audio2lip": ("UTTERANCES", 80)}[preset])
     for name in ("one", "two"):
         getattr(recipe, function)(Course(tmp_path / name, 3, lambda _: None, steps=2))
     one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))

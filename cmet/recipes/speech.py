@@ -3,7 +3,8 @@
 Voices of training identities: some in basic emotions of every level, whose names it learns, the others in free moods
 that have no name. Of all of them it learns, through a head that is thrown away, how pleasant, excited, tense, averse
 and ironic the voice is (dimensional affect), so that its embedding has an order between and beyond the classes: what
-emotion2vec gets from hundreds of hours of unlabelled speech. No free mood is near an extended emotion.
+emotion2vec gets from hundreds of hours of unlabelled speech. Most weight is on how moods of one voice differ, because
+C-MET hears an emotion as a difference of embeddings. No free mood is near an extended emotion.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ CONFIG = {
     "labels": list(BASIC_EMOTIONS),
 }
 FRAMES, SHORTEST, BATCH, RATE = 50, 20, 32, 1.5e-3  # an utterance of two seconds; a batch hears 0.8 s or more of it
-UTTERANCES, STEPS = 14_000, 5000
+VOICES, TAKES, STEPS = len(TRAIN_IDENTITIES), 220, 6000  # takes: utterances of each training puppet
+TOGETHER = 4  # utterances of one voice that a batch has: what differs between them is mood and words, not the voice
+FELT_WEIGHT, WITHIN_WEIGHT = 2.0, 8.0
 FREE, CLEARANCE = 0.6, 0.4  # share of utterances in free moods; the least distance of those from an extended emotion
 JITTER = 0.1  # spread of an actor's own variation, per axis
 NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves out
@@ -64,7 +67,7 @@ def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Speaker:
-    """Utterance number i of random training puppets, two in five (`1 - FREE`) in basic emotions with an actor's own
+    """Utterance number i: training puppets in turn, two in five (`1 - FREE`) in basic emotions with an actor's own
     variation, the others in free moods."""
 
     seed: int
@@ -75,16 +78,30 @@ class Speaker:
         affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, JITTER, 5)
         if rng.random() < FREE:
             label, affect = NAMELESS, free_mood(rng)
-        who = int(rng.choice(np.array(TRAIN_IDENTITIES)))
+        who = TRAIN_IDENTITIES[number % VOICES]
         said = speak(who, affect, FRAMES, (3, int(rng.integers(1 << 30))))
         return Utterance(said.sound[: FRAMES * SAMPLES_PER_FRAME], label, affect)
+
+
+def batch(rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Numbers (BATCH,) of utterances, TOGETHER random takes of each of some random voices, voice by voice."""
+    voice = np.repeat(rng.integers(0, VOICES, BATCH // TOGETHER), TOGETHER)
+    return np.asarray(voice + VOICES * rng.integers(0, TAKES, BATCH))
+
+
+def affect_losses(error: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean square of the affect errors (BATCH, 5) of a `batch`, and of what is left of them without each voice's own
+    mean, which a difference of two utterances of that voice cancels (unbiased: over TOGETHER - 1)."""
+    by_voice = error.unflatten(0, (-1, TOGETHER))
+    within = (by_voice - by_voice.mean(1, keepdim=True)).square().mean() * TOGETHER / (TOGETHER - 1)
+    return by_voice.square().mean(), within
 
 
 def train(course: Course) -> None:
     """Train and write `out/speech.safetensors`."""
     course, device = course.of(STEPS), course.device
     rng = np.random.default_rng([course.seed, 31])
-    said = list(drawn(Speaker(course.seed), UTTERANCES, course.workers))
+    said = list(drawn(Speaker(course.seed), VOICES * TAKES, course.workers))
     course.log(f"speech: {len(said)} utterances drawn")
     with course.seeded():
         network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
@@ -96,17 +113,17 @@ def train(course: Course) -> None:
     latest: dict[str, Tensor] = {}
     for step in Progress(course, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
         optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / course.steps)
-        pick = torch.from_numpy(rng.integers(0, len(label), BATCH)).to(device)
+        pick = torch.from_numpy(batch(rng)).to(device)
         length = int(rng.integers(SHORTEST, FRAMES + 1)) * SAMPLES_PER_FRAME
         start = int(rng.integers(0, waves.shape[1] - length + 1))
         gain = torch.from_numpy(np.exp(rng.normal(0, 0.05, (BATCH, 1)))).float().to(device)
         embedding = network(waves[pick, start : start + length] * gain).embedding
         told = F.cross_entropy(network.classify(embedding), label[pick])
-        felt = F.mse_loss(affect_head(embedding), affect[pick])
+        felt, within = affect_losses(affect_head(embedding) - affect[pick])
         optimiser.zero_grad(set_to_none=True)
-        (told + 4.0 * felt).backward()
+        (told + FELT_WEIGHT * felt + WITHIN_WEIGHT * within).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        latest.update({"class": told.detach(), "affect": felt.detach()})
-    recipe = course.recipe("demo-speech", utterances=UTTERANCES)
+        latest.update({"class": told.detach(), "affect": felt.detach(), "within": within.detach()})
+    recipe = course.recipe("demo-speech", utterances=VOICES * TAKES)
     demo_weights.store(course.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})
