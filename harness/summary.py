@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import agreement, statistics
+from harness import agreement, pairs, statistics
 from harness.cells import Cell, Key, gathered
 from harness.records import Comparison, SummaryRow
 from harness.seeds import seed_for
@@ -46,7 +46,7 @@ def summarise(store: RunStore, columns: Sequence[Column], seed: int) -> tuple[li
             column = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
             found = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
             rows.extend(found)
-            comparisons.extend(_compare(column, [row.signature for row in found], evaluator, metric, seed))
+            comparisons.extend(_compare(store, column, found, evaluator, metric, signature, seed))
         rows[first:] = agreement.noted(rows[first:], columns, partial(_answers, store, cells, dataset))
     corrected = statistics.holm([c.p_value for c in comparisons])
     return rows, [replace(c, p_holm=p) for c, p in zip(comparisons, corrected, strict=True)]
@@ -146,8 +146,10 @@ def _score(
     rng = np.random.default_rng(seed_for(seed, "interval", cell.dataset, cell.method, metric))
     if _is_mean(cell, value):
         values = [float(row.value or 0.0) for row in cell.scored]
-        by_clip = _share_interval(facts_of(evaluator, metric).unit, values) or statistics.mean_interval(values, rng)
-        return value, by_clip, statistics.mean_interval(values, rng, cell.clusters)
+        unit, people = facts_of(evaluator, metric).unit, len(set(cell.clusters))
+        by_clip = _share_interval(unit, values, len(values)) or statistics.mean_interval(values, rng)
+        clustered = statistics.mean_interval(values, rng, cell.clusters)
+        return value, by_clip, (clustered and _share_interval(unit, values, people)) or clustered
     if hasattr(evaluator, "interval"):
         singles = [str(k) for k in range(len(items))]
         draws = getattr(evaluator, "draws", _POOLED_DRAWS)
@@ -159,11 +161,11 @@ def _score(
     return value, by_clip, clustered
 
 
-def _share_interval(unit: str, values: Sequence[float]) -> Interval:
-    """Wilson's interval where every clip says 0 or every clip says 100 %: the bootstrap has no width there."""
+def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
+    """Wilson's interval of n clips or people where every clip says 0 or 100 %: the bootstrap has no width there."""
     if unit != "%" or set(values) not in ({0.0}, {100.0}):
         return None
-    low, high = statistics.wilson(sum(values) / 100.0, len(values))
+    low, high = statistics.wilson(n * values[0] / 100.0, n)
     return 100.0 * low, 100.0 * high
 
 
@@ -175,37 +177,26 @@ def _is_mean(cell: Cell, value: float) -> bool:
 
 
 def _compare(
-    column: Sequence[Cell], signatures: Sequence[str], evaluator: Any, metric: str, seed: int
+    store: RunStore,
+    column: Sequence[Cell],
+    rows: Sequence[SummaryRow],
+    evaluator: Any,
+    metric: str,
+    line: str,
+    seed: int,
 ) -> list[Comparison]:
     """All pairs of methods whose numbers have one signature."""
-    if not facts_of(evaluator, metric).ranked:
+    facts = facts_of(evaluator, metric)
+    if not facts.ranked:
         return []
-    pairs = combinations(zip(column, signatures, strict=True), 2)
-    found = (_pair(a, b, metric, line, seed) for (a, line), (b, other) in pairs if line == other)
+    found = []
+    for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
+        if one.signature != two.signature or one.value is None or two.value is None:
+            continue
+        if _is_mean(a, one.value) and _is_mean(b, two.value):
+            found.append(pairs.by_clip(a, b, metric, facts.unit, one.signature, seed))
+        else:
+            items = lambda cell: _items(store, cell, evaluator, metric, line)  # noqa: E731
+            score = partial(evaluator.combine, metric)
+            found.append(pairs.by_set(a, b, items, score, metric, one.signature, seed))
     return [comparison for comparison in found if comparison is not None]
-
-
-def _pair(a: Cell, b: Cell, metric: str, signature: str, seed: int) -> Comparison | None:
-    """Two methods on the samples that both have scored; None with fewer than two of them."""
-    first = {row.sample: row for row in a.scored}
-    second = {row.sample: row for row in b.scored}
-    both = [sample for sample in first if sample in second]
-    values = [(first[s].value, second[s].value) for s in both]
-    if len(both) < 2 or any(x is None or y is None for x, y in values):
-        return None  # pooled metrics are compared by reports.gate, where it is asked for
-    rng = np.random.default_rng(seed_for(seed, "pair", a.dataset, a.method, b.method, metric))
-    left, right = np.array(values, dtype=np.float64).T
-    test = statistics.paired_test(left, right, rng)
-    interval = statistics.mean_interval(left - right, rng) or (test.difference, test.difference)
-    return Comparison(
-        a.dataset,
-        metric,
-        a.method,
-        b.method,
-        test.difference,
-        *interval,
-        test.p_value,
-        test.p_value,
-        len(both),
-        signature,
-    )
