@@ -16,9 +16,9 @@ from pathlib import Path
 
 import click
 
-from harness import interrupt
+from harness import interrupt, streams
 from harness.atomic import DISK_FULL
-from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, BenchError
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchError
 from harness.threads import one_thread
 
 #: verb → (module, one line of help); the module's `command` is a click command.
@@ -106,13 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
         return _slip(error)
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.DatabaseError) as error:
         return _system(error, arguments if arguments is not None else sys.argv[1:])
     return outcome if isinstance(outcome, int) else 0
 
 
 def program(arguments: list[str] | None = None) -> int:
     """`main` as a process of its own: SIGTERM is Ctrl-C, and once it is leaving another Ctrl-C changes nothing."""
+    streams.make_patient()
     interrupt.terminate_like_ctrl_c()
     try:
         code = main(arguments)
@@ -146,7 +147,7 @@ def _interrupted(arguments: Sequence[str]) -> int:
     return EXIT_INTERRUPTED
 
 
-def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str]) -> int:
+def _system(error: OSError | sqlite3.DatabaseError, arguments: Sequence[str]) -> int:
     """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
     where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
     failing = "disk I/O error" in str(error)  # what sqlite says when not even its shared memory file fits
@@ -158,7 +159,10 @@ def _system(error: OSError | sqlite3.OperationalError, arguments: Sequence[str])
     if isinstance(error, PermissionError):
         click.echo(f"bench.py: no permission{where}. Choose a path you can read and write.", err=True)
         return EXIT_MISSING
-    if isinstance(error, sqlite3.OperationalError) or error.errno in NO_PLACE:
+    if type(error) is sqlite3.DatabaseError:  # a page that is not what sqlite wrote
+        click.echo(f"bench.py: the run's run.sqlite is damaged ({error}). Start a new run in another folder.", err=True)
+        return EXIT_USAGE
+    if isinstance(error, sqlite3.OperationalError) or getattr(error, "errno", None) in NO_PLACE:
         why = getattr(error, "strerror", None) or error
         click.echo(f"bench.py: cannot write there{where}: {why}. Choose another place.", err=True)
         return EXIT_MISSING

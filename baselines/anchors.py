@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.contract import Frame, Missing, Output
+from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.records import FPS, Clip, Failed, Request, Sample
 
@@ -25,7 +26,11 @@ class Anchor:
     anchor: ClassVar[bool] = True
     needs_truth: ClassVar[bool] = True
 
+    name: ClassVar[str]
+
     def __init__(self, options: Mapping[str, str], device: str) -> None:
+        for option in options:
+            raise UsageError(f"Method '{self.name}' has no option '{option}': it takes none.", "Leave that --set out.")
         self.truth: Path | None = None  # set by the harness before each request
         self.donor: Sample | None = None
 

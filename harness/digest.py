@@ -9,14 +9,19 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.errors import MissingError
+
 _REMEMBERED_FROM_BYTES = 8 << 20  # hashing less than this is quicker than looking it up
 _CHUNK_BYTES = 4 << 20
 
 
 def cache_dir() -> Path:
-    """$CMET_BENCH_CACHE, or ~/.cache/cmet-bench. Not created here."""
+    """$CMET_BENCH_CACHE, or ~/.cache/cmet-bench. Not created here. MissingError where the user has no home."""
     given = os.environ.get("CMET_BENCH_CACHE")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "cmet-bench"
+    try:
+        return Path(given).expanduser() if given else Path.home() / ".cache" / "cmet-bench"
+    except RuntimeError as error:  # a container's user without a name, or ~someone
+        raise MissingError(f"There is no place for the cache: {error}", "Set CMET_BENCH_CACHE=FOLDER.") from error
 
 
 def digest(path: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -33,7 +34,8 @@ class Progress:
         times = f"{clock(now - self._started)} gone, {clock(rest)} to go"
         line = f"{self._label} {self._done}/{self._total}  {times}  {note}"
         end = "\n" if not self._live or self._done == self._total else ""
-        self._stream.write(("\r\x1b[K" if self._live else "") + line.rstrip()[:118] + end)
+        room = min(118, shutil.get_terminal_size().columns - 1) if self._live else 118  # a wrapped line stays behind
+        self._stream.write(("\r\x1b[K" if self._live else "") + line.rstrip()[:room] + end)
         self._stream.flush()
 
     def say(self, text: str) -> None:

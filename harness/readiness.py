@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Literal
 
 from harness import weights
+from harness.digest import cache_dir
 from harness.provenance import ROOT
 
 Status = Literal["ok", "note", "bad"]
@@ -32,6 +33,7 @@ def findings() -> Iterator[Finding]:
     yield _python()
     yield from _packages()
     yield _space()
+    yield _cache()
     yield _device()
     yield from _weights()
     yield _optional("dlib", "protocols eat and cmet-paper align faces with it")
@@ -75,6 +77,16 @@ def _space() -> Finding:
     if free < 1:
         return Finding("bad", f"{free:.1f} GiB free on disk", "Free at least 1 GiB for a run on the built-in dataset.")
     return Finding("ok", f"{free:.0f} GiB free on disk, {os.cpu_count()} cores")
+
+
+def _cache() -> Finding:
+    """Puppets, features and weights are kept there; a run without it stops at its first sample."""
+    folder = cache_dir().absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Finding("ok", f"the cache is {folder}, {shutil.disk_usage(there).free / 2**30:.0f} GiB free")
+    why = "cannot be written" if there.is_dir() else "is a file"
+    return Finding("bad", f"no cache at {folder}: '{there}' {why}", "Set CMET_BENCH_CACHE to a folder of yours.")
 
 
 def _device() -> Finding:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import store_file
+from harness.errors import UsageError
 from harness.records import Clip, Comparison, Failed, Row, Sample, Scored, SummaryRow, Unscored
 
+R = TypeVar("R", Clip, Failed, SummaryRow, Comparison)
 _ASIDE = -1  # position of a sample that is not asked for any more: its rows are kept, and shown nowhere
 
 
@@ -143,8 +145,19 @@ class RunStore:
         return {(d, m, s): (self._decode_clip(ok, record), mark) for d, m, s, ok, mark, record in found}
 
     def _decode_clip(self, ok: int, record: str) -> Clip | Failed:
-        fields = json.loads(record)
-        return Clip(**{**fields, "path": self._home / fields["path"]}) if ok else Failed(**fields)
+        if not ok:
+            return self._decoded(Failed, record)
+        clip = self._decoded(Clip, record)
+        return replace(clip, path=self._home / clip.path)
+
+    def _decoded(self, kind: type[R], record: str) -> R:
+        try:
+            return kind(**json.loads(record))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"'{self.path}' holds a {kind.__name__} that this version cannot read: {error}.",
+                "Use the cmet-bench version that wrote it, or start a new run in another folder.",
+            ) from error
 
     def row_reasons(self) -> dict[tuple[str, str, str, str, str], str | None]:
         """(dataset, method, sample, metric, signature) of every row → why it has no number; None where it has one."""
@@ -189,16 +202,17 @@ class RunStore:
     def summary(self) -> list[SummaryRow]:
         """The summary as last written."""
         found = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
-        return [SummaryRow(**json.loads(record)) for (record,) in found]
+        return [self._decoded(SummaryRow, record) for (record,) in found]
 
     def comparisons(self) -> list[Comparison]:
         """The comparisons as last written."""
         found = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
-        return [Comparison(**json.loads(record)) for (record,) in found]
+        return [self._decoded(Comparison, record) for (record,) in found]
 
 
 def _row_columns(row: Row) -> tuple[Any, ...]:
     if isinstance(row, Scored):
         return row.metric, row.signature, row.value, None, "", json.dumps(row.notes), row.statistics
     assert isinstance(row, Unscored)
-    return row.metric, row.signature, None, row.reason, row.detail[:4000], "[]", b""
+    detail = row.detail[:4000].encode("utf-8", "backslashreplace").decode()  # a path in it need not be UTF-8
+    return row.metric, row.signature, None, row.reason, detail, "[]", b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE TABLE IF NOT EXISTS summary (position INTEGER PRIMARY KEY, record TEXT);
 CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEXT);
 """
+_TABLES = set(re.findall(r"EXISTS (\w+)", _SCHEMA))
 
 
 def hold(folder: Path) -> int | None:
@@ -95,6 +97,8 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
             raise _foreign(path, "it has none of its tables")
         if _version(db) != SCHEMA_VERSION:
             raise _other_schema(folder, db)
+        if lacking := sorted(_TABLES - tables):
+            raise _foreign(path, f"it lacks the table {lacking[0]}")
         return db
 
 
@@ -106,7 +110,7 @@ def _closing_what_fails(path: Path) -> Iterator[ExitStack]:
             yield opened
         except sqlite3.OperationalError:  # a disk, a lock: not the file's fault
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:
             raise _foreign(path, str(error)) from error
         opened.pop_all()
 

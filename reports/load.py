@@ -19,6 +19,7 @@ from reports.model import Confusion, MetricFact, Pool, RunData, RunRow
 
 JUDGE = "evaluators.judge:Judge"
 DECISIONS = "evaluators.decisions"  # numpy only
+_REWRITE = "Repeat the run with --resume; it is rewritten."
 
 
 def load_run(folder: Path, pools: bool = False) -> RunData:
@@ -149,11 +150,11 @@ def _facts(folder: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     try:
-        facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UsageError(
-            f"'{path}' is not valid JSON: {error}.", "Repeat the run with --resume; it is rewritten."
-        ) from error
+        raise UsageError(f"'{path}' is not valid JSON: {error}.", _REWRITE) from error
+    if not isinstance(facts, dict):
+        raise UsageError(f"'{path}' is not what a run writes: it is no object.", _REWRITE)
     return facts
 
 

@@ -22,6 +22,7 @@ _SUMMARY = (
     *("dataset", "method", "metric", "value", "unit", "higher_is_better", "low", "high"),
     *("n_scored", "n_expected", "signature"),
 )
+_NUMBERS = ("value", "low", "high", "n_scored", "n_expected")
 _CSV = ("run", "protocol", "lane", *_SUMMARY, "cluster_low", "cluster_high", "note", "recall", "confusion")
 _CURE = "Name a run folder or a scores.json written by `report`."
 
@@ -129,16 +130,16 @@ def read_scores(path: Path) -> RunData:
     Raises UsageError when the file is not one, CannotCompareError when it is of another schema.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}.", _CURE) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"'{path}' is not JSON: {error}.", _CURE) from error
     if not isinstance(found, dict) or "schema_version" not in found:
         raise UsageError(f"'{path}' is not a scores.json: it names no schema_version.", _CURE)
     if found["schema_version"] != SCHEMA_VERSION:
         raise CannotCompareError(
-            f"'{path}' has schema {found['schema_version']}; this version reads {SCHEMA_VERSION}.",
+            f"'{path}' has schema {json.dumps(found['schema_version'])}; this version reads {SCHEMA_VERSION}.",
             "Write it again with `report`, or use the version of cmet-bench that wrote it.",
         )
     try:
@@ -147,8 +148,16 @@ def read_scores(path: Path) -> RunData:
         raise UsageError(f"'{path}' lacks or misnames a field of scores.json: {error}.", _CURE) from error
 
 
+def _told(item: Mapping[str, Any], key: str) -> Any:
+    """A field of a line; TypeError where a number is none. One that is not finite counts as no number."""
+    value = item[key]
+    if key in _NUMBERS and not isinstance(value, (int, float, type(None))):
+        raise TypeError(f"{key} {value!r} is no number")
+    return _finite(value)
+
+
 def _run(found: dict[str, Any]) -> RunData:
-    summary = tuple(SummaryRow(**{key: item[key] for key in _SUMMARY}) for item in found["summary"])
+    summary = tuple(SummaryRow(**{key: _told(item, key) for key in _SUMMARY}) for item in found["summary"])
     signatures = {(row.dataset, row.method, row.metric): row.signature for row in summary}
     rows = tuple(
         RunRow(
@@ -158,7 +167,7 @@ def _run(found: dict[str, Any]) -> RunData:
             "",
             "",
             item["metric"],
-            item["value"],
+            _told(item, "value"),
             item.get("reason"),
             "",
             item.get("signature") or signatures.get((item["dataset"], item["method"], item["metric"]), ""),
