@@ -83,9 +83,9 @@ def _gap(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
     return float(np.abs(first - second).max())
 
 
-def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
-    """Largest absolute difference over the largest value."""
-    return _gap(found, wanted) / float(np.abs(np.asarray(wanted, dtype=np.float64)).max())
+def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike, order: float = np.inf) -> float:
+    """Largest absolute difference over the norm of what is wanted: its largest value, or that of another order."""
+    return _gap(found, wanted) / float(np.linalg.norm(np.asarray(wanted, dtype=np.float64).ravel(), order))
 
 
 def _mfcc() -> float:
@@ -168,12 +168,7 @@ def _syncnet() -> float:
     lip = net.forward_lip(torch.from_numpy(frames.transpose(3, 0, 1, 2)[None].copy()))
     sound = held["mfcc"][:20].T[None, None].astype(np.float32)
     audio = net.forward_audio(torch.from_numpy(sound.copy()))
-    return max(_row_error(lip.numpy()[0], held["lip"]), _row_error(audio.numpy()[0], held["audio"]))
-
-
-def _row_error(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
-    """Largest difference over the norm of the row."""
-    return _gap(found, wanted) / float(np.linalg.norm(np.asarray(wanted, dtype=np.float64)))
+    return max(_relative(lip.numpy()[0], held["lip"], 2), _relative(audio.numpy()[0], held["audio"], 2))
 
 
 def _emotion_features() -> float:
