@@ -37,7 +37,7 @@ class Output(Protocol):
         """The sound as float32 (n,) in [-1, 1), 16 kHz mono."""
 
     def frame(self, frame: Frame) -> None:
-        """Append one frame, uint8 RGB; every frame of a clip has one size."""
+        """Append one frame, uint8 RGB; every frame of a clip has one size, of even height and width."""
 
     def clip(self, used: str, notes: str = "") -> Clip | Failed:
         """Finish: verify, add the driving sound, put the file in place. `used` = emotion source."""
