@@ -18,7 +18,7 @@ import click
 
 from harness import interrupt, streams
 from harness.atomic import DISK_FULL
-from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchError
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchError, UsageError
 from harness.threads import one_thread
 
 #: verb → (module, one line of help); the module's `command` is a click command.
@@ -96,19 +96,28 @@ def say(error: BenchError) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and return the exit code; a traceback only for what nobody foresaw."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        outcome = bench.main(args=arguments, prog_name="bench.py", standalone_mode=False)
+        _none_empty(given)
+        outcome = bench.main(args=given, prog_name="bench.py", standalone_mode=False)
     except BenchError as error:
         return say(error)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _interrupted(arguments if arguments is not None else sys.argv[1:])
+        return _interrupted(given)
     except click.ClickException as error:
         return _slip(error)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except (OSError, sqlite3.DatabaseError) as error:
-        return _system(error, arguments if arguments is not None else sys.argv[1:])
+        return _system(error, given)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _none_empty(arguments: Sequence[str]) -> None:
+    """An empty argument is a shell variable that nobody set; as a path it would mean the folder one is in."""
+    if "" in arguments:
+        before = ["bench.py", *arguments][arguments.index("")]
+        raise UsageError(f"The argument after '{before}' is empty.", "Is a shell variable not set?")
 
 
 def program(arguments: list[str] | None = None) -> int:

@@ -87,7 +87,8 @@ def _remap_rows(path: Path) -> list[dict[str, str]]:
             f"There is no remap table {path}.", f"A csv file with the columns {_REMAP_COLUMNS}."
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as a csv file: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read: {why}.", f"A csv file with the columns {_REMAP_COLUMNS}.") from error
 
 
 def _remap_row(row: dict[str, str], where: str) -> tuple[Clip, Clip]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import bench
+from datasets.mead_layout import read_remap
 from harness import digest, readiness, streams
 from harness.errors import MissingError, UsageError
 from harness.progress import Progress
@@ -107,6 +108,28 @@ def test_a_reason_with_a_name_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
         store.put_rows("folder", "mine", "a", [Unscored("lse_c", "lse_c|v:1", "unreadable", "b\udcff.mp4 is no film")])
         (row,) = store.rows()
     assert row.detail == "b\\udcff.mp4 is no film"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["verify", "mead", ""], "after 'mead' is empty"),
+        (["report", "somewhere", "--out", ""], "after '--out' is empty"),
+        (["run", "--method", "cmet", "--protocol", ""], "after '--protocol' is empty"),
+        ([""], "after 'bench.py' is empty"),
+        (["calibrate", "--seconds", "nan"], "--seconds nan"),
+        (["verify", "mead", ".", "--set", "remap"], "--set 'remap' is not KEY=VALUE"),
+    ],
+)
+def test_nothing_is_no_place_and_no_number(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    code, err = call(capsys, *arguments)
+    assert code == 2
+    assert says in err
+
+
+def test_a_remap_table_that_is_a_folder_says_what_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="with the columns"):
+        read_remap(tmp_path)
 
 
 def test_an_anchor_takes_no_options() -> None:

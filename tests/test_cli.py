@@ -75,6 +75,7 @@ def test_what_list_reads_from_a_source_file_is_what_the_class_has() -> None:
         (["run", "--method", "cmet", "--protocol", "demmo"], 2, "Did you mean 'demo'"),
         (["run", "--method", "cmet", "--lane", "speach"], 2, "Did you mean 'speech'"),
         (["run", "--method", "cmet", "--device", "cdua"], 2, "Did you mean 'cuda'"),
+        (["run", "--method", "cmet", "--device", "cpu:one"], 2, "There is no device 'cpu:one'"),
         (["run", "--method", "cmet", "--set", "cmet"], 2, "NAME.KEY=VALUE"),
         (["run", "--method", "cmet", "--set", "eat.a=1"], 2, "Add --method eat"),
         (["run", "--method", "cmet", "--set", "cmet.inensity=2"], 2, "no option 'inensity'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def command(**given: Any) -> int:
 
     Writes calibration.json and index.html. Exit code 4 when a metric that must answer a damage does not.
     """
+    if math.isnan(given["seconds"]):
+        raise UsageError("--seconds nan is no length.", "Give a number from 0.5 to 30.")
     name, options = _dataset(given)
     damages = _damages(given["damage"])
     check_device(given["device"])

@@ -45,6 +45,9 @@ def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
 def dataset_settings(dataset: str, pairs: tuple[str, ...]) -> dict[str, str]:
     """`--set KEY=VALUE` pairs, DATASET.KEY=VALUE too, of a verb that knows only one dataset."""
     own = f"{dataset}."
+    for pair in pairs:
+        if "=" not in pair[1:]:
+            raise UsageError(f"--set '{pair}' is not KEY=VALUE.", "Example: --set remap=mine.csv")
     return settings(tuple(pair if pair.startswith(own) else own + pair for pair in pairs)).get(dataset, {})
 
 
@@ -103,12 +106,14 @@ def known_device(device: str) -> str:
 
     from harness.errors import MissingError
 
-    kind, _, index = device.partition(":")
+    kind, colon, index = device.partition(":")
     if kind not in {"cpu", "cuda", "mps"}:
         raise unknown_name("device", kind, ("cpu", "cuda", "mps"))
+    if kind != "cuda" and colon and index != "0":
+        raise UsageError(f"There is no device '{device}'.", f"Use --device {kind}.")
     if kind == "cuda" and not torch.cuda.is_available():
         raise MissingError("No CUDA device is usable on this machine.", "Use --device cpu, or check the driver.")
-    if kind == "cuda" and index and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
+    if kind == "cuda" and colon and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
         raise MissingError(f"There is no device '{device}' on this machine.", "Use --device cuda.")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise MissingError("No MPS device is usable on this machine.", "Use --device cpu.")
