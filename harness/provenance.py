@@ -77,9 +77,14 @@ def fingerprint(method: Any, dataset: Any = None) -> str:
         text.update(path.read_bytes())
     for name, digest in sorted(weights_of(method).items()):
         text.update(f"{name}={digest}".encode())
-    version = getattr(dataset, "version", None)
-    text.update(str(version() if callable(version) else "").encode())
+    text.update(version_of(dataset).encode())
     return text.hexdigest()[:16]
+
+
+def version_of(dataset: Any) -> str:
+    """The version of data that are drawn by code (puppets); "" for those that are what they are."""
+    version = getattr(dataset, "version", None)
+    return str(version()) if callable(version) else ""
 
 
 def _sources(method: Any) -> list[Path]:

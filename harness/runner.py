@@ -196,6 +196,7 @@ def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: An
         "schema_version": SCHEMA_VERSION,
         "name": folder.name,
         "asked": asked,
+        "dataset_version": provenance.version_of(registry.load(plan.dataset_spec)),
         "made_with": provenance.commit(),
         "versions": provenance.versions(),
         "machine": provenance.machine(),

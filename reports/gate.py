@@ -32,6 +32,10 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     if baseline.lane and run.lane and baseline.lane != run.lane:
         why = f"the baseline ran in lane {baseline.lane}, the run in lane {run.lane}"
         return Verdict(baseline.name, run.name, (), (), why)
+    drawn = [str(one.facts.get("dataset_version") or "") for one in (baseline, run)]
+    if all(drawn) and drawn[0] != drawn[1]:
+        why = f"the test data were drawn by another version of their code ({drawn[0]}, now {drawn[1]}): all would move"
+        return Verdict(baseline.name, run.name, (), (), why)
     ranked = [key for key in before.summary if baseline.fact(key[2]).ranked and run.fact(key[2]).ranked]
     wanted = [key for key in ranked if before.summary[key].n_scored]
     if not wanted:

@@ -132,10 +132,9 @@ def _interval(cell: Cell | None) -> str:
 
 
 def _caption(section: Section, part: slice) -> str:
-    what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
     more = " (continued)" if part.start else ""
     return (
-        f"{escape(what)}{more}. Small: clips scored / expected, and {escape(INTERVALS)}. "
+        f"{escape(section.heading)}{more}. Small: clips scored / expected, and {escape(INTERVALS)}. "
         f"Bold: best, underlined: second among contestants, {RANKED}. $\\dagger$: too few clips scored to be ranked."
     )
 

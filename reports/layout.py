@@ -1,8 +1,9 @@
 """The one arrangement that every table prints: sections by dataset and lane, columns by signature, anchors apart.
 
-Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are. That
-rule lives here and nowhere else; Markdown, LaTeX, terminal and page differ only in ink. A number is that of the clips
-which its method has; best and second are found on the clips that all ranked contestants have (reports.shared).
+Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are (and the
+version of the data, where code draws them). That rule lives here and nowhere else; Markdown, LaTeX, terminal and page
+differ only in ink. A number is that of the clips which its method has; best and second are found on the clips that all
+ranked contestants have (reports.shared).
 """
 
 from __future__ import annotations
@@ -81,6 +82,13 @@ class Section:
     lines: tuple[Line, ...]
     empty: tuple[tuple[Column, str], ...] = ()  # columns without any number, and the commonest reason code
     identities: int = 0  # 0: not known
+    drawn: str = ""  # which version of the data, where the runs have several
+
+    @property
+    def heading(self) -> str:
+        """What all numbers of a section have in common."""
+        data = f"{self.dataset} (version {self.drawn})" if self.drawn else self.dataset
+        return f"{data}, lane {self.lane}, protocol {' + '.join(self.protocols)}"
 
     def of(self, role: Role) -> tuple[Line, ...]:
         """The lines of one role, in order."""
@@ -89,12 +97,19 @@ class Section:
 
 def sections(runs: Sequence[RunData]) -> list[Section]:
     """Arrange the summaries of one or more runs; order of datasets, metrics and methods is that of the runs."""
-    keys = dict.fromkeys((row.dataset, run.lane) for run in runs for row in run.summary)
-    return [_section(runs, dataset, lane) for dataset, lane in keys]
+    keys = dict.fromkeys((row.dataset, run.lane, _drawn(run)) for run in runs for row in run.summary)
+    several = Counter((dataset, lane) for dataset, lane, _ in keys)
+    found = [_section(runs, *key) for key in keys]
+    return [one if several[one.dataset, one.lane] > 1 else replace(one, drawn="") for one in found]
 
 
-def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
-    here = {index: run for index, run in enumerate(runs) if run.lane == lane}
+def _drawn(run: RunData) -> str:
+    """The version of the code that drew the data: other drawings under one name are other data."""
+    return str(run.facts.get("dataset_version") or "")
+
+
+def _section(runs: Sequence[RunData], dataset: str, lane: str, drawn: str) -> Section:
+    here = {index: run for index, run in enumerate(runs) if (run.lane, _drawn(run)) == (lane, drawn)}
     rows = {index: [row for row in run.summary if row.dataset == dataset] for index, run in here.items()}
     every = _columns([(here[index], row) for index, found in rows.items() for row in found])
     columns = tuple(column for column in every if column.places >= 0)
@@ -107,7 +122,7 @@ def _section(runs: Sequence[RunData], dataset: str, lane: str) -> Section:
     ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns, here)
     protocols = tuple(dict.fromkeys(run.protocol for index, run in here.items() if rows[index]))
     people = {row.identity for index, run in here.items() if rows[index] for row in run.rows if row.dataset == dataset}
-    return Section(dataset, lane, protocols, columns, ranked, empty, len(people - {""}))
+    return Section(dataset, lane, protocols, columns, ranked, empty, len(people - {""}), drawn or "unknown")
 
 
 def _why(column: Column, rows: Mapping[int, Sequence[SummaryRow]]) -> str:

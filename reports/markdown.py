@@ -61,14 +61,9 @@ def title(runs: Sequence[RunData]) -> str:
     return " + ".join(dict.fromkeys(run.name for run in runs)) or "no run"
 
 
-def heading(section: Section) -> str:
-    """What all numbers of a section have in common."""
-    return f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
-
-
 def _section(section: Section) -> list[str]:
     head = ["method", *(f"{escape(column.title)} <sup>{column.mark}</sup>" for column in section.columns)]
-    lines = [f"## {escape(heading(section))}", "", *_grid(head, _body(section)), ""]
+    lines = [f"## {escape(section.heading)}", "", *_grid(head, _body(section)), ""]
     lines += [
         f"Each cell: value, {INTERVALS}, clips scored / expected. "
         f"**Bold**: best, <u>underlined</u>: second among contestants, {RANKED}; ceiling and floors are never ranked. "

@@ -20,7 +20,7 @@ from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
 from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
 from reports.legend import INTERVALS, RANKED, few_identities
-from reports.markdown import heading, title
+from reports.markdown import title
 from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
 from reports.players import player_data
@@ -77,7 +77,7 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "index": index,
         "dataset": section.dataset,
         "lane": section.lane,
-        "heading": heading(section),
+        "heading": section.heading,
         "columns": [_column(column, runs) for column in section.columns],
         "beside": beside(section),
         "few": few_identities(section),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from harness.reasons import REASONS
-from reports.layout import sections
+from reports.layout import Line, sections
 from reports.model import RunData, RunRow
 from reports.numbers import decimals
 
@@ -22,7 +23,7 @@ def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
     if not any(run.clips for run in runs):
         return {"samples": []}
     lines = [line for section in sections(runs) for line in section.lines]
-    labels = {(line.run, line.method): line.label for line in lines}
+    labels = _labels(runs, lines)
     methods = list(dict.fromkeys(labels.values()))
     metrics = _metrics(runs)
     order = {key: place for place, key in enumerate(metrics)}
@@ -39,10 +40,24 @@ def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
     seen = {row.reason for run in runs for row in run.rows if row.reason}
     return {
         "methods": methods,
-        "contestants": list(dict.fromkeys(line.label for line in lines if line.role == "contestant")),
+        "contestants": list(
+            dict.fromkeys(labels[line.run, line.method] for line in lines if line.role == "contestant")
+        ),
         "metrics": list(metrics.values()),
         "samples": list(samples.values()),
         "reasons": {code: REASONS.get(code, code) for code in sorted(seen)},
+    }
+
+
+def _labels(runs: Sequence[RunData], lines: Sequence[Line]) -> dict[tuple[int, str], str]:
+    """(run, method) → a label of its own: a method in two lanes is two players."""
+    labels = {(line.run, line.method): line.label for line in lines}
+    often = Counter(labels.values())
+    return {
+        (run, method): label
+        if often[label] == 1
+        else f"{label} ({runs[run].name}, lane {runs[run].lane}, run {run + 1})"
+        for (run, method), label in labels.items()
     }
 
 

@@ -30,12 +30,18 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a line.
 
-    `lane` and `descriptive` (metrics without a better or worse) are there for `compare`, `confusion` (metrics that
-    answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its signature
-    only where its metric has several. Names of several runs are joined; a method that several have says whose it is.
+    `lane`, `dataset_version` and `descriptive` (metrics without a better or worse) are there for `compare`, `confusion`
+    (metrics that answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its
+    signature only where its metric has several, a number its lane only where the runs have several. Names of several
+    runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
-    summary = [_summary(row, names.get(row.method, row.method)) for run, names in labelled for row in run.summary]
+    several = len({run.lane for run in runs}) > 1
+    summary = [
+        _summary(row, names.get(row.method, row.method)) | ({"lane": run.lane} if several else {})
+        for run, names in labelled
+        for row in run.summary
+    ]
     rows = [
         _row(row, names.get(row.method, row.method), row.metric in ambiguous)
         for run, names in labelled
@@ -48,6 +54,9 @@ def to_json(runs: Sequence[RunData]) -> str:
         "protocol": _joined(run.protocol for run in runs),
         "lane": _joined(run.lane for run in runs),
     }
+    drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
+    if drawn:
+        head["dataset_version"] = drawn  # of data that code draws: other drawings are other data
     descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
     if descriptive:
         head["descriptive"] = descriptive  # metrics without a better or worse
@@ -59,7 +68,7 @@ def to_json(runs: Sequence[RunData]) -> str:
 
 
 def _joined(names: Iterable[str]) -> str:
-    return " + ".join(dict.fromkeys(names))
+    return " + ".join(dict.fromkeys(filter(None, names)))
 
 
 def _labels(runs: Sequence[RunData]) -> list[dict[str, str]]:
@@ -181,4 +190,5 @@ def _run(found: dict[str, Any]) -> RunData:
     }
     names = (str(found["run"]), str(found["protocol"]), str(found.get("lane", "")))
     taken = tuple(confusion.from_json(item) for item in found.get("confusion", ()))
-    return RunData(*names, {}, summary, rows, descriptive, confusions=taken)
+    facts = {key: found[key] for key in ("dataset_version",) if key in found}
+    return RunData(*names, facts, summary, rows, descriptive, confusions=taken)

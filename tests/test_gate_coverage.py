@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from harness.records import SummaryRow
+from reports import scores
 from reports.gate import Thresholds, Verdict, compare
 from reports.gate_text import plain
 from reports.gate_verdict import CellVerdict
@@ -62,6 +64,18 @@ def test_all_clips_lost_is_worse_though_a_set_without_numbers_has_no_sizes() -> 
 
 def _with(row: SummaryRow, fields: dict[str, Any]) -> SummaryRow:
     return replace(row, **fields)
+
+
+def test_data_drawn_anew_cannot_be_compared(tmp_path: Path) -> None:
+    old, new = (replace(make_run(methods=("cmet",)), facts={"dataset_version": v}) for v in ("1a2b3c4d", "5e6f7a8b"))
+    verdict = compare(old, new)
+    assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
+    assert "1a2b3c4d, now 5e6f7a8b" in plain(verdict)
+    assert compare(old, make_run(methods=("cmet",))).exit_code == 0  # of before: not known
+    path = tmp_path / "scores.json"
+    path.write_text(scores.to_json([old]), encoding="utf-8")
+    assert compare(scores.read_scores(path), new).exit_code == 4
+    assert compare(scores.read_scores(path), old).exit_code == 0
 
 
 def test_clips_that_change_places_are_told() -> None:

@@ -195,6 +195,16 @@ def test_player_data_has_every_sample_value_and_reason(text: str) -> None:
     assert data["reasons"]["no_face"] == "no face was found"
 
 
+def test_a_method_in_two_lanes_is_two_players(tmp_path: Path) -> None:
+    both = [
+        make_run(clips=10, methods=("cmet",)),
+        make_run("l", 1, clips=10, methods=("cmet",), lane="label", folder=tmp_path),
+    ]
+    data = data_of(page_of(both, tmp_path))
+    assert data["methods"] == data["contestants"] == ["cmet (bench, lane speech, run 1)", "cmet (l, lane label, run 2)"]
+    assert all(set(sample["clips"]) == set(sample["values"]) == {"0", "1"} for sample in data["samples"])
+
+
 def test_a_run_without_clips_or_facts_still_has_a_page(tmp_path: Path) -> None:
     run = make_run(clips=20)
     text = page_of(replace(run, clips={}, facts={}, comparisons=()), tmp_path)

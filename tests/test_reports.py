@@ -203,6 +203,15 @@ def test_lanes_and_datasets_have_their_own_sections(run: RunData) -> None:
     assert [(s.dataset, s.lane) for s in found] == [("puppets", "speech"), ("puppets", "label"), ("mead", "speech")]
 
 
+def test_data_drawn_by_other_code_is_other_data() -> None:
+    old, new, same = (replace(make_run(v, clips=20), facts={"dataset_version": v[1:]}) for v in ("a1", "b2", "c2"))
+    assert [section.heading.split(",")[0] for section in layout.sections([old, new, same])] == [
+        "puppets (version 1)",
+        "puppets (version 2)",
+    ]
+    assert layout.sections([new, same])[0].heading == "puppets, lane speech, protocol demo"
+
+
 def test_runs_with_the_same_method_are_told_apart(run: RunData) -> None:
     (section,) = layout.sections([run, make_run("other", 1, methods=("cmet",))])
     labels = [line.label for line in section.lines]
@@ -373,6 +382,15 @@ def test_scores_json_has_the_schema(run: RunData) -> None:
         assert set(item) == {"dataset", "method", "sample", "metric", "value"} | (
             {"reason"} if item["value"] is None else set()
         )
+
+
+def test_numbers_of_several_lanes_say_theirs(run: RunData) -> None:
+    found = json.loads(scores.to_json([run, make_run("l", lane="label", methods=("other",))]))
+    assert found["lane"] == "speech + label"
+    assert {(item["method"] == "other", item["lane"]) for item in found["summary"]} == {
+        (True, "label"),
+        (False, "speech"),
+    }
 
 
 def test_scores_json_comes_back(run: RunData, tmp_path: Path) -> None:
