@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from cmet.array_file import read_array
 from cmet.strict_loading import load_into
 from harness import weights
 from harness.digest import digest
@@ -99,9 +100,9 @@ def load_expression_codes() -> dict[str, npt.NDArray[np.float32]]:
     codes = {}
     for entry in weights.select(["edtalk-codes"]):
         path = weights.locate(entry.name, any_hash=True)
-        code = np.load(path, allow_pickle=False)
-        if code.shape != (1, 10):
-            raise UsageError(f"{path} is no expression code: expected shape (1, 10), found {code.shape}.")
+        code = read_array(path, "Get it again.")
+        if code.shape != (1, 10) or not np.isfinite(code).all():
+            raise UsageError(f"{path} is no expression code: expected (1, 10) finite numbers, found {code.shape}.")
         codes[path.stem] = code.astype(np.float32)
     return codes
 

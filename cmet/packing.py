@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from cmet.array_file import read_array
 from cmet.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
 from harness.errors import UsageError
 
@@ -48,11 +49,9 @@ def _folders(tree: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, width: int, ndim: int) -> Floats:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path} is no feature file: {error}.", "Run `python bench.py prepare` again.") from error
-    flat = array.reshape(-1, width) if array.size and array.size % width == 0 else None
+    """(n, width) rows of a feature file, one row for `ndim` 1; codes of another width are not cut into rows of it."""
+    array = read_array(path, "Run `python bench.py prepare` again.")
+    flat = array.reshape(-1, width) if array.size and array.shape[-1:] == (width,) else None
     if flat is None or (ndim == 1 and len(flat) != 1) or not np.isfinite(flat).all():
         raise UsageError(f"{path} is no feature: expected rows of {width} finite numbers, found {array.shape}.")
     return np.ascontiguousarray(flat, dtype=np.float32)
@@ -82,7 +81,7 @@ class _Writer:
 def _speech_width(found: Sequence[Found]) -> int:
     """Of the first speech vector: all must be like it."""
     path = next((clip.speech for clip in found if clip.speech is not None), None)
-    return SPEECH if path is None else _read(path, 1, 2).size
+    return SPEECH if path is None else read_array(path).size
 
 
 def write_packed(found: Sequence[Found], stream: BinaryIO) -> None:

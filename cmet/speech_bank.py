@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cmet.array_file import read_array
 from cmet.speech_features import FEATURE_FOLDER
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import BASIC_EMOTIONS
@@ -29,6 +30,11 @@ class SpeechBank:
 
     features: Mapping[str, Mapping[str, Floats]]
     codes: Floats
+
+    @property
+    def size(self) -> int:
+        """Numbers of a feature, D."""
+        return next(int(array.shape[1]) for cells in self.features.values() for array in cells.values())
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -92,10 +98,7 @@ def feature_files(folder: Path) -> list[Path]:
 
 def read_feature(path: Path) -> Floats:
     """One utterance's vector (D,). UsageError if the file is not one finite vector."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UsageError(f"{path} is no readable numpy array: {error}.", "Extract it again or remove it.") from error
+    array = read_array(path)
     vector = np.asarray(array, dtype=np.float32).reshape(-1) if array.size == max(array.shape, default=0) else None
     if vector is None or not vector.size or not np.isfinite(vector).all():
         raise UsageError(f"{path} is not one finite vector: shape {array.shape}.", "Extract it again or remove it.")

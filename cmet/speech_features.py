@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from cmet.array_file import read_array
 from harness.digest import cache_dir
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
@@ -141,10 +142,7 @@ def read_features(folder: Path, width: int = OFFICIAL_WIDTH) -> tuple[list[str],
 
 
 def _read_feature(path: Path, width: int) -> Floats:
-    try:
-        vector = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path} is no feature file: {error}.") from error
+    vector = read_array(path)
     if vector.shape != (width,) or not np.isfinite(vector).all():
         raise UsageError(
             f"{path} is no speech feature: expected {width} finite numbers, found shape {vector.shape}.",

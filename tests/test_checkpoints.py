@@ -249,3 +249,6 @@ def test_expression_codes(shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv(weights.variable("edtalk-code-happy"), str(own))
     with pytest.raises(UsageError, match=r"\(2, 10\)"):
         load_expression_codes()
+    own.write_bytes(own.read_bytes()[:50])
+    with pytest.raises(UsageError, match=r"own\.npy is no readable numpy array"):
+        load_expression_codes()

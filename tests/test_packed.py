@@ -63,12 +63,19 @@ def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["nan", "shape", "garbage"])
+@pytest.mark.parametrize("damage", ["nan", "shape", "thirty", "garbage", "letters", "archive"])
 def test_a_damaged_feature_is_named_and_nothing_is_left(tmp_path: Path, damage: str) -> None:
     make_tree(tmp_path / "tree")
     path = tmp_path / "tree/FPS25/M003/front/angry/level_3/002_ED_exp.npy"
     if damage == "garbage":
         path.write_bytes(b"not numpy")
+    elif damage == "letters":
+        np.save(path, np.full((4, 10), "x"))
+    elif damage == "archive":
+        with path.open("wb") as file:
+            np.savez(file, codes=np.zeros((4, 10), np.float32))
+    elif damage == "thirty":  # PD-FGC's codes are no three rows of EDTalk's
+        np.save(path, np.zeros((4, 30), np.float32))
     else:
         np.save(path, np.full((4, 10), np.nan, np.float32) if damage == "nan" else np.zeros((4, 9), np.float32))
     with pytest.raises(UsageError, match="002_ED_exp") as caught:

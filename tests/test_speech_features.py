@@ -106,7 +106,7 @@ def test_bad_input_is_one_sentence(wavs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a\.npy is no speech feature"):
         read_features(folder)
     (folder / "a.npy").write_bytes(b"?")
-    with pytest.raises(UsageError, match=r"a\.npy is no feature file"):
+    with pytest.raises(UsageError, match=r"a\.npy is no readable numpy array"):
         read_features(folder)
 
 
