@@ -91,6 +91,8 @@ class Editor:
         frames = frame_count(len(samples))
         if not frames:
             raise UsageError(f"'{sound}' is shorter than one frame (40 ms).", "Give a longer sound.")
+        if not np.isfinite(samples).all():
+            raise UsageError(f"'{sound}' holds values that are no numbers.", "Export the sound again.")
         if clip is None:
             return lips_from_audio(self.talker.networks.audio2lip, samples)
         return held(self.talker.clip_codes(clip, limit=frames).lip, frames)

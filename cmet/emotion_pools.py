@@ -54,7 +54,7 @@ class Pool:
 
 
 def pools(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> list[Pool]:
-    """One pool per folder or name; all single files together are one more.
+    """One pool per folder or name, in their order; all single files together are one more, where the first one stands.
 
     width: numbers of a feature; a folder's features of that width are used instead of its sounds. names: where emotions
     without a path are looked up. Raises UsageError for what does not exist or holds no sound.
@@ -62,6 +62,7 @@ def pools(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | Non
     names = names or Names(width=width)
     found: list[Pool] = []
     files: list[Path] = []
+    place = 0
     for value in values:
         path = Path(value).expanduser()
         if path.is_dir():
@@ -69,11 +70,12 @@ def pools(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | Non
         elif path.suffix == ".npy" and path.is_file():
             raise UsageError(f"'{path}' is one feature file.", "Give the folder that holds it, or sound files.")
         elif path.is_file():
+            place = place if files else len(found)
             files.append(path)
         else:
             found.append(names.find(value))
     if files:
-        found.append(Pool(files[0].stem, tuple(sorted(files))))
+        found.insert(place, Pool(files[0].stem, tuple(sorted(files))))
     return found
 
 
@@ -121,12 +123,16 @@ def neutral_beside(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Na
     )
 
 
-def neutral_named(value: str, width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
-    """The pool of neutral speech that a user names. UsageError as `pools`, and for a kept difference."""
-    (pool,) = pools([value], width, names)
+def neutral_named(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
+    """The pool of neutral speech that a user names. UsageError as `pools`, for several, and for a kept difference."""
+    pool, *more = pools(values, width, names)
+    if more:
+        raise UsageError(
+            f"--neutral-speech names {1 + len(more)} things: {', '.join(values)}.", "Give one folder, or sound files."
+        )
     if pool.kept is not None:
         raise UsageError(
-            f"'{value}' is a kept difference, no speech.", "--neutral-speech takes a folder or sound files."
+            f"'{pool.name}' is a kept difference, no speech.", "--neutral-speech takes a folder or sound files."
         )
     return pool
 

@@ -50,6 +50,8 @@ def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
     """A connector of own training that fits the networks of a weight set."""
     from cmet.checkpoints import load_connector
 
+    if not Path(path).expanduser().is_file():
+        raise MissingError(f"There is no connector '{path}'.", "Name a checkpoint of `python bench.py train`.")
     made = load_connector(path)
     given = (made.speaker_encoder.proj.in_features, made.exp)
     if given != (speech_width(which), codes):

@@ -90,7 +90,7 @@ def test_a_connector_of_own_training_counts_in_what_made_a_clip(trained: Path) -
     assert own.weights()["connector"] == digests("demo", (), trained)["connector"] != digests("demo", ())["connector"]
     assert own.missing() == []
     assert "no-such.pth" in CMet({"weights": "demo", "connector": "no-such.pth"}, "cpu").missing()[0].what
-    with pytest.raises(MissingError, match=r"are not at no-such\.pth"):
+    with pytest.raises(MissingError, match=r"There is no connector 'no-such\.pth'"):
         load_networks("demo", ("backbone", "connector"), connector="no-such.pth")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,16 @@ def test_released_program_would_hang_on_a_short_clip(small: Editor, tmp_path: Pa
         editor.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 5), clip(tmp_path / "p.mp4", frames))
 
 
+def test_a_sound_with_values_that_are_no_numbers_is_one_sentence(small: Editor, tmp_path: Path) -> None:
+    values = np.full(6400, np.nan, "<f4").tobytes()
+    facts = struct.pack("<IHHIIHH", 16, 3, 1, 16000, 64000, 4, 32)  # 32-bit floats, as editors export them
+    size = struct.pack("<I", len(values))
+    riff = b"WAVEfmt " + facts + b"data" + size + values
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", len(riff)) + riff)
+    with pytest.raises(UsageError, match=r"a\.wav' holds values that are no numbers"):
+        small.tracks(np.zeros((32, 32, 3), np.uint8), tmp_path / "a.wav", clip(tmp_path / "p.mp4", 1))
+
+
 def test_edits_together_equal_edits_alone(small: Editor, tmp_path: Path) -> None:
     tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 20), clip(tmp_path / "p.mp4", 20))
     one, two = np.ones(8, np.float32), np.linspace(-1, 1, 8, dtype=np.float32)
@@ -202,6 +213,12 @@ def test_pools_from_folders_files_and_kept_names(tmp_path: Path) -> None:
         pools([str(tmp_path / "empty")])
     with pytest.raises(UsageError, match="no folder 'neutral' beside"):
         neutral_beside([str(tmp_path / "empty")])
+
+
+def test_emotions_keep_the_order_they_were_given_in(tmp_path: Path) -> None:
+    sad, joy, more = features(tmp_path / "sad", 1), sound(tmp_path / "joy.wav", 2), sound(tmp_path / "a.wav", 2)
+    assert [pool.name for pool in pools([str(joy), str(sad), str(more)])] == ["joy", "sad"]
+    assert [pool.name for pool in pools([str(sad), str(joy)])] == ["sad", "joy"]
 
 
 def test_emotions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,18 @@ def test_clips_are_looked_at_before_the_work(inputs: dict[str, Any]) -> None:
         check_inputs({**inputs, "lips": inputs["audio"]})
 
 
+def test_a_clip_that_is_not_square_is_told_of_once(
+    inputs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_inputs(inputs)
+    assert capsys.readouterr().err == ""
+    with VideoWriter(tmp_path / "wide.mp4", 64, 32) as writer:
+        writer.write(np.zeros((32, 64, 3), np.uint8))
+    check_inputs({**inputs, "pose": tmp_path / "wide.mp4", "lips": tmp_path / "wide.mp4"})
+    said = capsys.readouterr().err
+    assert said.count("is 64x32; it is squeezed to a square") == said.count("\n") == 1
+
+
 def test_kept_names_never_share_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path))
     names = ["frühlich", "fröhlich", "a/b", "a_b", "...", "my joy", "50 % 'joy'"]
@@ -126,8 +138,20 @@ def test_neutral_speech_is_speech_whatever_was_kept(tmp_path: Path, monkeypatch:
     assert neutral_beside(["happy"], names=names).features == neutral
     keep_emotion("calm", np.ones(1024, np.float32))
     with pytest.raises(UsageError, match="'calm' is a kept difference, no speech"):
-        neutral_named("calm", names=names)
-    assert neutral_named("happy", names=names).features is not None
+        neutral_named(["calm"], names=names)
+    assert neutral_named(["happy"], names=names).features is not None
+    with pytest.raises(UsageError, match="--neutral-speech names 2 things"):
+        neutral_named(["happy", "calm"], names=names)
+
+
+def test_neutral_speech_takes_the_files_of_a_shell_pattern(tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.wav" for k in range(3)]
+    for path in files:
+        path.touch()
+    asked = ["--source", "s", "--audio", "a", "--pose", "p", "-o", "o", "--emotion-speech", "x", "y"]
+    given = edit.make_context("edit", [*asked, "--neutral-speech", *map(str, files)]).params
+    assert given["emotions"] == ("x", "y")
+    assert neutral_named(given["neutral_speech"]).sounds == tuple(files)
 
 
 @pytest.mark.parametrize("command", [edit, click.command()(train_options(lambda **_: None))])

@@ -27,7 +27,10 @@ PATH = click.Path(path_type=Path)
     help="Where names are looked up: a folder of <emotion>/ folders, or C-MET's audios/. [default: $CMET_BENCH_SPEECH; "
     "the demo weights also know the puppets' emotions]",
 )  # fmt: skip
-@click.option("--neutral-speech", default=None, help="Neutral utterances. [default: the folder 'neutral' beside]")
+@click.option(
+    "--neutral-speech", multiple=True,
+    help="Neutral utterances: a folder, sound files, or a name. [default: the folder 'neutral' beside]",
+)  # fmt: skip
 @click.option(
     "-o", "--out", type=click.Path(), required=True,
     help="Result: NAME.mp4 (several edits: NAME_<emotion>.mp4), or a folder: one that exists, or FOLDER/.",

@@ -26,13 +26,16 @@ _FACE_CURE = "Give a picture of one frontal face, cropped like C-MET's; --no-fac
 
 
 def check_inputs(given: Mapping[str, Any]) -> None:
-    """Raise MediaError for a file that is not there or no clip, UsageError for numbers and names that are none."""
+    """Raise MediaError for a file that is not there or no clip, UsageError for numbers and names that are none.
+
+    Clips that are not square are told of.
+    """
     for name in INPUTS:
         if given[name] is not None and not given[name].is_file():
             raise MediaError(f"There is no file '{given[name]}'.", f"Name a file with --{name}.")
-    for name in CLIPS:
-        if given[name] is not None:
-            probe(given[name])
+    for path in dict.fromkeys(given[name] for name in CLIPS if given[name] is not None):
+        info = probe(path)
+        tell_shape(path, info.width, info.height)
     if not given["out"]:
         raise UsageError("-o names no place.", "Type: -o out.mp4")
     if given["keep"] is not None and given["keep"].strip() in ("", emotion_pools.NEUTRAL):
@@ -82,7 +85,10 @@ def check_face(picture: Pixels, path: Path) -> None:
     problem = face_problem(faces.probs, faces.landmarks)
     if problem:
         raise UsageError(f"{problem} in '{path}'.", _FACE_CURE)
-    height, width = picture.shape[:2]
+
+
+def tell_shape(path: Path, width: int, height: int) -> None:
+    """A word on stderr about a picture or clip that is not square: the networks' pictures are."""
     if abs(height - width) > SQUARE * max(height, width):
         click.echo(f"bench.py: '{path}' is {width}x{height}; it is squeezed to a square. Crop it first.", err=True)
 

@@ -24,7 +24,7 @@ from harness.errors import UsageError
 from harness.media import VideoWriter, probe, read_audio, read_image
 from harness.progress import Progress
 from harness.records import FPS, SAMPLES_PER_FRAME
-from verbs.edit_checks import check_face, check_inputs, check_targets
+from verbs.edit_checks import check_face, check_inputs, check_targets, tell_shape
 from verbs.upscaling import Upscaler
 
 Pixels = npt.NDArray[np.uint8]
@@ -68,6 +68,7 @@ class Job:
 
     def _picture(self) -> Pixels:
         picture = read_image(self.given["source"])
+        tell_shape(self.given["source"], picture.shape[1], picture.shape[0])
         if not self.given["no_face_check"]:
             check_face(picture, self.given["source"])
         return picture
@@ -87,7 +88,7 @@ class Job:
         pools = emotion_pools.pools(self.given["emotions"], width, names)
         if all(pool.kept is not None for pool in pools):
             return pools, None
-        if self.given["neutral_speech"] is None:
+        if not self.given["neutral_speech"]:
             return pools, emotion_pools.neutral_beside(self.given["emotions"], width, names)
         return pools, emotion_pools.neutral_named(self.given["neutral_speech"], width, names)
 
