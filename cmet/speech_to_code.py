@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def command(
     import torch
 
     from cmet.speech_bank import read_bank
+    from cmet.speech_to_code_results import extended_folders, read_extended
     from cmet.speech_to_code_sampler import Settings
 
     if out.exists() and not out.is_dir():
@@ -77,13 +79,17 @@ def command(
     bank = read_bank(speech, codes)
     if not bank.differences(test_identity):  # an unknown speaker is told before the training, not after it
         raise UsageError(f"Speaker {test_identity} has no emotional speech to be tested on.")
+    further = read_extended(extended_folders(speech, extended), bank.size)
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
-    click.echo(json.dumps(_experiment(bank, test_identity, chosen, out, speech, extended), ensure_ascii=False))
+    click.echo(json.dumps(_experiment(bank, test_identity, chosen, out, further), ensure_ascii=False))
     return 0
 
 
 def _checked(settings: Any) -> Any:
+    for name in _OPTIONS:
+        if not math.isfinite(value := getattr(settings, name)):
+            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.")
     positive = ("steps", "batch", "learning_rate", "hidden", "layers", "window", "members")
     for name in positive:
         if getattr(settings, name) <= 0:
@@ -93,6 +99,8 @@ def _checked(settings: Any) -> Any:
             raise UsageError(f"--{name.replace('_', '-')} must not be less than zero.")
     if settings.hidden % settings.heads or settings.hidden <= 32:
         raise UsageError(f"--hidden must be a multiple of {settings.heads} and greater than 32.")
+    if settings.window > 512:
+        raise UsageError(f"--window has at most 512 frames, not {settings.window}.")
     for name in ("pair_share", "reference_share"):
         if not 0 <= getattr(settings, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} is a share: from 0 to 1.")
@@ -100,7 +108,7 @@ def _checked(settings: Any) -> Any:
 
 
 def _experiment(
-    bank: Any, test_identity: str, settings: Any, out: Path, speech: Path, extended: tuple[Path, ...]
+    bank: Any, test_identity: str, settings: Any, out: Path, extended: Mapping[Path, Any]
 ) -> dict[str, Any]:
     from cmet.speech_to_code_results import recognise
     from cmet.speech_to_code_training import train
@@ -123,7 +131,7 @@ def _experiment(
         "settings": dataclasses.asdict(settings),
         "training_seconds": round(seconds, 1),
         "checkpoints": [str(path) for path in _save(out, members, settings)],
-        "extended": _extended(bank, members, speakers, out, speech, extended),
+        "extended": _extended(bank, members, speakers, out, extended),
     }
 
 
@@ -145,12 +153,12 @@ def _save(out: Path, members: tuple[Any, ...], settings: Any) -> list[Path]:
 
 
 def _extended(
-    bank: Any, members: tuple[Any, ...], speakers: tuple[str, ...], out: Path, speech: Path, given: tuple[Path, ...]
+    bank: Any, members: tuple[Any, ...], speakers: tuple[str, ...], out: Path, extended: Mapping[Path, Any]
 ) -> dict[str, list[str]]:
     """Write table and picture of the further emotions; emotion → the two basic ones it lies between."""
     from cmet import speech_to_code_results as results
 
-    found = results.profiles(members, bank, speakers, results.extended_folders(speech, given))
+    found = results.profiles(members, bank, speakers, extended)
     if found:
         for name, text in (
             ("extended.csv", results.as_csv(found)),

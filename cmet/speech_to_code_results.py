@@ -16,6 +16,7 @@ import torch
 from cmet.connector import Connector
 from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
 from cmet.speech_features import FEATURE_FOLDER
+from harness.errors import MissingError, UsageError
 
 BASIC = tuple(emotion for emotion in EMOTIONS if emotion != NEUTRAL)
 _NEUTRAL = EMOTIONS.index(NEUTRAL)
@@ -90,13 +91,35 @@ class Profile:
 
 
 def extended_folders(speech: Path, given: Sequence[Path]) -> list[Path]:
-    """Emotion folders with features below `given`, else below what lies beside `speech`; sorted."""
+    """Emotion folders with features below `given`, else below what lies beside `speech`; sorted.
+
+    MissingError for a folder in `given` that holds none.
+    """
+    empty = next((root for root in given if not any(root.glob(f"*/{FEATURE_FOLDER}"))), None)
+    if empty is not None:
+        raise MissingError(f"{empty} holds no <emotion>/{FEATURE_FOLDER}/.", "--extended names a folder of them.")
     roots = list(given) or sorted(p for p in speech.resolve().parent.iterdir() if p.is_dir() and p != speech.resolve())
     return [inner.parent for root in roots for inner in sorted(root.glob(f"*/{FEATURE_FOLDER}")) if inner.is_dir()]
 
 
+def read_extended(folders: Sequence[Path], size: int) -> dict[Path, Floats]:
+    """Features (n, size) of emotion folders, empty ones left out. UsageError for a damaged one and for another size."""
+    found = {}
+    for folder in folders:
+        vectors = {path: read_feature(path) for path in feature_files(folder)}
+        wrong = next((path for path, vector in vectors.items() if vector.size != size), None)
+        if wrong is not None:
+            raise UsageError(
+                f"{wrong} has {vectors[wrong].size} numbers, the features of --speech have {size}.",
+                "Name the folders of further emotions with --extended, or move this one away.",
+            )
+        if vectors:
+            found[folder] = np.stack(list(vectors.values()))
+    return found
+
+
 def profiles(
-    members: Sequence[Connector], bank: SpeechBank, speakers: Sequence[str], folders: Sequence[Path]
+    members: Sequence[Connector], bank: SpeechBank, speakers: Sequence[str], extended: Mapping[Path, Floats]
 ) -> list[Profile]:
     """Directions of further emotions; as in the released inference, speech is measured against others' neutral speech.
 
@@ -106,14 +129,11 @@ def profiles(
     basic = np.stack([bank.codes[EMOTIONS.index(e)] - bank.codes[_NEUTRAL] for e in BASIC])
     basic /= np.linalg.norm(basic, axis=1, keepdims=True)
     found = []
-    for folder in folders:
-        vectors = [read_feature(path) for path in feature_files(folder)]
-        if vectors:
-            speech = (np.stack(vectors) - middle).astype(np.float32)
-            moved = directions(members, speech, bank.codes)
-            lengths = np.linalg.norm(moved, axis=1)
-            cosines = moved @ basic.T / np.maximum(lengths, 1e-12)[:, None]
-            found.append(Profile(folder.parent.name, folder.name, cosines, lengths))
+    for folder, vectors in extended.items():
+        moved = directions(members, (vectors - middle).astype(np.float32), bank.codes)
+        lengths = np.linalg.norm(moved, axis=1)
+        cosines = moved @ basic.T / np.maximum(lengths, 1e-12)[:, None]
+        found.append(Profile(folder.parent.name, folder.name, cosines, lengths))
     return found
 
 

@@ -25,6 +25,7 @@ from cmet.connector import Connector
 from cmet.losses import focal_mse
 from cmet.speech_bank import SpeechBank
 from cmet.speech_to_code_sampler import Sampler, Settings
+from harness.errors import BenchError
 from harness.seeds import seed_for
 
 
@@ -103,7 +104,7 @@ def train(
 
     Members differ in their first weights and in what they are shown; with so little data, so does what each gets wrong,
     and the mean of their directions is better than one of them. They train side by side, each operation once for all.
-    Same settings, same result.
+    Same settings, same result. BenchError if a weight is no number in the end.
     """
     codes = torch.from_numpy(bank.codes)
     sampler = Sampler(bank, speakers, settings)
@@ -126,6 +127,8 @@ def train(
                 torch._foreach_lerp_(averages, weights, 1 - min(settings.average, step / (step + 10)))
             if (step + 1) % 50 == 0:
                 log(f"step {step + 1} of {settings.steps}: loss {loss.mean().item():.4f}")
+    if not all(bool(average.isfinite().all()) for average in averages):  # the nearest code would still be some emotion
+        raise BenchError("The training went astray: its weights are no numbers any more.", "Lower --learning-rate.")
     return tuple(_fill(member, stacked, averages, row) for row, member in enumerate(members))
 
 

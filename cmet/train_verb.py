@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.")
     if given["hidden"] % given["heads"] or given["hidden"] % 2:
         raise UsageError("--hidden must be even and a multiple of --heads.")
     if given["feature_type"] != "ED":
@@ -145,7 +149,10 @@ def _listed(path: Path) -> list[str]:
     """The first word of every line."""
     if not path.is_file():
         raise MissingError(f"There is no list {path}.")
-    names = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    try:
+        names = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no text in UTF-8.", "A list has one identity a line.") from error
     if not names:
         raise UsageError(f"{path} lists no identity.")
     return list(dict.fromkeys(names))

@@ -50,6 +50,7 @@ from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences, 
 from harness.errors import BenchError, UsageError
 from harness.seeds import seed_for
 
+_DIVERGED = "Lower --lr, or train in fp32."
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -142,9 +143,14 @@ class Trainer:
                 load_encoders(network, path)
 
     def save(self) -> None:
-        """Write the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average."""
+        """Write the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average.
+
+        BenchError where a weight is no number any more: older checkpoints are not pruned for such a one.
+        """
         if self.seat.rank:
             return
+        if not all(bool(value.isfinite().all()) for value in self.connector.state_dict().values()):
+            raise BenchError(f"After {self.step} steps the weights are no numbers any more.", _DIVERGED)
         extra: dict[str, Any] = {}
         if self.averaged is not None:
             extra["weights"] = self.connector.state_dict()
@@ -194,7 +200,7 @@ class Trainer:
             torch.distributed.all_reduce(terms)
         values = dict(zip(TERMS, terms.tolist(), strict=True))
         if not math.isfinite(values["total"]):
-            raise BenchError(f"The loss of step {self.step} is {values['total']}.", "Lower --lr, or train in fp32.")
+            raise BenchError(f"The loss of step {self.step} is {values['total']}.", _DIVERGED)
         for name, value in values.items():
             self.scalars(f"train/{name}", value, self.step)
         return {"step": self.step, **values}

@@ -76,7 +76,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UsageError(f"{path} is no readable checkpoint: {str(error).splitlines()[0]}", "Delete it.") from error
+        raise UsageError(f"{path} is no readable checkpoint: {_why(error)}", "Delete it.") from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise UsageError(f"{path} is no checkpoint of a connector.")
     return content
@@ -94,7 +94,14 @@ def load_encoders(connector: Connector, path: Path) -> None:
         connector.speaker_encoder.load_state_dict(content["speaker_encoder"])
         connector.exp_encoder.load_state_dict(content["exp_encoder"])
     except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise UsageError(f"{path} does not hold encoders of this connector: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{path} does not hold encoders of this connector: {_why(error)}") from error
+
+
+def _why(error: BaseException) -> str:
+    """One line of it; PyTorch's own advice on a foreign file is to load it unsafely."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is no PyTorch file, or holds more than tensors and plain values."
+    return str(error).split("\n", 1)[0]
 
 
 def sweep(folder: Path) -> None:

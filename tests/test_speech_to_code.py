@@ -178,8 +178,17 @@ def damage(speech: Path, codes: Path, kind: str) -> None:
     elif kind == "many numbers":
         for path in codes.glob("*.npy"):
             np.save(path, np.zeros((1, 30), np.float32))
+    elif kind == "further":
+        np.save(speech.parent / "more" / "wry" / FEATURE_FOLDER / "someone_2.npy", np.zeros(1024, np.float32))
     elif kind == "length":
         np.save(speech / "sad" / FEATURE_FOLDER / "M1_0.npy", np.zeros(23, np.float32))
+
+
+def test_a_setting_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
+    folders = ["--speech", str(tmp_path), "--codes", str(tmp_path), "--out", str(tmp_path), "--test-identity", "W1"]
+    for option in ("--learning-rate", "--noise"):
+        with pytest.raises(BenchError, match=f"{option} nan is no number"):
+            command.main([*folders, option, "nan"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +199,8 @@ def damage(speech: Path, codes: Path, kind: str) -> None:
         ("matrix", "W1", "not one finite vector"),
         ("cut", "W1", "no readable numpy array"),
         ("length", "W1", "different lengths"),
+        ("nothing further", "W1", "nothing holds no <emotion>/"),
+        ("further", "W1", "someone_2.npy has 1024 numbers, the features of --speech have 24"),
         ("code length", "W1", "must have one length from 5 to 12"),
         ("many numbers", "W1", "must have one length from 5 to 12"),
     ],
@@ -198,8 +209,15 @@ def test_faults_are_one_sentence(tmp_path: Path, kind: str, identity: str, messa
     speech, codes = write(made_up(), tmp_path)
     damage(speech, codes, kind)
     arguments = ["--speech", str(speech), "--codes", str(codes), "--test-identity", identity, "--out", str(tmp_path)]
+    arguments += ["--extended", str(tmp_path / "nothing")] if kind == "nothing further" else []
     with pytest.raises(BenchError, match=re.escape(message)):
         command.main(arguments, standalone_mode=False)
+
+
+def test_a_training_that_went_astray_recognises_nothing() -> None:
+    bank = made_up()
+    with pytest.raises(BenchError, match="no numbers any more"):
+        train(bank, ("M1", "M2"), replace(QUICK, steps=4, batch=4, learning_rate=1e30))
 
 
 def test_without_other_speakers_there_is_nothing_to_learn_from() -> None:

@@ -17,7 +17,7 @@ from training_samples import WIDTHS, forks, losses, packed_corpus, run_and_die, 
 from cmet.connector import Connector
 from cmet.packed import FEATURES
 from cmet.train_verb import command, split
-from cmet.training_files import checkpoints, load_trained
+from cmet.training_files import checkpoints, load_encoders, load_trained
 from cmet.training_record import differences
 from harness.errors import BenchError, UsageError
 
@@ -134,11 +134,22 @@ def test_global_random_state_is_left_alone(tmp_path: Path, packed: Path) -> None
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, packed: Path) -> None:
-    run = trainer(tmp_path, packed)
+    run = trainer(tmp_path, packed, checkpoint_every=0)
     with torch.no_grad():
         run.connector.projector.projector[2].bias.fill_(float("nan"))
     with pytest.raises(BenchError, match="step 0 is nan"):
         run.run()
+
+
+def test_weights_that_are_no_numbers_push_no_checkpoint_out(tmp_path: Path, packed: Path) -> None:
+    trainer(tmp_path, packed, steps=1).run()
+    before = checkpoints(tmp_path)
+    run = trainer(tmp_path, packed, resume=True, steps=5, log_every=0, keep=1, keep_every=0)
+    with torch.no_grad():
+        run.connector.projector.projector[2].bias.fill_(float("inf"))
+    with pytest.raises(BenchError, match="After 2 steps the weights are no numbers"):
+        run.run()
+    assert checkpoints(tmp_path) == before
 
 
 def command_line(packed: Path, out: Path, *more: str) -> list[str]:
@@ -174,6 +185,9 @@ def test_variants_of_the_released_command(tmp_path: Path, packed: Path) -> None:
     assert command.main(line, standalone_mode=False) == 0
     loaded = load_trained(checkpoints(tmp_path / "run")[-1])
     torch.testing.assert_close(loaded.speaker_encoder.proj.weight, start.speaker_encoder.proj.weight)
+    (tmp_path / "text.pth").write_text("x")
+    with pytest.raises(UsageError, match=r"does not hold encoders of this connector: it is no PyTorch file, [^!]*\.$"):
+        load_encoders(start, tmp_path / "text.pth")
     with pytest.raises(UsageError, match="does not hold encoders"):
         command.main([*line, "--audio_encoder=emotion2vec+large", f"--out={tmp_path / 'b'}"], standalone_mode=False)
     with pytest.raises(UsageError, match="PD-FGC codes have 30"):
@@ -198,6 +212,9 @@ def test_the_lists_of_the_tree_split_it(tmp_path: Path) -> None:
     assert split(everyone, tmp_path / "FPS25", None, None) == (["W002"], ["W003"])
     (tmp_path / "mine.txt").write_text("W001\n")
     assert split(everyone, tmp_path, tmp_path / "mine.txt", None) == (["W001"], ["W003"])
+    (tmp_path / "mine.txt").write_bytes(b"\xff\xfeW")
+    with pytest.raises(UsageError, match="is no text in UTF-8"):
+        split(everyone, tmp_path, tmp_path / "mine.txt", None)
     (tmp_path / "train.txt").write_text("W077\n")
     with pytest.raises(UsageError, match="No identity is left"):
         split(everyone, tmp_path, None, None)
@@ -217,6 +234,8 @@ def test_scalars_reach_tensorboard(tmp_path: Path, packed: Path) -> None:
     ("more", "message"),
     [
         (["--data", "nowhere"], "There is no 'nowhere'"),
+        (["--device=gpu"], "There is no device 'gpu'"),
+        (["--lr=nan"], "--lr nan is no number"),
         (["--hidden=66", "--heads=4"], "multiple of --heads"),
         (["--except-emotions=hapy"], "Did you mean 'happy'"),
         (["--reference-dropout=0.7", "--scheduled-sampling=0.7"], "at most 1"),
