@@ -160,7 +160,9 @@ def test_a_fingerprint_covers_library_weights_and_drawings(monkeypatch: pytest.M
     from baselines.cmet import CMet
 
     def marks(dataset: object = None) -> list[str]:
-        return [provenance.fingerprint(kind({"weights": "demo"}, "cpu"), dataset) for kind in (CMet, StillFace)]
+        return [
+            provenance.fingerprint(one, dataset) for one in (CMet({"weights": "demo"}, "cpu"), StillFace({}, "cpu"))
+        ]
 
     class Redrawn:
         version = staticmethod(lambda: "another")
