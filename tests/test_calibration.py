@@ -229,6 +229,8 @@ def test_a_refusal_at_full_strength_is_an_answer_and_nothing_measured_is_none() 
     nothing = Point(8.0, None, None, None, None, None, None, 0, 5, {"no_face": 5})
     refused = replace(points((0, -1, -2, -5, -9)), points=(*points((0, -1, -2, -5, -9)).points[:-1], nothing))
     assert verdict(refused, "worse", True, span=10.0) == "answers"
+    failing = replace(refused, points=(*refused.points[:-1], replace(nothing, reasons={"crashed": 5})))
+    assert verdict(failing, "worse", True, span=10.0) == "undecided"
     assert verdict(Curve("psnr", "blur", (nothing,)), "worse", True, span=0.0) == "not measured"
 
 
