@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import bench
@@ -130,6 +132,15 @@ def test_nothing_is_no_place_and_no_number(capsys: pytest.CaptureFixture[str], a
 def test_a_remap_table_that_is_a_folder_says_what_it_should_be(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="with the columns"):
         read_remap(tmp_path)
+
+
+@pytest.mark.parametrize("verb", list(bench.VERBS))
+def test_every_option_of_every_verb_says_what_it_is(verb: str) -> None:
+    command = importlib.import_module(bench.VERBS[verb][0]).command
+    below = list(getattr(command, "commands", {}).values())
+    options = [option for one in (command, *below) for option in one.params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+    assert not any(one.get_short_help_str(60).endswith("...") for one in below)  # the list of `weights --help`
 
 
 def test_an_anchor_takes_no_options() -> None:

@@ -25,7 +25,7 @@ from verbs.choices import RUNS, check_device, device_option, out_option, protoco
 @out_option("runs/calibrate-<dataset>")
 @device_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of damages and intervals.")
 def command(**given: Any) -> int:
     """Damage ground-truth clips step by step, judge every step, and draw each metric's response.
 

@@ -27,7 +27,10 @@ _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 @click.option("--remap", type=click.Path(path_type=Path), default=None, help="csv: your numbering → the list's.")
 @click.option("--split", default=None, help="MELD's split (train, dev, test): its ids restart in each.")
-@click.option("--weights", type=click.Choice(["official", "demo"]), default="official", show_default=True)
+@click.option(
+    "--weights", type=click.Choice(["official", "demo"]), default="official", show_default=True,
+    help="Networks of the stages speech and codes: the released ones, or the small ones that ship.",
+)  # fmt: skip
 @click.option("--retry", is_flag=True, help="Try clips again that failed before.")
 @click.option("--pack/--no-pack", default=True, show_default=True, help="Also write packed features for training.")
 def command(**given: Any) -> int:

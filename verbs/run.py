@@ -35,8 +35,14 @@ from verbs.choices import (
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
-@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes here, or a Ray cluster.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice: methods and intervals.")
 @click.option(
     "--set",
     "sets",

@@ -38,7 +38,7 @@ from verbs.choices import (
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals' draws.")
 def command(**given: Any) -> int:
     """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
 

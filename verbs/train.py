@@ -24,8 +24,8 @@ PRESETS = {
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
-@click.option("--preset", default="cmet", show_default=True)
-@click.option("--help", "-h", "wants_help", is_flag=True)
+@click.option("--preset", default="cmet", show_default=True, help="What to train; the list stands below.")
+@click.option("--help", "-h", "wants_help", is_flag=True, help="Show this message, or a preset's own, and exit.")
 @click.pass_context
 def command(context: click.Context, preset: str, wants_help: bool) -> int:
     """Train C-MET, or one of the small demo networks.
@@ -52,8 +52,8 @@ def command(context: click.Context, preset: str, wants_help: bool) -> int:
 @click.command("train --preset demo-…")
 @click.argument("spec", metavar="")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the trained file.")
-@click.option("--steps", type=click.IntRange(1), default=None, help="[default: the recipe's own]")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=None, help="Optimiser steps. [default: the recipe's own]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of first weights and batches.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes that draw. [default: cores - 1]")
 def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, workers: int | None) -> int:

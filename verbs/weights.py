@@ -24,7 +24,7 @@ def command() -> None:
     """List, fetch or verify the weight files that cmet-bench can use and does not ship."""
 
 
-@command.command("list")
+@command.command("list", short_help="Where every file comes from, and whether it is here.")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def list_(names: tuple[str, ...], as_json: bool) -> None:
@@ -84,7 +84,7 @@ class _Meter:
             click.echo(err=True)
 
 
-@command.command("verify")
+@command.command("verify", short_help="Hash every file that is here.")
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> int:
     """Hash every file that is here; exit code 5 if one that was named is absent, or any is wrong."""
