@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cmet.speech_features import FEATURE_FOLDER, OFFICIAL_WIDTH, SpeechFeatures, read_features
 from harness.atomic import replacing
 from harness.digest import cache_dir
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown_name
 
 SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 NEUTRAL = "neutral"
@@ -162,7 +162,8 @@ class Names:
         if name in self.shipped:
             return Pool(name, sounds=tuple(self.shipped[name]()))
         known = sorted({*kept_names(), *self._folders(), *self.shipped})
-        cure = f"Names known here: {', '.join(known)}." if known else "Give a folder or sound files."
+        none = "Give a folder or sound files; names need --speech DIR, or --weights demo."
+        cure = unknown_name("emotion", name, known).cure if known else none
         raise UsageError(f"'{name}' is neither a file nor a folder nor an emotion known by name.", cure)
 
     def _folders(self) -> dict[str, Path]:

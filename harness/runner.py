@@ -27,7 +27,7 @@ from harness.worker import Item, Plan, Result
 #: What must be the same when a run goes on, and how it is typed; methods and the limit may be extended.
 _FIXED = {
     "dataset": "--dataset",
-    "dataset_options": "--root, --list or --set",
+    "dataset_options": "--root, --list, --reference or --set",
     "protocol": "--protocol",
     "lane": "--lane",
     "seed": "--seed",

@@ -76,7 +76,7 @@ def test_an_edit_from_odd_paths_with_shipped_names(
         ("sheet", "{inputs}/fäce.png", "it is the --source of this edit"),
         ("sheet", "{inputs}", "is a folder"),
         ("intensity", "nan", "is no strength"),
-        ("neutral-speech", "hapy", "Names known here: angry, charismatic"),
+        ("neutral-speech", "hapy", "Did you mean 'happy'?"),
         ("pose", "{inputs}/sound.wav", "has no video stream"),
         ("audio", "{inputs}/pose.mp4", "has no sound stream"),
         ("source", "{inputs}/pose.mp4", "cannot be decoded"),
