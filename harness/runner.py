@@ -138,7 +138,12 @@ def finish(store: RunStore, judge: Any, seed: int) -> None:
     columns = judge.columns()
     store.set_meta("metrics", {metric: asdict(facts_of(evaluator, metric)) for evaluator, metric, _ in columns})
     store.set_meta("signatures", _abbreviated(columns))
-    store.set_summary(*summarise(store, columns, seed))
+    datasets = {dataset for dataset, *_ in store.samples()}
+    progress = Progress("metrics summed up", len(columns) * len(datasets))
+    try:
+        store.set_summary(*summarise(store, columns, seed, progress.step))
+    finally:
+        progress.close()
 
 
 def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:

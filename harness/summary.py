@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -34,8 +34,13 @@ def unpack(row: StoredRow) -> Statistics:
         return {key: array[()] for key in arrays.files for array in (arrays[key],)}
 
 
-def summarise(store: RunStore, columns: Sequence[Column], seed: int) -> tuple[list[SummaryRow], list[Comparison]]:
-    """The summary of everything in the store under these columns, and all pairs of methods compared."""
+def summarise(
+    store: RunStore, columns: Sequence[Column], seed: int, tell: Callable[[str], None] | None = None
+) -> tuple[list[SummaryRow], list[Comparison]]:
+    """The summary of everything in the store under these columns, and all pairs of methods compared.
+
+    tell: hears the metric of each column of each dataset when it is done.
+    """
     cells = gathered(store)
     order = list(dict.fromkeys(_methods_in_order(store)))
     rows: list[SummaryRow] = []
@@ -47,6 +52,8 @@ def summarise(store: RunStore, columns: Sequence[Column], seed: int) -> tuple[li
             found = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
             rows.extend(found)
             comparisons.extend(_compare(store, column, found, evaluator, metric, signature, seed))
+            if tell is not None:
+                tell(metric)
         rows[first:] = agreement.noted(rows[first:], columns, partial(_answers, store, cells, dataset))
     corrected = statistics.holm([c.p_value for c in comparisons])
     return rows, [replace(c, p_holm=p) for c, p in zip(comparisons, corrected, strict=True)]

@@ -33,8 +33,8 @@ STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}
 ENCODER_RATE, CHAIN_RATE, DECODER_RATE = 2e-2, 1e-3, 1e-2  # weights are equalised: their spread is one or more
 RATES = (ENCODER_RATE, CHAIN_RATE, DECODER_RATE)
-STEPS = 4000
-CODES_SHARE, PLAIN_SHARE, COARSE_SHARE = 0.12, 0.4, 0.62  # of the steps: codes alone, plain loss, half size until
+STEPS = 7000
+CODES_SHARE, PLAIN_SHARE, COARSE_SHARE = 0.3, 0.5, 0.7  # of the steps: codes alone, plain loss, half size until
 WARM_STEPS, DRAWING_WARM_STEPS = 50, 200  # a decoder that begins at its full rate ends as one grey picture
 SAVE_STEPS = 200
 
