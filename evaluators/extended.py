@@ -134,6 +134,10 @@ class ExtendedEmotion:
         """The score if clips of these emotions, which have no number, counted as wrong; None for what is no share."""
         return extended_pool.with_wrong(metric, rows, lost, self.distance == "cosine")
 
+    def outcomes(self, metric: str, rows: Sequence[Any]) -> list[float | None] | None:
+        """What each clip adds to a score that is a mean over clips (None: it only lends its truth); None for others."""
+        return extended_pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
+
     def answers(self, metric: str, rows: Sequence[Any]) -> list[str] | None:
         """What each clip was taken for, in the pseudo-label agreement; None for what answers with no name."""
         return extended_pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None

@@ -166,6 +166,15 @@ def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:
     return _names(asked, "label"), guesses
 
 
+def outcomes(rows: Rows, cosine: bool) -> list[float | None]:
+    """100 or 0 for each extended clip, by whether its guess is right; None for clips that only lend their truth.
+
+    The guesses of two methods on the same samples have the same bank of truths, so their outcomes are paired by clip.
+    """
+    right = (100.0 * (label == guess) for label, guess in zip(*accuracy_guesses(rows, cosine), strict=True))
+    return [next(right, None) if bool(row["extended"]) else None for row in rows]
+
+
 def identified(rows: Rows) -> tuple[list[str], list[str]]:
     """(labels, guesses) of the extended clips among themselves, other identities only."""
     asked = [row for row in rows if bool(row["extended"])]

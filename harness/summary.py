@@ -183,6 +183,15 @@ def _is_mean(cell: Cell, value: float) -> bool:
     return abs(float(np.mean(np.array(values, dtype=np.float64))) - value) <= _SAME * max(1.0, abs(value))
 
 
+def _with_outcomes(cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str) -> Cell:
+    """The cell with what each clip adds to a pooled score that is a mean of such parts, where the judge says so."""
+    parts = evaluator.outcomes(metric, items)
+    if parts is None:
+        return cell
+    counted = zip(cell.scored, parts, strict=True)
+    return replace(cell, rows=tuple(replace(row, value=part) for row, part in counted if part is not None))
+
+
 def _compare(
     store: RunStore,
     column: Sequence[Cell],
@@ -196,6 +205,10 @@ def _compare(
     facts = facts_of(evaluator, metric)
     if not facts.ranked:
         return []
+    if hasattr(evaluator, "outcomes"):
+        column = [
+            _with_outcomes(cell, _items(store, cell, evaluator, metric, line), evaluator, metric) for cell in column
+        ]
     found = []
     for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
         if one.signature != two.signature or one.value is None or two.value is None:

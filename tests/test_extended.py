@@ -97,6 +97,18 @@ def test_notes_print_chance_and_ceiling(judge: ExtendedEmotion) -> None:
     assert "quartiles" in judge.note("ext_shift", rows)
 
 
+def test_each_clips_part_in_the_accuracy(judge: ExtendedEmotion) -> None:
+    """What comparisons of methods pair: clips that only lend their truth have none."""
+    rows = planted(0.8) + planted(0.0, people=2, seed=1)
+    parts = judge.outcomes("ext_acc", rows)
+    assert parts is not None
+    assert [part is None for part in parts] == [not row["extended"] for row in rows]
+    own = [part for part in parts if part is not None]
+    assert set(own) == {0.0, 100.0}
+    assert np.mean(own) == pytest.approx(judge.combine("ext_acc", rows))
+    assert judge.outcomes("ext_consistency", rows) is None
+
+
 def test_lost_clips_as_wrong(judge: ExtendedEmotion) -> None:
     rows = planted(0.8)
     assert judge.with_wrong("ext_acc", rows, ["sarcastic"] * 4) == 100.0 * 16 / 20

@@ -82,3 +82,31 @@ def test_all_right_against_all_wrong_is_no_interval_without_width(tmp_path: Path
     assert 60.0 < pair.low < 75.0
     turned = only(summed(tmp_path / "turned", {"b": [0.0] * 8, "a": [100.0] * 8}, "acc", [10] * 8))[1]
     assert (turned.low, turned.high) == (-pair.high, -pair.low)
+
+
+class Hits(Judge):
+    """A pooled accuracy: rows hold no value, and every third clip only lends what the others are compared with."""
+
+    metrics = (MetricFacts("hits", "Hits", "%", True, 0.0, 100.0, pooled=True),)
+
+    def combine(self, metric: str, rows: Any) -> float:
+        return float(np.mean([part for part in self.outcomes(metric, rows) if part is not None]))
+
+    def outcomes(self, metric: str, rows: Any) -> list[float | None]:
+        return [None if float(row["hit"]) < 0 else 100.0 * float(row["hit"]) for row in rows]
+
+
+def test_a_pooled_accuracy_is_compared_clip_by_clip(tmp_path: Path) -> None:
+    judge, line = Hits(), "hits|v:1"
+    found = {"a": [1, 1, -1] * 8, "b": [0, 1, -1] * 8}
+    with RunStore(tmp_path) as store:
+        store.set_meta("asked", {"methods": list(found)})
+        store.add_samples(Sample(str(k), "set", f"p{k}", Emotion("x"), tmp_path, tmp_path, 9) for k in range(24))
+        for method, hits in found.items():
+            for k, hit in enumerate(hits):
+                notes = ("reference_only",) if hit < 0 else ()
+                store.put_rows("set", method, str(k), [Scored("hits", None, line, pack(hit=float(hit)), notes)])
+        rows, pair = only(summarise(store, [(judge, "hits", line)], 0))
+    assert (rows["a"].value, rows["b"].value, pair.difference) == (100.0, 50.0, 50.0)
+    assert (pair.test, pair.n_pairs) == ("sign-flip permutation", 16)
+    assert 0.001 < pair.p_value < 0.02  # eight clips changed, all the same way: 2 of 2^8
