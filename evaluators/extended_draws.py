@@ -190,7 +190,8 @@ def _structure(rows: Rows, weights: Float) -> Float:
         return np.full(len(weights), np.nan)
     names, codes = resampled.coded([str(row["label"]) for row in rows])
     above = np.triu_indices(len(names), 1)
-    ranks, there = [], np.zeros(0)
+    ranks: list[Float] = []
+    there: Float = np.zeros(0)
     for key in ("voice", "direction"):
         sums, totals = resampled.class_sums(
             resampled.reduced(_stacked(rows, range(len(rows)), key)), codes, len(names), weights
