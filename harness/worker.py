@@ -183,6 +183,25 @@ class Worker:
         return rows
 
 
+#: The lane that offers what a method takes the emotion as.
+_LANES: Mapping[str, Lane] = {
+    "speech": "speech",
+    "driving-speech": "speech",
+    "label": "label",
+    "image": "reference",
+    "clip": "reference",
+}
+
+
+def _other_lanes(sources: tuple[str, ...], lane: Lane) -> str:
+    """What to type to be told the emotion as one of `sources`; empty where no other lane would help."""
+    lanes = dict.fromkeys(_LANES[source] for source in sources if source in _LANES)
+    named = [f"--lane {other}" for other in lanes if other != lane]
+    if not named or lane == "as-published":
+        return ""
+    return f"Type {' or '.join(named)}, or --lane as-published, which tells each method in its own way."
+
+
 def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
     """The refusal of a sample that the method cannot take in this lane, or None (checked before any work)."""
     emotion = strip_to_lane(sample.emotion, lane)
@@ -201,7 +220,7 @@ def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
         return Failed(
             "unsupported",
             f"{method.name} takes the emotion as {' or '.join(sources)}, which lane '{lane}' does not offer",
-            "Choose another --lane.",
+            _other_lanes(sources, lane),
         )
     labels = tuple(getattr(method, "labels", ()))
     if labels and offered == "label" and emotion.label not in labels:

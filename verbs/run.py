@@ -56,7 +56,8 @@ def command(**given: Any) -> int:
     Without --dataset the dataset is `puppets`: built in, nothing to download. Others need --root DIR; a folder that
     holds a part of a corpus is used with --list NAME@part, and `verify` says what the rest would need.
     """
-    from verbs.session import Session, print_outcome
+    from verbs.outcome import print_outcome
+    from verbs.session import Session
 
     dataset = str(given["dataset"])
     check_lane(given["lane"])

@@ -45,7 +45,8 @@ def command(**given: Any) -> int:
     Without --dataset every file is a sample (labels in an optional labels.csv); with one, they are <sample id>.mp4,
     or the files of a csv with a column `clip`, of any format and called by the sample's id.
     """
-    from verbs.session import Session, print_outcome
+    from verbs.outcome import print_outcome
+    from verbs.session import Session
 
     clips, dataset = given["clips"], str(given["dataset"])
     if not clips.exists():

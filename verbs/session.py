@@ -18,15 +18,13 @@ from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
 from harness.contract import Missing
-from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING, MissingError, UsageError, unknown_name
+from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
 from harness.records import Lane, Sample
 from harness.worker import Plan
-from reports.model import RunData
 
 JUDGE = "evaluators.judge:Judge"
 EXISTING = "baselines.existing:Existing"
-_PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
 
 
 @dataclass(frozen=True)
@@ -198,27 +196,3 @@ def _check_methods(plan: Plan) -> None:
 def _missing(spec: str, options: Mapping[str, str], device: str) -> list[Missing]:
     method = registry.load(spec)(options, device)
     return list(method.missing()) if hasattr(method, "missing") else []
-
-
-def print_outcome(outcome: runner.Outcome) -> int:
-    """The table on stdout, and where everything is. When nothing was measured: 5 if files are all it lacks, else 4."""
-    from reports.load import load_run
-    from reports.terminal import table
-
-    data = load_run(outcome.folder)
-    click.echo(table(data))
-    made = f"{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there"
-    click.echo(f"\n{made}. Page: {outcome.folder / 'report' / 'index.html'}")
-    for line in lacking(data):
-        click.echo(f"Missing: {line}")
-    if not any(row.n_scored for row in data.summary):
-        click.echo("bench.py: nothing could be measured; the reasons are on the page and in scores.json.", err=True)
-        lost = {row.reason for row in data.rows if row.expected} - {"not_recorded"}  # clips that existed have no cost
-        return EXIT_MISSING if lost and lost <= set(_PREREQUISITES) else EXIT_CANNOT_COMPARE
-    return 0
-
-
-def lacking(data: RunData) -> list[str]:
-    """Every weights file and tool that judges of this run miss, once, with its cure."""
-    told = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
-    return list(dict.fromkeys(line for detail in dict.fromkeys(told) for line in detail.split("\n") if line))

@@ -1,0 +1,62 @@
+"""What `run` and `score` end with: the table, where everything is, what could not be made, what is lacking."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from harness import runner
+from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING
+from harness.records import Failed
+from harness.store import RunStore
+from reports.load import load_run
+from reports.model import RunData
+from reports.terminal import table
+
+_PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
+_MOST = 5  # reasons that are told here; the page has all of them
+
+
+def print_outcome(outcome: runner.Outcome) -> int:
+    """The table on stdout, and where everything is. When nothing was measured: 5 if files are all it lacks, else 4."""
+    data = load_run(outcome.folder)
+    click.echo(table(data))
+    made = f"{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there"
+    click.echo(f"\n{made}. Page: {outcome.folder / 'report' / 'index.html'}")
+    for line in not_made(outcome.folder):
+        click.echo(f"Failed: {line}")
+    for line in lacking(data):
+        click.echo(f"Missing: {line}")
+    if not any(row.n_scored for row in data.summary):
+        click.echo("bench.py: nothing could be measured; the reasons are on the page and in scores.json.", err=True)
+        lost = {row.reason for row in data.rows if row.expected} - {"not_recorded"}  # clips that existed have no cost
+        return EXIT_MISSING if lost and lost <= set(_PREREQUISITES) else EXIT_CANNOT_COMPARE
+    return 0
+
+
+def not_made(folder: Path) -> list[str]:
+    """Why clips of this run could not be made and what to do about it: the commonest reasons, once for each method."""
+    with RunStore(folder, create=False) as store:
+        ended = store.clips()
+    why = Counter(
+        (method, end.reason, end.cure) for (_, method, _), (end, _) in ended.items() if isinstance(end, Failed)
+    )
+    lines = [f"{method}, {_clips(n)}: {_told(reason, cure)}" for (method, reason, cure), n in why.most_common(_MOST)]
+    rest = sum(why.values()) - sum(n for _, n in why.most_common(_MOST))
+    return [*lines, f"{_clips(rest)} more; see the page."] if rest else lines
+
+
+def _clips(count: int) -> str:
+    return f"{count} clip{'' if count == 1 else 's'}"
+
+
+def _told(reason: str, cure: str) -> str:
+    return f"{reason.rstrip('.')}. {cure}".rstrip()
+
+
+def lacking(data: RunData) -> list[str]:
+    """Every weights file and tool that judges of this run miss, once, with its cure."""
+    told = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
+    return list(dict.fromkeys(line for detail in dict.fromkeys(told) for line in detail.split("\n") if line))
