@@ -80,10 +80,9 @@ def _decided(cell: CellVerdict, p_value: float, needed: int, limits: Thresholds)
     cell, change = replace(cell, p_value=p_value), abs(cell.change or 0.0)
     if change < cell.effect:
         return replace(cell, reason="smaller than an effect that matters")
-    if cell.pairs < needed:
-        return replace(cell, reason=f"too few clips to tell: {needed} are needed")
     if p_value > limits.alpha:
-        return replace(cell, reason="not beyond chance")
+        few = f"too few clips to tell: {needed} are needed"
+        return replace(cell, reason=few if cell.pairs < needed else "not beyond chance")
     return replace(cell, state=cell.direction)
 
 

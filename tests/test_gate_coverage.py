@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.records import SummaryRow
 from reports import scores
 from reports.gate import Thresholds, Verdict, compare
@@ -101,22 +103,30 @@ def test_clips_too_few_for_so_many_numbers_are_no_pass() -> None:
     assert compare(quick_run(0, clips=8), quick_run(0, clips=8)).exit_code == 0  # clip for clip the same
 
 
-def test_one_number_of_few_clips_says_so_and_stops_nobody() -> None:
+def of_eight_clips(run: RunData) -> RunData:
+    """`run` with LSE-C asked of its first eight clips alone."""
     few = {f"s{k:03d}" for k in range(8)}
+    rows = tuple(
+        replace(r, reason="not_applicable") if r.metric == "lse_c" and r.sample not in few else r for r in run.rows
+    )
+    mean = sum(r.value or 0.0 for r in rows if r.metric == "lse_c" and r.sample in few) / 8
+    counts = {"value": mean, "n_scored": 8, "n_expected": 8}
+    return replace(run, rows=rows, summary=tuple(_with(r, counts) if r.metric == "lse_c" else r for r in run.summary))
 
-    def part(run: RunData) -> RunData:
-        rows = tuple(
-            replace(r, reason="not_applicable") if r.metric == "lse_c" and r.sample not in few else r for r in run.rows
-        )
-        mean = sum(r.value or 0.0 for r in rows if r.metric == "lse_c" and r.sample in few) / 8
-        counts = {"value": mean, "n_scored": 8, "n_expected": 8}
-        return replace(
-            run, rows=rows, summary=tuple(_with(r, counts) if r.metric == "lse_c" else r for r in run.summary)
-        )
 
-    verdict = compare(part(quick_run(0)), part(quick_run(1, shift={"lse_c": -5.0})), Thresholds(draws=500))
+def test_one_number_of_few_clips_says_so_and_stops_nobody() -> None:
+    damaged = quick_run(1, shift={"lse_c": -5.0})
+    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged), Thresholds(draws=500))
     assert (cell_of(verdict, "lse_c").state, verdict.exit_code) == ("same", 0)
     assert "on 8 shared clips, p = 0.031, too few clips to tell: 9 are needed" in plain(verdict)
+
+
+def test_few_clips_are_enough_where_other_numbers_fell_before_them() -> None:
+    """Holm asks less of the third smallest p-value of four than of the smallest."""
+    damaged = quick_run(1, shift={"lse_c": -5.0, "lse_d": 5.0, "csim": -0.5})
+    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged), Thresholds(draws=500))
+    assert cell_of(verdict, "lse_c").state == "worse"
+    assert cell_of(verdict, "lse_c").p_value == pytest.approx(2 * 2 / 2**8)
 
 
 def many(run: RunData, methods: int) -> RunData:
