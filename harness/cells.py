@@ -38,7 +38,12 @@ class Cell:
     @property
     def answers(self) -> int:
         """How many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
-        return sum("reference_only" not in row.notes for row in self.scored)
+        return len(self.answering)
+
+    @property
+    def answering(self) -> list[str]:
+        """The identity of each scored row that answers for itself."""
+        return [self.identity[row.sample] for row in self.scored if "reference_only" not in row.notes]
 
     @property
     def clusters(self) -> list[str]:

@@ -157,15 +157,22 @@ def _score(
         by_clip = _share_interval(unit, values, len(values)) or statistics.mean_interval(values, rng)
         clustered = statistics.mean_interval(values, rng, cell.clusters)
         return value, by_clip, (clustered and _share_interval(unit, values, people)) or clustered
+    by_clip, clustered = _pooled_intervals(cell, items, evaluator, metric, rng)
+    unit, people = facts_of(evaluator, metric).unit, len(set(cell.answering))
+    return value, _with_width(by_clip, unit, value, cell.answers), _with_width(clustered, unit, value, people)
+
+
+def _pooled_intervals(
+    cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str, rng: np.random.Generator
+) -> tuple[Interval, Interval]:
+    """Over clips and over identities of a score that is no mean over clips; by the judge itself where it can."""
     if hasattr(evaluator, "interval"):
-        singles = [str(k) for k in range(len(items))]
-        draws = getattr(evaluator, "draws", _POOLED_DRAWS)
+        singles, draws = [str(k) for k in range(len(items))], getattr(evaluator, "draws", _POOLED_DRAWS)
         by_clip = evaluator.interval(metric, items, singles, draws, rng)
-        return value, by_clip, evaluator.interval(metric, items, cell.clusters, draws, rng)
+        return by_clip, evaluator.interval(metric, items, cell.clusters, draws, rng)
     score = lambda chosen: float(evaluator.combine(metric, chosen))  # noqa: E731
     by_clip = statistics.pooled_interval(items, score, rng, None, "percentile", _POOLED_DRAWS)
-    clustered = statistics.pooled_interval(items, score, rng, cell.clusters, "percentile", _POOLED_DRAWS)
-    return value, by_clip, clustered
+    return by_clip, statistics.pooled_interval(items, score, rng, cell.clusters, "percentile", _POOLED_DRAWS)
 
 
 def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
@@ -174,6 +181,13 @@ def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
         return None
     low, high = statistics.wilson(n * values[0] / 100.0, n)
     return 100.0 * low, 100.0 * high
+
+
+def _with_width(found: Interval, unit: str, value: float, n: int) -> Interval:
+    """The interval; Wilson's of n clips or people where no resample moved a pooled share from 0 or 100 %."""
+    if found is None or found[0] != found[1]:
+        return found
+    return _share_interval(unit, [value], n) or found
 
 
 def _is_mean(cell: Cell, value: float) -> bool:

@@ -108,5 +108,6 @@ def test_a_pooled_accuracy_is_compared_clip_by_clip(tmp_path: Path) -> None:
                 store.put_rows("set", method, str(k), [Scored("hits", None, line, pack(hit=float(hit)), notes)])
         rows, pair = only(summarise(store, [(judge, "hits", line)], 0))
     assert (rows["a"].value, rows["b"].value, pair.difference) == (100.0, 50.0, 50.0)
+    assert (rows["a"].low, rows["a"].cluster_low) == pytest.approx((80.64, 80.64), abs=0.01)  # Wilson's of 16, not 24
     assert (pair.test, pair.n_pairs) == ("sign-flip permutation", 16)
     assert 0.001 < pair.p_value < 0.02  # eight clips changed, all the same way: 2 of 2^8
