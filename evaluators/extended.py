@@ -53,7 +53,7 @@ class ExtendedEmotion:
         _facts("ext_acc", "Extended-emotion accuracy", "%", 0.0, 100.0, reference=True),
         MetricFacts("ext_shift", "Shift strength", "", True, 0.0, float("inf"), pooled=True, ranked=False),
         _facts("ext_identifiability", "Identifiability", "%", 0.0, 100.0),
-        _facts("ext_consistency", "Within - between cosine", "", -2.0, 2.0),
+        _facts("ext_consistency", "Within − between cosine", "", -2.0, 2.0),
         MetricFacts("ext_profile", "Profile reliability", "", True, -1.0, 1.0, pooled=True, ranked=False),
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),

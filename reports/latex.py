@@ -97,7 +97,7 @@ def _head(column: Column) -> str:
 def _lines(title: str) -> list[str]:
     """Words of a title (hyphens divide them too) filled into lines of at most _HEAD_CHARACTERS, if words allow."""
     lines: list[str] = []
-    for word in re.findall(r"[^\s-]+-?(?: [↑↓])?", title):
+    for word in re.findall(r"(?:[^\s-]+-*|-+)(?: [↑↓])?", title):
         glue = "" if lines and lines[-1].endswith("-") else " "
         if lines and len(lines[-1]) + len(glue) + len(word) <= _HEAD_CHARACTERS:
             lines[-1] += glue + word

@@ -6,7 +6,7 @@ from reports.layout import Section
 
 INTERVALS = "95 % interval over clips (bootstrap; FID: pivotal, FID∞: jackknife; shares of 0 or 100 %: Wilson)"
 #: On what best and second are found (reports.shared).
-RANKED = "on the clips that all of them have"
+RANKED = "on the clips that all of them have (scores of whole sets: on their own)"
 #: From so many on, an interval over people is nearly as long as it claims.
 _MANY = 20
 

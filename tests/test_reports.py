@@ -522,6 +522,11 @@ def test_latex_marks_best_second_arrows_and_coverage(run: RunData) -> None:
     assert "textbf" not in ceiling
 
 
+def test_latex_heads_lose_nothing_of_a_title() -> None:
+    for title in ("Within − between cosine (fer) ↑", "Pseudo-label agreement (%) ↑", "a - b", "--x", "x--y-"):
+        assert "".join(latex._lines(title)).replace(" ", "") == title.replace(" ", "")
+
+
 def test_macros_are_letters_only_and_unique(run: RunData) -> None:
     clash = [run, make_run("other", 1), make_run("l", lane="label"), make_run("8 & 9", 2)]
     text = macros.numbers(clash)
