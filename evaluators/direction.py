@@ -12,6 +12,8 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.resampled import coded
+
 Float = npt.NDArray[np.float64]
 _EXACT_PERMUTATIONS = 8  # up to 8 emotions every permutation is tried
 
@@ -43,7 +45,7 @@ def centroid_guesses(
     rows, others = np.asarray(queries, dtype=np.float64), np.asarray(bank, dtype=np.float64)
     if cosine:
         rows, others = unit(rows), unit(others)
-    (classes, codes), (people, who) = _coded(bank_labels), _coded(bank_identities)
+    (classes, codes), (people, who) = coded(bank_labels), coded(bank_identities)
     guesses: dict[int, str] = {}
     for identity in dict.fromkeys(query_identities):  # its clips share the centroids of all the others
         mine = [k for k, name in enumerate(query_identities) if name == identity]
@@ -53,13 +55,6 @@ def centroid_guesses(
         near = [classes[shown[k]] for k in _nearest(rows[mine], centroids, cosine)] if len(shown) else [""] * len(mine)
         guesses.update(zip(mine, near, strict=True))
     return [guesses[k] for k in range(len(rows))]
-
-
-def _coded(names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
-    """(distinct names in order, place of each name among them): numbers compare faster than words."""
-    known = sorted(set(names))
-    place = {name: code for code, name in enumerate(known)}
-    return known, np.array([place[name] for name in names], dtype=np.intp)
 
 
 def _nearest(rows: Float, centroids: Float, cosine: bool) -> list[int]:

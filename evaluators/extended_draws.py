@@ -15,11 +15,11 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from evaluators import direction, resampled
+from harness.statistics import LEVEL
 
 Float = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
-_LEVEL = 0.95
 _HELD = 2_000_000  # numbers held at once
 
 
@@ -41,7 +41,7 @@ def interval(
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return None
-    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

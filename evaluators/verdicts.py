@@ -102,9 +102,8 @@ def _follows(points: Sequence[Point]) -> Verdict:
 
 def _worse(points: Sequence[Point], sign: float, tolerated: float) -> Verdict:
     """Judged at the greatest strength; a refusal there is an answer too. `sign` turns changes so that worse is up."""
-    if (
-        points[-1].n_scored == 0
-    ):  # it refuses to score what is damaged beyond recognition; a failing judge refuses nothing
+    if points[-1].n_scored == 0:
+        # A judge that refuses what is damaged beyond recognition has answered; one that crashed has not.
         return "undecided" if "crashed" in points[-1].reasons else "answers"
     turned = [_turned(p, sign) for p in points]
     last = turned[-1]

@@ -30,10 +30,10 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a line.
 
-    `lane`, `dataset_version` and `descriptive` (metrics without a better or worse) are there for `compare`, `confusion`
-    (metrics that answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its
-    signature only where its metric has several, a number its lane only where the runs have several. Names of several
-    runs are joined; a method that several have says whose it is.
+    `lane`, `dataset_version` (of data that code draws) and `descriptive` (metrics without a better or worse) are there
+    for `compare`, `confusion` (metrics that answer with a name: who was taken for whom, and the recall of each label)
+    for readers; a row names its signature only where its metric has several, a number its lane only where the runs have
+    several. Names of several runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
@@ -48,23 +48,25 @@ def to_json(runs: Sequence[RunData]) -> str:
         for ambiguous in [_ambiguous(run.summary)]
         for row in run.rows
     ]
-    head: dict[str, Any] = {
+    taken = [confusion.to_json(one, names.get(one.method, one.method)) for r, names in labelled for one in r.confusions]
+    body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in _head(runs).items()]
+    body += [_list("confusion", taken)] if taken else []
+    body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
+    return "{\n" + ",\n".join(body) + "\n}\n"
+
+
+def _head(runs: Sequence[RunData]) -> dict[str, Any]:
+    """What is said of the runs as a whole; the last two only where there is something to say."""
+    drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
+    descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
+    return {
         "schema_version": SCHEMA_VERSION,
         "run": _joined(run.name for run in runs),
         "protocol": _joined(run.protocol for run in runs),
         "lane": _joined(run.lane for run in runs),
+        **({"dataset_version": drawn} if drawn else {}),
+        **({"descriptive": descriptive} if descriptive else {}),
     }
-    drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
-    if drawn:
-        head["dataset_version"] = drawn  # of data that code draws: other drawings are other data
-    descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
-    if descriptive:
-        head["descriptive"] = descriptive  # metrics without a better or worse
-    taken = [confusion.to_json(one, names.get(one.method, one.method)) for r, names in labelled for one in r.confusions]
-    body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
-    body += [_list("confusion", taken)] if taken else []
-    body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
-    return "{\n" + ",\n".join(body) + "\n}\n"
 
 
 def _joined(names: Iterable[str]) -> str:
