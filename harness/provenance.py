@@ -25,7 +25,7 @@ PACKAGES = (
     "transformers",
 )
 #: The modules of this folder between files and the arrays that methods see.
-_MEDIA = ("encode.py", "output.py", "resample.py", "sound.py", "timing.py", "video.py")
+_MEDIA = ("encode.py", "media.py", "output.py", "resample.py", "sound.py", "timing.py", "video.py")
 
 
 def commit() -> dict[str, Any]:

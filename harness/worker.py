@@ -114,7 +114,7 @@ class Worker:
         """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
         ready = attempt(lambda: self._materialise(item))
         clip: Clip | Failed
-        if isinstance(ready, Crash) and not self._hands_out(item.method):
+        if isinstance(ready, Crash) and item.clip is None and not self._hands_out(item.method):
             clip = Failed("bad-input", ready.reason, ready.cure, ready.detail)
         else:
             clip = item.clip if item.clip is not None else self._generate(item)

@@ -14,9 +14,9 @@ import pytest
 from baselines.conformance import Bench
 from harness import provenance, registry
 from harness.contract import Output
-from harness.records import Clip, Emotion, Failed, Request, Sample, strip_to_lane
+from harness.records import Clip, Emotion, Failed, Request, Sample, Scored, strip_to_lane
 from harness.store import RunStore
-from harness.worker import Worker, request_in, unsupported
+from harness.worker import Item, Worker, request_in, unsupported
 from tests.fakes import FRAMES, FakeDataset, Painter
 from tests.test_runner import go, plan_for, rows
 
@@ -154,6 +154,21 @@ def test_a_method_that_cannot_be_loaded_is_tried_once(tmp_path: Path) -> None:
     assert (outcome.failed, Unloadable.tries) == (4, ["once"])
 
 
+def test_a_clip_that_is_there_is_not_lost_with_what_it_was_made_from(tmp_path: Path) -> None:
+    """A resumed run judges it: the source is asked for only to make it."""
+    folder = tmp_path / "run"
+    go(folder, plan_for(folder))
+    plan, sample = plan_for(folder, broken=1), FakeDataset(tmp_path / "data").samples()[1]
+    with RunStore(folder, create=False) as store:
+        clip = store.clips()["fake", "painter", "s1"][0]
+    assert isinstance(clip, Clip)
+    result = Worker(plan).work(Item("painter", sample, clip))
+    assert result.clip is clip
+    assert clip.path.is_file()
+    assert [type(row) for row in result.rows] == [Scored]
+    assert isinstance(Worker(plan).work(Item("painter", sample)).clip, Failed)
+
+
 class ByLabel(Painter):
     """Takes a label it knows, else the sound that drives it, as FLOAT does."""
 
@@ -210,7 +225,7 @@ def test_a_fingerprint_covers_the_classes_that_a_method_is_made_of() -> None:
     from baselines.edtalk import EDTalk
 
     sources = provenance._sources(EDTalk)
-    for name in ("baselines/edtalk.py", "baselines/cmet.py", "cmet/talker.py", "harness/video.py"):
+    for name in ("baselines/edtalk.py", "baselines/cmet.py", "cmet/talker.py", "harness/media.py", "harness/video.py"):
         assert provenance.ROOT / name in sources
     assert Path(__file__).resolve() in provenance._sources(Unruly)
     assert provenance.ROOT / "tests" / "fakes.py" in provenance._sources(Unruly)
@@ -229,8 +244,6 @@ def test_a_worker_is_given_what_its_lane_allows(tmp_path: Path) -> None:
     worker = Worker(plan)
     worker._methods["painter"] = Witness({}, "cpu")  # type: ignore[assignment]
     sample = FakeDataset(**plan.dataset_options).samples()[0]
-    from harness.worker import Item
-
     worker.work(Item("painter", sample))
     assert (seen[0].emotion.name, seen[0].emotion.label, seen[0].emotion.speech) == ("", None, sample.emotion.speech)
 
