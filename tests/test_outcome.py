@@ -11,9 +11,8 @@ from harness import registry
 from harness.records import Emotion, Failed, Lane, Sample
 from harness.store import RunStore
 from harness.worker import unsupported
+from tests.conftest import ROOT
 from verbs.outcome import not_made
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def sample(name: str, label: str = "happy") -> Sample:
@@ -33,6 +32,9 @@ def test_the_commonest_reasons_come_first_and_the_rest_is_counted(tmp_path: Path
     assert told[2] == "mine, 1 clip: frame 0 is odd."
     assert told[-1] == "2 clips more; see the page."
     assert len(told) == 6
+    with RunStore(tmp_path) as store:  # the list has one sample now: what became of the others is shown nowhere
+        store.add_samples([sample("3")], complete=True)
+    assert not_made(tmp_path) == ["mine, 1 clip: no face. Type more."]
 
 
 def test_a_run_in_which_all_went_well_says_nothing(tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_a_run_in_which_all_went_well_says_nothing(tmp_path: Path) -> None:
 )
 def test_a_refusal_names_the_lane_that_would_do(sources: tuple[str, ...], lane: Lane, cure: str) -> None:
     method = type("Mine", (), {"name": "mine", "emotion_sources": sources})()
-    found = unsupported(method, Sample("s", "set", "p", Emotion(None), Path("a"), Path("b"), 9), lane)
+    found = unsupported(method, Sample("s", "set", "p", Emotion(""), Path("a"), Path("b"), 9), lane)
     assert found is not None
     assert cure in found.cure
     assert bool(found.cure) == bool(cure)

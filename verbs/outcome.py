@@ -39,10 +39,11 @@ def print_outcome(outcome: runner.Outcome) -> int:
 def not_made(folder: Path) -> list[str]:
     """Why clips of this run could not be made and what to do about it: the commonest reasons, once for each method."""
     with RunStore(folder, create=False) as store:
-        ended = store.clips()
-    why = Counter(
-        (method, end.reason, end.cure) for (_, method, _), (end, _) in ended.items() if isinstance(end, Failed)
-    )
+        asked = {(dataset, sample) for dataset, sample, *_ in store.samples()}
+        ended = [
+            (method, end) for (dataset, method, sample), (end, _) in store.clips().items() if (dataset, sample) in asked
+        ]
+    why = Counter((method, end.reason, end.cure) for method, end in ended if isinstance(end, Failed))
     lines = [f"{method}, {_clips(n)}: {_told(reason, cure)}" for (method, reason, cure), n in why.most_common(_MOST)]
     rest = sum(why.values()) - sum(n for _, n in why.most_common(_MOST))
     return [*lines, f"{_clips(rest)} more; see the page."] if rest else lines
