@@ -87,6 +87,8 @@ def command(
 
 
 def _checked(settings: Any) -> Any:
+    from cmet.connector import MAX_WINDOW
+
     for name in _OPTIONS:
         if not math.isfinite(value := getattr(settings, name)):
             raise UsageError(f"--{name.replace('_', '-')} {value} is no number.")
@@ -99,8 +101,8 @@ def _checked(settings: Any) -> Any:
             raise UsageError(f"--{name.replace('_', '-')} must not be less than zero.")
     if settings.hidden % settings.heads or settings.hidden <= 32:
         raise UsageError(f"--hidden must be a multiple of {settings.heads} and greater than 32.")
-    if settings.window > 512:
-        raise UsageError(f"--window has at most 512 frames, not {settings.window}.")
+    if settings.window > MAX_WINDOW:
+        raise UsageError(f"--window has at most {MAX_WINDOW} frames, not {settings.window}.")
     for name in ("pair_share", "reference_share"):
         if not 0 <= getattr(settings, name) <= 1:
             raise UsageError(f"--{name.replace('_', '-')} is a share: from 0 to 1.")

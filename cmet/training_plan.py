@@ -42,13 +42,15 @@ class Seat:
 
 def take_seat(device: str) -> Seat:
     """Join the processes that torchrun started, or train alone. device: `auto`, `cpu`, `cuda` or `cuda:N`."""
-    kind, _, index = device.partition(":")
+    kind, colon, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda"):
         raise unknown_name("device", kind, ("auto", "cpu", "cuda"))
     cuda = torch.cuda.is_available() if kind == "auto" else kind == "cuda"
     if cuda and not torch.cuda.is_available():
         raise UsageError("There is no CUDA device here.", "Use --device cpu.")
-    if cuda and index and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
+    if colon and kind != "cuda":
+        raise UsageError(f"There is no device '{device}'.", f"Use --device {kind}.")
+    if cuda and colon and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
         raise UsageError(f"There is no device '{device}' here.", f"There are {torch.cuda.device_count()}, from cuda:0.")
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks == 1:

@@ -235,6 +235,7 @@ def test_scalars_reach_tensorboard(tmp_path: Path, packed: Path) -> None:
     [
         (["--data", "nowhere"], "There is no 'nowhere'"),
         (["--device=gpu"], "There is no device 'gpu'"),
+        (["--device=cpu:7"], "There is no device 'cpu:7'"),
         (["--lr=nan"], "--lr nan is no number"),
         (["--hidden=66", "--heads=4"], "multiple of --heads"),
         (["--except-emotions=hapy"], "Did you mean 'happy'"),
