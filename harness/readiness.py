@@ -82,7 +82,7 @@ def _space() -> Finding:
 def _cache() -> Finding:
     """Puppets, features and weights are kept there; a run without it stops at its first sample."""
     folder = cache_dir().absolute()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return Finding("ok", f"the cache is {folder}, {shutil.disk_usage(there).free / 2**30:.0f} GiB free")
     why = "cannot be written" if there.is_dir() else "is a file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,12 +107,14 @@ def test_a_csv_of_a_spreadsheet_is_read_and_one_without_rows_is_told(clips: Path
 
 def test_names_that_are_no_text_and_names_as_long_as_a_disk_takes(clips: Path) -> None:
     (clips / "labels.csv").unlink(missing_ok=True)
-    names = (os.fsdecode(b"b\xffd.mp4"), "\u4e00" * 80 + ".mp4")
+    names = ["\u4e00" * 80 + ".mp4"]
+    if sys.platform != "darwin":  # its file system has no such names
+        names.append(os.fsdecode(b"b\xffd.mp4"))
     for name in names:
         shutil.copy(clips / "a.mp4", clips / name)
     dataset = Folder(root=clips)
     chosen = [sample for sample in dataset.samples() if dataset.clip(sample).name in names]
-    assert len(chosen) == 2
+    assert len(chosen) == len(names)
     for sample in chosen:
         dataset.materialise(sample)
         assert sample.driving_audio.is_file()
