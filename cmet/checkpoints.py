@@ -102,7 +102,8 @@ def load_expression_codes() -> dict[str, npt.NDArray[np.float32]]:
         path = weights.locate(entry.name, any_hash=True)
         code = read_array(path, "Get it again.")
         if code.shape != (1, 10) or not np.isfinite(code).all():
-            raise UsageError(f"{path} is no expression code: expected (1, 10) finite numbers, found {code.shape}.")
+            wrong = f"{path} is no expression code: expected (1, 10) finite numbers, found {code.shape}."
+            raise UsageError(wrong, "Get it again.")
         codes[path.stem] = code.astype(np.float32)
     return codes
 

@@ -91,7 +91,7 @@ def _checked(settings: Any) -> Any:
 
     for name in _OPTIONS:
         if not math.isfinite(value := getattr(settings, name)):
-            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.")
+            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.", "Give a finite one.")
     positive = ("steps", "batch", "learning_rate", "hidden", "layers", "window", "members")
     for name in positive:
         if getattr(settings, name) <= 0:

@@ -32,7 +32,7 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
     for name, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.")
+            raise UsageError(f"--{name.replace('_', '-')} {value} is no number.", "Give a finite one.")
     if given["hidden"] % given["heads"] or given["hidden"] % 2:
         raise UsageError("--hidden must be even and a multiple of --heads.")
     if given["feature_type"] != "ED":
