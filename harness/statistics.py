@@ -137,7 +137,8 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> tuple[float, float
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if successes == 0 else low, 1.0 if successes == n else high  # rounding must not leave the share outside
 
 
 def paired_test(
