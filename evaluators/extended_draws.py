@@ -20,7 +20,7 @@ from harness.statistics import LEVEL
 Float = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
-_HELD = 2_000_000  # numbers held at once
+_HELD = 250_000  # numbers held at once
 
 
 def interval(
