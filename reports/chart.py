@@ -35,9 +35,11 @@ class Axis:
 
 
 def axis(one: Breakdown) -> Axis:
-    """0–100 for per cent, else round steps around all marks and whiskers."""
+    """At least 0–100 for per cent (a gain may be below), else round steps around all marks and whiskers."""
     found = [v for s in one.cells.values() for v in (s.value, s.low, s.high) if v is not None and math.isfinite(v)]
-    low, high = (0.0, 100.0) if one.fact.unit == "%" else (min(found), max(found))
+    low, high = min(found), max(found)
+    if one.fact.unit == "%":
+        low, high = min(0.0, low), max(100.0, high)
     if low == high:
         low, high = low - 0.5, high + 0.5
     step = _round_step(high - low)

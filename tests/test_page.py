@@ -230,6 +230,14 @@ def test_the_axis_holds_every_mark() -> None:
         assert len({label for _, label in scale.ticks()}) == len(scale.ticks())
 
 
+def test_a_loss_in_per_cent_is_on_its_chart() -> None:
+    one = breakdowns(make_run(methods=("cmet",)))[0]
+    assert one.fact.unit == "%"
+    assert (chart.axis(one).low, chart.axis(one).high) == (0.0, 100.0)
+    lost = replace(one, cells={key: replace(c, value=-30.0, low=-42.0, high=-20.0) for key, c in one.cells.items()})
+    assert chart.axis(lost).low <= -42.0 < 100.0 == chart.axis(lost).high
+
+
 def test_a_flat_chart_has_an_axis_too() -> None:
     one = breakdowns(make_run(methods=("cmet",)))[1]
     flat = replace(one, cells={key: replace(c, value=3.0, low=3.0, high=3.0) for key, c in one.cells.items()})
