@@ -28,8 +28,8 @@ class Ours:
     value: float
     low: float | None
     high: float | None
-    coverage: str
-    clips: int  # asked for
+    n_scored: int
+    n_expected: int
     signature: str
     run: str
 
@@ -51,7 +51,7 @@ class Line:
         told = f"{paper.text}{unit}" if paper.text else MISSING
         mine = difference = ""
         if ours is not None:
-            mine = f"{number(ours.value, places)} {interval(ours.low, ours.high, places)} {ours.coverage}"
+            mine = f"{number(ours.value, places)} {interval(ours.low, ours.high, places)} {coverage(ours)}"
             if paper.value is not None:
                 difference = number(ours.value - paper.value, places, sign=True) + difference_unit(paper.unit)
         heads = (paper.dataset, paper.method, paper.metric)
@@ -161,11 +161,12 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
         if row.value is None:
             return None
         low, high = _widest(row)
-        return Ours(row.value, low, high, coverage(row), row.n_expected, row.signature, run.name)
+        return Ours(row.value, low, high, row.n_scored, row.n_expected, row.signature, run.name)
     for one in breakdowns(run):
         share = one.cells.get((row.method, target.emotion))
         if (one.dataset, one.signature) == (row.dataset, row.signature) and share and share.value is not None:
-            return Ours(share.value, share.low, share.high, coverage(share), share.n_expected, row.signature, run.name)
+            counts = (share.n_scored, share.n_expected)
+            return Ours(share.value, share.low, share.high, *counts, row.signature, run.name)
     return None
 
 
@@ -182,12 +183,12 @@ def _explained(cell: Published, ours: Ours, run: RunData, row: SummaryRow) -> st
     if cell.value is not None and ours.low is not None and ours.high is not None:
         inside = ours.low <= cell.value <= ours.high
         told.append("within our interval" if inside else "beyond our interval")
-    if cell.target is not None and cell.target.clips not in (None, ours.clips):
-        told.append(f"{ours.clips} clips, the paper's number is over {cell.target.clips}")
+    if cell.target is not None and cell.target.clips not in (None, ours.n_expected):
+        told.append(f"{ours.n_expected} clips, the paper's number is over {cell.target.clips}")
     if row.metric == "aitv":
         told.append("seconds of another machine")
-    if row.n_scored < row.n_expected:
-        told.append(f"{row.n_expected - row.n_scored} clips without a number")
+    if ours.n_scored < ours.n_expected:
+        told.append(f"{ours.n_expected - ours.n_scored} clips without a number")
     return ", ".join([*told, *_made_with(run, row.method)]) or "measured"
 
 

@@ -104,8 +104,10 @@ def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
     rows = [r for r in paper_run.rows if (r.method, r.metric, r.emotion) == ("cmet", "emotion_acc", "angry")]
     assert line.ours is not None
     assert line.ours.value == pytest.approx(sum(r.value or 0 for r in rows) / len(rows))
-    assert line.ours.coverage == f"{len(rows)}/{len(rows)}"
+    assert f"{len(rows)}/{len(rows)}" in line.columns()[4]
     assert f"{len(rows)} clips, the paper's number is over 159" in line.explained
+    elsewhere = tuple(replace(r, n_scored=r.n_scored - 1) for r in paper_run.summary)  # a clip of another emotion
+    assert line in reproduce(find("cmet", "8"), [replace(paper_run, summary=elsewhere)]).lines
 
 
 def test_an_interval_over_few_people_counts_and_options_are_told(paper_run: RunData) -> None:
