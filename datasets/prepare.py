@@ -111,11 +111,15 @@ def _run(
         sweep(out)
         (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
     outcomes: dict[str, Outcome] = {}
-    for done in each(partial(work, plan=plan), todo, jobs):
-        result = done.result
-        outcomes[done.item.name] = Outcome((), "worker", result.reason) if isinstance(result, Crash) else result
-        if progress is not None:
-            progress(len(outcomes), len(todo))
+    try:
+        for done in each(partial(work, plan=plan), todo, jobs):
+            result = done.result
+            outcomes[done.item.name] = Outcome((), "worker", result.reason) if isinstance(result, Crash) else result
+            if progress is not None:
+                progress(len(outcomes), len(todo))
+    finally:
+        if todo:
+            sweep(out)  # a worker that is ended beside a dying one, or by Ctrl-C, may leave half a file
     return outcomes
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from datasets.mead_layout import Clip, MeadTree
 from datasets.prepare import LOCK, PACKED, prepare
 from datasets.prepare_jobs import FAILURES, jobs_of
 from datasets.prepare_stages import SIZE, STAGES, Network, Plan, needed
+from harness.atomic import PARTIAL_PREFIX
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.face_track import Square, joined, overlap, square
 from harness.media import VideoReader, probe, read_audio, write_wav
@@ -166,6 +168,7 @@ def test_stages_can_be_added_later(tmp_path: Path) -> None:
 
 _RUN = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from cmet.packed import PackedCorpus
 from datasets.prepare import LOCK, PACKED, prepare
@@ -337,7 +340,26 @@ def test_a_dying_worker_costs_one_clip(tmp_path: Path) -> None:
     done = prepare("meld", tmp_path / "MELD", tmp_path / "out", plan, jobs=2)
     assert [(clip, stage) for clip, stage, _ in done.failures] == [("train/dia2_utt0", "worker")]
     assert "died" in done.failures[0][2]
-    assert len(list((tmp_path / "out").rglob("*.npy"))) == 3
+    assert len(list((tmp_path / "out").rglob("*.npy"))) == 3  # and no half file of the worker that ended beside it
+
+
+def test_half_files_that_ended_workers_leave_are_gone_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the work is interrupted: what is half written when a worker is ended is not seen by later readers."""
+    raw = raw_mead(tmp_path / "raw", count=2)
+    half = tmp_path / "out" / f"{PARTIAL_PREFIX}x.npy"
+
+    def interrupted(*_: object) -> Iterator[object]:
+        half.write_bytes(b"")
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("datasets.prepare.each", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("mead", raw, tmp_path / "out", QUICK, jobs=1)
+    assert half.parent.is_dir()
+    assert not half.exists()
 
 
 def test_meld_gives_speech_only(tmp_path: Path) -> None:
