@@ -197,11 +197,9 @@ def _is_mean(cell: Cell, value: float) -> bool:
     return abs(float(np.mean(np.array(values, dtype=np.float64))) - value) <= _SAME * max(1.0, abs(value))
 
 
-def _with_outcomes(cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str) -> Cell:
-    """The cell with what each clip adds to a pooled score that is a mean of such parts, where the judge says so."""
-    parts = evaluator.outcomes(metric, items)
-    if parts is None:
-        return cell
+def _with_outcomes(store: RunStore, cell: Cell, evaluator: Any, metric: str, line: str) -> Cell:
+    """The cell with what each clip adds to a pooled score that is a mean of such parts."""
+    parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line))
     counted = zip(cell.scored, parts, strict=True)
     return replace(cell, rows=tuple(replace(row, value=part) for row, part in counted if part is not None))
 
@@ -219,10 +217,8 @@ def _compare(
     facts = facts_of(evaluator, metric)
     if not facts.ranked:
         return []
-    if hasattr(evaluator, "outcomes"):
-        column = [
-            _with_outcomes(cell, _items(store, cell, evaluator, metric, line), evaluator, metric) for cell in column
-        ]
+    if hasattr(evaluator, "outcomes") and evaluator.outcomes(metric, []) is not None:
+        column = [_with_outcomes(store, cell, evaluator, metric, line) for cell in column]
     found = []
     for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
         if one.signature != two.signature or one.value is None or two.value is None:
