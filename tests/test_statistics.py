@@ -199,6 +199,18 @@ def test_swaps_of_few_clips_prove_little_and_nothing_has_p_zero(n: int) -> None:
     assert n < 300 or apart.p_value < 1e-40
 
 
+@pytest.mark.parametrize(("people", "percent"), [(4, 80), (6, 86), (12, 92)])
+def test_intervals_of_few_people_are_as_short_as_the_tables_say(people: int, percent: int) -> None:
+    """The numbers stand in `reports.legend`: how often a 95 % interval by identity holds the truth, six clips each."""
+    draw, who = rng(people), [str(k // 6) for k in range(6 * people)]
+    held = []
+    for _ in range(400):
+        clips = np.repeat(draw.normal(size=people), 6) + draw.normal(size=6 * people)
+        low, high = mean_interval(clips, draw, who, draws=500) or (0.0, 0.0)
+        held.append(low <= 0.0 <= high)
+    assert 100 * np.mean(held) == pytest.approx(percent, abs=5)
+
+
 def test_holm_known_case_and_order() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
