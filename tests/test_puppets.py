@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import GOLDEN
 
 from datasets import puppet_affect, puppets
 from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_point
@@ -173,3 +174,21 @@ def test_mtcnn_finds_every_face() -> None:
 
 def test_nearest_basic_is_what_a_voice_suggests() -> None:
     assert [puppet_affect.nearest_basic(name) for name in BASIC_EMOTIONS] == list(BASIC_EMOTIONS)
+
+
+def drawn() -> dict[str, np.ndarray]:
+    """A few small frames and stretches of sound: what VERSION names."""
+    frames = [render(person, STILL, MOUTH, affect_point(name), 64) for person, name in CASES]
+    sounds = [speak(person, affect_point(name), 6, (1, 2)).sound for person, name in CASES]
+    return {"frames": np.stack(frames), "sounds": np.stack(sounds).astype(np.float32)}
+
+
+CASES = ((66, "happy"), (70, "angry"), (81, "sarcastic"))
+
+
+def test_what_is_drawn_and_spoken_is_what_the_version_names() -> None:
+    """If this fails by intention: raise puppets.VERSION and write the golden again (tests/golden/README.md)."""
+    golden, found = np.load(GOLDEN / "puppets.npz"), drawn()
+    assert int(golden["version"]) == puppets.VERSION
+    assert np.abs(found["frames"].astype(int) - golden["frames"]).max() <= 1
+    assert np.abs(found["sounds"] - golden["sounds"].astype(np.float32)).max() < 2e-3
