@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from harness import sources as sources_of_code
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "av",
@@ -24,8 +26,8 @@ PACKAGES = (
     "torchvision",
     "transformers",
 )
-#: The modules of this folder between files and the arrays that methods see.
-_MEDIA = ("encode.py", "media.py", "output.py", "resample.py", "sound.py", "timing.py", "video.py")
+#: What every method is driven by: the module between its frames and files.
+_DRIVER = ROOT / "harness" / "output.py"
 
 
 def commit() -> dict[str, Any]:
@@ -67,14 +69,14 @@ def machine() -> dict[str, Any]:
 
 
 def fingerprint(method: Any, dataset: Any = None) -> str:
-    """What made a clip: the method's source and weights, how media are read and written, a dataset's own version.
+    """What made a clip: the code and weights of the method, how media are read and written, a dataset's own version.
 
-    A change means the clip is made again. The source is the file of the class and those of the classes that it is made
-    of; methods of this checkout that drive `cmet/` count with it. Other files that they import do not.
+    A change means the clip is made again. The code is that of the method's classes and of all project files that they
+    import, transitively (harness.sources); docstrings and comments do not count.
     """
     text = hashlib.sha256()
-    for path in _sources(method):
-        text.update(path.read_bytes())
+    for path in sources(method):
+        text.update(sources_of_code.code_digest(path).encode())
     for name, digest in sorted(weights_of(method).items()):
         text.update(f"{name}={digest}".encode())
     text.update(version_of(dataset).encode())
@@ -87,13 +89,11 @@ def version_of(dataset: Any) -> str:
     return str(version()) if callable(version) else ""
 
 
-def _sources(method: Any) -> list[Path]:
-    media = [ROOT / "harness" / name for name in _MEDIA]
-    mro = (method if inspect.isclass(method) else type(method)).__mro__
-    kinds = [kind for kind in mro if kind.__module__ not in ("builtins", "typing", "abc")]
-    own = list(dict.fromkeys(Path(source) for kind in kinds if (source := inspect.getsourcefile(kind)) is not None))
-    native = any(path.is_relative_to(ROOT) and b"from cmet" in path.read_bytes() for path in own)
-    return [*own, *media, *(sorted((ROOT / "cmet").glob("*.py")) if native else [])]
+def sources(method: Any) -> list[Path]:
+    """The files of a method's classes and of what they import from the project, with what writes its frames."""
+    kinds = (method if inspect.isclass(method) else type(method)).__mro__
+    own = [inspect.getsourcefile(kind) for kind in kinds if kind.__module__ not in ("builtins", "typing", "abc")]
+    return sources_of_code.imported([_DRIVER, *(Path(file) for file in own if file is not None)], ROOT)
 
 
 def weights_of(method: Any) -> dict[str, str]:

@@ -224,11 +224,11 @@ def test_a_lane_lets_through_what_it_names_and_nothing_else(lane: Any) -> None:
 def test_a_fingerprint_covers_the_classes_that_a_method_is_made_of() -> None:
     from baselines.edtalk import EDTalk
 
-    sources = provenance._sources(EDTalk)
+    sources = provenance.sources(EDTalk)
     for name in ("baselines/edtalk.py", "baselines/cmet.py", "cmet/talker.py", "harness/media.py", "harness/video.py"):
         assert provenance.ROOT / name in sources
-    assert Path(__file__).resolve() in provenance._sources(Unruly)
-    assert provenance.ROOT / "tests" / "fakes.py" in provenance._sources(Unruly)
+    assert Path(__file__).resolve() in provenance.sources(Unruly)
+    assert provenance.ROOT / "tests" / "fakes.py" in provenance.sources(Unruly)
 
 
 def test_a_worker_is_given_what_its_lane_allows(tmp_path: Path) -> None:
@@ -256,4 +256,6 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
         specs.append(f"{tmp_path / folder / 'my.py'}:Mine")
     kinds = [registry.load(spec) for spec in specs]
     assert [kind.name for kind in kinds] == ["a", "b"]
-    assert [provenance._sources(kind)[0] for kind in kinds] == [tmp_path / folder / "my.py" for folder in ("a", "b")]
+    for kind, folder in zip(kinds, ("a", "b"), strict=True):
+        mine = [path for path in provenance.sources(kind) if path.name == "my.py"]
+        assert mine == [(tmp_path / folder / "my.py").resolve()]
