@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from baselines import METHODS
 from baselines.anchors import read_frames
-from datasets.puppets import Puppets
+from datasets.puppets.dataset import Puppets
 from harness import registry
 from harness.errors import EXIT_CANNOT_COMPARE
 from harness.media import write_wav

@@ -33,7 +33,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from datasets.prepare import SETTINGS, Prepared, prepare  # noqa: E402
 from datasets.prepare_stages import STAGES, Network, Plan  # noqa: E402
-from datasets.puppets import Puppets  # noqa: E402
+from datasets.puppets.dataset import Puppets  # noqa: E402
 from harness.media import VideoReader, VideoWriter, read_audio  # noqa: E402
 
 PLAN = Plan(

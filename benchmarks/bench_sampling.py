@@ -129,7 +129,7 @@ def _part(resolved: float | None) -> str:
 def readings(given: argparse.Namespace, judge: Judge, damages: Sequence[Damage]) -> list[Any]:
     """Every clip under every damage, judged."""
     if given.clips is None:
-        from datasets.puppets import Puppets
+        from datasets.puppets.dataset import Puppets
 
         dataset: Any = Puppets()
     else:

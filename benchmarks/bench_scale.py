@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--anchors", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
-    from datasets.puppets import Puppets
+    from datasets.puppets.dataset import Puppets
     from harness.runner import with_limit
 
     dataset = Puppets()

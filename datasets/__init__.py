@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DATASETS: dict[str, str] = {
-    "puppets": "datasets.puppets:Puppets",
+    "puppets": "datasets.puppets.dataset:Puppets",
     "mead": "datasets.mead:Mead",
     "crema_d": "datasets.crema_d:CremaD",
     "meld_extended": "datasets.meld_extended:MeldExtended",

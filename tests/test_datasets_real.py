@@ -15,7 +15,7 @@ from datasets.mead import Mead
 from datasets.mead_layout import Clip
 from datasets.prepare import prepare
 from datasets.prepare_stages import Network, Plan
-from datasets.puppets import Puppets
+from datasets.puppets.dataset import Puppets
 from datasets.verify import verify
 from harness.face_track import joined, square
 from harness.media import VideoReader, probe, read_audio

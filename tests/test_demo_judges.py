@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_motion import pose_track
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import speak
 from evaluators.contract import Chunk, ClipContext
 from evaluators.emotion import EmotionAccuracy
 from evaluators.identity import IdentitySimilarity

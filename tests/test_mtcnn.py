@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
 from evaluators import mtcnn
 from evaluators.area_pool import crops, integral_images, resized
 from evaluators.contract import Chunk

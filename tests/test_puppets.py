@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import GOLDEN
 
-from datasets import puppet_affect, puppets
-from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_point
-from datasets.puppet_face import render
-from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES, identity
-from datasets.puppet_voice import speak
+from datasets.puppets import affect, dataset
+from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_point
+from datasets.puppets.face import render
+from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES, identity
+from datasets.puppets.voice import speak
 from harness.errors import UsageError
 from harness.media import probe, read_audio, read_image
 from harness.records import BASIC_EMOTIONS
@@ -101,7 +101,7 @@ def test_points_are_well_separated_and_extended_ones_lie_apart_from_every_basic_
 
 def test_training_and_test_puppets_are_different_people() -> None:
     assert not set(TRAIN_IDENTITIES) & set(TEST_IDENTITIES)
-    rows = puppets.read_list("puppets_test_v1")
+    rows = dataset.read_list("puppets_test_v1")
     people = {row.identity for row in rows} | {v for row in rows for v in (*row.voices, row.actor)}
     assert people <= set(TEST_IDENTITIES)
     assert len({row.identity for row in rows}) == 12
@@ -110,23 +110,23 @@ def test_training_and_test_puppets_are_different_people() -> None:
 
 
 def test_the_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    rows = puppets.read_list("puppets_test_v1")
+    rows = dataset.read_list("puppets_test_v1")
     assert len(rows) == len({row.id for row in rows}) == 66
     for emotion in (*(name for name in POINTS if name != "neutral"),):
         assert sum(row.emotion == emotion for row in rows) == 6
-    original = Path(puppets.__file__).parent / "lists" / "puppets_test_v1.json"
-    assert hashlib.sha256(original.read_bytes()).hexdigest() == puppets.LISTS["puppets_test_v1"]
+    original = Path(dataset.__file__).parent / "lists" / "puppets_test_v1.json"
+    assert hashlib.sha256(original.read_bytes()).hexdigest() == dataset.LISTS["puppets_test_v1"]
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / original.name).write_bytes(original.read_bytes().replace(b"p064", b"p065", 1))
-    monkeypatch.setattr(puppets, "_HERE", tmp_path)
+    monkeypatch.setattr(dataset, "_HERE", tmp_path)
     with pytest.raises(UsageError, match="was changed"):
-        puppets.read_list("puppets_test_v1")
+        dataset.read_list("puppets_test_v1")
     with pytest.raises(UsageError, match="Did you mean"):
-        puppets.read_list("puppets_test_v")
+        dataset.read_list("puppets_test_v")
 
 
 def test_samples_are_cheap_and_materialise_makes_exactly_their_files(tmp_path: Path) -> None:
-    corpus = puppets.Puppets(tmp_path)
+    corpus = dataset.Puppets(tmp_path)
     samples = corpus.samples()
     assert not any(tmp_path.iterdir())
     sample = next(s for s in samples if not s.emotion.basic)
@@ -152,7 +152,7 @@ def test_samples_are_cheap_and_materialise_makes_exactly_their_files(tmp_path: P
 
 
 def test_the_truth_moves_like_the_neutral_clip(tmp_path: Path) -> None:
-    from datasets.puppet_files import neutral_pose
+    from datasets.puppets.files import neutral_pose
 
     assert np.array_equal(neutral_pose(64, 52)[:48], neutral_pose(64, 48))
 
@@ -173,7 +173,7 @@ def test_mtcnn_finds_every_face() -> None:
 
 
 def test_nearest_basic_is_what_a_voice_suggests() -> None:
-    assert [puppet_affect.nearest_basic(name) for name in BASIC_EMOTIONS] == list(BASIC_EMOTIONS)
+    assert [affect.nearest_basic(name) for name in BASIC_EMOTIONS] == list(BASIC_EMOTIONS)
 
 
 def drawn() -> dict[str, np.ndarray]:
@@ -189,6 +189,6 @@ CASES = ((66, "happy"), (70, "angry"), (81, "sarcastic"))
 def test_what_is_drawn_and_spoken_is_what_the_version_names() -> None:
     """If this fails by intention: raise puppets.VERSION and write the golden again (tests/golden/README.md)."""
     golden, found = np.load(GOLDEN / "puppets.npz"), drawn()
-    assert int(golden["version"]) == puppets.VERSION
+    assert int(golden["version"]) == dataset.VERSION
     assert np.abs(found["frames"].astype(int) - golden["frames"]).max() <= 1
     assert np.abs(found["sounds"] - golden["sounds"].astype(np.float32)).max() < 2e-3

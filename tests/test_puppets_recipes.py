@@ -22,9 +22,9 @@ from cmet.recipes.course import Course, drawn
 from cmet.recipes.drawing import picture_loss
 from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
 from cmet.recipes.speech import CLEARANCE, free_mood
-from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
-from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
-from datasets.puppet_motion import SPAN, pose_track
+from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
+from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
+from datasets.puppets.motion import SPAN, pose_track
 from evaluators import demo_weights as judge_weights
 from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_files import SIZE, neutral_pose
-from datasets.puppet_voice import speak
-from datasets.puppets import Puppets, Row, frames_of, read_list
+from datasets.puppets.affect import affect_point
+from datasets.puppets.dataset import Puppets, Row, frames_of, read_list
+from datasets.puppets.face import render
+from datasets.puppets.files import SIZE, neutral_pose
+from datasets.puppets.voice import speak
 from evaluators.damage import Take
 from harness.records import BASIC_EMOTIONS
 
@@ -36,7 +36,7 @@ def _row(dataset: Puppets, sample_id: str) -> Row:
 
 
 def _rendered(row: Row, affect: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Take:
-    """As datasets.puppet_files.truth draws it, without a codec."""
+    """As datasets.puppets.files.truth draws it, without a codec."""
     frames = frames_of(row)
     said = speak(row.identity, affect_point("neutral"), frames, (31, row.seed))
     pose = neutral_pose(row.identity, frames)

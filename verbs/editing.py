@@ -162,8 +162,8 @@ def place(out: str, name: str, count: int) -> Path:
 
 def puppet_speech() -> dict[str, Callable[[], Sequence[Path]]]:
     """Names that the demo weights understand out of the box: what the puppets' voices say in each emotion."""
-    from datasets.puppet_affect import POINTS
-    from datasets.puppets import Puppets
+    from datasets.puppets.affect import POINTS
+    from datasets.puppets.dataset import Puppets
 
     corpus = Puppets()
     return {name: partial(corpus.utterances, name) for name in POINTS}

@@ -15,9 +15,9 @@ from cmet.mel import mel_windows
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.faces import State
-from datasets.puppet_affect import affect_point
-from datasets.puppet_identity import TRAIN_IDENTITIES
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.identity import TRAIN_IDENTITIES
+from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 CONFIG = {"lip": 20, "width": 8}

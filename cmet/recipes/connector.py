@@ -24,9 +24,9 @@ from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.faces import State
 from cmet.recipes.speech import free_mood
-from datasets.puppet_affect import affect_point
-from datasets.puppet_identity import TRAIN_IDENTITIES
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.identity import TRAIN_IDENTITIES
+from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 CONFIG = {"window": 1, "hidden": 128, "speech": 64, "layers": 2, "heads": 4, "feedforward": 256, "dropout": 0.0}

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_identity import TRAIN_IDENTITIES
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.identity import TRAIN_IDENTITIES
 from harness.records import BASIC_EMOTIONS
 
 Array = npt.NDArray[np.float64]

@@ -170,7 +170,7 @@ def smooth(trainer: Trainer) -> None:
 @torch.no_grad()
 def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, each: int = 192) -> dict[str, Tensor]:
     """`codes.<emotion>` (1, 10): mean expression code over training identities, poses and mouths."""
-    from datasets.puppet_affect import affect_point
+    from datasets.puppets.affect import affect_point
 
     codes = {}
     for emotion in BASIC_EMOTIONS:

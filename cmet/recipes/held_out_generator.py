@@ -27,10 +27,10 @@ from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.audio2lip import lip_codes
 from cmet.recipes.faces import State, pictures, random_states
 from cmet.recipes.judge_sync import curve
-from datasets.puppet_affect import EXTENDED_EMOTIONS, affect_point
-from datasets.puppet_identity import TEST_IDENTITIES
-from datasets.puppet_motion import pose_track
-from datasets.puppet_voice import Utterance, speak
+from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point
+from datasets.puppets.identity import TEST_IDENTITIES
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import Utterance, speak
 from evaluators import demo_weights as judges
 from evaluators.crops import Picture, demo_crops, identity_input
 from evaluators.emotion_nets import FrameAttention

@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cmet.recipes.worn import random_wear
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_identity import TEST_IDENTITIES
-from datasets.puppet_motion import pose_track
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.identity import TEST_IDENTITIES
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import speak
 from evaluators import demo_weights
 from evaluators.crops import Picture, demo_crops
 from harness.media import VideoReader, VideoWriter

@@ -22,9 +22,9 @@ from cmet.connector import Connector
 from cmet.emotion2vec import Emotion2Vec
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.connector import expression_codes
-from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
-from datasets.puppet_identity import TEST_IDENTITIES
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
+from datasets.puppets.identity import TEST_IDENTITIES
+from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 FRAMES, VOICES = 40, 3

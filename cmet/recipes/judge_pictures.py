@@ -15,9 +15,9 @@ import torch
 
 from cmet.recipes.course import Course, drawn
 from cmet.recipes.faces import State, random_states
-from datasets.puppet_face import render
-from datasets.puppet_identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
-from datasets.puppet_motion import SPAN
+from datasets.puppets.face import render
+from datasets.puppets.identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
+from datasets.puppets.motion import SPAN
 from harness.atomic import replacing
 
 Picture = npt.NDArray[np.uint8]

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.worn import random_wear
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_identity import TEST_IDENTITIES, TRAIN_IDENTITIES
-from datasets.puppet_motion import pose_track
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import speak
 from evaluators import demo_weights, sync
 from evaluators.sync_crop import lower_face
 from evaluators.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet

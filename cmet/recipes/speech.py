@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from cmet import demo_weights
 from cmet.emotion2vec import Emotion2Vec
 from cmet.recipes.course import Course, Progress, cosine, drawn
-from datasets.puppet_affect import EXTENDED_EMOTIONS, LEVELS, affect_point
-from datasets.puppet_identity import TRAIN_IDENTITIES
-from datasets.puppet_voice import speak
+from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
+from datasets.puppets.identity import TRAIN_IDENTITIES
+from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
 WIDTH = 64

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from datasets.puppet_affect import EXTENDED_EMOTIONS, affect_point, nearest_basic
+from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point, nearest_basic
 from harness.errors import UsageError, unknown_name
 from harness.records import Emotion, Sample
 
 if TYPE_CHECKING:
-    from datasets.puppet_voice import Utterance
+    from datasets.puppets.voice import Utterance
 
 #: Test lists and the sha256 of their files: a changed list is another list and gets another name.
 LISTS: dict[str, str] = {
@@ -34,7 +34,7 @@ NEUTRAL_FRAMES = 52  # at least as long as any sample
 VERSION = 1
 #: Version 1 was named by a hash of the code while there was no number: kept baselines and caches hold that name.
 _NAMES = {1: "6b71d319"}
-_HERE = Path(__file__).resolve().parent
+_LISTS = Path(__file__).resolve().parents[1] / "lists"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_list(name: str) -> tuple[Row, ...]:
     """The rows of a frozen list. Raises UsageError for an unknown name or a changed file."""
     if name not in LISTS:
         raise unknown_name("puppet list", name, LISTS)
-    path = _HERE / "lists" / f"{name}.json"
+    path = _LISTS / f"{name}.json"
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != LISTS[name]:
         raise UsageError(f"The test list {path} was changed.", f"git checkout -- datasets/lists/{path.name}")
@@ -141,7 +141,7 @@ class Puppets:
         row = self._rows.get(sample.id)
         if row is None:
             raise unknown_name("puppet sample", sample.id, self._rows)
-        from datasets import puppet_files as files
+        from datasets.puppets import files
 
         emotion, level = row.emotion, row.intensity
         neutral, felt = affect_point("neutral"), affect_point(emotion, level)
@@ -169,7 +169,7 @@ def frames_of(row: Row) -> int:
 
 def _driving(row: Row) -> Utterance:
     """What the sample's puppet says: neutral speech in its own voice, so that it tells no emotion."""
-    from datasets.puppet_voice import speak
+    from datasets.puppets.voice import speak
 
     return speak(row.identity, affect_point("neutral"), frames_of(row), (31, row.seed))
 
@@ -178,8 +178,8 @@ def _saying(voice: int, felt: Any, emotion: str, level: int) -> Callable[[Path],
     """A job that writes one utterance; words differ from voice to voice and from emotion to emotion."""
 
     def job(path: Path) -> None:
-        from datasets import puppet_files as files
-        from datasets.puppet_voice import speak
+        from datasets.puppets import files
+        from datasets.puppets.voice import speak
 
         words = int.from_bytes(hashlib.sha256(f"{emotion}{level}".encode()).digest()[:4], "big")
         files.sound(path, speak(voice, felt, UTTERANCE_FRAMES, (32, voice, words)).sound)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from datasets.puppet_identity import Identity, identity
+from datasets.puppets.identity import Identity, identity
 
 Map = npt.NDArray[Any]
 

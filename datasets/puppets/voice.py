@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from datasets.puppet_affect import VOICE_UNITS, voice_units
-from datasets.puppet_identity import Identity, identity
-from datasets.puppet_speech import CONTROL_HZ, Score, lips, score
+from datasets.puppets.affect import VOICE_UNITS, voice_units
+from datasets.puppets.identity import Identity, identity
+from datasets.puppets.speech import CONTROL_HZ, Score, lips, score
 from harness.records import FPS, SAMPLE_RATE_HZ
 
 Array = npt.NDArray[np.float64]

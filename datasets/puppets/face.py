@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from datasets import puppet_head
-from datasets.puppet_affect import FACE_UNITS, face_units
-from datasets.puppet_head import CENTRE_X, EYE_Y, MOUTH_Y, Head
-from datasets.puppet_identity import Colour, Identity
+from datasets.puppets import head as puppet_head
+from datasets.puppets.affect import FACE_UNITS, face_units
+from datasets.puppets.head import CENTRE_X, EYE_Y, MOUTH_Y, Head
+from datasets.puppets.identity import Colour, Identity
 
 Picture = npt.NDArray[np.uint8]
 Line = npt.NDArray[np.floating]
@@ -220,7 +220,7 @@ def render(number: int, pose: Line, lip: Line, affect: npt.NDArray[np.float64], 
 
     `pose` (6,): yaw and pitch (pixels that the nearest point of a 256-pixel face moves, about ±10), roll
     (degrees), shift x and y (pixels), blink (0..1). `lip` (2,): open (0..1), wide (-1 rounded … 1 spread).
-    `affect` (5,): a point of datasets.puppet_affect. Sizes below 256 are area-averaged from 256.
+    `affect` (5,): a point of datasets.puppets.affect. Sizes below 256 are area-averaged from 256.
     """
     full = max(256, size)
     head = puppet_head.head(number, full)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from datasets.puppet_affect import affect_point
-from datasets.puppet_face import render
-from datasets.puppet_motion import pose_track
-from datasets.puppet_voice import Utterance, speak
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import Utterance, speak
 from harness.atomic import replacing
 from harness.media import VideoWriter, write_wav
 

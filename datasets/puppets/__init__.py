@@ -1,0 +1,1 @@
+"""The built-in corpus: procedural talking faces with speech-like sound, of which everything is known."""
