@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from datasets.prepare import SETTINGS, Prepared, prepare  # noqa: E402
-from datasets.prepare_stages import STAGES, Network, Plan  # noqa: E402
+from datasets.preparation.prepare import SETTINGS, Prepared, prepare  # noqa: E402
+from datasets.preparation.stages import STAGES, Network, Plan  # noqa: E402
 from datasets.puppets.dataset import Puppets  # noqa: E402
 from harness.media import VideoReader, VideoWriter, read_audio  # noqa: E402
 

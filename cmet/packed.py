@@ -142,5 +142,5 @@ class PackedCorpus:
 
 
 def pack(tree: Path, out: Path) -> None:
-    """`PackedCorpus.build` as `datasets.prepare` calls it by name."""
+    """`PackedCorpus.build` as `datasets.preparation.prepare` calls it by name."""
     PackedCorpus.build(tree, out)

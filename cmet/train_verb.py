@@ -127,7 +127,7 @@ def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedC
     encoder: whose speech vectors of a tree are taken; another than the usual one is packed under its own name.
     """
     from cmet.packed import PackedCorpus
-    from datasets.prepare import PACKED
+    from datasets.preparation.prepare import PACKED
 
     if not data.exists():
         raise MissingError(f"There is no '{data}'.", "python bench.py prepare makes features of a corpus.")

@@ -13,8 +13,8 @@ import pytest
 from datasets.crema_d import CremaD
 from datasets.mead import Mead
 from datasets.mead_layout import Clip
-from datasets.prepare import prepare
-from datasets.prepare_stages import Network, Plan
+from datasets.preparation.prepare import prepare
+from datasets.preparation.stages import Network, Plan
 from datasets.puppets.dataset import Puppets
 from datasets.verify import verify
 from harness.face_track import joined, square

@@ -9,7 +9,7 @@ import pytest
 
 from cmet.packed import PackedCorpus
 from cmet.packed_format import EXPRESSION, MAGIC, SPEECH
-from datasets.prepare import PACKED, prepare
+from datasets.preparation.prepare import PACKED, prepare
 from harness.errors import MissingError, UsageError
 from tests.test_prepare import WHOLE, raw_mead
 

@@ -18,9 +18,9 @@ import pytest
 
 from cmet.packed import PackedCorpus
 from datasets.mead_layout import Clip, MeadTree
-from datasets.prepare import LOCK, PACKED, prepare
-from datasets.prepare_jobs import FAILURES, jobs_of
-from datasets.prepare_stages import SIZE, STAGES, Network, Plan, needed
+from datasets.preparation.jobs import FAILURES, jobs_of
+from datasets.preparation.prepare import LOCK, PACKED, prepare
+from datasets.preparation.stages import SIZE, STAGES, Network, Plan, needed
 from harness.atomic import PARTIAL_PREFIX
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.face_track import Square, joined, overlap, square
@@ -355,7 +355,7 @@ def test_half_files_that_ended_workers_leave_are_gone_at_the_end(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("datasets.prepare.each", interrupted)
+    monkeypatch.setattr("datasets.preparation.prepare.each", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare("mead", raw, tmp_path / "out", QUICK, jobs=1)
     assert half.parent.is_dir()

@@ -114,11 +114,11 @@ def test_the_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert len(rows) == len({row.id for row in rows}) == 66
     for emotion in (*(name for name in POINTS if name != "neutral"),):
         assert sum(row.emotion == emotion for row in rows) == 6
-    original = Path(dataset.__file__).parent / "lists" / "puppets_test_v1.json"
+    original = Path(dataset.__file__).parents[1] / "lists" / "puppets_test_v1.json"
     assert hashlib.sha256(original.read_bytes()).hexdigest() == dataset.LISTS["puppets_test_v1"]
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / original.name).write_bytes(original.read_bytes().replace(b"p064", b"p065", 1))
-    monkeypatch.setattr(dataset, "_HERE", tmp_path)
+    monkeypatch.setattr(dataset, "FOLDER", tmp_path / "lists")
     with pytest.raises(UsageError, match="was changed"):
         dataset.read_list("puppets_test_v1")
     with pytest.raises(UsageError, match="Did you mean"):

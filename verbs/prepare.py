@@ -13,7 +13,7 @@ from harness.errors import MissingError
 from verbs.choices import default_jobs
 
 if TYPE_CHECKING:
-    from datasets.prepare_stages import Plan
+    from datasets.preparation.stages import Plan
 
 STAGES = ("crop", "sound", "speech", "codes")
 _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
@@ -39,7 +39,7 @@ def command(**given: Any) -> int:
     CORPUS is mead, crema_d, meld (speech only) or folder (any films and sounds). Every stage goes on where it stopped
     when the same command is typed again; a bad clip costs only itself; a second run does nothing.
     """
-    from datasets.prepare import prepare
+    from datasets.preparation.prepare import prepare
     from harness.progress import Bar
 
     demo = given["weights"] == "demo"
@@ -56,8 +56,8 @@ def command(**given: Any) -> int:
 
 def _plan(chosen: Sequence[str], demo: bool) -> Plan:
     """The stages chosen (none: all), in the order in which they follow from each other, and their networks."""
-    from datasets.prepare_stages import STAGES as IN_ORDER
-    from datasets.prepare_stages import Network, Plan
+    from datasets.preparation.stages import STAGES as IN_ORDER
+    from datasets.preparation.stages import Network, Plan
 
     return Plan(
         tuple(stage for stage in IN_ORDER if stage in (chosen or STAGES)),

@@ -34,7 +34,7 @@ NEUTRAL_FRAMES = 52  # at least as long as any sample
 VERSION = 1
 #: Version 1 was named by a hash of the code while there was no number: kept baselines and caches hold that name.
 _NAMES = {1: "6b71d319"}
-_LISTS = Path(__file__).resolve().parents[1] / "lists"
+FOLDER = Path(__file__).resolve().parents[1] / "lists"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_list(name: str) -> tuple[Row, ...]:
     """The rows of a frozen list. Raises UsageError for an unknown name or a changed file."""
     if name not in LISTS:
         raise unknown_name("puppet list", name, LISTS)
-    path = _LISTS / f"{name}.json"
+    path = FOLDER / f"{name}.json"
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != LISTS[name]:
         raise UsageError(f"The test list {path} was changed.", f"git checkout -- datasets/lists/{path.name}")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.derived import fresh
-from datasets.prepare_jobs import Job
+from datasets.preparation.jobs import Job
 from harness import registry
 from harness.atomic import replacing
 from harness.errors import MediaError

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from datasets.prepare_jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
-from datasets.prepare_stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
+from datasets.preparation.jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
+from datasets.preparation.stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
 from harness import registry
 from harness.atomic import cannot_write, replacing, sweep
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
