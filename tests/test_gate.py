@@ -12,9 +12,9 @@ import pytest
 
 from harness.records import SummaryRow
 from reports import scores
-from reports.gate import Thresholds, Verdict, compare, write_junit, write_markdown
-from reports.gate_cell import differing
-from reports.gate_text import plain
+from reports.gate.cell import differing
+from reports.gate.gate import Thresholds, Verdict, compare, write_junit, write_markdown
+from reports.gate.text import plain
 from reports.model import MetricFact, Pool, RunData, RunRow
 from tests.synthetic_runs import SIGNATURES, make_run
 

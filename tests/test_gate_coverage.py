@@ -11,9 +11,9 @@ import pytest
 
 from harness.records import SummaryRow
 from reports import scores
-from reports.gate import Thresholds, Verdict, compare
-from reports.gate_text import plain
-from reports.gate_verdict import CellVerdict
+from reports.gate.gate import Thresholds, Verdict, compare
+from reports.gate.text import plain
+from reports.gate.verdict import CellVerdict
 from reports.model import RunData, RunRow
 from tests.synthetic_runs import SIGNATURES, make_run
 from tests.test_gate import quick_run

@@ -490,7 +490,7 @@ def test_names_that_are_no_utf8_do_not_break_a_report(run: RunData, tmp_path: Pa
 
 def test_no_torch_in_reports() -> None:
     code = (
-        "import sys, reports, reports.gate, reports.gate_text, reports.page, reports.reproduce, reports.terminal,"
+        "import sys, reports, reports.gate.gate, reports.gate.text, reports.page, reports.reproduce, reports.terminal,"
         "reports.latex, reports.macros, reports.markdown, reports.scores, harness.statistics;"
         "sys.exit('torch' in sys.modules)"
     )

@@ -17,8 +17,8 @@ def command(baseline: Path, run: Path, junit: Path | None, markdown: Path | None
 
     Exit code 0: nothing got worse. 3: something did. 4: cannot compare, or too little was measured.
     """
-    from reports.gate import compare, write_junit, write_markdown
-    from reports.gate_text import plain
+    from reports.gate.gate import compare, write_junit, write_markdown
+    from reports.gate.text import plain
     from reports.load import load_any
 
     verdict = compare(load_any(baseline), load_any(run))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from reports.gate_verdict import CellVerdict, State, Verdict
+from reports.gate.verdict import CellVerdict, State, Verdict
 from reports.markdown import escape
 from reports.numbers import decimals, difference_unit, number, probability
 from reports.terminal import printable

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from harness.atomic import replacing
 from harness.statistics import holm
-from reports.gate_cell import Key, Side, cells, side
-from reports.gate_text import junit, markdown
-from reports.gate_verdict import CellVerdict, State, Thresholds, Verdict
+from reports.gate.cell import Key, Side, cells, side
+from reports.gate.text import junit, markdown
+from reports.gate.verdict import CellVerdict, State, Thresholds, Verdict
 from reports.model import RunData
 
 __all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_junit", "write_markdown"]

@@ -16,7 +16,7 @@ from harness.reasons import sentence
 from harness.records import SummaryRow
 from harness.signature import MEASURED, Signature
 from harness.statistics import Test, detectable_difference, paired_test, swap_test
-from reports.gate_verdict import CellVerdict, State, Thresholds
+from reports.gate.verdict import CellVerdict, State, Thresholds
 from reports.model import MetricFact, Pool, RunData, RunRow
 
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature
