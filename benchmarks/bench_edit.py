@@ -74,7 +74,7 @@ import os, sys
 import numpy as np, torch
 torch.set_num_threads(1)
 import bench
-from harness.encode import VideoWriter
+from harness.media.encode import VideoWriter
 write, kept = VideoWriter.write, []
 def recorded(self, frame):
     kept.append(frame.copy())

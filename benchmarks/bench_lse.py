@@ -30,8 +30,8 @@ from evaluators.sync_audio import heard
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows
 from evaluators.tracks import build, extended
-from harness.container import open_media
 from harness.media import VideoReader, read_audio
+from harness.media.container import open_media
 from harness.seeded import fill
 
 BATCH = 20

@@ -47,7 +47,7 @@ PLAN = Plan(
 _OFFICIAL = {
     "crop": """
 from evaluators.mtcnn import Mtcnn
-from harness.face_track import joined, square
+from harness.media.face_track import joined, square
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 import cv2, numpy as np
 (source, out), = clips
@@ -81,7 +81,7 @@ for source, out in clips:
 """,
 }
 _STARTS = {
-    "crop": "import cv2, harness.face_track, harness.media\nfrom evaluators.mtcnn import Mtcnn\nMtcnn()",
+    "crop": "import cv2, harness.media.face_track, harness.media\nfrom evaluators.mtcnn import Mtcnn\nMtcnn()",
     "speech": "import harness.media\nfrom tests.prepare_networks import speech\nspeech()",
     "codes": "import harness.media\nfrom tests.prepare_networks import codes\ncodes()",
 }

@@ -1,6 +1,6 @@
 """The networks that `prepare` runs: speech features (emotion2vec) and EDTalk codes, as plain callables.
 
-`datasets.preparation` knows nothing about networks; it is given these functions by name and calls each once per process.
+`datasets.preparation` knows nothing about networks: it is given these functions by name and calls each once a process.
 """
 
 from __future__ import annotations

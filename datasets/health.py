@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from harness.container import missing_bytes
 from harness.errors import MediaError
+from harness.media.container import missing_bytes
 from harness.records import FPS, SAMPLE_RATE_HZ
 
 Weight = Literal["blocks", "prepare", "look"]

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.container import open_media
+from harness.media.container import open_media
+from harness.media.timing import Timing
 from harness.records import FPS
-from harness.timing import Timing
 
 MP3_DELAY_SAMPLES = 1105
 _NEVER_HALF = 2.0**-17  # ffmpeg moves time stamps between two places by this, so that halves are rounded up

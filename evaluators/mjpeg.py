@@ -22,8 +22,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from harness.media.video import VideoReader, _display_matrix, _oriented
 from harness.records import FPS
-from harness.video import VideoReader, _display_matrix, _oriented
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Plane = npt.NDArray[np.uint8]

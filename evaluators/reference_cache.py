@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.atomic import replacing
-from harness.container import check_file
 from harness.digest import cache_dir, digest
 from harness.errors import BenchError
+from harness.media.container import check_file
 
 Array = npt.NDArray[np.float32]
 

@@ -25,8 +25,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
 from evaluators.contract import ClipContext
-from harness.container import open_media
 from harness.media import read_audio, to_pcm16
+from harness.media.container import open_media
 from harness.records import SAMPLE_RATE_HZ
 
 AudioPath = Literal["clean", "direct", "mp3", "aac", "aac2"]

@@ -29,8 +29,8 @@ from av.video.reformatter import VideoReformatter
 from evaluators import avi_timing
 from evaluators.mjpeg import JpegPass, JpegReader, jpeg_planes, shown_upright
 from harness.errors import MissingError
+from harness.media.video import VideoReader
 from harness.records import FPS
-from harness.video import VideoReader
 
 Frames = npt.NDArray[np.uint8]
 #: -qscale:v 2 holds every quantiser at 2; the bit rate only has to be high enough never to ask for less.

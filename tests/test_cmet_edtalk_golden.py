@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cmet.edtalk import Generator, orthogonal
 from cmet.frames import clip_input
-from harness.video import VideoReader
+from harness.media.video import VideoReader
 
 NETWORKS = {"connector": connector, "gen": generator, "audio2lip": audio2lip, "lip_pose": lip_pose_generator}
 

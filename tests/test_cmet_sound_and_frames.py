@@ -16,7 +16,7 @@ from cmet.edtalk import Audio2Lip
 from cmet.frames import clip_input, fixed_pixels, picture_input, stretched_pixels
 from cmet.lips import lips_from_audio, smooth
 from cmet.mel import mel_batches, mel_spectrogram, mel_windows, window_starts
-from harness.video import VideoReader
+from harness.media.video import VideoReader
 
 WAV = "W009_038"
 

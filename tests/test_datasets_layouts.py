@@ -16,8 +16,8 @@ from datasets.mead_layout import Clip, MeadTree, read_remap
 from datasets.meld_extended import MeldExtended
 from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
 from harness.media import VideoReader, read_audio, read_image, write_wav
+from harness.media.resample import resample
 from harness.records import SAMPLES_PER_FRAME
-from harness.resample import resample
 from tests import corpus_samples as corpus
 from tests.media_samples import film, voice, write_encoded, write_film
 

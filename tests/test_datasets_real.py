@@ -17,8 +17,8 @@ from datasets.preparation.prepare import prepare
 from datasets.preparation.stages import Network, Plan
 from datasets.puppets.dataset import Puppets
 from datasets.verify import verify
-from harness.face_track import joined, square
 from harness.media import VideoReader, probe, read_audio
+from harness.media.face_track import joined, square
 from tests.media_samples import write_film
 
 ROOT = Path(__file__).resolve().parents[1]

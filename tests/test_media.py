@@ -16,7 +16,7 @@ from PIL import Image
 
 from harness.errors import MediaError
 from harness.media import VideoReader, VideoWriter, probe, read_audio, read_image, write_wav
-from harness.resample import Resampler, resample
+from harness.media.resample import Resampler, resample
 from tests.media_samples import click_track, film, write_film
 
 

@@ -23,8 +23,8 @@ from datasets.preparation.prepare import LOCK, PACKED, prepare
 from datasets.preparation.stages import SIZE, STAGES, Network, Plan, needed
 from harness.atomic import PARTIAL_PREFIX
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
-from harness.face_track import Square, joined, overlap, square
 from harness.media import VideoReader, probe, read_audio, write_wav
+from harness.media.face_track import Square, joined, overlap, square
 from tests.media_samples import voice, write_film
 from tests.test_datasets_meld import surround, write_extensible_wav
 
@@ -171,7 +171,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from cmet.packed import PackedCorpus
-from datasets.prepare import LOCK, PACKED, prepare
+from datasets.preparation.prepare import LOCK, PACKED, prepare
 from tests.test_prepare import WHOLE
 prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), WHOLE, jobs=int(sys.argv[3]), pack="cmet.packed:pack")
 """
@@ -303,7 +303,7 @@ def test_a_full_disk_stops_the_run_and_no_clip_is_blamed(tmp_path: Path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("harness.encode.os.replace", full)
+        patch.setattr("harness.media.encode.os.replace", full)
         with pytest.raises(MissingError, match="disk is full"):
             prepare("mead", raw, out, QUICK)
     assert not (out / FAILURES).exists()

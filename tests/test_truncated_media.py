@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from harness.container import missing_bytes
 from harness.errors import MediaError
 from harness.media import VideoReader, read_audio
+from harness.media.container import missing_bytes
 
 FRAMES = 20
 

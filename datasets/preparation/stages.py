@@ -17,8 +17,8 @@ from datasets.preparation.jobs import Job
 from harness import registry
 from harness.atomic import replacing
 from harness.errors import MediaError
-from harness.face_track import Square, joined, square
 from harness.guard import Crash, attempt
+from harness.media.face_track import Square, joined, square
 
 Stage = Literal["crop", "sound", "speech", "codes"]
 STAGES: tuple[Stage, ...] = ("crop", "sound", "speech", "codes")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.container import COPY_AGAIN, check_complete, open_media, undecodable
 from harness.errors import MediaError
+from harness.media.container import COPY_AGAIN, check_complete, open_media, undecodable
+from harness.media.timing import Timing, read_timing
 from harness.records import FPS
-from harness.timing import Timing, read_timing
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.container import COPY_AGAIN, undecodable
 from harness.errors import MediaError
+from harness.media.container import COPY_AGAIN, undecodable
 from harness.records import FPS
 
 if TYPE_CHECKING:

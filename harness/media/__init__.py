@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.container import check_file, undecodable
-from harness.encode import CODEC_NAME, VideoWriter
-from harness.sound import AudioTrack, read_audio, to_pcm16, write_wav
-from harness.video import MediaInfo, VideoReader, probe
+from harness.media.container import check_file, undecodable
+from harness.media.encode import CODEC_NAME, VideoWriter
+from harness.media.sound import AudioTrack, read_audio, to_pcm16, write_wav
+from harness.media.video import MediaInfo, VideoReader, probe
 
 __all__ = [
     "CODEC_NAME",

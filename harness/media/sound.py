@@ -1,8 +1,8 @@
 """Sound of a clip or a sound file as 16 kHz mono float32, and wav files.
 
 The rule: channels are averaged first, then 16 kHz sound is left untouched (16-bit samples are value / 32768, bit
-for bit) and other rates go through harness.resample. Time zero is the first picture where there is one: sound that
-starts later is preceded by silence, sound before it is cut.
+for bit) and other rates go through harness.media.resample. Time zero is the first picture where there is one: sound
+that starts later is preceded by silence, sound before it is cut.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.atomic import replacing
-from harness.container import check_complete, open_media
 from harness.errors import MediaError
+from harness.media.container import check_complete, open_media
+from harness.media.resample import Resampler
 from harness.records import SAMPLE_RATE_HZ
-from harness.resample import Resampler
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
