@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.plausibility import ImplausibleError
 from harness import weights
 from harness.digest import digest
 from harness.errors import MissingError

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from evaluators.emotion_prompts import VERSION, WORDS, prompts
 from evaluators.labels import canonical
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError, UsageError
 from harness.records import BASIC_EMOTIONS

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from evaluators.contract import Chunk
 from evaluators.emotion_specs import NetSpec, Sampling, spec
-from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.settings import choice, unused
+from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 
 if TYPE_CHECKING:
     from evaluators.emotion_nets import EmotionNet
@@ -57,9 +57,7 @@ class EmotionFront:
 
             lacks += emotion_clip.missing(self._settings)
         else:
-            from evaluators import demo_weights
-
-            lacks += shipped_missing(demo_weights.EMOTION)
+            lacks += shipped_missing(shipped.EMOTION)
         return lacks
 
     def load(self) -> None:
@@ -99,9 +97,9 @@ class EmotionFront:
             from evaluators import emotion_clip
 
             return emotion_clip.fields(self._settings)
-        from evaluators import demo_weights
+        from evaluators.weights import shipped
 
-        return (("w", short_hash(demo_weights.EMOTION)),)
+        return (("w", short_hash(shipped.EMOTION)),)
 
     def long_fields(self) -> tuple[tuple[str, str], ...]:
         """What the weights' field abbreviates, for the long form."""

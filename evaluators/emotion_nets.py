@@ -15,9 +15,9 @@ from evaluators.crops import Picture, emotion_input
 from evaluators.emotion_fan import EmotionFAN, Form
 from evaluators.emotion_specs import NetSpec
 from evaluators.folding import folded
-from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import ImplausibleError, require_trained
 from evaluators.resnet18 import ResNet18Trunk
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import ImplausibleError, require_trained
 
 Float = npt.NDArray[np.float32]
 _BATCH = 32
@@ -45,7 +45,7 @@ def build(spec: NetSpec, settings: Mapping[str, str], device: str) -> EmotionNet
         return ClipZeroShot(settings, device)
     form: Form = "train" if settings.get("form") == "train" else "eval"
     if spec.name == "demo-efan":
-        from evaluators.demo_weights import load_emotion
+        from evaluators.weights.shipped import load_emotion
 
         return FrameAttention(load_emotion(), form, device)
     module: nn.Module = EmotionFAN() if spec.name == "efan8-eat" else ResNet18Classifier(len(spec.classes))

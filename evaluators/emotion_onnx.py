@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from evaluators import imagenet
 from evaluators.crops import Picture
-from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import HSEMOTION_8
-from evaluators.onnx_net import OnnxNet
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.onnx_net import OnnxNet
+from evaluators.weights.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
 _MEAN, _STD = np.array(imagenet.MEAN, np.float32), np.array(imagenet.STD, np.float32)

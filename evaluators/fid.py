@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import alignment, fid_limit, judge_weights, pairing, picture_sizes
+from evaluators import alignment, fid_limit, pairing, picture_sizes
 from evaluators.contract import ClipContext, MetricFacts
 from evaluators.fid_clip import FeatureClip, both, count, packed, stacked
 from evaluators.fid_features import build
@@ -24,6 +24,7 @@ from evaluators.packing import mean_value
 from evaluators.picture_sizes import SIDES
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
+from evaluators.weights import judge_weights
 from harness.records import Row, Scored
 from harness.signature import Signature
 

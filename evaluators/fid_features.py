@@ -18,10 +18,10 @@ import torch.nn.functional as F
 
 from evaluators import imagenet
 from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
-from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
-from evaluators.plausibility import ImplausibleError, require_trained
 from evaluators.settings import unused
+from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
+from evaluators.weights.plausibility import ImplausibleError, require_trained
 from harness.errors import UsageError, unknown_name
 
 Frames = npt.NDArray[np.uint8]
@@ -182,21 +182,20 @@ class DemoNet:
 
     def missing(self) -> list[tuple[str, str]]:
         """The file that ships with the project, where it was removed."""
-        from evaluators import demo_weights
+        from evaluators.weights import shipped
 
-        return shipped_missing(demo_weights.IDENTITY)
+        return shipped_missing(shipped.IDENTITY)
 
     def load(self) -> None:
         """Read the small network."""
-        from evaluators.demo_weights import load_identity
+        from evaluators.weights.shipped import load_identity
 
         self._network = load_identity().eval().to(self._device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Network, resize, normalisation, channel order and weights."""
-        from evaluators import demo_weights
 
-        weights = short_hash(demo_weights.IDENTITY)
+        weights = short_hash(shipped.IDENTITY)
         return (
             ("net", "demo-identity"),
             ("dim", "trunk"),

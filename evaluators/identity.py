@@ -18,11 +18,11 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion_specs import Sampling
-from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused, whole
+from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from harness.errors import UsageError
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
@@ -82,9 +82,9 @@ class IdentitySimilarity:
         """(what, cure) of weights that are not here."""
         if self._weights is not None:
             return self._weights.missing()
-        from evaluators import demo_weights
+        from evaluators.weights import shipped
 
-        return shipped_missing(demo_weights.IDENTITY)
+        return shipped_missing(shipped.IDENTITY)
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
@@ -122,9 +122,8 @@ class IdentitySimilarity:
         """The signature's fields about the weights."""
         if self._weights is not None:
             return self._weights.fields()
-        from evaluators import demo_weights
 
-        return (("w", short_hash(demo_weights.IDENTITY)),)
+        return (("w", short_hash(shipped.IDENTITY)),)
 
     def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
         """Embeddings (d,) of the crops that are there, by index."""

@@ -11,8 +11,8 @@ import torch
 
 from evaluators.crops import Picture, identity_input
 from evaluators.folding import folded
-from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import ImplausibleError, require_separating, require_trained
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
 
 Float = npt.NDArray[np.float32]
 _BATCH = 16
@@ -70,7 +70,7 @@ class ArcFace:
     """
 
     def __init__(self, weights: JudgeWeights) -> None:
-        from evaluators.onnx_net import OnnxNet
+        from evaluators.weights.onnx_net import OnnxNet
 
         if weights.must_pass_gate:
             raise ImplausibleError(
@@ -91,7 +91,7 @@ class DemoIdentity:
     """The small network trained on puppets."""
 
     def __init__(self, device: str) -> None:
-        from evaluators.demo_weights import load_identity
+        from evaluators.weights.shipped import load_identity
 
         self._network = load_identity().to(device)
         self._device = device

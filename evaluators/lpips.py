@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from evaluators import pairing, picture_sizes
 from evaluators.contract import Chunk, ClipContext, MetricFacts
-from evaluators.judge_weights import SETTINGS, JudgeWeights
 from evaluators.packing import pack
-from evaluators.plausibility import ImplausibleError
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
-from evaluators.wheel_files import wheel_file
+from evaluators.weights.judge_weights import SETTINGS, JudgeWeights
+from evaluators.weights.plausibility import ImplausibleError
+from evaluators.weights.wheel_files import wheel_file
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from evaluators import sync_dialect
 from evaluators.contract import ClipContext, Measurement, MetricFacts
-from evaluators.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
+from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
+from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from harness.errors import MediaError
 from harness.signature import Signature
 
@@ -109,7 +109,7 @@ class LipSync:
     def _demo_file(self) -> Path:
         if self._demo_override:
             return Path(self._demo_override)
-        from evaluators.demo_weights import SYNC
+        from evaluators.weights.shipped import SYNC
 
         return SYNC
 

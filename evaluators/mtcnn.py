@@ -21,7 +21,7 @@ from evaluators.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.contract import Chunk
 from evaluators.mtcnn_boxes import Candidates, Float, Int
 from evaluators.mtcnn_nets import ONet, PNet, RNet
-from evaluators.wheel_files import wheel_file
+from evaluators.weights.wheel_files import wheel_file
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20

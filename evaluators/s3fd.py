@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float64]
 _RGB_MEANS = (123.0, 117.0, 104.0)

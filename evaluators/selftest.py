@@ -58,7 +58,7 @@ def run(check: Check) -> Finding:
 
 def shipped() -> Finding:
     """Whether the demo's judges are whole: a cut or foreign file would be told only when a clip is judged."""
-    from evaluators import demo_weights
+    from evaluators.weights import shipped as demo_weights
 
     try:
         for load in (demo_weights.load_emotion, demo_weights.load_identity, demo_weights.load_sync):

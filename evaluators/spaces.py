@@ -21,8 +21,8 @@ from evaluators import shape_spaces
 from evaluators.contract import Chunk
 from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion_features import EmotionFront
-from evaluators.judge_weights import shipped_missing, short_hash
 from evaluators.settings import choice, unused
+from evaluators.weights.judge_weights import shipped_missing, short_hash
 from harness.errors import MissingError
 
 Float = npt.NDArray[np.float32]

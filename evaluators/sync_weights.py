@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import ImplausibleError, require_trained
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import ImplausibleError, require_trained
 
 if TYPE_CHECKING:
     from evaluators.syncnet import SyncNet
@@ -71,7 +71,7 @@ def load_official(weights: JudgeWeights) -> SyncNet:
 
 def load_demo(path: Path, gated: bool) -> SyncNet:
     """A small network stored with its constructor keywords; any but the one that ships passes the same gate."""
-    from evaluators.demo_weights import SYNC, load_sync
+    from evaluators.weights.shipped import SYNC, load_sync
 
     net = load_sync(path)
     if gated and path != SYNC:

@@ -9,11 +9,12 @@ import face_samples
 import numpy as np
 import pytest
 
-from evaluators import demo_weights, labels
+from evaluators import labels
 from evaluators.contract import Chunk
 from evaluators.emotion import EmotionAccuracy
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.packing import unpack
+from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
@@ -27,8 +28,8 @@ def small_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     if not path.is_file():
         network = EmotionFAN(width=4)
         fill(network)
-        demo_weights.store(path, network, {"width": 4}, {"seed": 0})
-    monkeypatch.setattr(demo_weights, "EMOTION", path)
+        shipped.store(path, network, {"width": 4}, {"seed": 0})
+    monkeypatch.setattr(shipped, "EMOTION", path)
 
 
 def judge(**settings: str) -> EmotionAccuracy:

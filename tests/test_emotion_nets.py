@@ -16,10 +16,10 @@ from evaluators.emotion_clip import auc, labelled_pictures, validated
 from evaluators.emotion_nets import FrameAttention, ResNet18Classifier, imagenet_input
 from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.emotion_specs import Sampling
-from evaluators.judge_weights import JudgeWeights
 from evaluators.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.packing import unpack
-from evaluators.plausibility import (
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import (
     ImplausibleError,
     normalisation_spread,
     probe_pictures,

@@ -22,7 +22,7 @@ from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.extended import ZERO_SHOT, ExtendedEmotion
 from evaluators.labels import HSEMOTION_8
 from evaluators.packing import unpack
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.plausibility import ImplausibleError
 from harness.errors import UsageError
 from harness.records import BASIC_EMOTIONS
 

@@ -11,11 +11,12 @@ import face_samples
 import numpy as np
 import pytest
 
-from evaluators import consistency, demo_weights, direction, spaces
+from evaluators import consistency, direction, spaces
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.expression_measures import ACTIONS, action_measures, edge_histograms
 from evaluators.extended import NAMES, ZERO_SHOT, ExtendedEmotion
 from evaluators.packing import unpack
+from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.media import VideoWriter
 from harness.records import Scored
@@ -288,8 +289,8 @@ def test_faceless_clips_and_references(judge: ExtendedEmotion, video: Path, tmp_
 def test_pseudo_labels_need_a_judge(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = EmotionFAN(width=4)
     fill(network)
-    demo_weights.store(tmp_path / "emotion.safetensors", network, {"width": 4}, {})
-    monkeypatch.setattr(demo_weights, "EMOTION", tmp_path / "emotion.safetensors")
+    shipped.store(tmp_path / "emotion.safetensors", network, {"width": 4}, {})
+    monkeypatch.setattr(shipped, "EMOTION", tmp_path / "emotion.safetensors")
     judge = ExtendedEmotion({"net": "demo"}, "cpu")
     fields = {"label": "happy", "label_is": "pseudo"}
     rows = rows_of(judge, "sarcastic", video, emotion_fields=fields)

@@ -14,7 +14,7 @@ from conftest import GOLDEN
 from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
-from evaluators import demo_weights, fid_sampling
+from evaluators import fid_sampling
 from evaluators.fid import Fid, Inception, PairFid, frechet
 from evaluators.fid_features import imagenet_input, tf_fid_input
 from evaluators.fid_sampling import Sampling
@@ -22,6 +22,7 @@ from evaluators.identity_net import IdentityNet
 from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
 from evaluators.sidecar_landmarks import sidecar
+from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
@@ -196,8 +197,8 @@ def test_crops_without_a_face_give_no_row_and_other_points_another_cache_entry(w
 def test_demo_features_are_those_of_the_small_identity_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = IdentityNet(width=4, size=32, embedding=8)
     fill(network)
-    demo_weights.store(tmp_path / "identity.safetensors", network, {"width": 4, "size": 32, "embedding": 8}, {})
-    monkeypatch.setattr(demo_weights, "IDENTITY", tmp_path / "identity.safetensors")
+    shipped.store(tmp_path / "identity.safetensors", network, {"width": 4, "size": 32, "embedding": 8}, {})
+    monkeypatch.setattr(shipped, "IDENTITY", tmp_path / "identity.safetensors")
     judge = Fid({"net": "demo", "samp": "3"}, "cpu")
     assert judge.missing() == []
     judge.load()

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from evaluators import EVALUATORS
-from evaluators.demo_weights import load_identity, load_sync
 from evaluators.dlib_points import DlibPoints
 from evaluators.dlib_predictor import require_face
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.emotion_nets import ResNet18Classifier
-from evaluators.plausibility import ImplausibleError, require_separating, require_trained
 from evaluators.sync_weights import require_plausible
 from evaluators.syncnet import SyncNet
+from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
+from evaluators.weights.shipped import load_identity, load_sync
 from harness import registry
 from harness.seeded import fill
 from harness.weights import table

@@ -12,7 +12,6 @@ import onnx_bytes
 import pytest
 import torch
 
-from evaluators import demo_weights
 from evaluators.contract import Chunk
 from evaluators.crops import box_crop, crop
 from evaluators.identity import IdentityMeasurement, IdentitySimilarity
@@ -20,6 +19,7 @@ from evaluators.identity_net import IdentityNet
 from evaluators.identity_nets import facenet_input, facenet_module
 from evaluators.mtcnn import detector
 from evaluators.packing import unpack
+from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
@@ -42,8 +42,8 @@ def small_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     if not path.is_file():
         network = IdentityNet(width=4, embedding=16)
         fill(network)
-        demo_weights.store(path, network, {"width": 4, "embedding": 16}, {"seed": 0})
-    monkeypatch.setattr(demo_weights, "IDENTITY", path)
+        shipped.store(path, network, {"width": 4, "embedding": 16}, {"seed": 0})
+    monkeypatch.setattr(shipped, "IDENTITY", path)
 
 
 def judge(**settings: str) -> IdentitySimilarity:

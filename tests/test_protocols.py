@@ -12,11 +12,12 @@ import pytest
 from media_samples import film, write_film
 
 import bench
-from evaluators import demo_weights, protocol
+from evaluators import protocol
 from evaluators.contract import NOT_APPLICABLE
 from evaluators.cost import GenerationCost, counted_seconds
 from evaluators.fid import Fid, PairFid
 from evaluators.judge import Judge
+from evaluators.weights import shipped
 from harness.errors import MediaError, MissingError, UsageError
 from harness.records import Clip, Emotion, Failed, Row, Sample, Scored, Unscored
 from harness.signature import Signature
@@ -216,7 +217,7 @@ def test_scoring_without_weights_names_every_file_and_leaves_with_the_right_code
 
 def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("EMOTION", "IDENTITY", "SYNC"):
-        monkeypatch.setattr(demo_weights, name, tmp_path / f"{name}.safetensors")
+        monkeypatch.setattr(shipped, name, tmp_path / f"{name}.safetensors")
     told = [judge for judge, metric, signature in columns("demo") if dict(signature.fields).get("w") == "absent"]
     assert {type(judge).__name__ for judge in told} >= {"EmotionAccuracy", "LipSync", "Fid", "IdentitySimilarity"}
     for judge in told:
@@ -229,10 +230,10 @@ def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypat
 
 
 def test_damaged_demo_files_are_implausible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = {name: getattr(demo_weights, name).read_bytes() for name in ("EMOTION", "IDENTITY", "SYNC")}
+    whole = {name: getattr(shipped, name).read_bytes() for name in ("EMOTION", "IDENTITY", "SYNC")}
     for name, data in whole.items():
         (tmp_path / name).write_bytes(data[: len(data) // 2])
-        monkeypatch.setattr(demo_weights, name, tmp_path / name)
+        monkeypatch.setattr(shipped, name, tmp_path / name)
     rows = Judge("demo", "cpu").rows(*sample(tmp_path))
     reasons = {row.metric: row.reason for row in rows if isinstance(row, Unscored)}
     assert {reasons[metric] for metric in ("emotion_acc", "lse_c", "fid", "identity_sim")} == {"weights_implausible"}

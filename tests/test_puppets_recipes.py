@@ -25,7 +25,7 @@ from cmet.recipes.speech import CLEARANCE, free_mood
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN, pose_track
-from evaluators import demo_weights as judge_weights
+from evaluators.weights import shipped as judge_weights
 from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS
 

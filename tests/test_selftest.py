@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import bench
-from evaluators import demo_weights, selftest
+from evaluators import selftest
 from evaluators.selftest import CHECKS, DATA, Check
+from evaluators.weights import shipped
 from harness.errors import MissingError
 
 
@@ -56,9 +57,9 @@ def test_doctor_tells_a_cut_demo_file_and_an_unpublished_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut = tmp_path / "emotion.safetensors"
-    cut.write_bytes(demo_weights.EMOTION.read_bytes()[:5000])
+    cut.write_bytes(shipped.EMOTION.read_bytes()[:5000])
     assert selftest.shipped().status == "ok"
-    monkeypatch.setattr(demo_weights, "EMOTION", cut)
+    monkeypatch.setattr(shipped, "EMOTION", cut)
     (tmp_path / "fan.pth").write_bytes(b"anything")
     monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION_FAN_EAT", str(tmp_path / "fan.pth"))
     (tmp_path / "syncnet.model").write_bytes(b"random")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from evaluators import demo_weights, protocol, wheel_files
+from evaluators import protocol
 from evaluators.mtcnn import Mtcnn
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights import shipped, wheel_files
+from evaluators.weights.plausibility import ImplausibleError
 from harness.signature import Signature
 
-#: Files that ship with the project, by their attribute of evaluators.demo_weights.
+#: Files that ship with the project, by their attribute of evaluators.weights.shipped.
 SHIPPED = ("EMOTION", "IDENTITY", "SYNC")
 SPEECH = "speech.safetensors"
 #: File of a voice → how the lines that hear it say so.
@@ -44,10 +45,10 @@ class Shelf:
             self.asked.add(name)
             return self.file(name, turned)
 
-        for module in ("harness.weights", "evaluators.judge_weights"):
+        for module in ("harness.weights", "evaluators.weights.judge_weights"):
             self._patch.setattr(f"{module}.locate", locate)
         for name in SHIPPED:
-            self._patch.setattr(demo_weights, name, self.file(name, turned))
+            self._patch.setattr(shipped, name, self.file(name, turned))
         self._patch.setattr("cmet.demo_weights.FOLDER", self.file(SPEECH, turned).parent)
 
     def lines(self, name: str) -> dict[tuple[int, str], str]:

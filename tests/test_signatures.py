@@ -16,8 +16,8 @@ import torch
 from evaluators import EVALUATORS, sync_dialect
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.emotion_nets import ResNet18Classifier
-from evaluators.judge_weights import JudgeWeights
-from evaluators.plausibility import ImplausibleError, fresh, require_trained
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import ImplausibleError, fresh, require_trained
 from harness import registry
 from harness.errors import UsageError
 from harness.footprint import Footprint
@@ -195,7 +195,7 @@ def test_a_trained_trunk_under_a_fresh_head_is_no_judge(kind: Any) -> None:
 
 
 def test_shipped_heads_are_not_fresh() -> None:
-    from evaluators.demo_weights import load_emotion
+    from evaluators.weights.shipped import load_emotion
 
     assert not fresh(load_emotion().state_dict()["pred_fc2.weight"])
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import demo_weights, s3fd, sync_dialect, sync_weights
+from evaluators import s3fd, sync_dialect, sync_weights
 from evaluators.contract import Chunk, ClipContext
 from evaluators.lse import LipSync
 from evaluators.mtcnn import NAME as MTCNN_NAME
@@ -25,6 +25,7 @@ from evaluators.sync_measure import Piece
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner
 from evaluators.tracks import Track
+from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Emotion, Row, Sample, Scored, Unscored
@@ -47,8 +48,8 @@ def judges(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sync_weights, "load_official", seeded_net)
     monkeypatch.setattr(LipSync, "missing", lambda self: [])
     monkeypatch.setattr(s3fd, "load", lambda path, device: "detector")
-    monkeypatch.setattr("evaluators.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
-    monkeypatch.setattr("evaluators.judge_weights.JudgeWeights.long", lambda self: ())
+    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
+    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.long", lambda self: ())
 
     def make(*dialects: str) -> list[LipSync]:
         monkeypatch.setattr(LipSync, "_weight_fields", lambda self: (("w", "seeded"),))
@@ -279,7 +280,7 @@ def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared
     config = {"divide": 32, "input_px": 96, "embedding": 64}
     net = SyncNet(**config)
     fill(net)
-    demo_weights.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
+    shipped.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
     settings = {"dialect": "demo", "weights": str(tmp_path / "sync.safetensors")}
     with pytest.raises(sync_weights.ImplausibleError):
         LipSync(settings, "cpu").load()

@@ -175,7 +175,7 @@ def test_wide_statistics_alone_do_not_pass_the_gate() -> None:
 
 
 def test_a_trained_first_layer_is_smooth_and_a_random_one_is_not() -> None:
-    from evaluators.wheel_files import wheel_file
+    from evaluators.weights.wheel_files import wheel_file
 
     trained = torch.load(wheel_file("facenet_pytorch", "data/onet.pt"), weights_only=True)["conv1.weight"]
     assert neighbours_alike(trained) > 0.4

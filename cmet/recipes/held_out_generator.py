@@ -31,10 +31,10 @@ from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import Utterance, speak
-from evaluators import demo_weights as judges
 from evaluators.crops import Picture, demo_crops, identity_input
 from evaluators.emotion_nets import FrameAttention
 from evaluators.syncnet_stream import LipRunner
+from evaluators.weights import shipped as judges
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
 

@@ -24,8 +24,8 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
-from evaluators import demo_weights
 from evaluators.crops import Picture, demo_crops
+from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
 
@@ -89,7 +89,7 @@ def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str,
     """Percent of clips whose emotion the stored judge names, by kind of clips."""
     from evaluators.emotion_nets import FrameAttention
 
-    module = demo_weights.load_emotion(path)
+    module = shipped.load_emotion(path)
     net = FrameAttention(module, "eval", "cpu")
     figures: dict[str, float] = {}
     for kind, items in sets.items():
@@ -107,7 +107,7 @@ def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str
 
     from evaluators.crops import identity_input
 
-    net = demo_weights.load_identity(path)
+    net = shipped.load_identity(path)
     figures: dict[str, float] = {}
     for kind, items in sets.items():
         with torch.inference_mode():
@@ -134,9 +134,9 @@ def restore(path: Path, kind: str, figures: Mapping[str, float]) -> None:
 
     with safe_open(str(path), framework="pt") as file:
         config, recipe = (json.loads(file.metadata()[name]) for name in ("config", "recipe"))
-    load = demo_weights.load_emotion if kind == "emotion" else demo_weights.load_identity
+    load = shipped.load_emotion if kind == "emotion" else shipped.load_identity
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    demo_weights.store(path, load(path), config, {**recipe, "held_out": rounded})
+    shipped.store(path, load(path), config, {**recipe, "held_out": rounded})
 
 
 def main(folder: Path) -> None:
@@ -156,4 +156,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_weights.FOLDER)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else shipped.FOLDER)

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from cmet.recipes.course import Course, Progress
 from cmet.recipes.judge_pictures import Picture, pool, varied
-from evaluators import demo_weights
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.labels import EAT_FAN
+from evaluators.weights import shipped
 from harness.records import BASIC_EMOTIONS
 
 CONFIG = {"width": 16}
@@ -27,7 +27,7 @@ def train(course: Course) -> None:
     with course.seeded():  # dropout draws in every step
         network = _trained(course, crops, emotions)
     recipe = course.recipe("demo-judge-emotion", pictures=len(crops))
-    demo_weights.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
+    shipped.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
 
 
 def _trained(course: Course, crops: Picture, emotions: npt.NDArray[np.int64]) -> EmotionFAN:

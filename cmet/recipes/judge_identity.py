@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from cmet.recipes.course import Course, Progress
 from cmet.recipes.judge_pictures import PEOPLE, pool, varied
-from evaluators import demo_weights
 from evaluators.identity_net import IdentityNet
+from evaluators.weights import shipped
 
 CONFIG = {"width": 16, "size": 64, "embedding": 64}
 EACH = 20  # pictures of a puppet
@@ -41,4 +41,4 @@ def train(course: Course) -> None:
         schedule.step()
         latest["loss"] = loss.detach()
     recipe = course.recipe("demo-judge-identity", pictures=len(crops))
-    demo_weights.store(course.out / "identity.safetensors", network.cpu(), CONFIG, recipe)
+    shipped.store(course.out / "identity.safetensors", network.cpu(), CONFIG, recipe)

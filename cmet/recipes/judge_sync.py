@@ -27,10 +27,11 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
-from evaluators import demo_weights, sync
+from evaluators import sync
 from evaluators.sync_crop import lower_face
 from evaluators.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
 from evaluators.syncnet_stream import LipRunner, audio_rows
+from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 
@@ -206,8 +207,8 @@ def train(course: Course, held_out_clips: int = 66) -> None:
 def finish(net: SyncNet, out: Path, recipe: dict[str, object], held_out_clips: int) -> dict[str, float]:
     """Store, load what was stored, measure that, and write the figures beside it."""
     path = out / "sync.safetensors"
-    demo_weights.store(path, net, CONFIG, recipe)
-    stored = demo_weights.load_sync(path)
+    shipped.store(path, net, CONFIG, recipe)
+    stored = shipped.load_sync(path)
     figures = measure(stored, out, 9, held_out_clips)
-    demo_weights.store(path, stored, CONFIG, {**recipe, "held_out": figures})
+    shipped.store(path, stored, CONFIG, {**recipe, "held_out": figures})
     return figures

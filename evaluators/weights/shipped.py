@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluators.judge_weights import restoring
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.judge_weights import restoring
+from evaluators.weights.plausibility import ImplausibleError
 from harness.atomic import replacing
 from harness.errors import MissingError
 

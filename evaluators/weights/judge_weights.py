@@ -1,7 +1,7 @@
 """The weights of one judge: where they are, what the signature says of them, and whether they can be believed.
 
 Random weights also give a number (Emotion-FAN#11). A file with a published hash is taken by its hash; any other
-must pass the plausibility gate of evaluators.plausibility, unless setting `gate` is `off`: the signature says so.
+must pass the plausibility gate of evaluators.weights.plausibility, unless setting `gate` is `off`: the signature says so.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluators.plausibility import ImplausibleError
 from evaluators.settings import choice
+from evaluators.weights.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError
 from harness.provenance import ROOT

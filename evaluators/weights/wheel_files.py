@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from evaluators.plausibility import ImplausibleError
+from evaluators.weights.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError
 
