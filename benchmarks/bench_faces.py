@@ -22,12 +22,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators.crops import box_crop, mtcnn_chip
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.emotion_nets import FrameAttention
+from evaluators.faces.crops import box_crop, mtcnn_chip
+from evaluators.faces.mtcnn import Mtcnn
 from evaluators.folding import folded
 from evaluators.identity_nets import facenet_input, facenet_module
-from evaluators.mtcnn import Mtcnn
 from harness.media import VideoReader
 from harness.seeded import fill
 

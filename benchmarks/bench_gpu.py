@@ -175,8 +175,8 @@ def judging(count: int) -> None:
     """Frames a second of the judges' networks, pictures on the host at first."""
     from facenet_pytorch import InceptionResnetV1
 
-    from evaluators import s3fd
     from evaluators.emotion_fan import EmotionFAN
+    from evaluators.faces import s3fd
     from evaluators.fid import Inception
     from evaluators.syncnet import SyncNet
     from evaluators.syncnet_stream import LipRunner

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from evaluators import sync, sync_crop
 from evaluators.contract import ClipContext
+from evaluators.faces.mtcnn import detector
 from evaluators.mjpeg import JpegPass, JpegReader, jpeg_planes
-from evaluators.mtcnn import detector
 from evaluators.sync_audio import heard
 from evaluators.syncnet import SyncNet
 from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows

@@ -33,8 +33,8 @@ def reference_exact(bench: Bench, files: Mapping[str, Path]) -> tuple[float, Sco
     import torch
 
     from evaluators.contract import Chunk, ClipContext
+    from evaluators.faces.s3fd import load
     from evaluators.lse import LipSync
-    from evaluators.s3fd import load
     from evaluators.sync_measure import Networks
     from evaluators.syncnet import SyncNet
     from evaluators.syncnet_stream import LipRunner

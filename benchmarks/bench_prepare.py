@@ -38,7 +38,7 @@ from harness.media import VideoReader, VideoWriter, read_audio  # noqa: E402
 
 PLAN = Plan(
     STAGES,
-    Network("evaluators.mtcnn:detector", {}),
+    Network("evaluators.faces.mtcnn:detector", {}),
     Network("tests.prepare_networks:speech", {}),
     Network("tests.prepare_networks:codes", {}),
 )
@@ -46,7 +46,7 @@ PLAN = Plan(
 #: Scripts of the official order; `clips` is a list of (source, out without extension).
 _OFFICIAL = {
     "crop": """
-from evaluators.mtcnn import Mtcnn
+from evaluators.faces.mtcnn import Mtcnn
 from harness.media.face_track import joined, square
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 import cv2, numpy as np
@@ -81,7 +81,7 @@ for source, out in clips:
 """,
 }
 _STARTS = {
-    "crop": "import cv2, harness.media.face_track, harness.media\nfrom evaluators.mtcnn import Mtcnn\nMtcnn()",
+    "crop": "import cv2, harness.media.face_track, harness.media\nfrom evaluators.faces.mtcnn import Mtcnn\nMtcnn()",
     "speech": "import harness.media\nfrom tests.prepare_networks import speech\nspeech()",
     "codes": "import harness.media\nfrom tests.prepare_networks import codes\ncodes()",
 }

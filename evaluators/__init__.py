@@ -12,6 +12,6 @@ EVALUATORS: dict[str, str] = {
     "pixels": "evaluators.pixels:PixelQuality",
     "lpips": "evaluators.lpips:Lpips",
     "landmarks": "evaluators.landmarks:LandmarkDistance",
-    "faces": "evaluators.faces:FacePresence",
+    "faces": "evaluators.faces.presence:FacePresence",
     "cost": "evaluators.cost:GenerationCost",
 }

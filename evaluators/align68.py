@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.face_chip import similarity
+from evaluators.faces.face_chip import similarity
 
 Float = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]

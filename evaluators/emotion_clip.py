@@ -24,7 +24,7 @@ from harness.errors import MissingError, UsageError
 from harness.records import BASIC_EMOTIONS
 
 if TYPE_CHECKING:
-    from evaluators.crops import Picture
+    from evaluators.faces.crops import Picture
 
 Float = npt.NDArray[np.float32]
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
@@ -92,8 +92,8 @@ class ClipZeroShot:
         """Emotions that reach the least AUC on the labelled faces; none without a folder."""
         if not folder:
             return frozenset()
-        from evaluators.crops import crop
-        from evaluators.mtcnn import detector
+        from evaluators.faces.crops import crop
+        from evaluators.faces.mtcnn import detector
         from harness.media import read_image
 
         names, scores, features = [], [], []

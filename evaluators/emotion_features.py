@@ -47,7 +47,7 @@ class EmotionFront:
         """(what, cure) of weights and tools that are not here."""
         lacks: list[tuple[str, str]] = []
         if self.align.startswith("dlib5"):
-            from evaluators import dlib_points
+            from evaluators.faces import dlib_points
 
             lacks += dlib_points.PREDICTOR.missing()
         if self._weights is not None:
@@ -65,7 +65,7 @@ class EmotionFront:
         from evaluators.emotion_nets import build
 
         if self.align.startswith("dlib5"):
-            from evaluators.dlib_points import DlibPoints
+            from evaluators.faces.dlib_points import DlibPoints
 
             DlibPoints.shared()
         self.net = self.net or build(self.spec, self._settings, self.device)
@@ -75,7 +75,7 @@ class EmotionFront:
         """The signature's fields: network, crop, detector, sampling, pooling."""
         detector = "none" if self.align == "frame" else "mtcnn-fn2.6.0"
         if self.align.startswith("dlib5"):
-            from evaluators import dlib_points
+            from evaluators.faces import dlib_points
 
             detector = f"hog1+dlib5@{dlib_points.PREDICTOR.digest8()}"
         pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
@@ -107,7 +107,7 @@ class EmotionFront:
 
     def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
         """Features (features,) of the frames with these indexes that show a face, by index."""
-        from evaluators.crops import chunk_crops
+        from evaluators.faces.crops import chunk_crops
 
         assert self.net is not None, "load() comes first"
         known: dict[int, Float] = chunk.once(self._key, dict)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from evaluators import imagenet
-from evaluators.crops import Picture, emotion_input
 from evaluators.emotion_fan import EmotionFAN, Form
 from evaluators.emotion_specs import NetSpec
+from evaluators.faces.crops import Picture, emotion_input
 from evaluators.folding import folded
 from evaluators.resnet18 import ResNet18Trunk
 from evaluators.weights.judge_weights import JudgeWeights

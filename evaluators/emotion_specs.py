@@ -15,7 +15,7 @@ class NetSpec:
 
     name: str  # as signatures name it
     classes: tuple[str, ...]
-    align: str  # default crop rule (evaluators.crops)
+    align: str  # default crop rule (evaluators.faces.crops)
     size: int  # px
     samples: str  # default sampling: all, every<N>, even<N>
     pooling: str  # attention: frame attention; mean-logits

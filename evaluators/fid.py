@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import alignment, fid_limit, pairing, picture_sizes
+from evaluators import fid_limit, pairing, picture_sizes
 from evaluators.contract import ClipContext, MetricFacts
+from evaluators.faces import alignment
 from evaluators.fid_clip import FeatureClip, both, count, packed, stacked
 from evaluators.fid_features import build
 from evaluators.fid_interval import half_sample_interval

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import alignment, fid_sampling, pairing
+from evaluators import fid_sampling, pairing
 from evaluators.contract import Chunk, ClipContext
+from evaluators.faces import alignment
 from evaluators.fid_features import FeatureNet, Features
 from evaluators.fid_sampling import Collector, Sampling
 from harness.records import Row, Unscored

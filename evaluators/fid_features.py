@@ -212,7 +212,7 @@ class DemoNet:
     @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
-        from evaluators.crops import identity_input, whole
+        from evaluators.faces.crops import identity_input, whole
 
         side = int(self._network.size)
         rows = [np.zeros((0, self.width), dtype=np.float32)]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from evaluators import pairing
-from evaluators.alignment import Alignment
 from evaluators.contract import Chunk, ClipContext
+from evaluators.faces.alignment import Alignment
 from evaluators.fid_features import FeatureNet, Features
 from evaluators.pairing import Indices
 from evaluators.reference_cache import cached

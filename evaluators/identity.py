@@ -28,7 +28,7 @@ from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 
 if TYPE_CHECKING:
-    from evaluators.crops import Picture
+    from evaluators.faces.crops import Picture
     from evaluators.identity_nets import IdentityEmbedder
 
 Float = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ _KEYS = ("net", "ref", "agg", "samp", "miss", "margin", *WEIGHT_SETTINGS)
 @dataclass(frozen=True)
 class _Spec:
     name: str  # as signatures name it
-    rule: str  # crop rule (evaluators.crops)
+    rule: str  # crop rule (evaluators.faces.crops)
     size: int  # px
     resize: str
     weights: str = ""  # row of weights.toml
@@ -133,8 +133,8 @@ class IdentitySimilarity:
 
     def chunk_embeddings(self, chunk: Chunk) -> tuple[list[int], dict[int, Float]]:
         """(sampled indexes, embeddings of those that show a face) of one chunk."""
-        from evaluators.crops import chunk_crops
-        from evaluators.mtcnn import sampled
+        from evaluators.faces.crops import chunk_crops
+        from evaluators.faces.mtcnn import sampled
 
         wanted = list(sampled(chunk, self.sampling.step))
         crops = chunk_crops(chunk, wanted, self.spec.rule, self.spec.size, self.device, self.margin)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from evaluators.crops import Picture, identity_input
+from evaluators.faces.crops import Picture, identity_input
 from evaluators.folding import folded
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
@@ -98,7 +98,7 @@ class DemoIdentity:
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[Picture]) -> Float:
-        """(n, d) of uint8 RGB crops (evaluators.crops.demo_crops)."""
+        """(n, d) of uint8 RGB crops (evaluators.faces.crops.demo_crops)."""
         return _batched(crops, lambda part: self._network(identity_input(part, self._device)))
 
 

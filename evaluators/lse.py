@@ -85,7 +85,7 @@ class LipSync:
         net = self._net().to(self.device)
         faces = None
         if self._face_weights is not None:
-            from evaluators import s3fd
+            from evaluators.faces import s3fd
 
             faces = s3fd.load(self._face_weights.path(), self.device)
         key = "|".join(value for _, value in self._weight_fields())

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import alignment, pairing, picture_sizes
+from evaluators import pairing, picture_sizes
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.faces import alignment
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -96,7 +97,7 @@ class PixelQuality:
     """PSNR and SSIM against a frame-aligned reference.
 
     Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
-    size (refuse, area: the reference is resized to the clip by area averaging), crop and points (evaluators.alignment).
+    size (refuse, area: the reference is resized to the clip by area averaging), crop and points (evaluators.faces.alignment).
     EAT: pair=stretch win=u7 cov=sample agg=frame crop=eat128, without its MPEG-4 pass over the crops.
     """
 

@@ -147,7 +147,7 @@ def _pixels() -> float:
 
 def _faces() -> float:
     """The largest error of box and landmarks in pixels; inf for another number of faces."""
-    from evaluators.mtcnn import detector
+    from evaluators.faces.mtcnn import detector
 
     held = reference()
     found = detector("cpu").detect(held["frames_a"].astype(np.uint8)[None])[0]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import dlib_landmarks, sidecar_landmarks
 from evaluators.contract import Chunk
 from evaluators.expression_measures import CHIP_PX, action_measures, edge_histograms
+from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.sync_dialect import MTCNN_NAME
 from harness.digest import digest
 from harness.errors import MediaError
@@ -70,8 +70,8 @@ class GeometrySpace(_DetectorSpace):
         return RowsTrack(self._shapes)
 
     def _shapes(self, chunk: Chunk) -> Iterable[Float]:
-        from evaluators.face_chip import MTCNN_POINTS, similarity
-        from evaluators.mtcnn import chunk_faces
+        from evaluators.faces.face_chip import MTCNN_POINTS, similarity
+        from evaluators.faces.mtcnn import chunk_faces
 
         for faces in chunk_faces(chunk, self.device, EVERY).values():
             if len(faces):
@@ -91,8 +91,8 @@ class EdgeSpace(_DetectorSpace):
         return RowsTrack(self._histograms)
 
     def _histograms(self, chunk: Chunk) -> Iterable[Float]:
-        from evaluators.crops import chunk_crops
-        from evaluators.mtcnn import sampled
+        from evaluators.faces.crops import chunk_crops
+        from evaluators.faces.mtcnn import sampled
 
         chips = chunk_crops(chunk, sampled(chunk, EVERY), "mtcnn5", CHIP_PX, self.device)
         return [edge_histograms(chip) for chip in chips.values() if chip is not None]
@@ -138,13 +138,13 @@ class ActionSpace:
         return RowsTrack(lambda chunk: self._stored(found, chunk))
 
     def _detected(self, chunk: Chunk) -> Iterable[Float]:
-        from evaluators.mtcnn import sampled
+        from evaluators.faces.mtcnn import sampled
 
         frames = (chunk.frames[index - chunk.first] for index in sampled(chunk, EVERY))
         return _measured(self._dlib.find(frame, 1) for frame in frames)
 
     def _stored(self, points: sidecar_landmarks.Points, chunk: Chunk) -> Iterable[Float]:
-        from evaluators.mtcnn import sampled
+        from evaluators.faces.mtcnn import sampled
 
         return _measured(points[index] for index in sampled(chunk, EVERY))
 

@@ -86,7 +86,7 @@ def clip_mean(space: Space, path: Path) -> Float:
 
 
 def _clip_mean(space: Space, path: Path) -> Float:
-    from evaluators.reference_faces import searched_chunks
+    from evaluators.faces.reference_faces import searched_chunks
 
     track = space.follow(path)
     for chunk in searched_chunks(path, space.device, space.searches):
@@ -192,8 +192,8 @@ class _ExpressionTrack:
     def feed(self, chunk: Chunk) -> None:
         import torch
 
-        from evaluators.crops import chunk_crops, identity_input
-        from evaluators.mtcnn import sampled
+        from evaluators.faces.crops import chunk_crops, identity_input
+        from evaluators.faces.mtcnn import sampled
 
         crops = chunk_crops(chunk, sampled(chunk, shape_spaces.EVERY), "frame", self._generator.size)
         pictures = [crop for crop in crops.values() if crop is not None]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluators import align68, pairing, sidecar_landmarks
+from evaluators import align68, pairing
 from evaluators.contract import ClipContext
+from evaluators.faces import sidecar_landmarks
 from evaluators.pairing import Problem
 
 

@@ -26,7 +26,7 @@ LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
 JPEG_NAME = "mjpeg@ffmpeg-5.1-emulated"
 AVI_NAME = "avi-q2@ffmpeg-5.1-emulated+jpeg-q2"
-MTCNN_NAME = "mtcnn-fn2.6.0"  # evaluators.mtcnn.NAME; that module imports torch
+MTCNN_NAME = "mtcnn-fn2.6.0"  # evaluators.faces.mtcnn.NAME; that module imports torch
 DETECTORS = {"mtcnn": MTCNN_NAME, "s3fd": "s3fd@.25"}
 
 

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from evaluators import tracks
 from evaluators.contract import Chunk
-from evaluators.mtcnn import Faces, chunk_faces
+from evaluators.faces.mtcnn import Faces, chunk_faces
 from evaluators.sync_dialect import Dialect
 from evaluators.tracks import Track
 
 if TYPE_CHECKING:
-    from evaluators.s3fd import S3FD
+    from evaluators.faces.s3fd import S3FD
 
 Float = npt.NDArray[np.float64]
 _COMPARABLE = 0.4  # a second face counts from this share of the largest one's side
@@ -47,7 +47,7 @@ class FaceLog:
             faces = chunk_faces(chunk, self.device, self.every)
             self._boxes += [(index, found.boxes.tolist()) for index, found in faces.items()]
         else:
-            from evaluators import s3fd
+            from evaluators.faces import s3fd
 
             boxes = s3fd.detect(self.net, chunk.frames)
             self._boxes += [(chunk.first + place, found[:, :4].tolist()) for place, found in enumerate(boxes)]

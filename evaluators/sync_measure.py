@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from evaluators import align68, sync, sync_aligned, sync_crop
 from evaluators.contract import Chunk, ClipContext
-from evaluators.crops import jpeg95
+from evaluators.faces.crops import jpeg95
 from evaluators.mjpeg import JpegReader
 from evaluators.sync_audio import cut, heard, probe_rate
 from evaluators.sync_dialect import Dialect
@@ -39,7 +39,7 @@ class Networks:
     runner: LipRunner
     key: str
     device: str
-    faces: object | None = None  # evaluators.s3fd.S3FD
+    faces: object | None = None  # evaluators.faces.s3fd.S3FD
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from evaluators import protocol
 from evaluators.align68 import SUFFIX, aligned, transforms
-from evaluators.crops import jpeg95
+from evaluators.faces.crops import jpeg95
 from evaluators.lse import LipSync
 from evaluators.pairing import frames_at
 from evaluators.sync_pipeline import crop_file_frames

@@ -22,7 +22,7 @@ from harness.media.face_track import joined, square
 from tests.media_samples import write_film
 
 ROOT = Path(__file__).resolve().parents[1]
-CROP = Plan(("crop", "sound"), Network("evaluators.mtcnn:detector", {}))
+CROP = Plan(("crop", "sound"), Network("evaluators.faces.mtcnn:detector", {}))
 
 
 def on_canvas(source: Path, frames: int, left: int, top: int) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_a_real_face_is_found_cropped_and_brought_to_25_fps(shared: Path, tmp_pa
     done = prepare("crema_d", tmp_path / "raw", tmp_path / "out", CROP)
     assert (done.made, done.failures) == (2, ())
 
-    from evaluators.mtcnn import detector
+    from evaluators.faces.mtcnn import detector
 
     for name in ("1001_DFA_NEU_XX", "1001_DFA_ANG_XX"):
         path = tmp_path / "out" / f"{name}.mp4"
@@ -64,7 +64,7 @@ def test_a_real_face_is_found_cropped_and_brought_to_25_fps(shared: Path, tmp_pa
 @pytest.mark.parametrize("name", ["mead_w009_038", "hdtf_radio1", "edtalk_a"])
 def test_our_square_is_the_official_crop(shared: Path, name: str) -> None:
     """Clips that the official preprocessing cropped, put back into a wide picture, are cut out again as they were."""
-    from evaluators.mtcnn import detector
+    from evaluators.faces.mtcnn import detector
 
     clip = np.concatenate(list(VideoReader(shared / "real" / "clips" / f"{name}.mp4")))[::12]
     wide = np.full((len(clip), 360, 480, 3), 110, np.uint8)

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from evaluators.contract import Chunk
-from evaluators.crops import chunk_crops
 from evaluators.emotion import EmotionAccuracy
 from evaluators.emotion_clip import labelled_pictures, reached
 from evaluators.emotion_prompts import WORDS, prompts
 from evaluators.extended import ZERO_SHOT, ExtendedEmotion
+from evaluators.faces.crops import chunk_crops
 from evaluators.labels import HSEMOTION_8
 from evaluators.packing import unpack
 from evaluators.weights.plausibility import ImplausibleError

@@ -11,11 +11,11 @@ import pytest
 from media_samples import film, write_film
 from reference_pairs import context, judged
 
-from evaluators import mtcnn
 from evaluators.contract import Chunk
-from evaluators.faces import FacePresence
-from evaluators.head_pose import FACE, angles, turned
-from evaluators.reference_faces import faces_of, searched_chunks
+from evaluators.faces import mtcnn
+from evaluators.faces.head_pose import FACE, angles, turned
+from evaluators.faces.presence import FacePresence
+from evaluators.faces.reference_faces import faces_of, searched_chunks
 from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.records import Scored, Unscored

@@ -15,13 +15,13 @@ from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
 from evaluators import fid_sampling
+from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.fid import Fid, Inception, PairFid, frechet
 from evaluators.fid_features import imagenet_input, tf_fid_input
 from evaluators.fid_sampling import Sampling
 from evaluators.identity_net import IdentityNet
 from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
-from evaluators.sidecar_landmarks import sidecar
 from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.records import Scored, Unscored

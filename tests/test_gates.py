@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from evaluators import EVALUATORS
-from evaluators.dlib_points import DlibPoints
-from evaluators.dlib_predictor import require_face
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.emotion_nets import ResNet18Classifier
+from evaluators.faces.dlib_points import DlibPoints
+from evaluators.faces.dlib_predictor import require_face
 from evaluators.sync_weights import require_plausible
 from evaluators.syncnet import SyncNet
 from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
@@ -108,7 +108,7 @@ def test_neither_fresh_nor_seeded_statistics_pass(kind: Callable[[], torch.nn.Mo
 
 
 def test_the_trained_identity_network_tells_pictures_apart_and_one_that_is_blind_does_not() -> None:
-    from evaluators.crops import identity_input
+    from evaluators.faces.crops import identity_input
 
     network = load_identity()
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from evaluators.contract import Chunk
-from evaluators.crops import box_crop, crop
+from evaluators.faces.crops import box_crop, crop
+from evaluators.faces.mtcnn import detector
 from evaluators.identity import IdentityMeasurement, IdentitySimilarity
 from evaluators.identity_net import IdentityNet
 from evaluators.identity_nets import facenet_input, facenet_module
-from evaluators.mtcnn import detector
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError

@@ -14,10 +14,10 @@ from PIL import Image
 from reference_pairs import context, film, judged
 
 from evaluators.contract import ClipContext
-from evaluators.eat_crop import crop128
+from evaluators.faces.eat_crop import crop128
+from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.landmarks import LandmarkDistance, landmark_distances
 from evaluators.pairing import frames_at, stretch
-from evaluators.sidecar_landmarks import sidecar
 from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.records import Scored, Unscored

@@ -13,11 +13,11 @@ from torch.nn.functional import interpolate
 
 from datasets.puppets.affect import affect_point
 from datasets.puppets.face import render
-from evaluators import mtcnn
-from evaluators.area_pool import crops, integral_images, resized
 from evaluators.contract import Chunk
-from evaluators.face_chip import MTCNN_POINTS, chip, dlib_chip, mtcnn_chip, similarity
-from evaluators.mtcnn_boxes import keep_min
+from evaluators.faces import mtcnn
+from evaluators.faces.area_pool import crops, integral_images, resized
+from evaluators.faces.face_chip import MTCNN_POINTS, chip, dlib_chip, mtcnn_chip, similarity
+from evaluators.faces.mtcnn_boxes import keep_min
 
 KEYS = (
     "mead_w009_038.mp4#0",

@@ -18,11 +18,11 @@ from reference_pairs import context, film, judged, noisy
 
 from evaluators import pairing
 from evaluators.contract import Chunk
-from evaluators.eat_crop import crop128
+from evaluators.faces.eat_crop import crop128
+from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.packing import pack, unpack
 from evaluators.pairing import frames_at, spread, stretch, truncate
 from evaluators.pixels import PixelQuality, psnr, ssim
-from evaluators.sidecar_landmarks import sidecar
 from harness.errors import MediaError, UsageError
 from harness.media import VideoReader
 from harness.records import Emotion, Sample, Scored, Unscored

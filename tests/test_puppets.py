@@ -158,7 +158,7 @@ def test_the_truth_moves_like_the_neutral_clip(tmp_path: Path) -> None:
 
 
 def test_mtcnn_finds_every_face() -> None:
-    from evaluators.mtcnn import detector
+    from evaluators.faces.mtcnn import detector
 
     rng = np.random.default_rng(4)
     span = np.array([7.5, 4.5, 4.5, 4.0, 3.0])

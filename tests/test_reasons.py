@@ -47,7 +47,7 @@ def test_every_named_failure_mode_has_its_test() -> None:
 def test_a_short_track_is_a_reason_and_padding_a_note(
     judges: Any, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evaluators.s3fd.detect", constant_faces([_FACE]))
+    monkeypatch.setattr("evaluators.faces.s3fd.detect", constant_faces([_FACE]))
     clips = shared / "real" / "clips"
     short = sync_judged(clips / "hard_30fps.mp4", judges("sp"))[0][0]
     assert isinstance(short, Unscored)
@@ -88,7 +88,9 @@ def _identity(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Row]:
     judge = IdentitySimilarity({"net": "demo", "ref": "first"}, "cpu")
     judge._net = _Blown()
     crops = {k: np.zeros((8, 8, 3), np.uint8) for k in range(6)}
-    monkeypatch.setattr("evaluators.crops.chunk_crops", lambda chunk, wanted, *rest: {k: crops[k] for k in wanted})
+    monkeypatch.setattr(
+        "evaluators.faces.crops.chunk_crops", lambda chunk, wanted, *rest: {k: crops[k] for k in wanted}
+    )
     return face_samples.judged(judge, face_samples.sample(), film(6))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evaluators import protocol
-from evaluators.mtcnn import Mtcnn
+from evaluators.faces.mtcnn import Mtcnn
 from evaluators.weights import shipped, wheel_files
 from evaluators.weights.plausibility import ImplausibleError
 from harness.signature import Signature

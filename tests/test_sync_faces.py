@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import s3fd, sync_crop, tracks
+from evaluators import sync_crop, tracks
+from evaluators.faces import s3fd
 from evaluators.sync_faces import largest, together
 from harness.errors import MissingError
 from harness.media import VideoReader

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import s3fd, sync_dialect, sync_weights
+from evaluators import sync_dialect, sync_weights
 from evaluators.contract import Chunk, ClipContext
+from evaluators.faces import s3fd
+from evaluators.faces.mtcnn import NAME as MTCNN_NAME
 from evaluators.lse import LipSync
-from evaluators.mtcnn import NAME as MTCNN_NAME
 from evaluators.packing import unpack
 from evaluators.sync import read_curve
 from evaluators.sync_clip import left_out

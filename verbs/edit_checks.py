@@ -79,7 +79,7 @@ def _try_to_write(target: Path) -> None:
 
 def check_face(picture: Pixels, path: Path) -> None:
     """One frontal face, or one sentence. Uses facenet-pytorch's MTCNN, whose weights come with it."""
-    from evaluators.mtcnn import detector
+    from evaluators.faces.mtcnn import detector
 
     faces = detector("cpu").detect(picture[None])[0]
     problem = face_problem(faces.probs, faces.landmarks)

@@ -61,7 +61,7 @@ def _plan(chosen: Sequence[str], demo: bool) -> Plan:
 
     return Plan(
         tuple(stage for stage in IN_ORDER if stage in (chosen or STAGES)),
-        faces=Network("evaluators.mtcnn:Mtcnn", {}),
+        faces=Network("evaluators.faces.mtcnn:Mtcnn", {}),
         speech=Network("cmet.preparation:speech", {"demo": demo}),
         codes=Network("cmet.preparation:codes", {"demo": demo}),
     )

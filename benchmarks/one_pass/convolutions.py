@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from evaluators.emotion_fan import EmotionFAN
+from evaluators.faces.mtcnn import Mtcnn
 from evaluators.identity_nets import facenet_module
 from evaluators.inception import Inception
-from evaluators.mtcnn import Mtcnn
 from evaluators.syncnet import SyncNet
 
 _BATCH = 16

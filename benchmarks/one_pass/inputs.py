@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from evaluators.emotion_fan import EmotionFAN
+from evaluators.faces.s3fd import S3FD
 from evaluators.identity_nets import facenet_module
 from evaluators.inception import Inception
-from evaluators.s3fd import S3FD
 from evaluators.syncnet import SyncNet
 from harness.errors import MissingError
 from harness.media import VideoReader, VideoWriter, read_audio

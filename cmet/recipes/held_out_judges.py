@@ -24,7 +24,7 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
-from evaluators.crops import Picture, demo_crops
+from evaluators.faces.crops import Picture, demo_crops
 from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
@@ -105,7 +105,7 @@ def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str
     """AUC and mean cosines of pairs of frames of different clips: the same puppet, or two; by kind of clips."""
     import torch
 
-    from evaluators.crops import identity_input
+    from evaluators.faces.crops import identity_input
 
     net = shipped.load_identity(path)
     figures: dict[str, float] = {}

@@ -65,7 +65,7 @@ class Album:
     each: int
 
     def __call__(self, place: int) -> tuple[Picture, npt.NDArray[np.int64]]:
-        from evaluators.crops import demo_crops
+        from evaluators.faces.crops import demo_crops
 
         rng = np.random.default_rng([self.seed, 11, place])
         state = in_motion(random_states(rng, self.each, jitter=0.08, people=PEOPLE[place : place + 1]), rng)

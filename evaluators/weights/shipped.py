@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evaluators.syncnet import SyncNet
 
 FOLDER = Path(__file__).resolve().parent / "demo"
-EMOTION = FOLDER / "emotion.safetensors"  # EmotionFAN; crops: evaluators.crops.demo_crops, input: emotion_input
+EMOTION = FOLDER / "emotion.safetensors"  # EmotionFAN; crops: evaluators.faces.crops.demo_crops, input: emotion_input
 IDENTITY = FOLDER / "identity.safetensors"  # IdentityNet; crops: demo_crops, input: identity_input
 SYNC = FOLDER / "sync.safetensors"  # SyncNet
 

@@ -1,6 +1,6 @@
 """Where a head points, from MTCNN's five points: rough, but enough to see that an edit turned a head it should not.
 
-The five points are matched with a rigid face under weak perspective: the mean face of evaluators.face_chip, the
+The five points are matched with a rigid face under weak perspective: the mean face of evaluators.faces.face_chip, the
 nose half an eye distance in front of it. Angles of single frames are off by some degrees; means over a clip less.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.face_chip import MTCNN_POINTS
+from evaluators.faces.face_chip import MTCNN_POINTS
 
 Float = npt.NDArray[np.float64]
 _NOSE_DEPTH, _MOUTH_DEPTH = 0.5, 0.1  # in eye distances, towards the camera

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import mtcnn
 from evaluators.contract import Chunk, ClipContext, MetricFacts
-from evaluators.head_pose import angles, turned
+from evaluators.faces import mtcnn
+from evaluators.faces.head_pose import angles, turned
+from evaluators.faces.reference_faces import faces_of
 from evaluators.packing import mean_value
 from evaluators.reference_cache import cached
-from evaluators.reference_faces import faces_of
 from evaluators.settings import check, whole
 from harness.errors import MediaError
 from harness.records import FPS, SAMPLE_RATE_HZ, Row, Scored, Unscored

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext
-from evaluators.dlib_predictor import Predictor, parts
-from evaluators.eat_crop import crop128
+from evaluators.faces.dlib_predictor import Predictor, parts
+from evaluators.faces.eat_crop import crop128
 
 Points = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from evaluators import mtcnn_boxes as stage
-from evaluators.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.contract import Chunk
-from evaluators.mtcnn_boxes import Candidates, Float, Int
-from evaluators.mtcnn_nets import ONet, PNet, RNet
+from evaluators.faces import mtcnn_boxes as stage
+from evaluators.faces.area_pool import IntegralImages, crops, integral_images, resized
+from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
+from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
 from evaluators.weights.wheel_files import wheel_file
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import mtcnn
 from evaluators.contract import Chunk
-from evaluators.mtcnn import Faces
+from evaluators.faces import mtcnn
+from evaluators.faces.mtcnn import Faces
 from evaluators.reference_cache import cached
 from harness.media import VideoReader
 

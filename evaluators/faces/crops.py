@@ -2,10 +2,10 @@
 
 A rule turns a frame and the faces found in it into one uint8 RGB square of the LARGEST face, or None:
 
-* `mtcnn5`: chip by MTCNN's five points (evaluators.face_chip.mtcnn_chip), padding 0.25;
+* `mtcnn5`: chip by MTCNN's five points (evaluators.faces.face_chip.mtcnn_chip), padding 0.25;
 * `mtcnn-box`: MTCNN's box (margin 0), PIL bilinear with antialiasing: facenet-pytorch's crop of a picture;
 * `arcface5`: ArcFace's 112 px similarity by MTCNN's five points, bilinear, black outside;
-* `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.dlib_points);
+* `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.faces.dlib_points);
 * `dlib5-jpeg95`: the same with EAT's two JPEG passes of quality 95 (frame, then chip);
 * `frame`: the whole frame, for clips that are face crops already.
 
@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 
 from evaluators.contract import Chunk
-from evaluators.face_chip import ARCFACE_POINTS_112, mtcnn_chip, similarity
-from evaluators.mtcnn import Faces, detector, faces_at
+from evaluators.faces.face_chip import ARCFACE_POINTS_112, mtcnn_chip, similarity
+from evaluators.faces.mtcnn import Faces, detector, faces_at
 
 Picture = npt.NDArray[np.uint8]
 
@@ -89,7 +89,7 @@ def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: st
     if rule == "frame":
         return [whole(frame, size) for frame in frames]
     if rule.startswith("dlib5"):
-        from evaluators.dlib_points import DlibPoints
+        from evaluators.faces.dlib_points import DlibPoints
 
         dlib = DlibPoints.shared()
         if rule == "dlib5":

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import dlib_landmarks, pairing, sidecar_landmarks
+from evaluators import pairing
 from evaluators.contract import ClipContext
-from evaluators.eat_crop import SIZE_PX, crop128
+from evaluators.faces import dlib_landmarks, sidecar_landmarks
+from evaluators.faces.eat_crop import SIZE_PX, crop128
 from evaluators.pairing import Frames, Indices, Pairs, Problem
 from evaluators.settings import choice, unused
 from harness.digest import digest

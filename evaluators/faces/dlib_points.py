@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.dlib_predictor import Predictor, parts
-from evaluators.face_chip import dlib_chip
+from evaluators.faces.dlib_predictor import Predictor, parts
+from evaluators.faces.face_chip import dlib_chip
 
 Picture = npt.NDArray[np.uint8]
 PREDICTOR = Predictor("dlib-5-points", 5, "align = mtcnn5")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.face_chip import similarity
+from evaluators.faces.face_chip import similarity
 
 Picture = npt.NDArray[np.uint8]
 SIZE_PX = 128
