@@ -27,7 +27,7 @@ from evaluators.emotion_nets import FrameAttention
 from evaluators.faces.crops import box_crop, mtcnn_chip
 from evaluators.faces.mtcnn import Mtcnn
 from evaluators.folding import folded
-from evaluators.identity_nets import facenet_input, facenet_module
+from evaluators.identity.nets import facenet_input, facenet_module
 from harness.media import VideoReader
 from harness.seeded import fill
 

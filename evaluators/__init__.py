@@ -7,7 +7,7 @@ EVALUATORS: dict[str, str] = {
     "fid": "evaluators.fid:Fid",
     "fid_pair": "evaluators.fid:PairFid",
     "emotion": "evaluators.emotion:EmotionAccuracy",
-    "identity": "evaluators.identity:IdentitySimilarity",
+    "identity": "evaluators.identity.similarity:IdentitySimilarity",
     "extended": "evaluators.extended:ExtendedEmotion",
     "pixels": "evaluators.pixels:PixelQuality",
     "lpips": "evaluators.lpips:Lpips",

@@ -15,7 +15,7 @@ from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
 from evaluators.contract import Chunk, ClipContext
 from evaluators.emotion import EmotionAccuracy
-from evaluators.identity import IdentitySimilarity
+from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.lse import LipSync
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import BASIC_EMOTIONS, Emotion, Row, Sample, Scored

@@ -19,7 +19,7 @@ from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.fid import Fid, Inception, PairFid, frechet
 from evaluators.fid_features import imagenet_input, tf_fid_input
 from evaluators.fid_sampling import Sampling
-from evaluators.identity_net import IdentityNet
+from evaluators.identity.demo_net import IdentityNet
 from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
 from evaluators.weights import shipped

@@ -15,9 +15,9 @@ import torch
 from evaluators.contract import Chunk
 from evaluators.faces.crops import box_crop, crop
 from evaluators.faces.mtcnn import detector
-from evaluators.identity import IdentityMeasurement, IdentitySimilarity
-from evaluators.identity_net import IdentityNet
-from evaluators.identity_nets import facenet_input, facenet_module
+from evaluators.identity.demo_net import IdentityNet
+from evaluators.identity.nets import facenet_input, facenet_module
+from evaluators.identity.similarity import IdentityMeasurement, IdentitySimilarity
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError

@@ -13,7 +13,7 @@ import pytest
 from reference_pairs import context, film, judged
 
 from evaluators.fid import Fid, PairFid
-from evaluators.identity import IdentitySimilarity
+from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import Judge
 from evaluators.lpips import Lpips
 from harness.reasons import REASONS

@@ -15,7 +15,7 @@ from torch import nn
 
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.faces.mtcnn import Mtcnn
-from evaluators.identity_nets import facenet_module
+from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception
 from evaluators.syncnet import SyncNet
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from evaluators.emotion_fan import EmotionFAN
 from evaluators.faces.s3fd import S3FD
-from evaluators.identity_nets import facenet_module
+from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception
 from evaluators.syncnet import SyncNet
 from harness.errors import MissingError

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from cmet.recipes.course import Course, Progress
 from cmet.recipes.judge_pictures import PEOPLE, pool, varied
-from evaluators.identity_net import IdentityNet
+from evaluators.identity.demo_net import IdentityNet
 from evaluators.weights import shipped
 
 CONFIG = {"width": 16, "size": 64, "embedding": 64}

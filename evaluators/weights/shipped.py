@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from evaluators.emotion_fan import EmotionFAN
-    from evaluators.identity_net import IdentityNet
+    from evaluators.identity.demo_net import IdentityNet
     from evaluators.syncnet import SyncNet
 
 FOLDER = Path(__file__).resolve().parent / "demo"
@@ -56,7 +56,7 @@ def load_emotion(path: Path | None = None) -> EmotionFAN:
 
 def load_identity(path: Path | None = None) -> IdentityNet:
     """The demo's identity judge, in eval mode."""
-    from evaluators.identity_net import IdentityNet
+    from evaluators.identity.demo_net import IdentityNet
 
     network: IdentityNet = _loaded(IdentityNet, path or IDENTITY)
     return network

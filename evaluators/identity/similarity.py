@@ -29,7 +29,7 @@ from harness.signature import Signature
 
 if TYPE_CHECKING:
     from evaluators.faces.crops import Picture
-    from evaluators.identity_nets import IdentityEmbedder
+    from evaluators.identity.nets import IdentityEmbedder
 
 Float = npt.NDArray[np.float32]
 METRIC = "identity_sim"
@@ -88,16 +88,16 @@ class IdentitySimilarity:
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
-        from evaluators import identity_nets
+        from evaluators.identity import nets
 
         if self._net is not None:
             return
         if self._weights is None:
-            self._net = identity_nets.DemoIdentity(self.device)
+            self._net = nets.DemoIdentity(self.device)
         elif self.spec.rule == "arcface5":
-            self._net = identity_nets.ArcFace(self._weights)
+            self._net = nets.ArcFace(self._weights)
         else:
-            self._net = identity_nets.FaceNet(self._weights, self.device)
+            self._net = nets.FaceNet(self._weights, self.device)
 
     def crop_fields(self) -> tuple[tuple[str, str], ...]:
         """What changes an embedding."""

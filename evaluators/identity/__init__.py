@@ -1,0 +1,1 @@
+"""Identity similarity: is the person of the clip the person of the reference?"""
