@@ -22,8 +22,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators.emotion_fan import EmotionFAN
-from evaluators.emotion_nets import FrameAttention
+from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.nets import FrameAttention
 from evaluators.faces.crops import box_crop, mtcnn_chip
 from evaluators.faces.mtcnn import Mtcnn
 from evaluators.folding import folded

@@ -175,7 +175,7 @@ def judging(count: int) -> None:
     """Frames a second of the judges' networks, pictures on the host at first."""
     from facenet_pytorch import InceptionResnetV1
 
-    from evaluators.emotion_fan import EmotionFAN
+    from evaluators.emotion.emotion_fan import EmotionFAN
     from evaluators.faces import s3fd
     from evaluators.fid import Inception
     from evaluators.syncnet import SyncNet

@@ -6,7 +6,7 @@ EVALUATORS: dict[str, str] = {
     "lse": "evaluators.lse:LipSync",
     "fid": "evaluators.fid:Fid",
     "fid_pair": "evaluators.fid:PairFid",
-    "emotion": "evaluators.emotion:EmotionAccuracy",
+    "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",
     "identity": "evaluators.identity.similarity:IdentitySimilarity",
     "extended": "evaluators.extended:ExtendedEmotion",
     "pixels": "evaluators.pixels:PixelQuality",

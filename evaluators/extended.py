@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from evaluators import extended_draws, extended_pool, spaces
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
-from evaluators.emotion_prompts import WORDS
+from evaluators.emotion.prompts import WORDS
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, positive, several, unused

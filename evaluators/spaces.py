@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from evaluators import shape_spaces
 from evaluators.contract import Chunk
-from evaluators.emotion_features import SETTINGS as FRONT_SETTINGS
-from evaluators.emotion_features import EmotionFront
+from evaluators.emotion.features import SETTINGS as FRONT_SETTINGS
+from evaluators.emotion.features import EmotionFront
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import shipped_missing, short_hash
 from harness.errors import MissingError

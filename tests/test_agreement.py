@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.emotion import EmotionAccuracy
+from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.extended import ExtendedEmotion
 from evaluators.packing import pack
 from harness import agreement

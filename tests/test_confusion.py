@@ -14,8 +14,8 @@ import pytest
 from face_samples import sample
 
 from evaluators.decisions import decided
-from evaluators.emotion import EmotionAccuracy
-from evaluators.labels import EAT_FAN
+from evaluators.emotion.accuracy import EmotionAccuracy
+from evaluators.emotion.labels import EAT_FAN
 from evaluators.packing import pack
 from harness import registry
 from harness.records import Row, Scored, SummaryRow, Unscored

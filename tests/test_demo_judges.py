@@ -14,7 +14,7 @@ from datasets.puppets.face import render
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
 from evaluators.contract import Chunk, ClipContext
-from evaluators.emotion import EmotionAccuracy
+from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.lse import LipSync
 from harness.media import VideoReader, VideoWriter, read_audio

@@ -9,10 +9,10 @@ import face_samples
 import numpy as np
 import pytest
 
-from evaluators import labels
 from evaluators.contract import Chunk
-from evaluators.emotion import EmotionAccuracy
-from evaluators.emotion_fan import EmotionFAN
+from evaluators.emotion import labels
+from evaluators.emotion.accuracy import EmotionAccuracy
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import UsageError

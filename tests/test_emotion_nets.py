@@ -11,12 +11,12 @@ import pytest
 import torch
 from conftest import GOLDEN
 
-from evaluators.emotion import EmotionAccuracy, EmotionFAN
-from evaluators.emotion_clip import auc, labelled_pictures, validated
-from evaluators.emotion_nets import FrameAttention, ResNet18Classifier, imagenet_input
-from evaluators.emotion_prompts import WORDS, prompts
-from evaluators.emotion_specs import Sampling
-from evaluators.labels import EAT_FAN, HSEMOTION_8, canonical
+from evaluators.emotion.accuracy import EmotionAccuracy, EmotionFAN
+from evaluators.emotion.clip_zero_shot import auc, labelled_pictures, validated
+from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
+from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input
+from evaluators.emotion.prompts import WORDS, prompts
+from evaluators.emotion.specs import Sampling
 from evaluators.packing import unpack
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import (

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from evaluators.contract import Chunk
-from evaluators.emotion import EmotionAccuracy
-from evaluators.emotion_clip import labelled_pictures, reached
-from evaluators.emotion_prompts import WORDS, prompts
+from evaluators.emotion.accuracy import EmotionAccuracy
+from evaluators.emotion.clip_zero_shot import labelled_pictures, reached
+from evaluators.emotion.labels import HSEMOTION_8
+from evaluators.emotion.prompts import WORDS, prompts
 from evaluators.extended import ZERO_SHOT, ExtendedEmotion
 from evaluators.faces.crops import chunk_crops
-from evaluators.labels import HSEMOTION_8
 from evaluators.packing import unpack
 from evaluators.weights.plausibility import ImplausibleError
 from harness.errors import UsageError

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from evaluators import consistency, direction, spaces
-from evaluators.emotion_fan import EmotionFAN
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.expression_measures import ACTIONS, action_measures, edge_histograms
 from evaluators.extended import NAMES, ZERO_SHOT, ExtendedEmotion
 from evaluators.packing import unpack

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from evaluators import EVALUATORS
-from evaluators.emotion_fan import EmotionFAN
-from evaluators.emotion_nets import ResNet18Classifier
+from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.nets import ResNet18Classifier
 from evaluators.faces.dlib_points import DlibPoints
 from evaluators.faces.dlib_predictor import require_face
 from evaluators.sync_weights import require_plausible

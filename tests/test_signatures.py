@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from evaluators import EVALUATORS, sync_dialect
-from evaluators.emotion_fan import EmotionFAN
-from evaluators.emotion_nets import ResNet18Classifier
+from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.nets import ResNet18Classifier
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, fresh, require_trained
 from harness import registry

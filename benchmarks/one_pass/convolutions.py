@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from evaluators.emotion_fan import EmotionFAN
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.mtcnn import Mtcnn
 from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception

@@ -21,7 +21,7 @@ from facenet_pytorch import MTCNN
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from evaluators.emotion_fan import EmotionFAN
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.face_chip import mtcnn_chip
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from evaluators.emotion_fan import EmotionFAN
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.s3fd import S3FD
 from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception

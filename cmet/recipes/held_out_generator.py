@@ -31,7 +31,7 @@ from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import Utterance, speak
-from evaluators.emotion_nets import FrameAttention
+from evaluators.emotion.nets import FrameAttention
 from evaluators.faces.crops import Picture, demo_crops, identity_input
 from evaluators.syncnet_stream import LipRunner
 from evaluators.weights import shipped as judges

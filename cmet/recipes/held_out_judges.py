@@ -87,7 +87,7 @@ def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
 
 def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
     """Percent of clips whose emotion the stored judge names, by kind of clips."""
-    from evaluators.emotion_nets import FrameAttention
+    from evaluators.emotion.nets import FrameAttention
 
     module = shipped.load_emotion(path)
     net = FrameAttention(module, "eval", "cpu")

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 from cmet.recipes.course import Course, Progress
 from cmet.recipes.judge_pictures import Picture, pool, varied
-from evaluators.emotion_fan import EmotionFAN
-from evaluators.labels import EAT_FAN
+from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.labels import EAT_FAN
 from evaluators.weights import shipped
 from harness.records import BASIC_EMOTIONS
 

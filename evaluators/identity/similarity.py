@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
-from evaluators.emotion_specs import Sampling
+from evaluators.emotion.specs import Sampling
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused, whole

@@ -20,7 +20,7 @@ from harness.errors import MissingError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from evaluators.emotion_fan import EmotionFAN
+    from evaluators.emotion.emotion_fan import EmotionFAN
     from evaluators.identity.demo_net import IdentityNet
     from evaluators.syncnet import SyncNet
 
@@ -48,7 +48,7 @@ def _narrow(tensor: Tensor) -> Tensor:
 
 def load_emotion(path: Path | None = None) -> EmotionFAN:
     """The demo's emotion judge, in eval mode."""
-    from evaluators.emotion_fan import EmotionFAN
+    from evaluators.emotion.emotion_fan import EmotionFAN
 
     network: EmotionFAN = _loaded(EmotionFAN, path or EMOTION)
     return network

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.contract import Chunk
-from evaluators.emotion_specs import NetSpec, Sampling, spec
+from evaluators.emotion.specs import NetSpec, Sampling, spec
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 
 if TYPE_CHECKING:
-    from evaluators.emotion_nets import EmotionNet
+    from evaluators.emotion.nets import EmotionNet
 
 Float = npt.NDArray[np.float32]
 SETTINGS = ("net", "form", "align", "samp", "model", "validation", *WEIGHT_SETTINGS)
@@ -53,16 +53,14 @@ class EmotionFront:
         if self._weights is not None:
             lacks += self._weights.missing()
         elif self.spec.name == "clip":
-            from evaluators import emotion_clip
-
-            lacks += emotion_clip.missing(self._settings)
+            lacks += clip_zero_shot.missing(self._settings)
         else:
             lacks += shipped_missing(shipped.EMOTION)
         return lacks
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
-        from evaluators.emotion_nets import build
+        from evaluators.emotion.nets import build
 
         if self.align.startswith("dlib5"):
             from evaluators.faces.dlib_points import DlibPoints
@@ -94,9 +92,9 @@ class EmotionFront:
         if self._weights is not None:
             return self._weights.fields()
         if self.spec.name == "clip":
-            from evaluators import emotion_clip
+            from evaluators.emotion import clip_zero_shot
 
-            return emotion_clip.fields(self._settings)
+            return clip_zero_shot.fields(self._settings)
         from evaluators.weights import shipped
 
         return (("w", short_hash(shipped.EMOTION)),)

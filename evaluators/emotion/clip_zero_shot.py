@@ -1,6 +1,6 @@
 """Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate (meld_extended.md M5).
 
-Basic emotions are decided by `evaluators.emotion`; extended ones are scored by `evaluators.extended` (ext_zero_shot).
+Basic emotions are decided by `evaluators.emotion.accuracy`; extended ones are scored by `evaluators.extended` (ext_zero_shot).
 
 The score of an emotion is published only if the same scorer reaches AUC >= 0.65 for it on real labelled faces
 that the user supplies (setting `validation`: a folder with one folder of pictures per emotion); else `not_validated`.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.emotion_prompts import VERSION, WORDS, prompts
-from evaluators.labels import canonical
+from evaluators.emotion.labels import canonical
+from evaluators.emotion.prompts import VERSION, WORDS, prompts
 from evaluators.weights.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError, UsageError
@@ -192,7 +192,7 @@ def fields(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     model = Path(settings.get("model", DEFAULT_MODEL)).name
     gate = "none"
     if settings.get("validation"):
-        from evaluators.labels import digest as names_digest
+        from evaluators.emotion.labels import digest as names_digest
 
         gate = names_digest([f"{name}={digest(path)}" for name, path in labelled_pictures(settings["validation"])])
     weights = "absent" if missing(settings) else digest(_weights(settings))[:8]

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from evaluators.labels import EAT_FAN
+from evaluators.emotion.labels import EAT_FAN
 from evaluators.resnet18 import ResNet18Trunk
 
 #: "eval": the numerator lacks beta, as in EAT's evaluation; "train": the formula the network was trained with.

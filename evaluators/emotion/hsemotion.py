@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import imagenet
+from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.faces.crops import Picture
-from evaluators.labels import HSEMOTION_8
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.onnx_net import OnnxNet
 from evaluators.weights.plausibility import ImplausibleError

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from evaluators import imagenet
-from evaluators.emotion_fan import EmotionFAN, Form
-from evaluators.emotion_specs import NetSpec
+from evaluators.emotion.emotion_fan import EmotionFAN, Form
+from evaluators.emotion.specs import NetSpec
 from evaluators.faces.crops import Picture, emotion_input
 from evaluators.folding import folded
 from evaluators.resnet18 import ResNet18Trunk
@@ -36,11 +36,11 @@ class EmotionNet(Protocol):
 def build(spec: NetSpec, settings: Mapping[str, str], device: str) -> EmotionNet:
     """Load the network of a judge. Raises MissingError where weights are absent or implausible."""
     if spec.name == "hsemotion-b0-8":
-        from evaluators.emotion_onnx import HsEmotion
+        from evaluators.emotion.hsemotion import HsEmotion
 
         return HsEmotion(JudgeWeights(spec.weights, settings))
     if spec.name == "clip":
-        from evaluators.emotion_clip import ClipZeroShot
+        from evaluators.emotion.clip_zero_shot import ClipZeroShot
 
         return ClipZeroShot(settings, device)
     form: Form = "train" if settings.get("form") == "train" else "eval"

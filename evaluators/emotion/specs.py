@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluators.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
+from evaluators.emotion.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
 from harness.errors import UsageError, unknown_name
 from harness.records import BASIC_EMOTIONS
 

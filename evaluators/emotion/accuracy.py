@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import labels
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
-from evaluators.emotion_features import SETTINGS, EmotionFront, FeatureTrack
+from evaluators.emotion import labels
+from evaluators.emotion.features import SETTINGS, EmotionFront, FeatureTrack
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -25,7 +25,7 @@ from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 
 if TYPE_CHECKING:
-    from evaluators.emotion_fan import ClipDecision, EmotionFAN
+    from evaluators.emotion.emotion_fan import ClipDecision, EmotionFAN
 
 __all__ = ["ClipDecision", "EmotionAccuracy", "EmotionFAN"]
 
@@ -33,7 +33,7 @@ __all__ = ["ClipDecision", "EmotionAccuracy", "EmotionFAN"]
 def __getattr__(name: str) -> Any:
     """EmotionFAN and ClipDecision, imported on use: torch stays out of `list` and `--help`."""
     if name in ("ClipDecision", "EmotionFAN"):
-        from evaluators import emotion_fan
+        from evaluators.emotion import emotion_fan
 
         return getattr(emotion_fan, name)
     raise AttributeError(name)

@@ -1,0 +1,1 @@
+"""Emotion accuracy: does a clip show the emotion that was asked for?"""
