@@ -194,6 +194,7 @@ class DemoNet:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Network, resize, normalisation, channel order and weights."""
+        from evaluators.weights import shipped
 
         weights = short_hash(shipped.IDENTITY)
         return (

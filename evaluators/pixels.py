@@ -97,7 +97,7 @@ class PixelQuality:
     """PSNR and SSIM against a frame-aligned reference.
 
     Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
-    size (refuse, area: the reference is resized to the clip by area averaging), crop and points (evaluators.faces.alignment).
+    size (refuse, area: the reference is resized to the clip by area averaging), crop and points (faces.alignment).
     EAT: pair=stretch win=u7 cov=sample agg=frame crop=eat128, without its MPEG-4 pass over the crops.
     """
 

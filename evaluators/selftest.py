@@ -58,10 +58,10 @@ def run(check: Check) -> Finding:
 
 def shipped() -> Finding:
     """Whether the demo's judges are whole: a cut or foreign file would be told only when a clip is judged."""
-    from evaluators.weights import shipped as demo_weights
+    from evaluators.weights import shipped as networks
 
     try:
-        for load in (demo_weights.load_emotion, demo_weights.load_identity, demo_weights.load_sync):
+        for load in (networks.load_emotion, networks.load_identity, networks.load_sync):
             load()
     except BenchError as problem:
         return Finding("bad", problem.what, problem.cure)

@@ -53,8 +53,12 @@ class EmotionFront:
         if self._weights is not None:
             lacks += self._weights.missing()
         elif self.spec.name == "clip":
+            from evaluators.emotion import clip_zero_shot
+
             lacks += clip_zero_shot.missing(self._settings)
         else:
+            from evaluators.weights import shipped
+
             lacks += shipped_missing(shipped.EMOTION)
         return lacks
 

@@ -122,6 +122,7 @@ class IdentitySimilarity:
         """The signature's fields about the weights."""
         if self._weights is not None:
             return self._weights.fields()
+        from evaluators.weights import shipped
 
         return (("w", short_hash(shipped.IDENTITY)),)
 

@@ -1,7 +1,7 @@
 """The weights of one judge: where they are, what the signature says of them, and whether they can be believed.
 
 Random weights also give a number (Emotion-FAN#11). A file with a published hash is taken by its hash; any other
-must pass the plausibility gate of evaluators.weights.plausibility, unless setting `gate` is `off`: the signature says so.
+must pass the gate of evaluators.weights.plausibility, unless setting `gate` is `off`: the signature says so.
 """
 
 from __future__ import annotations
