@@ -178,8 +178,8 @@ def judging(count: int) -> None:
     from evaluators.emotion.emotion_fan import EmotionFAN
     from evaluators.faces import s3fd
     from evaluators.fid import Inception
-    from evaluators.syncnet import SyncNet
-    from evaluators.syncnet_stream import LipRunner
+    from evaluators.sync.syncnet import SyncNet
+    from evaluators.sync.syncnet_stream import LipRunner
 
     rng = np.random.default_rng(0)
     networks = {"sync": SyncNet(), "s3fd": s3fd.S3FD(), "fid": Inception(), "fan": EmotionFAN()}

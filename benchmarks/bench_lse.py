@@ -22,14 +22,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators import sync, sync_crop
 from evaluators.contract import ClipContext
 from evaluators.faces.mtcnn import detector
-from evaluators.mjpeg import JpegPass, JpegReader, jpeg_planes
-from evaluators.sync_audio import heard
-from evaluators.syncnet import SyncNet
-from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows
-from evaluators.tracks import build, extended
+from evaluators.sync import crop as sync_crop
+from evaluators.sync import curve
+from evaluators.sync.audio import heard
+from evaluators.sync.ffmpeg.mjpeg import JpegPass, JpegReader, jpeg_planes
+from evaluators.sync.syncnet import SyncNet
+from evaluators.sync.syncnet_stream import LipRunner, LipStream, audio_rows
+from evaluators.sync.tracks import build, extended
 from harness.media import VideoReader, read_audio
 from harness.media.container import open_media
 from harness.seeded import fill
@@ -44,7 +45,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def reference_way(net: SyncNet, clip: Path, frames: int) -> sync.LipSyncScore:
+def reference_way(net: SyncNet, clip: Path, frames: int) -> curve.LipSyncScore:
     """Files, stacked windows, batches of twenty, distances one window at a time."""
     from av.video.reformatter import VideoReformatter
 
@@ -58,8 +59,8 @@ def reference_way(net: SyncNet, clip: Path, frames: int) -> sync.LipSyncScore:
     stack = np.stack([cv2.resize(picture, (224, 224)) for picture in pictures if picture is not None], axis=3)
     video = torch.from_numpy(stack[None].transpose(0, 3, 4, 1, 2).astype(float)).float()  # (1, 3, t, 224, 224)
     sound = heard(_context(clip), "direct")
-    coefficients = torch.from_numpy(sync.mfcc(sound).T[None, None].astype(float)).float()
-    last = sync.windows(frames, len(sound))
+    coefficients = torch.from_numpy(curve.mfcc(sound).T[None, None].astype(float)).float()
+    last = curve.windows(frames, len(sound))
     lip, audio = [], []
     with torch.no_grad():
         for first in range(0, last, BATCH):
@@ -67,15 +68,15 @@ def reference_way(net: SyncNet, clip: Path, frames: int) -> sync.LipSyncScore:
             lip.append(net.forward_lip(torch.cat([video[:, :, v : v + 5] for v in at])))
             audio.append(net.forward_audio(torch.cat([coefficients[:, :, :, 4 * v : 4 * v + 20] for v in at])))
         rows, sounds = torch.cat(lip), torch.cat(audio)
-        padded = torch.nn.functional.pad(sounds, (0, 0, sync.VSHIFT, sync.VSHIFT))
-        span = 2 * sync.VSHIFT + 1
+        padded = torch.nn.functional.pad(sounds, (0, 0, curve.VSHIFT, curve.VSHIFT))
+        span = 2 * curve.VSHIFT + 1
         table = [
             torch.nn.functional.pairwise_distance(rows[[v]].repeat(span, 1), padded[v : v + span]) for v in range(last)
         ]
-    return sync.read_curve(torch.stack(table).mean(0).numpy())
+    return curve.read_curve(torch.stack(table).mean(0).numpy())
 
 
-def our_w2l(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> sync.LipSyncScore:
+def our_w2l(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> curve.LipSyncScore:
     """The dialect w2l-lrs: the same numbers."""
     stream, seen = LipStream(runner), 0
     for chunk in JpegReader(clip):
@@ -84,11 +85,11 @@ def our_w2l(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> sync.Li
         if seen >= frames:
             break
     sound = heard(_context(clip), "direct")
-    count = sync.windows(frames, len(sound))
-    return sync.score(stream.rows()[:count], audio_rows(net, sync.mfcc(sound), count))
+    count = curve.windows(frames, len(sound))
+    return curve.score(stream.rows()[:count], audio_rows(net, curve.mfcc(sound), count))
 
 
-def our_clean(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> sync.LipSyncScore:
+def our_clean(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> curve.LipSyncScore:
     """The dialect clean: MTCNN on every fifth frame, tracked crops, no hidden JPEG."""
     pictures = np.concatenate(list(VideoReader(clip)))[:frames]
     found = detector().detect(pictures[::5])
@@ -99,8 +100,8 @@ def our_clean(net: SyncNet, runner: LipRunner, clip: Path, frames: int) -> sync.
     crops = np.stack([crop for _, crop in sync_crop.crops(pictures, 0, track, smooth)])
     stream.feed(crops)
     sound = heard(_context(clip), "clean")
-    count = min(len(stream.rows()) - 1, sync.windows(frames, len(sound)))
-    return sync.score(stream.rows()[:count], audio_rows(net, sync.mfcc(sound), count), pad="valid")
+    count = min(len(stream.rows()) - 1, curve.windows(frames, len(sound)))
+    return curve.score(stream.rows()[:count], audio_rows(net, curve.mfcc(sound), count), pad="valid")
 
 
 def unavoidable(net: SyncNet, frames: int) -> None:
@@ -129,7 +130,7 @@ def main() -> None:
     fill(net)
     net.eval().requires_grad_(False)
     runner = LipRunner(net)
-    scores: dict[str, sync.LipSyncScore] = {}
+    scores: dict[str, curve.LipSyncScore] = {}
     ways: dict[str, Callable[[], object]] = {
         "reference way": lambda: scores.update(reference=reference_way(net, given.clip, frames)),
         "ours, w2l-lrs": lambda: scores.update(ours=our_w2l(net, runner, given.clip, frames)),

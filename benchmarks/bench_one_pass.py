@@ -34,10 +34,10 @@ def reference_exact(bench: Bench, files: Mapping[str, Path]) -> tuple[float, Sco
 
     from evaluators.contract import Chunk, ClipContext
     from evaluators.faces.s3fd import load
-    from evaluators.lse import LipSync
-    from evaluators.sync_measure import Networks
-    from evaluators.syncnet import SyncNet
-    from evaluators.syncnet_stream import LipRunner
+    from evaluators.sync.inputs import Networks
+    from evaluators.sync.lse import LipSync
+    from evaluators.sync.syncnet import SyncNet
+    from evaluators.sync.syncnet_stream import LipRunner
     from harness.media import VideoReader, read_audio
 
     torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EVALUATORS: dict[str, str] = {
-    "lse": "evaluators.lse:LipSync",
+    "lse": "evaluators.sync.lse:LipSync",
     "fid": "evaluators.fid:Fid",
     "fid_pair": "evaluators.fid:PairFid",
     "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",

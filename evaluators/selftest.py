@@ -89,14 +89,14 @@ def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike, order: float = np.inf
 
 
 def _mfcc() -> float:
-    from evaluators.mfcc import mfcc
+    from evaluators.sync.mfcc_features import mfcc
 
     return _gap(mfcc(reference()["voice"].astype(np.int16)), reference()["mfcc"])
 
 
 def _sync_scores() -> float:
     """The largest error of LSE-C and LSE-D over the planted cases; inf where an offset differs."""
-    from evaluators.sync import score
+    from evaluators.sync.curve import score
 
     errors = []
     for case, want in json.loads((DATA / "sync_score.json").read_text(encoding="utf-8")).items():
@@ -157,7 +157,7 @@ def _faces() -> float:
 def _syncnet() -> float:
     import torch
 
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.syncnet import SyncNet
     from harness.seeded import fill
 
     held = reference()

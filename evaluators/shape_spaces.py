@@ -12,7 +12,7 @@ import numpy.typing as npt
 from evaluators.contract import Chunk
 from evaluators.expression_measures import CHIP_PX, action_measures, edge_histograms
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
-from evaluators.sync_dialect import MTCNN_NAME
+from evaluators.sync.dialect import MTCNN_NAME
 from harness.digest import digest
 from harness.errors import MediaError
 

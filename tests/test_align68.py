@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from evaluators import protocol
-from evaluators.align68 import SUFFIX, aligned, transforms
 from evaluators.faces.crops import jpeg95
-from evaluators.lse import LipSync
 from evaluators.pairing import frames_at
-from evaluators.sync_pipeline import crop_file_frames
+from evaluators.sync.align68 import SUFFIX, aligned, transforms
+from evaluators.sync.ffmpeg.pipeline import crop_file_frames
+from evaluators.sync.lse import LipSync
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Scored, Unscored
 from tests.test_sync_judge import is_scored, judged, judges  # noqa: F401 (a fixture)

@@ -16,7 +16,7 @@ from datasets.puppets.voice import speak
 from evaluators.contract import Chunk, ClipContext
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.identity.similarity import IdentitySimilarity
-from evaluators.lse import LipSync
+from evaluators.sync.lse import LipSync
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import BASIC_EMOTIONS, Emotion, Row, Sample, Scored
 

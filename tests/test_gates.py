@@ -18,8 +18,8 @@ from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.nets import ResNet18Classifier
 from evaluators.faces.dlib_points import DlibPoints
 from evaluators.faces.dlib_predictor import require_face
-from evaluators.sync_weights import require_plausible
-from evaluators.syncnet import SyncNet
+from evaluators.sync.syncnet import SyncNet
+from evaluators.sync.weights import require_plausible
 from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
 from evaluators.weights.shipped import load_identity, load_sync
 from harness import registry

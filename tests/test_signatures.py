@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import EVALUATORS, sync_dialect
+from evaluators import EVALUATORS
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.nets import ResNet18Classifier
+from evaluators.sync import dialect
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, fresh, require_trained
 from harness import registry
@@ -42,7 +43,7 @@ CHANGES: dict[str, list[dict[str, str]]] = {
     ],
     "fid_pair": [{"net": "tv-in1k"}, {"samp": "5"}, {"dim": "768"}, {"crop": "eat128"}],
     "lse": [
-        *({"dialect": name} for name in sync_dialect.table() if name != "clean"),
+        *({"dialect": name} for name in dialect.table() if name != "clean"),
         {"detector": "s3fd"},
         {"fps": "refuse"},
     ],
@@ -126,7 +127,7 @@ def test_every_field_of_a_dialect_is_in_its_signature() -> None:
     """Two dialects that differ in any field but their text have different lines even under one name."""
     from dataclasses import fields, replace
 
-    plain = sync_dialect.read("sp")
+    plain = dialect.read("sp")
     other: dict[str, Any] = {
         "frames": "decoded",
         "crop": "whole",

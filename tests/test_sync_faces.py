@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import sync_crop, tracks
 from evaluators.faces import s3fd
-from evaluators.sync_faces import largest, together
+from evaluators.sync import crop, tracks
+from evaluators.sync.detections import largest, together
 from harness.errors import MissingError
 from harness.media import VideoReader
 from harness.seeded import fill
@@ -66,21 +66,21 @@ def test_extension_stays_inside_the_clip() -> None:
 
 def test_crop_equals_the_reference(shared: Path) -> None:
     stored = np.load(shared / "golden" / "metrics" / "syncnet_crop_hdtf_radio1.npz")
-    path = sync_crop.path(tracks.Track(0, stored["bbox"], len(stored["bbox"])))
+    path = crop.path(tracks.Track(0, stored["bbox"], len(stored["bbox"])))
     for got, key in ((path.half_px, "s"), (path.x_px, "x"), (path.y_px, "y")):
         np.testing.assert_allclose(got, stored[key], atol=1e-12)
     for i, want in enumerate(stored["pad_y0_y1_x0_x1"]):
-        assert sync_crop.bounds(path.half_px[i], path.x_px[i], path.y_px[i]) == tuple(want)
+        assert crop.bounds(path.half_px[i], path.x_px[i], path.y_px[i]) == tuple(want)
     ends = np.r_[0, np.cumsum(stored["src_jpg_len"])]
     for k, i in enumerate(stored["ids"]):
         frame = cv2.imdecode(stored["src_jpg"][ends[k] : ends[k + 1]], cv2.IMREAD_COLOR)
-        got = sync_crop.crop(frame, path.half_px[i], path.x_px[i], path.y_px[i])
+        got = crop.crop(frame, path.half_px[i], path.x_px[i], path.y_px[i])
         assert hashlib.sha256(got.tobytes()).hexdigest()[:16] == stored["crop_sha"][i]
 
 
 def test_crop_outside_the_picture_is_gray_and_never_larger_than_asked() -> None:
     frame = np.zeros((40, 30, 3), np.uint8)
-    got = sync_crop.crop(frame, 20.0, 0.0, 0.0, 56)
+    got = crop.crop(frame, 20.0, 0.0, 0.0, 56)
     assert got.shape == (56, 56, 3)
     assert (got[:19, :27] == 110).all()
     assert (got[22:50, 30:50] == 0).all()
@@ -89,8 +89,8 @@ def test_crop_outside_the_picture_is_gray_and_never_larger_than_asked() -> None:
 def test_lower_face_is_a_fixed_window() -> None:
     frames = np.zeros((2, 256, 256, 3), np.uint8)
     frames[:, 113:241, 64:192] = 200
-    assert (sync_crop.lower_face(frames) == 200).all()
-    assert sync_crop.lower_face(frames, 64).shape == (2, 64, 64, 3)
+    assert (crop.lower_face(frames) == 200).all()
+    assert crop.lower_face(frames, 64).shape == (2, 64, 64, 3)
 
 
 @pytest.fixture(scope="module")

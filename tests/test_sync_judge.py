@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators import sync_dialect, sync_weights
 from evaluators.contract import Chunk, ClipContext
 from evaluators.faces import s3fd
 from evaluators.faces.mtcnn import NAME as MTCNN_NAME
-from evaluators.lse import LipSync
 from evaluators.packing import unpack
-from evaluators.sync import read_curve
-from evaluators.sync_clip import left_out
-from evaluators.sync_frames import FrameStore
-from evaluators.sync_measure import Piece
-from evaluators.syncnet import SyncNet
-from evaluators.syncnet_stream import LipRunner
-from evaluators.tracks import Track
+from evaluators.sync import dialect as sync_dialect
+from evaluators.sync import weights
+from evaluators.sync.clip import left_out
+from evaluators.sync.curve import read_curve
+from evaluators.sync.frames import FrameStore
+from evaluators.sync.inputs import Piece
+from evaluators.sync.lse import LipSync
+from evaluators.sync.syncnet import SyncNet
+from evaluators.sync.syncnet_stream import LipRunner
+from evaluators.sync.tracks import Track
 from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
@@ -46,7 +47,7 @@ def seeded_net(*_: object) -> SyncNet:
 @pytest.fixture
 def judges(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Loaded judges of the given dialects around a seeded network."""
-    monkeypatch.setattr(sync_weights, "load_official", seeded_net)
+    monkeypatch.setattr(weights, "load_official", seeded_net)
     monkeypatch.setattr(LipSync, "missing", lambda self: [])
     monkeypatch.setattr(s3fd, "load", lambda path, device: "detector")
     monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
@@ -201,7 +202,7 @@ def test_a_long_clip_is_decoded_again_rather_than_kept(
 ) -> None:
     clip = shared / "real" / "clips" / "hard_gray.mp4"
     kept = judged(clip, judges("clean"))[0][0]
-    monkeypatch.setattr("evaluators.sync_measure.FrameStore", partial(FrameStore, keep_bytes=0))
+    monkeypatch.setattr("evaluators.sync.inputs.FrameStore", partial(FrameStore, keep_bytes=0))
     assert judged(clip, judges("clean"))[0][0].value == kept.value  # type: ignore[union-attr]
 
 
@@ -268,7 +269,7 @@ def test_random_official_weights_never_give_a_number_unless_the_signature_says_s
     assert "not the published" in published.missing()[0][0]
     own = LipSync({"weights": path, "hash": "any"}, "cpu")
     assert own.missing() == []
-    with pytest.raises(sync_weights.ImplausibleError, match="untrained"):
+    with pytest.raises(weights.ImplausibleError, match="untrained"):
         own.load()
     trusted = LipSync({"weights": path, "hash": "any", "gate": "off"}, "cpu")
     trusted.load()
@@ -283,7 +284,7 @@ def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared
     fill(net)
     shipped.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
     settings = {"dialect": "demo", "weights": str(tmp_path / "sync.safetensors")}
-    with pytest.raises(sync_weights.ImplausibleError):
+    with pytest.raises(weights.ImplausibleError):
         LipSync(settings, "cpu").load()
     judge = LipSync({**settings, "gate": "off"}, "cpu")
     judge.load()

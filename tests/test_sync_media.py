@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluators import avi_timing, sync_crop, sync_pipeline, tracks
 from evaluators.contract import ClipContext
-from evaluators.mjpeg import JpegReader
-from evaluators.sync_audio import AudioPath, cut, heard
-from evaluators.sync_frames import FrameStore
+from evaluators.sync import crop as sync_crop
+from evaluators.sync import tracks
+from evaluators.sync.audio import AudioPath, cut, heard
+from evaluators.sync.ffmpeg import avi_timing, pipeline
+from evaluators.sync.ffmpeg.mjpeg import JpegReader
+from evaluators.sync.frames import FrameStore
 from harness.media import VideoReader, read_audio
 
 
@@ -69,7 +71,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("clip", PICTURES)
 def test_pipeline_has_as_many_pictures_as_ffmpeg_makes(clip: str, shared: Path) -> None:
-    reader = sync_pipeline.PipelineReader(shared / "real" / "clips" / f"{clip}.mp4")
+    reader = pipeline.PipelineReader(shared / "real" / "clips" / f"{clip}.mp4")
     assert sum(reader._counts) == PICTURES[clip]
 
 
@@ -77,7 +79,7 @@ def test_the_rate_of_the_sound_decides_which_frames_come_twice(shared: Path) -> 
     """44.1 kHz: the second; 16 kHz: the first two. So far does MP3's delay push the picture back."""
     path = shared / "real" / "clips" / "hard_6frames.mp4"
     for rate, order, repeats in ((44_100, [0, 1, 1, 2, 3, 4, 5], {2}), (16_000, [0, 0, 1, 1, 2, 3, 4, 5], {1, 3})):
-        reader = sync_pipeline.PipelineReader(path, sound_rate=rate)
+        reader = pipeline.PipelineReader(path, sound_rate=rate)
         assert reader.repeats == repeats
         assert np.repeat(range(6), reader._counts).tolist() == order
         frames, plain = np.concatenate(list(reader)), np.concatenate(list(VideoReader(path)))
@@ -95,7 +97,7 @@ def test_free_places_are_filled_as_image2_does() -> None:
 
 def test_pipeline_follows_the_reference(shared: Path) -> None:
     stored = np.load(shared / "golden" / "metrics" / "syncnet_crop_hdtf_radio1.npz")
-    frames = np.concatenate(list(sync_pipeline.PipelineReader(shared / "real" / "clips" / "hdtf_radio1.mp4")))
+    frames = np.concatenate(list(pipeline.PipelineReader(shared / "real" / "clips" / "hdtf_radio1.mp4")))
     assert len(frames) == 126
     ends = np.r_[0, np.cumsum(stored["src_jpg_len"])]
     for k, index in enumerate(stored["ids"]):
@@ -103,7 +105,7 @@ def test_pipeline_follows_the_reference(shared: Path) -> None:
         assert np.abs(frames[index].astype(int) - want).mean() < 0.05
     track = tracks.Track(0, stored["bbox"], 125)
     crops = (crop for _, crop in sync_crop.crops(frames, 0, track, sync_crop.path(track)))
-    got = np.concatenate(list(sync_pipeline.crop_file_frames(crops, "XVID")))
+    got = np.concatenate(list(pipeline.crop_file_frames(crops, "XVID")))
     want = jpegs(np.load(shared / "golden" / "metrics" / "syncnet_joon_hdtf_radio1.npz"), len(got))
     np.testing.assert_array_equal(got[0], want[0])
     assert np.abs(got.astype(int) - want).mean() < 1.0

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from evaluators import sync
-from evaluators.sync_weights import ImplausibleError, fitted, neighbours_alike, require_plausible
-from evaluators.syncnet import SyncNet, last_map_px
-from evaluators.syncnet_first import FirstLipLayer
-from evaluators.syncnet_stream import LipRunner, LipStream, audio_rows
-from evaluators.toom_cook import transforms
+from evaluators.sync import curve
+from evaluators.sync.syncnet import SyncNet, last_map_px
+from evaluators.sync.syncnet_first import FirstLipLayer
+from evaluators.sync.syncnet_stream import LipRunner, LipStream, audio_rows
+from evaluators.sync.toom_cook import transforms
+from evaluators.sync.weights import ImplausibleError, fitted, neighbours_alike, require_plausible
 from harness.seeded import fill
 
 
@@ -63,11 +63,11 @@ def test_a_whole_clip_scores_as_the_reference_scored_it(official: SyncNet, share
     for first in range(0, 125, 40):
         stream.feed(frames[first : first + 40])
     count = int(stored["n_windows"])
-    lip, audio = stream.rows()[:count], audio_rows(official, sync.mfcc(stored["audio"]), count)
+    lip, audio = stream.rows()[:count], audio_rows(official, curve.mfcc(stored["audio"]), count)
     assert_rows(lip[stored["rows"]], stored["lip_rows"])
     assert_rows(audio[stored["rows"]], stored["aud_rows"])
-    np.testing.assert_allclose(sync.distances(lip, audio), stored["dists"], rtol=1e-5)
-    got = sync.score(lip, audio)
+    np.testing.assert_allclose(curve.distances(lip, audio), stored["dists"], rtol=1e-5)
+    got = curve.score(lip, audio)
     np.testing.assert_allclose(got.curve, stored["mean_curve"], rtol=1e-5)
     assert got.offset == int(stored["offset"])
     assert got.lse_c == pytest.approx(float(stored["confidence"]), abs=5e-4)
@@ -87,9 +87,9 @@ def test_first_windows_at_realistic_scale(clip: str, official: SyncNet, shared: 
     lip = LipRunner(net).rows(frames_of(stored, 9))
     norms = np.linalg.norm(lip, axis=1)
     np.testing.assert_allclose(norms, scaled["lip_norm"][:5], rtol=1e-5)
-    audio = audio_rows(net, sync.mfcc(stored["audio"]), 40)
+    audio = audio_rows(net, curve.mfcc(stored["audio"]), 40)
     np.testing.assert_allclose(np.linalg.norm(audio, axis=1), scaled["aud_norm"][:40], rtol=1e-5)
-    np.testing.assert_allclose(sync.distances(lip, audio[:5])[0, 15:20], scaled["dists"][0, 15:20], atol=2e-4)
+    np.testing.assert_allclose(curve.distances(lip, audio[:5])[0, 15:20], scaled["dists"][0, 15:20], atol=2e-4)
 
 
 def test_over_time_equals_window_by_window() -> None:

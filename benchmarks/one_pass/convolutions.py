@@ -17,7 +17,7 @@ from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.mtcnn import Mtcnn
 from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception
-from evaluators.syncnet import SyncNet
+from evaluators.sync.syncnet import SyncNet
 
 _BATCH = 16
 _KINDS = (nn.Conv2d, nn.Conv3d, nn.Linear)

@@ -18,7 +18,7 @@ from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.s3fd import S3FD
 from evaluators.identity.nets import facenet_module
 from evaluators.inception import Inception
-from evaluators.syncnet import SyncNet
+from evaluators.sync.syncnet import SyncNet
 from harness.errors import MissingError
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import SAMPLES_PER_FRAME

@@ -33,7 +33,7 @@ from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import Utterance, speak
 from evaluators.emotion.nets import FrameAttention
 from evaluators.faces.crops import Picture, demo_crops, identity_input
-from evaluators.syncnet_stream import LipRunner
+from evaluators.sync.syncnet_stream import LipRunner
 from evaluators.weights import shipped as judges
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS

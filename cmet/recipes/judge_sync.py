@@ -27,10 +27,10 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
-from evaluators import sync
-from evaluators.sync_crop import lower_face
-from evaluators.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
-from evaluators.syncnet_stream import LipRunner, audio_rows
+from evaluators.sync import curve as sync
+from evaluators.sync.crop import lower_face
+from evaluators.sync.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
+from evaluators.sync.syncnet_stream import LipRunner, audio_rows
 from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from evaluators.emotion.emotion_fan import EmotionFAN
     from evaluators.identity.demo_net import IdentityNet
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.syncnet import SyncNet
 
 FOLDER = Path(__file__).resolve().parent / "demo"
 EMOTION = FOLDER / "emotion.safetensors"  # EmotionFAN; crops: evaluators.faces.crops.demo_crops, input: emotion_input
@@ -64,7 +64,7 @@ def load_identity(path: Path | None = None) -> IdentityNet:
 
 def load_sync(path: Path | None = None) -> SyncNet:
     """The demo's lip-sync judge, in eval mode."""
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.syncnet import SyncNet
 
     network: SyncNet = _loaded(SyncNet, path or SYNC)
     return network

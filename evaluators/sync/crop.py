@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.tracks import Track
+from evaluators.sync.tracks import Track
 
 Float = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.uint8]

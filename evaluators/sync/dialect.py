@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:
-    from evaluators.sync import Pad
-    from evaluators.sync_audio import AudioPath
-    from evaluators.tracks import Rule
+    from evaluators.sync.audio import AudioPath
+    from evaluators.sync.curve import Pad
+    from evaluators.sync.tracks import Rule
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -18,7 +18,7 @@ from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, require_trained
 
 if TYPE_CHECKING:
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.syncnet import SyncNet
 
 _FIRST_LAYER = "netcnnlip.0.weight"
 _LEAST_ALIKE = 0.1  # independent taps of this layer: 0.00 ± 0.01; first layers of the trained MTCNN: 0.15 to 0.56
@@ -59,7 +59,7 @@ def fitted(net: SyncNet, state: Mapping[str, torch.Tensor], name: str) -> SyncNe
 
 def load_official(weights: JudgeWeights) -> SyncNet:
     """The official network with the weights of the row `weights`, gated where no published hash vouches for them."""
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.syncnet import SyncNet
 
     state = weights.state()
     if weights.must_pass_gate:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.contract import Chunk
-from evaluators.sync_pipeline import PipelineReader
+from evaluators.sync.ffmpeg.pipeline import PipelineReader
 from harness.media import VideoReader
 
 Frames = npt.NDArray[np.uint8]

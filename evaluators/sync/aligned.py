@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluators import align68, pairing
+from evaluators import pairing
 from evaluators.contract import ClipContext
 from evaluators.faces import sidecar_landmarks
 from evaluators.pairing import Problem
+from evaluators.sync import align68
 
 
 def problem(context: ClipContext) -> Problem | None:

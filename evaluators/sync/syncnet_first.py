@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as functional
 
-from evaluators.toom_cook import transforms
+from evaluators.sync.toom_cook import transforms
 
 _FRAMES, _COLOURS, _TAPS = 5, 3, 7
 _PHASED_TAPS = 4  # of a kernel of 7, padded to 8, over every second pixel

@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import align68, sync, sync_aligned, sync_crop
 from evaluators.contract import Chunk, ClipContext
 from evaluators.faces.crops import jpeg95
-from evaluators.mjpeg import JpegReader
-from evaluators.sync_audio import cut, heard, probe_rate
-from evaluators.sync_dialect import Dialect
-from evaluators.sync_faces import FaceLog
-from evaluators.sync_frames import FrameStore
-from evaluators.sync_pipeline import crop_file_frames
-from evaluators.syncnet import WINDOW_FRAMES, SyncNet
-from evaluators.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
-from evaluators.tracks import Track
+from evaluators.sync import align68, aligned, curve
+from evaluators.sync import crop as sync_crop
+from evaluators.sync.audio import cut, heard, probe_rate
+from evaluators.sync.detections import FaceLog
+from evaluators.sync.dialect import Dialect
+from evaluators.sync.ffmpeg.mjpeg import JpegReader
+from evaluators.sync.ffmpeg.pipeline import crop_file_frames
+from evaluators.sync.frames import FrameStore
+from evaluators.sync.syncnet import WINDOW_FRAMES, SyncNet
+from evaluators.sync.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
+from evaluators.sync.tracks import Track
 from harness.errors import MediaError
 
 Frames = npt.NDArray[np.uint8]
@@ -149,7 +150,7 @@ class Inputs:
 
     def _aligned(self) -> Iterator[Frames]:
         """EAT's crops of the decoded frames; JPEGs of quality 95 before, as in its script."""
-        found = sync_aligned.transforms(self.context)
+        found = aligned.transforms(self.context)
         assert not isinstance(found, tuple), "start() has refused it"
         for chunk in self.store.chunks():
             for index, frame in enumerate(chunk.frames, chunk.first):
@@ -165,17 +166,17 @@ class Inputs:
         """Both curves of a track (or the whole picture); None where no window has sound."""
         first, last = (0, self.frames - 1) if track is None else (track.first, track.last)
         sound = cut(heard(self.context, self.dialect.sound), first, last, self.dialect.sound)
-        count = sync.windows(last - first + 1, len(sound))
+        count = curve.windows(last - first + 1, len(sound))
         if count < 1:
             return None
         lip = self.lip(track, count)
         heard_as = f"{self.dialect.sound}:{self.context.sound or ''}"
         key = f"lse:audio:{self.networks.key}:{heard_as}:{first}:{last}:{count}"
         device = self.networks.device
-        audio = self.context.once(key, lambda: audio_rows(self.networks.net, sync.mfcc(sound), count, device))
+        audio = self.context.once(key, lambda: audio_rows(self.networks.net, curve.mfcc(sound), count, device))
         if not (np.isfinite(lip).all() and np.isfinite(audio).all()):
             raise MediaError(f"an embedding of {self.context.path.name} is not finite", reason="not_finite")
-        zero, valid = (sync.mean_curve(sync.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))
+        zero, valid = (curve.mean_curve(curve.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))
         return Piece(track, first, last, count, zero, valid)
 
 

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import sync_dialect
 from evaluators.contract import ClipContext, Measurement, MetricFacts
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
+from evaluators.sync import dialect
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from harness.errors import MediaError
 from harness.signature import Signature
 
 if TYPE_CHECKING:
-    from evaluators.sync_measure import Networks
-    from evaluators.syncnet import SyncNet
+    from evaluators.sync.inputs import Networks
+    from evaluators.sync.syncnet import SyncNet
 
 NET, DEMO_NET = "syncnet_v2", "demo-sync"
 WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
@@ -48,7 +48,7 @@ class LipSync:
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("lse", settings, ("dialect", "detector", "faces", "fps", *WEIGHT_SETTINGS))
         self.strict = choice(settings, "fps", ("25", "refuse"), "25") == "refuse"
-        self.dialect = sync_dialect.read(settings.get("dialect", "clean"))
+        self.dialect = dialect.read(settings.get("dialect", "clean"))
         if self.dialect.name == "clean":
             detector = choice(settings, "detector", ("mtcnn", "s3fd"), "mtcnn")
             self.dialect = replace(self.dialect, detector=detector)
@@ -79,8 +79,8 @@ class LipSync:
         """Build the networks. Raises MissingError or ImplausibleError where their weights cannot be believed."""
         if self._networks is not None:
             return
-        from evaluators.sync_measure import Networks
-        from evaluators.syncnet_stream import LipRunner
+        from evaluators.sync.inputs import Networks
+        from evaluators.sync.syncnet_stream import LipRunner
 
         net = self._net().to(self.device)
         faces = None
@@ -93,10 +93,10 @@ class LipSync:
 
     def _net(self) -> SyncNet:
         if self.demo:
-            from evaluators.sync_weights import load_demo
+            from evaluators.sync.weights import load_demo
 
             return load_demo(self._demo_file(), self._weights.gated)
-        from evaluators.sync_weights import load_official
+        from evaluators.sync.weights import load_official
 
         return load_official(self._weights)
 
@@ -132,7 +132,7 @@ class LipSync:
         if self.strict and {"fps_resampled", "vfr_resampled"} & set(context.notes):
             return Refused(names, lines, "fps_refused")
         if self.dialect.source == "driving":
-            from evaluators.sync_audio import of_driving
+            from evaluators.sync.audio import of_driving
 
             try:
                 context = of_driving(context)
@@ -141,11 +141,11 @@ class LipSync:
         if context.audio is None:
             return Refused(names, lines, "no_audio", " ".join(context.notes))
         if self.dialect.crop == "align68":
-            from evaluators import sync_aligned
+            from evaluators.sync import aligned
 
-            if (problem := sync_aligned.problem(context)) is not None:
+            if (problem := aligned.problem(context)) is not None:
                 return Refused(names, lines, *problem)
-        from evaluators.sync_clip import SyncClip
+        from evaluators.sync.clip import SyncClip
 
         assert self._networks is not None, "load() comes first"
         return SyncClip(self.dialect, self._networks, context, dict(zip(names, lines, strict=True)))

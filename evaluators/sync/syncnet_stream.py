@@ -3,7 +3,7 @@
 The published code stacks five frames per window and so decodes, copies and pads everything five times. Here batch
 norms are folded into the convolutions, the five frames become channels of one 2-D convolution, and max pooling
 comes before ReLU (they commute): equal to the windowed network within 1e-5 of a row's norm. On a CPU the first layer,
-half of all the work, goes the shorter way of evaluators.syncnet_first.
+half of all the work, goes the shorter way of evaluators.sync.syncnet_first.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from evaluators.syncnet import MFCC_COEFFICIENTS, WINDOW_FRAMES, WINDOW_MFCC, SyncNet
-from evaluators.syncnet_first import FirstLipLayer
+from evaluators.sync.syncnet import MFCC_COEFFICIENTS, WINDOW_FRAMES, WINDOW_MFCC, SyncNet
+from evaluators.sync.syncnet_first import FirstLipLayer
 
 Rows = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """Lip sync from embeddings: the curve of mean distances over shifts, and what is read off it (metrics spec §1.4).
 
-Array functions only; the judge is `evaluators.lse`. Source: Chung & Zisserman 2016 and joonson/syncnet_python.
+Array functions only; the judge is `evaluators.sync.lse`. Source: Chung & Zisserman 2016 and joonson/syncnet_python.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.mfcc import mfcc
+from evaluators.sync.mfcc_features import mfcc
 from harness.records import SAMPLES_PER_FRAME
 
 __all__ = ["LipSyncScore", "Pad", "distances", "framewise_confidence", "mfcc", "read_curve", "score", "windows"]

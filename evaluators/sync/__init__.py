@@ -1,0 +1,1 @@
+"""Lip sync: LSE-C, LSE-D and the offset between sound and mouth, by SyncNet."""
