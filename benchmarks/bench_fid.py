@@ -26,7 +26,7 @@ import torch
 from evaluators.fid import Inception, frechet
 from evaluators.fid_features import tf_fid_input
 from evaluators.fid_interval import half_sample_interval
-from evaluators.pixels import ssim
+from evaluators.full_reference.pixels import ssim
 from harness.seeded import fill, seeded_array
 
 

@@ -9,9 +9,9 @@ EVALUATORS: dict[str, str] = {
     "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",
     "identity": "evaluators.identity.similarity:IdentitySimilarity",
     "extended": "evaluators.extended:ExtendedEmotion",
-    "pixels": "evaluators.pixels:PixelQuality",
-    "lpips": "evaluators.lpips:Lpips",
-    "landmarks": "evaluators.landmarks:LandmarkDistance",
+    "pixels": "evaluators.full_reference.pixels:PixelQuality",
+    "lpips": "evaluators.full_reference.lpips:Lpips",
+    "landmarks": "evaluators.full_reference.landmarks:LandmarkDistance",
     "faces": "evaluators.faces.presence:FacePresence",
     "cost": "evaluators.cost:GenerationCost",
 }

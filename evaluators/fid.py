@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import fid_limit, pairing, picture_sizes
+from evaluators import fid_limit, pairing
 from evaluators.contract import ClipContext, MetricFacts
 from evaluators.faces import alignment
 from evaluators.fid_clip import FeatureClip, both, count, packed, stacked
@@ -20,9 +20,10 @@ from evaluators.fid_interval import half_sample_interval
 from evaluators.fid_limit import Limit
 from evaluators.fid_sampling import Sampling
 from evaluators.frechet import frechet
+from evaluators.full_reference import picture_sizes
+from evaluators.full_reference.picture_sizes import SIDES
 from evaluators.inception import Inception
 from evaluators.packing import mean_value
-from evaluators.picture_sizes import SIDES
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights

@@ -134,7 +134,7 @@ def _features(case: Mapping[str, Any]) -> tuple[Array, Array]:
 
 
 def _pixels() -> float:
-    from evaluators.pixels import psnr, ssim
+    from evaluators.full_reference.pixels import psnr, ssim
 
     held = reference()
     first, second = held["frames_a"].astype(np.uint8), held["frames_b"].astype(np.uint8)
@@ -205,7 +205,7 @@ def _decoded() -> float:
 
 def _round_trip() -> float:
     """How many dB a written and read clip differs from the stored PSNR; inf for lost frames or moved sound."""
-    from evaluators.pixels import psnr
+    from evaluators.full_reference.pixels import psnr
     from harness.media import VideoReader, VideoWriter, read_audio
 
     frames, sound = _test_card()

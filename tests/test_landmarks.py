@@ -16,7 +16,7 @@ from reference_pairs import context, film, judged
 from evaluators.contract import ClipContext
 from evaluators.faces.eat_crop import crop128
 from evaluators.faces.sidecar_landmarks import sidecar
-from evaluators.landmarks import LandmarkDistance, landmark_distances
+from evaluators.full_reference.landmarks import LandmarkDistance, landmark_distances
 from evaluators.pairing import frames_at, stretch
 from harness.errors import UsageError
 from harness.media import VideoReader

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
-from evaluators.lpips import Distance, Lpips, Trunk
+from evaluators.full_reference.lpips import Distance, Lpips, Trunk
 from evaluators.packing import unpack
 from harness.errors import MissingError
 from harness.records import Scored, Unscored

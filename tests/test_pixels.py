@@ -20,9 +20,9 @@ from evaluators import pairing
 from evaluators.contract import Chunk
 from evaluators.faces.eat_crop import crop128
 from evaluators.faces.sidecar_landmarks import sidecar
+from evaluators.full_reference.pixels import PixelQuality, psnr, ssim
 from evaluators.packing import pack, unpack
 from evaluators.pairing import frames_at, spread, stretch, truncate
-from evaluators.pixels import PixelQuality, psnr, ssim
 from harness.errors import MediaError, UsageError
 from harness.media import VideoReader
 from harness.records import Emotion, Sample, Scored, Unscored

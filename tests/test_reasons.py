@@ -13,9 +13,9 @@ import pytest
 from reference_pairs import context, film, judged
 
 from evaluators.fid import Fid, PairFid
+from evaluators.full_reference.lpips import Lpips
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import Judge
-from evaluators.lpips import Lpips
 from harness.reasons import REASONS
 from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
 from tests.test_sync_judge import constant_faces, judges  # noqa: F401 (a fixture)

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from evaluators import pairing, picture_sizes
+from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext, MetricFacts
+from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
