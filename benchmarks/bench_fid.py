@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from evaluators.fid import Inception, frechet
-from evaluators.fid_features import tf_fid_input
-from evaluators.fid_interval import half_sample_interval
+from evaluators.fid.features import tf_fid_input
+from evaluators.fid.fid import Inception, frechet
+from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference.pixels import ssim
 from harness.seeded import fill, seeded_array
 

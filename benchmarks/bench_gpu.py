@@ -177,7 +177,7 @@ def judging(count: int) -> None:
 
     from evaluators.emotion.emotion_fan import EmotionFAN
     from evaluators.faces import s3fd
-    from evaluators.fid import Inception
+    from evaluators.fid.fid import Inception
     from evaluators.sync.syncnet import SyncNet
     from evaluators.sync.syncnet_stream import LipRunner
 

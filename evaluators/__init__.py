@@ -4,8 +4,8 @@ from __future__ import annotations
 
 EVALUATORS: dict[str, str] = {
     "lse": "evaluators.sync.lse:LipSync",
-    "fid": "evaluators.fid:Fid",
-    "fid_pair": "evaluators.fid:PairFid",
+    "fid": "evaluators.fid.fid:Fid",
+    "fid_pair": "evaluators.fid.fid:PairFid",
     "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",
     "identity": "evaluators.identity.similarity:IdentitySimilarity",
     "extended": "evaluators.extended:ExtendedEmotion",

@@ -117,7 +117,7 @@ def planted(case: str, windows: int, lag: int, noise: float) -> tuple[npt.NDArra
 
 
 def _frechet() -> float:
-    from evaluators.frechet import frechet
+    from evaluators.fid.distance import frechet
 
     cases = json.loads((DATA / "frechet.json").read_text(encoding="utf-8"))
     return max(abs(frechet(*_features(case)) - case["fid"]) / case["fid"] for case in cases.values())
@@ -185,8 +185,8 @@ def _emotion_features() -> float:
 
 
 def _inception() -> float:
-    from evaluators.fid_features import tf_fid_input
-    from evaluators.inception import Inception
+    from evaluators.fid.features import tf_fid_input
+    from evaluators.fid.inception import Inception
     from harness.seeded import fill
 
     held = reference()

@@ -14,13 +14,13 @@ from conftest import GOLDEN
 from PIL import Image
 from reference_pairs import context, film, judged, noisy
 
-from evaluators import fid_sampling
 from evaluators.faces.sidecar_landmarks import sidecar
-from evaluators.fid import Fid, Inception, PairFid, frechet
-from evaluators.fid_features import imagenet_input, tf_fid_input
-from evaluators.fid_sampling import Sampling
+from evaluators.fid import collector
+from evaluators.fid.collector import Sampling
+from evaluators.fid.features import imagenet_input, tf_fid_input
+from evaluators.fid.fid import Fid, Inception, PairFid, frechet
+from evaluators.fid.inception import TAPS, ImageNetInception
 from evaluators.identity.demo_net import IdentityNet
-from evaluators.inception import TAPS, ImageNetInception
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
@@ -142,7 +142,7 @@ def test_pooled_rows_hold_features_and_the_reference_is_read_once(
     assert same["clip"].shape == same["reference"].shape == (4, 64)
     assert judge.combine("fid", [same]) == 0.0
 
-    monkeypatch.setattr(fid_sampling, "VideoReader", None)  # reading a known reference again would now fail
+    monkeypatch.setattr(collector, "VideoReader", None)  # reading a known reference again would now fail
     given = context(tmp_path, noisy(truth, 25), truth, aligned=False, name="other")
     worse = unpack(judged(judge, given)[0].statistics)  # type: ignore[union-attr]
     assert np.array_equal(worse["reference"], same["reference"])

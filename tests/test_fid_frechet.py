@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from conftest import GOLDEN
 
-from evaluators.fid import Fid, frechet
-from evaluators.fid_interval import ClipSets, half_sample_interval
-from evaluators.frechet import Resampler, frechet_of_moments
+from evaluators.fid.distance import Resampler, frechet_of_moments
+from evaluators.fid.fid import Fid, frechet
+from evaluators.fid.interval import ClipSets, half_sample_interval
 from harness.errors import CannotCompareError
 from harness.seeded import seeded_array
 

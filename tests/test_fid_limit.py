@@ -12,9 +12,9 @@ import pytest
 from face_samples import sample
 
 from evaluators import protocol
-from evaluators.fid import Fid, frechet
-from evaluators.fid_clip import packed
-from evaluators.fid_limit import clips_needed, extrapolated, interval
+from evaluators.fid.clip import packed
+from evaluators.fid.fid import Fid, frechet
+from evaluators.fid.limit import clips_needed, extrapolated, interval
 from harness.errors import UsageError
 from harness.records import Scored, SummaryRow
 from harness.signature import Signature

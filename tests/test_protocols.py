@@ -15,7 +15,7 @@ import bench
 from evaluators import protocol
 from evaluators.contract import NOT_APPLICABLE
 from evaluators.cost import GenerationCost, counted_seconds
-from evaluators.fid import Fid, PairFid
+from evaluators.fid.fid import Fid, PairFid
 from evaluators.judge import Judge
 from evaluators.weights import shipped
 from harness.errors import MediaError, MissingError, UsageError

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from reference_pairs import context, film, judged
 
-from evaluators.fid import Fid, PairFid
+from evaluators.fid.fid import Fid, PairFid
 from evaluators.full_reference.lpips import Lpips
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import Judge

@@ -15,8 +15,8 @@ from torch import nn
 
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.mtcnn import Mtcnn
+from evaluators.fid.inception import Inception
 from evaluators.identity.nets import facenet_module
-from evaluators.inception import Inception
 from evaluators.sync.syncnet import SyncNet
 
 _BATCH = 16

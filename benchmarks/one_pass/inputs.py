@@ -16,8 +16,8 @@ from PIL import Image
 
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.faces.s3fd import S3FD
+from evaluators.fid.inception import Inception
 from evaluators.identity.nets import facenet_module
-from evaluators.inception import Inception
 from evaluators.sync.syncnet import SyncNet
 from harness.errors import MissingError
 from harness.media import VideoReader, VideoWriter, read_audio

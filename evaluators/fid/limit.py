@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from evaluators.fid_interval import GRAM_ROWS, ClipSets, Rows
+from evaluators.fid.interval import GRAM_ROWS, ClipSets, Rows
 
 Array = npt.NDArray[np.float64]
 Chosen = npt.NDArray[np.int64]

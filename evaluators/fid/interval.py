@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.frechet import Resampler, frechet
+from evaluators.fid.distance import Resampler, frechet
 
 Rows = Sequence[npt.NDArray[np.float32]]  # one array (frames, columns) a clip
 Array = npt.NDArray[np.float64]

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import fid_sampling, pairing
+from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext
 from evaluators.faces import alignment
-from evaluators.fid_features import FeatureNet, Features
-from evaluators.fid_sampling import Collector, Sampling
+from evaluators.fid import collector
+from evaluators.fid.collector import Collector, Sampling
+from evaluators.fid.features import FeatureNet, Features
 from harness.records import Row, Unscored
 
 
@@ -33,7 +34,7 @@ class FeatureClip:
         self._lines = lines  # metric -> signature
         self._shape = (0, 0)  # height and width of the clip's frames
         self._collector: Collector
-        self._collector, self._wanted = fid_sampling.start(context, net, aligned, sampling)
+        self._collector, self._wanted = collector.start(context, net, aligned, sampling)
 
     def feed(self, chunk: Chunk) -> None:
         """Take the next frames."""
@@ -52,7 +53,7 @@ class FeatureClip:
         """Rows of the clip and of the reference."""
         path = self._context.sample.reference_video
         assert path is not None
-        return self._collector.finish(), fid_sampling.of_reference(path, self._net, self._aligned, self._wanted)
+        return self._collector.finish(), collector.of_reference(path, self._net, self._aligned, self._wanted)
 
     def notes(self, clip: Features, reference: Features) -> tuple[str, ...]:
         """Remarks on the rows of both sides: those of the decoder, and whether the crop lost frames of either."""

@@ -12,7 +12,7 @@ import numpy as np
 from evaluators import pairing
 from evaluators.contract import Chunk, ClipContext
 from evaluators.faces.alignment import Alignment
-from evaluators.fid_features import FeatureNet, Features
+from evaluators.fid.features import FeatureNet, Features
 from evaluators.pairing import Indices
 from evaluators.reference_cache import cached
 from harness.errors import UsageError

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from evaluators import imagenet
-from evaluators.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
+from evaluators.fid.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
 from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash

@@ -11,18 +11,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators import fid_limit, pairing
+from evaluators import pairing
 from evaluators.contract import ClipContext, MetricFacts
 from evaluators.faces import alignment
-from evaluators.fid_clip import FeatureClip, both, count, packed, stacked
-from evaluators.fid_features import build
-from evaluators.fid_interval import half_sample_interval
-from evaluators.fid_limit import Limit
-from evaluators.fid_sampling import Sampling
-from evaluators.frechet import frechet
+from evaluators.fid import limit as fid_limit
+from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
+from evaluators.fid.collector import Sampling
+from evaluators.fid.distance import frechet
+from evaluators.fid.features import build
+from evaluators.fid.inception import Inception
+from evaluators.fid.interval import half_sample_interval
+from evaluators.fid.limit import Limit
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
-from evaluators.inception import Inception
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
@@ -79,7 +80,7 @@ class _Judge:
 class Fid(_Judge):
     """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …
 
-    Setting `limit = inf` puts FID∞ beside it (evaluators.fid_limit), from the same features: a metric of its own with
+    Setting `limit = inf` puts FID∞ beside it (evaluators.fid.limit), from the same features: a metric of its own with
     its own signature, in which N is no field because the number is that of infinitely many clips.
     """
 

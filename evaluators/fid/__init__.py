@@ -1,0 +1,1 @@
+"""Frechet inception distance between the frames of two sets of clips."""
