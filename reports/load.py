@@ -18,7 +18,7 @@ from reports.confusion import counted
 from reports.model import Confusion, MetricFact, Pool, RunData, RunRow
 
 JUDGE = "evaluators.judge:Judge"
-DECISIONS = "evaluators.decisions"  # numpy only
+DECISIONS = "evaluators.extended.decisions"  # numpy only
 _REWRITE = "Repeat the run with --resume; it is rewritten."
 
 

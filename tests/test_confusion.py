@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from face_samples import sample
 
-from evaluators.decisions import decided
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.labels import EAT_FAN
+from evaluators.extended.decisions import decided
 from evaluators.packing import pack
 from harness import registry
 from harness.records import Row, Scored, SummaryRow, Unscored
@@ -143,7 +143,7 @@ def test_extended_emotions_are_counted_as_their_score_counts_them(metric: str) -
         for name, centre in centres.items()
         for k in range(6)
     ]
-    judge = registry.load("evaluators.extended:ExtendedEmotion")({"net": "demo"}, "cpu")
+    judge = registry.load("evaluators.extended.judge:ExtendedEmotion")({"net": "demo"}, "cpu")
     found = decided(metric, str(judge.signature(metric)), rows)
     assert [pair is None for pair in found.pairs] == [not bool(row["extended"]) for row in rows]
     pairs = [pair for pair in found.pairs if pair is not None]

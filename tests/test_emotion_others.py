@@ -19,7 +19,7 @@ from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.clip_zero_shot import labelled_pictures, reached
 from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.emotion.prompts import WORDS, prompts
-from evaluators.extended import ZERO_SHOT, ExtendedEmotion
+from evaluators.extended.judge import ZERO_SHOT, ExtendedEmotion
 from evaluators.faces.crops import chunk_crops
 from evaluators.packing import unpack
 from evaluators.weights.plausibility import ImplausibleError
@@ -131,7 +131,7 @@ def test_clip_scores_extended_emotions_behind_the_same_gate(
     net: Any = judge.space.front.net  # type: ignore[attr-defined]
     assert net.validated <= {"sarcastic", "happy"}
     asked = face_samples.sample("sarcastic", source_video=path)
-    monkeypatch.setattr("evaluators.spaces.clip_mean", lambda space, path: base)
+    monkeypatch.setattr("evaluators.extended.spaces.clip_mean", lambda space, path: base)
     base = net.features([np.full((224, 224, 3), 90, np.uint8)])[0]
     for known in (frozenset(), frozenset({"sarcastic"})):
         net.validated = known

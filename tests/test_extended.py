@@ -11,10 +11,10 @@ import face_samples
 import numpy as np
 import pytest
 
-from evaluators import consistency, direction, spaces
 from evaluators.emotion.emotion_fan import EmotionFAN
-from evaluators.expression_measures import ACTIONS, action_measures, edge_histograms
-from evaluators.extended import NAMES, ZERO_SHOT, ExtendedEmotion
+from evaluators.extended import consistency, direction, spaces
+from evaluators.extended.expression_measures import ACTIONS, action_measures, edge_histograms
+from evaluators.extended.judge import NAMES, ZERO_SHOT, ExtendedEmotion
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import UsageError

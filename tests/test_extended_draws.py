@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluators import extended_draws, extended_pool, resampled
-from evaluators.extended import NAMES, ExtendedEmotion
+from evaluators.extended import draws, pool, resampled
+from evaluators.extended.judge import NAMES, ExtendedEmotion
 from harness.statistics import DRAWS, pooled_interval
 
 BASIC, EXTENDED = ("angry", "happy", "neutral", "sad"), ("desire", "envy", "sarcasm")
@@ -45,9 +45,9 @@ def test_a_resample_has_the_score_of_its_clips(people: int, cosine: bool) -> Non
     weights[0] = 1
     weights[1] = np.arange(21) < 3  # no extended clip at all
     for name in NAMES:
-        found = extended_draws.scores(name, rows, weights, cosine, None)
+        found = draws.scores(name, rows, weights, cosine, None)
         sets = [[row for row, n in zip(rows, line, strict=True) for _ in range(int(n))] for line in weights]
-        wanted = [extended_pool.combine(name, one, cosine, None) for one in sets]
+        wanted = [pool.combine(name, one, cosine, None) for one in sets]
         if name == "ext_profile":  # halves are those of the whole set: a clip must not agree with itself
             found, wanted = found[:1], wanted[:1]
         assert found == pytest.approx(wanted, abs=1e-9, nan_ok=True), name

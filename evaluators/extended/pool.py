@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import consistency, direction
+from evaluators.extended import consistency, direction
 
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
 _P_DRAWS = 10_000

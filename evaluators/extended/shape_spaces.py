@@ -1,4 +1,4 @@
-"""Feature spaces that owe nothing to emotion training: `geo`, `hog` and `au`, as evaluators.spaces names them."""
+"""Feature spaces that owe nothing to emotion training: `geo`, `hog` and `au`, as evaluators.extended.spaces names them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.contract import Chunk
-from evaluators.expression_measures import CHIP_PX, action_measures, edge_histograms
+from evaluators.extended.expression_measures import CHIP_PX, action_measures, edge_histograms
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.sync.dialect import MTCNN_NAME
 from harness.digest import digest

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.resampled import coded
+from evaluators.extended.resampled import coded
 
 Float = npt.NDArray[np.float64]
 _EXACT_PERMUTATIONS = 8  # up to 8 emotions every permutation is tried

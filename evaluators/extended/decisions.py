@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from evaluators import extended_pool
+from evaluators.extended import pool
 
 Rows = Sequence[Mapping[str, npt.NDArray[Any]]]
 
@@ -34,10 +34,10 @@ def decided(metric: str, signature: str, rows: Rows) -> Decisions:
         return Decisions(tuple(sorted({str(name) for row in rows for name in row["classes"]})), pairs)
     asked = [bool(row["extended"]) for row in rows]
     if metric == "ext_acc":
-        labels, answers = extended_pool.accuracy_guesses(rows, "|dec:centroid-cosine" in signature)
+        labels, answers = pool.accuracy_guesses(rows, "|dec:centroid-cosine" in signature)
         names = {str(row["label"]) for row in rows if len(row["truth"])}
     else:
-        labels, answers = extended_pool.identified(rows)
+        labels, answers = pool.identified(rows)
         names = set(labels)
     found = iter(zip(labels, answers, strict=True))
     return Decisions(tuple(sorted(names)), tuple(next(found, None) if one else None for one in asked))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from evaluators import direction, resampled
+from evaluators.extended import direction, resampled
 from harness.statistics import LEVEL
 
 Float = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import direction
+from evaluators.extended import direction
 
 Float = npt.NDArray[np.float64]
 _SHUFFLES_AT_ONCE = 200

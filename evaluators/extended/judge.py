@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import extended_draws, extended_pool, spaces
 from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion.prompts import WORDS
+from evaluators.extended import draws as extended_draws
+from evaluators.extended import pool, spaces
+from evaluators.extended.voice import NETS, Voice
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, positive, several, unused
-from evaluators.voice import NETS, Voice
 from harness.errors import MissingError
 from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
@@ -122,7 +123,7 @@ class ExtendedEmotion:
         """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
         if metric == ZERO_SHOT:
             return mean_value(rows)
-        return extended_pool.combine(metric, rows, self.distance == "cosine", self.scale)
+        return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def interval(
         self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
@@ -132,19 +133,19 @@ class ExtendedEmotion:
 
     def with_wrong(self, metric: str, rows: Sequence[Any], lost: Sequence[str]) -> float | None:
         """The score if clips of these emotions, which have no number, counted as wrong; None for what is no share."""
-        return extended_pool.with_wrong(metric, rows, lost, self.distance == "cosine")
+        return pool.with_wrong(metric, rows, lost, self.distance == "cosine")
 
     def outcomes(self, metric: str, rows: Sequence[Any]) -> list[float | None] | None:
         """What each clip adds to a score that is a mean over clips (None: it only lends its truth); None for others."""
-        return extended_pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
+        return pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
 
     def answers(self, metric: str, rows: Sequence[Any]) -> list[str] | None:
         """What each clip was taken for, in the pseudo-label agreement; None for what answers with no name."""
-        return extended_pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None
+        return pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None
 
     def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
         """What must be read beside the number: chance, ceiling, spread, p."""
-        return "" if metric == ZERO_SHOT else extended_pool.note(metric, rows, self.scale)
+        return "" if metric == ZERO_SHOT else pool.note(metric, rows, self.scale)
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Extended emotions: measures for emotions beyond the basic eight, of which no classifier exists."""
