@@ -24,8 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators.calibration import Curve, Point, curves, measure
-from evaluators.damage import DAMAGES, Damage
+from evaluators.calibration.corruption import DAMAGES, Damage
+from evaluators.calibration.curves import Curve, Point, curves, measure
 from evaluators.judge import Judge
 from harness.runner import with_limit
 from verbs.calibrating import orders, subject

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluators.calibration import UNDAMAGED, Curve, Point, Reading, Subject, curves, measure, read_take
+from evaluators.calibration.corruption import DAMAGES, Donors, Take, damaged
+from evaluators.calibration.curves import UNDAMAGED, Curve, Point, Reading, Subject, curves, measure, read_take
+from evaluators.calibration.expectations import TABLE
+from evaluators.calibration.verdicts import Range, document, range_of, silent, verdict
 from evaluators.contract import MetricFacts
-from evaluators.damage import DAMAGES, Donors, Take, damaged
-from evaluators.expectations import TABLE
-from evaluators.verdicts import Range, document, range_of, silent, verdict
 from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Row, Sample, Scored, Unscored

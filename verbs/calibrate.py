@@ -70,7 +70,7 @@ def _dataset(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _damages(asked: tuple[str, ...]) -> tuple[str, ...]:
-    from evaluators.damage import DAMAGES
+    from evaluators.calibration.corruption import DAMAGES
 
     for name in asked:
         if name not in DAMAGES:
@@ -92,7 +92,7 @@ def _write(content: dict[str, Any], folder: Path) -> None:
 
 def _told(content: dict[str, Any], folder: Path) -> int:
     """The verdicts on stdout and the exit code."""
-    from evaluators.verdicts import silent
+    from evaluators.calibration.verdicts import silent
 
     for metric in content["metrics"]:
         judged = [curve for curve in metric["curves"] if curve["verdict"] != "shown"]

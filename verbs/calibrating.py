@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluators.calibration import UNDAMAGED, Reading, Subject, curves, measure, read_take
-from evaluators.damage import DAMAGES, Damage, Donors, Take
+from evaluators.calibration.corruption import DAMAGES, Damage, Donors, Take
+from evaluators.calibration.curves import UNDAMAGED, Reading, Subject, curves, measure, read_take
+from evaluators.calibration.verdicts import document
 from evaluators.judge import Judge
-from evaluators.verdicts import document
 from harness import registry
 from harness.errors import BenchError, CannotCompareError, MissingError
 from harness.guard import Crash

@@ -11,7 +11,7 @@ from datasets.puppets.dataset import Puppets, Row, frames_of, read_list
 from datasets.puppets.face import render
 from datasets.puppets.files import SIZE, neutral_pose
 from datasets.puppets.voice import speak
-from evaluators.damage import Take
+from evaluators.calibration.corruption import Take
 from harness.records import BASIC_EMOTIONS
 
 #: The emotion half-way round the list of basic ones shares no neighbour with the true one.

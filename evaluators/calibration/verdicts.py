@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from evaluators.calibration import Curve, Point
+from evaluators.calibration.corruption import DAMAGES, Damage
+from evaluators.calibration.curves import Curve, Point
+from evaluators.calibration.expectations import Expectation, expected
 from evaluators.contract import MetricFacts
-from evaluators.damage import DAMAGES, Damage
-from evaluators.expectations import Expectation, expected
 from harness.summary import facts_of
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]

@@ -2,7 +2,7 @@
 
 `measure` writes damaged clips and has them judged; everything after it is pure. A curve is the metric's value at each
 strength with a bootstrap interval over clips; its change is against the same clips undamaged, written by the same
-encoder. Verdicts follow evaluators.expectations.
+encoder. Verdicts follow evaluators.calibration.expectations.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.calibration_score import Floats, Score
-from evaluators.damage import Damage, Donors, Take, damaged, possible
+from evaluators.calibration.corruption import Damage, Donors, Take, damaged, possible
+from evaluators.calibration.score import Floats, Score
 from harness.errors import MediaError
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored

@@ -1,0 +1,1 @@
+"""Calibration: known corruption is pushed through every metric to see whether it answers."""
