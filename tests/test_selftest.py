@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import bench
-from evaluators import selftest
-from evaluators.selftest import CHECKS, DATA, Check
+from evaluators.selftest import checks
+from evaluators.selftest.checks import CHECKS, DATA, Check
 from evaluators.weights import shipped
 from harness.errors import MissingError
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.measure.__name__)
 def test_this_machine_reproduces_the_reference(check: Check) -> None:
-    finding = selftest.run(check)
+    finding = checks.run(check)
     assert finding.status == "ok", finding.what
     line = r"this machine reproduces the reference within \S+( \w+)? \(tolerance \S+( \w+)?\): .+"
     assert re.fullmatch(line, finding.what)
@@ -25,7 +25,7 @@ def test_this_machine_reproduces_the_reference(check: Check) -> None:
 
 @pytest.mark.parametrize("error", [1.0, float("nan"), float("inf")])
 def test_a_wrong_number_is_red_and_says_how_wrong(error: float) -> None:
-    finding = selftest.run(Check("a thing", 1e-3, lambda: error, " px"))
+    finding = checks.run(Check("a thing", 1e-3, lambda: error, " px"))
     assert finding.status == "bad"
     assert finding.cure
     assert "tolerance 1e-03 px" in finding.what
@@ -35,17 +35,17 @@ def test_what_cannot_be_computed_is_red_not_a_crash() -> None:
     def missing() -> float:
         raise MissingError("No detector.", "Install it.")
 
-    finding = selftest.run(Check("a thing", 1.0, missing))
+    finding = checks.run(Check("a thing", 1.0, missing))
     assert finding.status == "bad"
     assert "No detector." in finding.what
 
 
 def test_a_changed_golden_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = dict(selftest.reference())
+    held = dict(checks.reference())
     held["mfcc"] = np.asarray(held["mfcc"], np.float64) + 1e-6
     held["psnr"] = np.asarray(held["psnr"], np.float64) + 1e-6
-    monkeypatch.setattr(selftest, "reference", lambda: held)
-    states = {check.measure.__name__: selftest.run(check).status for check in CHECKS[:4]}
+    monkeypatch.setattr(checks, "reference", lambda: held)
+    states = {check.measure.__name__: checks.run(check).status for check in CHECKS[:4]}
     assert states == {"_mfcc": "bad", "_sync_scores": "ok", "_frechet": "ok", "_pixels": "bad"}
 
 
@@ -58,13 +58,13 @@ def test_doctor_tells_a_cut_demo_file_and_an_unpublished_one(
 ) -> None:
     cut = tmp_path / "emotion.safetensors"
     cut.write_bytes(shipped.EMOTION.read_bytes()[:5000])
-    assert selftest.shipped().status == "ok"
+    assert checks.shipped().status == "ok"
     monkeypatch.setattr(shipped, "EMOTION", cut)
     (tmp_path / "fan.pth").write_bytes(b"anything")
     monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION_FAN_EAT", str(tmp_path / "fan.pth"))
     (tmp_path / "syncnet.model").write_bytes(b"random")
     monkeypatch.setenv("CMET_BENCH_WEIGHTS_SYNCNET", str(tmp_path / "syncnet.model"))
-    monkeypatch.setattr(selftest, "CHECKS", ())
+    monkeypatch.setattr(checks, "CHECKS", ())
     assert bench.main(["doctor"]) == 5
     out = capsys.readouterr().out
     assert re.search(r"BAD +The demo weights .*emotion.safetensors are damaged.*→ +Type: git checkout", out)

@@ -19,7 +19,7 @@ def command(selftest: bool) -> int:
     """
     lines = [*findings(), *_lists()]
     if selftest:
-        from evaluators.selftest import reproduce, shipped
+        from evaluators.selftest.checks import reproduce, shipped
 
         lines.extend([shipped(), *reproduce()])
     for line in lines:

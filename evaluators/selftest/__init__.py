@@ -1,0 +1,1 @@
+"""A self-test of the judges on stored inputs with known answers."""
