@@ -8,7 +8,7 @@ EVALUATORS: dict[str, str] = {
     "fid_pair": "evaluators.fid.fid:PairFid",
     "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",
     "identity": "evaluators.identity.similarity:IdentitySimilarity",
-    "extended": "evaluators.extended.judge:ExtendedEmotion",
+    "extended": "evaluators.extended.extended_emotion:ExtendedEmotion",
     "pixels": "evaluators.full_reference.pixels:PixelQuality",
     "lpips": "evaluators.full_reference.lpips:Lpips",
     "landmarks": "evaluators.full_reference.landmarks:LandmarkDistance",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.emotion.accuracy import EmotionAccuracy
-from evaluators.extended.judge import ExtendedEmotion
+from evaluators.extended.extended_emotion import ExtendedEmotion
 from evaluators.packing import pack
 from harness import agreement
 from harness.records import Emotion, Sample, Scored, SummaryRow, Unscored

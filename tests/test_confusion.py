@@ -143,7 +143,7 @@ def test_extended_emotions_are_counted_as_their_score_counts_them(metric: str) -
         for name, centre in centres.items()
         for k in range(6)
     ]
-    judge = registry.load("evaluators.extended.judge:ExtendedEmotion")({"net": "demo"}, "cpu")
+    judge = registry.load("evaluators.extended.extended_emotion:ExtendedEmotion")({"net": "demo"}, "cpu")
     found = decided(metric, str(judge.signature(metric)), rows)
     assert [pair is None for pair in found.pairs] == [not bool(row["extended"]) for row in rows]
     pairs = [pair for pair in found.pairs if pair is not None]

@@ -19,7 +19,7 @@ from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.clip_zero_shot import labelled_pictures, reached
 from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.emotion.prompts import WORDS, prompts
-from evaluators.extended.judge import ZERO_SHOT, ExtendedEmotion
+from evaluators.extended.extended_emotion import ZERO_SHOT, ExtendedEmotion
 from evaluators.faces.crops import chunk_crops
 from evaluators.packing import unpack
 from evaluators.weights.plausibility import ImplausibleError

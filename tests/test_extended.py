@@ -14,7 +14,7 @@ import pytest
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.extended import consistency, direction, spaces
 from evaluators.extended.expression_measures import ACTIONS, action_measures, edge_histograms
-from evaluators.extended.judge import NAMES, ZERO_SHOT, ExtendedEmotion
+from evaluators.extended.extended_emotion import NAMES, ZERO_SHOT, ExtendedEmotion
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import UsageError

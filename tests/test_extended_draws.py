@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evaluators.extended import draws, pool, resampled
-from evaluators.extended.judge import NAMES, ExtendedEmotion
+from evaluators.extended.extended_emotion import NAMES, ExtendedEmotion
 from harness.statistics import DRAWS, pooled_interval
 
 BASIC, EXTENDED = ("angry", "happy", "neutral", "sad"), ("desire", "envy", "sarcasm")

@@ -1,4 +1,4 @@
-"""Feature spaces that owe nothing to emotion training: `geo`, `hog` and `au`, as evaluators.extended.spaces names them."""
+"""Feature spaces that owe nothing to emotion training: `geo`, `hog` and `au` (named in evaluators.extended.spaces)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Does this machine give the numbers of the reference implementations? Shipped goldens, recomputed in seconds.
 
-What is compared: numbers that the reference implementations themselves gave once (selftest_data/README.md says which
+What is compared: numbers that the reference implementations themselves gave once (data/README.md says which
 and how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
 seeded weights, so nothing is downloaded. `doctor` prints one line per check.
 """
@@ -22,7 +22,7 @@ from harness.errors import BenchError
 from harness.readiness import Finding
 from harness.records import SAMPLE_RATE_HZ
 
-DATA = Path(__file__).resolve().parent / "selftest_data"
+DATA = Path(__file__).resolve().parent / "data"
 _CURE = "Type `make bench` to install the locked packages; if it stays, report this line with the output of doctor"
 
 Array = npt.NDArray[np.float64]

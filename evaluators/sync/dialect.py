@@ -1,4 +1,4 @@
-"""Dialects of the lip-sync metric: named settings from sync_dialects.toml, and their signature fields."""
+"""Dialects of the lip-sync metric: named settings from dialects.toml, and their signature fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TABLE = Path(__file__).with_name("sync_dialects.toml")
+TABLE = Path(__file__).with_name("dialects.toml")
 SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
 LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
@@ -32,7 +32,7 @@ DETECTORS = {"mtcnn": MTCNN_NAME, "s3fd": "s3fd@.25"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """One table of sync_dialects.toml; its head explains the fields."""
+    """One table of dialects.toml; its head explains the fields."""
 
     name: str
     about: str
@@ -112,7 +112,7 @@ def table() -> dict[str, Dialect]:
     known = {field.name for field in fields(Dialect)}
     for name, row in rows.items():
         if {"name", *row} != known:
-            raise ValueError(f"sync_dialects.toml: '{name}' must have exactly the fields {sorted(known - {'name'})}")
+            raise ValueError(f"dialects.toml: '{name}' must have exactly the fields {sorted(known - {'name'})}")
     return {name: Dialect(name=name, **row) for name, row in rows.items()}
 
 

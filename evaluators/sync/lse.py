@@ -1,6 +1,6 @@
 """Lip sync: LSE-C, LSE-D and offset by SyncNet v2 in every published dialect, and in a clean one.
 
-Dialects are data (sync_dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any
+Dialects are data (dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any
 length, only windows that exist. Reference: Chung & Zisserman 2016; protocols and their traps: metrics spec §1.
 """
 
@@ -35,7 +35,7 @@ WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 class LipSync:
     """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
 
-    Dialects stand in sync_dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own;
+    Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own;
     `fps`: 25 (other rates are converted by time stamps, with a note) or refuse (metrics spec §1.9's strict mode).
     """
 
