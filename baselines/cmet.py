@@ -11,22 +11,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cmet.frames import stretched_pixels
 from cmet.networks import PARTS, WEIGHT_SETS, digests, files_of, load_networks
-from cmet.rollout import (
-    OFFICIAL_TRIM,
-    emotion_difference,
-    fit_track,
-    official_least,
-    pick_samples,
-    roll_out,
-    whole_windows,
-)
-from cmet.talker import Networks, Talker, enlarged, shown
+from cmet.rollout import emotion_difference, official_least, pick_samples, roll_out, whole_windows
 from harness import weights
 from harness.contract import Missing, Output
 from harness.errors import UsageError, unknown_name
 from harness.records import Clip, Failed, Request
+from networks.edtalk.frames import stretched_pixels
+from networks.edtalk.talker import Networks, Talker, enlarged, shown
+from networks.edtalk.tracks import OFFICIAL_TRIM, fit_track
 
 
 class CMet:

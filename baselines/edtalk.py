@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from baselines.cmet import CMet
-from cmet.rollout import fit_track
-from cmet.talker import Networks, Talker
 from harness.contract import Output
 from harness.media import read_audio, read_image
 from harness.records import Clip, Failed, Request
+from networks.edtalk.talker import Networks, Talker
+from networks.edtalk.tracks import fit_track
 
 #: What emotion2vec calls a basic emotion where its name is not ours; what it cannot name leaves the face neutral.
 HEARD = {"fearful": "fear", "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}

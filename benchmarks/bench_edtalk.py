@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.decoder import base_grid
-from cmet.edtalk import Generator
-from cmet.layers import Blur, EqualConv2d
-from cmet.modulation import ModulatedConv2d
 from harness.seeded import fill
+from networks.edtalk.decoder import base_grid
+from networks.edtalk.generator import Generator
+from networks.stylegan2.layers import Blur, EqualConv2d
+from networks.stylegan2.modulation import ModulatedConv2d
 
 Frame = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 Encode = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]

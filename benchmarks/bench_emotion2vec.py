@@ -37,12 +37,15 @@ checkpoint, wavs, out, dtype = sys.argv[1:]
 model = load_emotion2vec(checkpoint).cast_matrices(getattr(torch, dtype))
 np.save(out, model.embed([read_audio(path).samples for path in sorted(Path(wavs).glob("*.wav"))]))
 """
-WARM = "import torch, safetensors.torch, cmet.checkpoints, cmet.emotion2vec, cmet.speech_features, harness.media"
+WARM = (
+    "import torch, safetensors.torch, cmet.checkpoints, harness.media, networks.emotion2vec.encoder, "
+    "networks.emotion2vec.features"
+)
 CACHED = """
 import sys
 from pathlib import Path
 import numpy as np
-from cmet.speech_features import SpeechFeatures
+from networks.emotion2vec.features import SpeechFeatures
 checkpoint, wavs, out, _ = sys.argv[1:]
 np.save(out, SpeechFeatures.official(checkpoint).of_files(sorted(Path(wavs).glob("*.wav"))))
 """
@@ -89,7 +92,7 @@ def make_checkpoint(path: Path) -> None:
     """A stand-in of the published size: network, and two tensors of optimiser state for each of its own."""
     import torch
 
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.emotion2vec.encoder import Emotion2Vec
 
     torch.manual_seed(0)
     state = Emotion2Vec().state_dict()

@@ -26,10 +26,10 @@ from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.nets import FrameAttention
 from evaluators.faces.crops import box_crop, mtcnn_chip
 from evaluators.faces.mtcnn import Mtcnn
-from evaluators.folding import folded
 from evaluators.identity.nets import facenet_input, facenet_module
 from harness.media import VideoReader
 from harness.seeded import fill
+from networks.folding import folded
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -29,12 +29,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from cmet.connector import Connector
-from cmet.edtalk import Generator
 from cmet.seeded_checkpoints import seeded_network
-from cmet.talker import Networks, Talker, shown
 from cmet.training import Objective, Tensors, TrainingPass, make_optimizer, train_step
 from harness.media import VideoReader, VideoWriter
 from harness.seeded import fill
+from networks.edtalk.generator import Generator
+from networks.edtalk.talker import Networks, Talker, shown
 
 GPU = "cuda"
 TYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

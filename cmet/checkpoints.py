@@ -15,22 +15,22 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from cmet.array_file import read_array
-from cmet.strict_loading import load_into
 from harness import weights
 from harness.digest import digest
 from harness.errors import UsageError
+from networks.files.array_file import read_array
+from networks.files.strict_loading import load_into
 
 if TYPE_CHECKING:
     from cmet.connector import Connector
-    from cmet.edtalk import Audio2Lip, Generator
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.edtalk.generator import Audio2Lip, Generator
+    from networks.emotion2vec.encoder import Emotion2Vec
 
 Name = Literal["emotion2vec", "cmet-connector", "edtalk", "edtalk-lip-pose", "audio2lip"]
 
 
 def _emotion2vec() -> nn.Module:
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.emotion2vec.encoder import Emotion2Vec
 
     with torch.device("meta"):  # 162 million random numbers would be overwritten at once
         return Emotion2Vec()
@@ -43,19 +43,19 @@ def _connector() -> nn.Module:
 
 
 def _generator() -> nn.Module:
-    from cmet.edtalk import Generator
+    from networks.edtalk.generator import Generator
 
     return Generator()
 
 
 def _lip_pose_generator() -> nn.Module:
-    from cmet.edtalk import Generator
+    from networks.edtalk.generator import Generator
 
     return Generator(expression=False)
 
 
 def _audio2lip() -> nn.Module:
-    from cmet.edtalk import Audio2Lip
+    from networks.edtalk.generator import Audio2Lip
 
     return Audio2Lip()
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from cmet.connector import Connector
-    from cmet.edtalk import Audio2Lip, Generator
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.edtalk.generator import Audio2Lip, Generator
+    from networks.emotion2vec.encoder import Emotion2Vec
 
 FOLDER = Path(__file__).resolve().parent / "demo"
 _EXACT = ("direction_", "codes.")  # prefixes of tensors whose rounding would tilt an axis
@@ -67,7 +67,7 @@ def _loaded(module: nn.Module, tensors: dict[str, Tensor]) -> Any:
 
 def load_generator(path: Path | None = None) -> Generator:
     """The demo generator (pictures of `.size` px), in eval mode."""
-    from cmet.edtalk import Generator
+    from networks.edtalk.generator import Generator
 
     tensors, config = read(path or FOLDER / "generator.safetensors")
     config["channels"] = {int(size): width for size, width in config["channels"].items()}
@@ -77,7 +77,7 @@ def load_generator(path: Path | None = None) -> Generator:
 
 def load_audio2lip(path: Path | None = None) -> Audio2Lip:
     """The demo Audio2Lip, in eval mode."""
-    from cmet.edtalk import Audio2Lip
+    from networks.edtalk.generator import Audio2Lip
 
     tensors, config = read(path or FOLDER / "audio2lip.safetensors")
     audio2lip: Audio2Lip = _loaded(Audio2Lip(**config), tensors)
@@ -86,7 +86,7 @@ def load_audio2lip(path: Path | None = None) -> Audio2Lip:
 
 def load_speech(path: Path | None = None) -> Emotion2Vec:
     """The demo speech-emotion encoder, in eval mode."""
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.emotion2vec.encoder import Emotion2Vec
 
     tensors, config = read(path or FOLDER / "speech.safetensors")
     speech: Emotion2Vec = _loaded(Emotion2Vec(**config), tensors)

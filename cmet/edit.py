@@ -18,24 +18,17 @@ import torch
 from torch import Tensor
 
 from cmet import emotion_pools
-from cmet.edtalk import Codes
 from cmet.emotion_pools import Pool
-from cmet.frames import stretched_pixels
-from cmet.lips import lips_from_audio
-from cmet.mel import frame_count
-from cmet.rollout import (
-    OFFICIAL_TRIM,
-    emotion_difference,
-    fit_track,
-    official_least,
-    pick_samples,
-    roll_out,
-    whole_windows,
-)
-from cmet.talker import Pixels, Talker, held, shown
+from cmet.rollout import emotion_difference, official_least, pick_samples, roll_out, whole_windows
 from harness.errors import UsageError
 from harness.media import read_audio
 from harness.records import FPS
+from networks.edtalk.frames import stretched_pixels
+from networks.edtalk.generator import Codes
+from networks.edtalk.lips import lips_from_audio
+from networks.edtalk.mel import frame_count
+from networks.edtalk.talker import Pixels, Talker, held, shown
+from networks.edtalk.tracks import OFFICIAL_TRIM, fit_track
 
 FADE_FRAMES = 8
 """Frames in which a schedule passes from one emotion to the next: faces take about a third of a second."""

@@ -11,10 +11,10 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from cmet.speech_features import FEATURE_FOLDER, OFFICIAL_WIDTH, SpeechFeatures, read_features
 from harness.atomic import replacing
 from harness.digest import cache_dir
 from harness.errors import UsageError, unknown_name
+from networks.emotion2vec.features import FEATURE_FOLDER, OFFICIAL_WIDTH, SpeechFeatures, read_features
 
 SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 NEUTRAL = "neutral"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmet.speech_features import OFFICIAL_WIDTH, SpeechFeatures
-from cmet.talker import Networks
 from harness import weights
 from harness.errors import MissingError, UsageError, unknown_name
+from networks.edtalk.talker import Networks
+from networks.emotion2vec.features import OFFICIAL_WIDTH, SpeechFeatures
 
 if TYPE_CHECKING:
     from cmet.connector import Connector

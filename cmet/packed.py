@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from cmet.packed_format import MAGIC, VERSION, Floats
 from cmet.packing import scan, write_packed
-from cmet.speech_features import FEATURE_FOLDER
 from harness.atomic import replacing
 from harness.errors import MissingError, UsageError
+from networks.emotion2vec.features import FEATURE_FOLDER
 
 FEATURES = FEATURE_FOLDER
 

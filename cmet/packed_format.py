@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cmet.speech_features import OFFICIAL_WIDTH
 from harness.records import BASIC_EMOTIONS
+from networks.emotion2vec.features import OFFICIAL_WIDTH
 
 MAGIC = b"CMETPACK"
 VERSION = 1

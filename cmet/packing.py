@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cmet.array_file import read_array
 from cmet.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
 from harness.errors import UsageError
+from networks.files.array_file import read_array
 
 
 @dataclass(frozen=True)

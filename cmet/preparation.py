@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from cmet.edtalk import Generator
-    from cmet.speech_features import SpeechFeatures
+    from networks.edtalk.generator import Generator
+    from networks.emotion2vec.features import SpeechFeatures
 
 Floats = npt.NDArray[np.float32]
 Speech = Callable[[Floats], Floats]
@@ -27,8 +27,8 @@ def speech(weights: str | None = None, demo: bool = False) -> Speech:
     A sound that was embedded before, by `prepare`, `edit` or `run` and under any name, comes from the user's cache.
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
     """
-    from cmet.speech_features import SpeechFeatures
     from harness.weights import digest, locate
+    from networks.emotion2vec.features import SpeechFeatures
 
     if demo:
         from cmet.demo_weights import FOLDER, load_speech
@@ -64,7 +64,7 @@ def codes(weights: str | None = None, demo: bool = False) -> Codes:
 
 def codes_with(generator: Generator) -> Codes:
     """The callable of a generator that is in memory; frames are brought to its size."""
-    from cmet.frames import clip_input
+    from networks.edtalk.frames import clip_input
 
     def encode(chunks: Iterable[npt.NDArray[np.uint8]]) -> dict[str, Floats]:
         found = generator.codes(clip_input(chunk, generator.size) for chunk in chunks)

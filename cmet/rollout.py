@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from cmet.connector import Connector
-
-OFFICIAL_TRIM = 20
-"""Frames that the released inference drops from the end of every expression track."""
+from networks.edtalk.tracks import OFFICIAL_TRIM
 
 Floats = npt.NDArray[np.floating]
 
@@ -79,27 +77,3 @@ def roll_out(connector: Connector, speech: Tensor, codes: Tensor, pad_last: bool
             reference = directions.reshape(edits, connector.window, -1)
             predicted.append(reference)
     return torch.cat(predicted, dim=1)[:, : len(codes)]
-
-
-def mirrored_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
-    """(frames,) rows of a track of `length` rows played forwards, backwards, forwards ...; both ends sound twice."""
-    if length < 1:
-        raise ValueError("An empty track cannot be extended.")
-    phase = np.arange(frames, dtype=np.int64) % (2 * length)
-    return np.where(phase < length, phase, 2 * length - 1 - phase)
-
-
-def held_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
-    """(frames,) rows of a track of `length` rows whose last row is held once it ends."""
-    if length < 1:
-        raise ValueError("An empty track cannot be extended.")
-    return np.minimum(np.arange(frames, dtype=np.int64), length - 1)
-
-
-def fit_track(track: Tensor, frames: int, trim: int = OFFICIAL_TRIM) -> Tensor:
-    """(frames, D) rows of a track (n, D): its last `trim` rows dropped, then mirrored as long as needed.
-
-    A track of `trim` rows or fewer is kept whole (the released code never comes back from one).
-    """
-    kept = len(track) - trim if len(track) > trim else len(track)
-    return track[torch.from_numpy(mirrored_indices(kept, frames)).to(track.device)]

@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from cmet.checkpoints import BUILDERS
-from cmet.strict_loading import LAYOUTS
 from harness.atomic import replacing
 from harness.seeded import fill
 from harness.weights import table, variable
+from networks.files.strict_loading import LAYOUTS
 
 _PREFIX = {"cmet-connector": "connector.", "edtalk": "gen.", "edtalk-lip-pose": "lip_pose.", "audio2lip": "audio2lip."}
 _NO_GAIN = ("direction_lipnonlip.", "direction_exp.", "dec.fineadainresblock.")

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmet.array_file import read_array
-from cmet.speech_features import FEATURE_FOLDER
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import BASIC_EMOTIONS
+from networks.emotion2vec.features import FEATURE_FOLDER
+from networks.files.array_file import read_array
 
 NEUTRAL = "neutral"
 EMOTIONS = BASIC_EMOTIONS

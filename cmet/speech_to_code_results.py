@@ -15,8 +15,8 @@ import torch
 
 from cmet.connector import Connector
 from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
-from cmet.speech_features import FEATURE_FOLDER
 from harness.errors import MissingError, UsageError
+from networks.emotion2vec.features import FEATURE_FOLDER
 
 BASIC = tuple(emotion for emotion in EMOTIONS if emotion != NEUTRAL)
 _NEUTRAL = EMOTIONS.index(NEUTRAL)

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cmet.connector import Connector
-from cmet.edtalk import Audio2Lip, Generator
 from harness.seeded import fill
+from networks.edtalk.generator import Audio2Lip, Generator
 
 torch.set_num_threads(1)
 

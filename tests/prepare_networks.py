@@ -13,9 +13,9 @@ def codes() -> Any:
     """EDTalk's generator at 32 px and small width, seeded."""
     import torch
 
-    from cmet.edtalk import Generator
     from cmet.preparation import codes_with
     from harness.seeded import fill
+    from networks.edtalk.generator import Generator
 
     torch.manual_seed(0)
     generator = Generator(size=32, style=40, channels={4: 8, 8: 8, 16: 8, 32: 8}, expression_hidden=8).eval()
@@ -27,8 +27,8 @@ def speech() -> Any:
     """emotion2vec at small width, seeded; (1024,) by repetition, so that the tree has the official shape."""
     import torch
 
-    from cmet.emotion2vec import Emotion2Vec
     from harness.seeded import fill
+    from networks.emotion2vec.encoder import Emotion2Vec
 
     torch.manual_seed(0)
     network = Emotion2Vec(

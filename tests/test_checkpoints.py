@@ -15,15 +15,15 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from cmet import strict_loading
-from cmet.audio2lip import Audio2Lip
 from cmet.checkpoints import BUILDERS, load, load_audio2lip, load_expression_codes
-from cmet.emotion2vec import Emotion2Vec
 from cmet.seeded_checkpoints import official_layout, write_seeded_checkpoints
-from cmet.torch_file import TorchFile
 from harness import weights
 from harness.digest import cache_dir, digest
 from harness.errors import MissingError, UsageError
+from networks.edtalk.audio2lip import Audio2Lip
+from networks.emotion2vec.encoder import Emotion2Vec
+from networks.files import strict_loading
+from networks.files.torch_file import TorchFile
 
 torch.set_num_threads(1)
 

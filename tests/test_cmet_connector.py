@@ -13,15 +13,9 @@ from torch import Tensor
 
 from cmet import losses
 from cmet.connector import Connector
-from cmet.rollout import (
-    emotion_difference,
-    fit_track,
-    held_indices,
-    mirrored_indices,
-    pick_samples,
-    roll_out,
-)
+from cmet.rollout import emotion_difference, pick_samples, roll_out
 from harness.seeded import fill
+from networks.edtalk.tracks import fit_track, held_indices, mirrored_indices
 
 SMALL = {"hidden": 64, "speech": 24, "layers": 2, "feedforward": 48, "dropout": 0.0}
 

@@ -11,10 +11,10 @@ import torch
 from cmet_golden import tiny_generator
 from torch import Tensor
 
-from cmet import winograd
-from cmet.edtalk import Generator, orthogonal
-from cmet.layers import Blur, ConvLayer, Upsample, blur_kernel
-from cmet.modulation import StyledConv
+from networks.edtalk.generator import Generator, orthogonal
+from networks.stylegan2 import winograd
+from networks.stylegan2.layers import Blur, ConvLayer, Upsample, blur_kernel
+from networks.stylegan2.modulation import StyledConv
 
 DEAD = ("to_rgb1.", ".noise.", ".conv1.weight", ".conv1.bias", ".norm1.")  # in the checkpoints, without effect
 

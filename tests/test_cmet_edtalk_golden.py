@@ -11,9 +11,9 @@ import torch
 from cmet_golden import Golden, audio2lip, connector, generator, lip_pose_generator
 from torch import Tensor, nn
 
-from cmet.edtalk import Generator, orthogonal
-from cmet.frames import clip_input
 from harness.media.video import VideoReader
+from networks.edtalk.frames import clip_input
+from networks.edtalk.generator import Generator, orthogonal
 
 NETWORKS = {"connector": connector, "gen": generator, "audio2lip": audio2lip, "lip_pose": lip_pose_generator}
 

@@ -17,16 +17,16 @@ from cmet import networks
 from cmet.checkpoints import load_connector
 from cmet.connector import Connector
 from cmet.edit import Editor, Tracks
-from cmet.edtalk import Audio2Lip, Generator
-from cmet.frames import stretched_pixels
 from cmet.networks import digests, load_networks, speech_width
-from cmet.speech_features import SpeechFeatures
-from cmet.talker import Networks, Talker, enlarged, shown
 from cmet.training_files import WIDTHS, write_checkpoint, write_widths
 from harness.errors import MissingError, UsageError
 from harness.media import VideoWriter, write_wav
 from harness.records import Clip, Emotion, Failed, Request
 from harness.seeded import fill
+from networks.edtalk.frames import stretched_pixels
+from networks.edtalk.generator import Audio2Lip, Generator
+from networks.edtalk.talker import Networks, Talker, enlarged, shown
+from networks.emotion2vec.features import SpeechFeatures
 from verbs.prepare import _check_weights
 
 SMALL = {"window": 7, "hidden": 34, "speech": 16, "layers": 1, "heads": 2, "feedforward": 16}

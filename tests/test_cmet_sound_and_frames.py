@@ -12,11 +12,11 @@ import torch
 from cmet_golden import Golden, audio2lip
 from PIL import Image
 
-from cmet.edtalk import Audio2Lip
-from cmet.frames import clip_input, fixed_pixels, picture_input, stretched_pixels
-from cmet.lips import lips_from_audio, smooth
-from cmet.mel import mel_batches, mel_spectrogram, mel_windows, window_starts
 from harness.media.video import VideoReader
+from networks.edtalk.frames import clip_input, fixed_pixels, picture_input, stretched_pixels
+from networks.edtalk.generator import Audio2Lip
+from networks.edtalk.lips import lips_from_audio, smooth
+from networks.edtalk.mel import mel_batches, mel_spectrogram, mel_windows, window_starts
 
 WAV = "W009_038"
 

@@ -11,14 +11,14 @@ import torch
 
 from cmet.connector import Connector
 from cmet.edit import FADE_FRAMES, Editor, Tracks, blended, read_schedule
-from cmet.edtalk import Audio2Lip, Codes, Generator
 from cmet.emotion_pools import Names, Pool, keep, neutral_beside, pools
-from cmet.frames import clip_input
-from cmet.speech_features import FEATURE_FOLDER
-from cmet.talker import Networks, Talker
 from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, read_image, write_wav
 from harness.seeded import fill
+from networks.edtalk.frames import clip_input
+from networks.edtalk.generator import Audio2Lip, Codes, Generator
+from networks.edtalk.talker import Networks, Talker
+from networks.emotion2vec.features import FEATURE_FOLDER
 from tests import cmet_golden
 from tests.cmet_golden import Golden
 

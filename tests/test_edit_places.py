@@ -12,10 +12,10 @@ import pytest
 
 from cmet.emotion_pools import Names, kept_names, neutral_beside, neutral_named, pools, recall
 from cmet.emotion_pools import keep as keep_emotion
-from cmet.speech_features import FEATURE_FOLDER
 from cmet.train_options import options as train_options
 from harness.errors import MediaError, UsageError
 from harness.media import VideoWriter, write_wav
+from networks.emotion2vec.features import FEATURE_FOLDER
 from verbs.edit import command as edit
 from verbs.edit_checks import check_inputs, check_targets
 from verbs.editing import Job, distinct, place

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from cmet.emotion2vec import LABELS, Emotion2Vec
-from cmet.emotion2vec_layers import DistanceBias
 from harness.media import read_audio
 from harness.seeded import seeded_array
+from networks.emotion2vec.encoder import LABELS, Emotion2Vec
+from networks.emotion2vec.layers import DistanceBias
 
 EMBEDDING, SCORES, BLOCK, FRONT = 6e-6, 1e-6, 1.5e-5, 3e-5
 CASES = ("a_angry", "b_happy", "c_neutral")

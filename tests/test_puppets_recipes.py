@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from cmet import demo_weights
-from cmet.edtalk import Codes
 from cmet.recipes import PRESETS
 from cmet.recipes import connector as connector_recipe
 from cmet.recipes import generator as generator_recipe
@@ -28,6 +27,7 @@ from datasets.puppets.motion import SPAN, pose_track
 from evaluators.weights import shipped as judge_weights
 from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS
+from networks.edtalk.generator import Codes
 
 
 def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> State:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from cmet import preparation
-from cmet.emotion2vec import Emotion2Vec
-from cmet.speech_features import FEATURE_FOLDER, SpeechFeatures, read_features
 from harness.errors import MediaError, UsageError
 from harness.media import write_wav
 from harness.seeded import fill
+from networks.emotion2vec.encoder import Emotion2Vec
+from networks.emotion2vec.features import FEATURE_FOLDER, SpeechFeatures, read_features
 
 
 class Counting:

@@ -228,7 +228,7 @@ def test_a_fingerprint_covers_the_classes_that_a_method_is_made_of() -> None:
     for name in (
         "baselines/edtalk.py",
         "baselines/cmet.py",
-        "cmet/talker.py",
+        "networks/edtalk/talker.py",
         "harness/media/__init__.py",
         "harness/media/video.py",
     ):

@@ -19,11 +19,11 @@ from cmet import emotion_pools
 from cmet.edit import Editor, Floats, Tracks, blended, read_schedule
 from cmet.emotion_pools import Pool
 from cmet.networks import load_networks, speech_width
-from cmet.talker import Talker
 from harness.errors import UsageError
 from harness.media import VideoWriter, probe, read_audio, read_image
 from harness.progress import Progress
 from harness.records import FPS, SAMPLES_PER_FRAME
+from networks.edtalk.talker import Talker
 from verbs.edit_checks import check_face, check_inputs, check_targets, tell_shape
 from verbs.upscaling import Upscaler
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet.edtalk import Codes
 from cmet.recipes.faces import POSE_SPAN, State
+from networks.edtalk.generator import Codes
 
 
 class Alphabet:

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.edtalk import Audio2Lip
-from cmet.mel import mel_windows
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from cmet.recipes.faces import State
@@ -19,6 +17,8 @@ from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from networks.edtalk.generator import Audio2Lip
+from networks.edtalk.mel import mel_windows
 
 CONFIG = {"lip": 20, "width": 8}
 FRAMES, BATCH, RATE = 50, 128, 2e-3

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cmet.layers import EqualConv2d, EqualLinear, FusedLeakyReLU
+from networks.stylegan2.layers import EqualConv2d, EqualLinear, FusedLeakyReLU
 
 
 def _activation_hook(convolution: EqualConv2d) -> Callable[[FusedLeakyReLU, tuple[Tensor]], tuple[Tensor]]:

@@ -19,8 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.decoder import Decoder
-from cmet.edtalk import Encoding, Generator
 from cmet.recipes import data_start
 from cmet.recipes.alphabet import Alphabet, code_loss, mix
 from cmet.recipes.course import Course, Progress, cosine, drawn
@@ -28,6 +26,8 @@ from cmet.recipes.drawing import decode, half_size, picture_loss, preview
 from cmet.recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
 from harness.atomic import replacing
 from harness.records import BASIC_EMOTIONS
+from networks.edtalk.decoder import Decoder
+from networks.edtalk.generator import Encoding, Generator
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}

@@ -21,8 +21,6 @@ import torch
 from torch import Tensor
 
 from cmet import demo_weights
-from cmet.edtalk import Audio2Lip, Generator
-from cmet.lips import lips_from_audio
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.audio2lip import lip_codes
 from cmet.recipes.faces import State, pictures, random_states
@@ -37,6 +35,8 @@ from evaluators.sync.syncnet_stream import LipRunner
 from evaluators.weights import shipped as judges
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
+from networks.edtalk.generator import Audio2Lip, Generator
+from networks.edtalk.lips import lips_from_audio
 
 FRAMES, EVERY, STATES, PEOPLE = 48, 5, 120, 14
 EDITS = ("none", "exact", "stored")

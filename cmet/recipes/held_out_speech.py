@@ -19,13 +19,13 @@ import torch
 
 from cmet import demo_weights
 from cmet.connector import Connector
-from cmet.emotion2vec import Emotion2Vec
 from cmet.recipes.alphabet import Alphabet
 from cmet.recipes.connector import expression_codes
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from networks.emotion2vec.encoder import Emotion2Vec
 
 FRAMES, VOICES = 40, 3
 Points = npt.NDArray[np.float64]

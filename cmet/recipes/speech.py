@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.emotion2vec import Emotion2Vec
 from cmet.recipes.course import Course, Progress, cosine, drawn
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from networks.emotion2vec.encoder import Emotion2Vec
 
 WIDTH = 64
 CONFIG = {

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from evaluators.emotion.labels import EAT_FAN
-from evaluators.resnet18 import ResNet18Trunk
+from networks.resnet18 import ResNet18Trunk
 
 #: "eval": the numerator lacks beta, as in EAT's evaluation; "train": the formula the network was trained with.
 Form = Literal["eval", "train"]

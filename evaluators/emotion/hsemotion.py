@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evaluators import imagenet
 from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.faces.crops import Picture
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.onnx_net import OnnxNet
 from evaluators.weights.plausibility import ImplausibleError
+from networks import imagenet
 
 Float = npt.NDArray[np.float32]
 _MEAN, _STD = np.array(imagenet.MEAN, np.float32), np.array(imagenet.STD, np.float32)

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from evaluators import imagenet
 from evaluators.emotion.emotion_fan import EmotionFAN, Form
 from evaluators.emotion.specs import NetSpec
 from evaluators.faces.crops import Picture, emotion_input
-from evaluators.folding import folded
-from evaluators.resnet18 import ResNet18Trunk
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, require_trained
+from networks import imagenet
+from networks.folding import folded
+from networks.resnet18 import ResNet18Trunk
 
 Float = npt.NDArray[np.float32]
 _BATCH = 32

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from evaluators import imagenet
 from evaluators.fid.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
 from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.weights.plausibility import ImplausibleError, require_trained
 from harness.errors import UsageError, unknown_name
+from networks import imagenet
 
 Frames = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]

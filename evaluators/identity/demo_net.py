@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from evaluators.resnet18 import ResNet18Trunk
+from networks.resnet18 import ResNet18Trunk
 
 
 class IdentityNet(ResNet18Trunk):

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 
 from evaluators.faces.crops import Picture, identity_input
-from evaluators.folding import folded
 from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
+from networks.folding import folded
 
 Float = npt.NDArray[np.float32]
 _BATCH = 16

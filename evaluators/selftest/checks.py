@@ -174,8 +174,8 @@ def _syncnet() -> float:
 def _emotion_features() -> float:
     import torch
 
-    from evaluators.resnet18 import ResNet18Trunk
     from harness.seeded import fill
+    from networks.resnet18 import ResNet18Trunk
 
     held = reference()
     trunk = ResNet18Trunk().eval().requires_grad_(False)

@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet.emotion2vec_layers import Block, DistanceBias, Linear, Positions, Waveforms
-from cmet.strict_loading import load_into
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
+from networks.emotion2vec.layers import Block, DistanceBias, Linear, Positions, Waveforms
+from networks.files.strict_loading import load_into
 
 #: Class names by output index, as the released tokens.txt lists them (English half).
 LABELS = ("angry", "disgusted", "fearful", "happy", "neutral", "other", "sad", "surprised", "<unk>")

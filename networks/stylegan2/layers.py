@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet import winograd
+from networks.stylegan2 import winograd
 
 _K = TypeVar("_K", bound="Keeper")
 _SLOPE = 0.2

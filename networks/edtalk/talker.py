@@ -16,12 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet import frames as pictures
-from cmet.edtalk import Audio2Lip, Codes, Generator
-from cmet.lips import lips_from_audio
-from cmet.rollout import held_indices
 from harness.media import VideoReader, read_audio
 from harness.records import FPS
+from networks.edtalk import frames as pictures
+from networks.edtalk.generator import Audio2Lip, Codes, Generator
+from networks.edtalk.lips import lips_from_audio
+from networks.edtalk.tracks import held_indices
 
 #: Frames encoded or rendered at a time on a GPU (more gain little in float32 and take five times the memory); on a CPU
 #: one at a time is fastest.
@@ -36,7 +36,7 @@ class Networks:
 
     generator: Generator
     audio2lip: Audio2Lip
-    speech: Any = None  # cmet.speech_features.SpeechFeatures
+    speech: Any = None  # networks.emotion2vec.features.SpeechFeatures
     connector: Any = None  # cmet.connector.Connector
     codes: Mapping[str, npt.NDArray[np.float32]] | None = None  # stored expression codes (1, 10) by emotion
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from cmet.layers import ConvLayer, EqualConv2d, EqualLinear, ResBlock, channels_last
+from networks.stylegan2.layers import ConvLayer, EqualConv2d, EqualLinear, ResBlock, channels_last
 
 OFFICIAL_CHANNELS: Mapping[int, int] = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32, 1024: 16}
 """Channels by resolution in px at channel multiplier 1."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cmet.audio2lip import Audio2Lip
-from cmet.decoder import Decoder, Held
-from cmet.encoder import Encoder, affine_chain, checked_channels, scaled_channels
-from cmet.layers import Keeper, Kept
+from networks.edtalk.audio2lip import Audio2Lip
+from networks.edtalk.decoder import Decoder, Held
+from networks.edtalk.encoder import Encoder, affine_chain, checked_channels, scaled_channels
+from networks.stylegan2.layers import Keeper, Kept
 
 __all__ = ["Audio2Lip", "Codes", "Encoding", "Generator", "Source"]
 

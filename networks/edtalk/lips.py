@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cmet.audio2lip import Audio2Lip
-from cmet.mel import Floats, mel_batches
+from networks.edtalk.audio2lip import Audio2Lip
+from networks.edtalk.mel import Floats, mel_batches
 
 
 def gaussian_weights(kernel: int = 3, sigma: float = 1.0) -> Tensor:

@@ -52,7 +52,7 @@ class _Block(nn.Module):
 
 
 class Audio2Lip(nn.Module):
-    """EDTalk's Audio2Lip. Input: mel windows (N, 1, 80, 16) of `cmet.mel`; output: lip codes (N, lip).
+    """EDTalk's Audio2Lip. Input: mel windows (N, 1, 80, 16) of `networks.edtalk.mel`; output: lip codes (N, lip).
 
     width: channels of the first layers (official 32, the last have 16 times as many); lip: size of the code.
     Frames are independent of each other: batch them freely.

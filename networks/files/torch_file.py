@@ -1,8 +1,8 @@
 """The tensors of a `torch.save` file, and nothing else of it.
 
 Official checkpoints carry optimiser states, configuration objects and arguments of their authors' programs: these are
-neither built nor run (`cmet.inert_pickle`). Tensor data is read when asked for, from an archive with its checksums
-verified, from a file of before PyTorch 1.6 by its place.
+neither built nor run (`networks.files.inert_pickle`). Tensor data is read when asked for, from an archive with its
+checksums verified, from a file of before PyTorch 1.6 by its place.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from cmet.inert_pickle import MALFORMED, InertUnpickler, Stored
 from harness.errors import UsageError
+from networks.files.inert_pickle import MALFORMED, InertUnpickler, Stored
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cmet.array_file import read_array
 from harness.digest import cache_dir
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
+from networks.files.array_file import read_array
 
 if TYPE_CHECKING:
-    from cmet.emotion2vec import Emotion2Vec
+    from networks.emotion2vec.encoder import Emotion2Vec
 
 FEATURE_FOLDER = "emotion2vec+large_features"
 OFFICIAL_WIDTH = 1024  # of emotion2vec+ large

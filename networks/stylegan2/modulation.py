@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet import winograd
-from cmet.layers import Blur, EqualLinear, FusedLeakyReLU, Keeper, Kept, channels_last, differentiable
+from networks.stylegan2 import winograd
+from networks.stylegan2.layers import Blur, EqualLinear, FusedLeakyReLU, Keeper, Kept, channels_last, differentiable
 
 _DEMODULATION_EPS = 1e-8
 

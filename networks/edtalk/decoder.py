@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet.encoder import levels_of
-from cmet.layers import EqualConv2d, FusedLeakyReLU, Upsample, channels_last
-from cmet.modulation import ModulatedConv2d, StyledConv
+from networks.edtalk.encoder import levels_of
+from networks.stylegan2.layers import EqualConv2d, FusedLeakyReLU, Upsample, channels_last
+from networks.stylegan2.modulation import ModulatedConv2d, StyledConv
 
 
 class _ConstantInput(nn.Module):

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cmet import safetensors_copy
-from cmet.torch_file import TorchFile, shape_of, state_dict_in
 from harness.digest import digest
 from harness.errors import UsageError
+from networks.files import safetensors_copy
+from networks.files.torch_file import TorchFile, shape_of, state_dict_in
 
 
 @dataclass(frozen=True)

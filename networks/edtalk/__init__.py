@@ -1,0 +1,1 @@
+"""EDTalk (Tan et al. 2024): the generator, the lip network and how both are driven."""

@@ -1,0 +1,1 @@
+"""Layers of StyleGAN2 (Karras et al. 2020) that published talking-face generators are built of."""
