@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cmet.networks import PARTS, WEIGHT_SETS, digests, files_of, load_networks
 from cmet.rollout import emotion_difference, official_least, pick_samples, roll_out, whole_windows
+from cmet.weight_sets import PARTS, WEIGHT_SETS, digests, files_of, load_networks
 from harness import weights
 from harness.contract import Missing, Output
 from harness.errors import UsageError, unknown_name

@@ -88,7 +88,7 @@ sys.exit(code)
 CONVERT = """
 import os
 import numpy as np
-from cmet.networks import load_networks
+from cmet.weight_sets import load_networks
 load_networks("official", ("backbone", "connector"))
 np.save(os.environ["BENCH_FRAMES"], np.zeros((1, 1, 1, 3), np.uint8))
 """

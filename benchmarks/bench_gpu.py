@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cmet.connector import Connector
 from cmet.seeded_checkpoints import seeded_network
-from cmet.training import Objective, Tensors, TrainingPass, make_optimizer, train_step
+from cmet.training.objective import Objective, Tensors, TrainingPass, make_optimizer, train_step
 from harness.media import VideoReader, VideoWriter
 from harness.seeded import fill
 from networks.edtalk.generator import Generator

@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cmet.packed import FEATURES, PackedCorpus  # noqa: E402
+from cmet.training.packed import FEATURES, PackedCorpus  # noqa: E402
 
 _OPEN = """
 import sys, time, json, resource
@@ -28,7 +28,7 @@ def anonymous():
     rows = dict(line.split(":") for line in open("/proc/self/status"))
     return int(rows["RssAnon"].split()[0]) / 1024
 import numpy as np
-from cmet.packed import PackedCorpus
+from cmet.training.packed import PackedCorpus
 before, began = anonymous(), time.perf_counter()
 corpus = PackedCorpus(sys.argv[1])
 first = corpus.expression(len(corpus) // 2).sum() + corpus.speech(len(corpus) // 2).sum()

@@ -26,10 +26,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.packed import FEATURES, PackedCorpus
-from cmet.packed_format import EMOTIONS
-from cmet.sampler import SampleOptions, draw_batch
-from cmet.training_corpus import NEUTRAL, TrainingCorpus, listed_numbers, track_numbers
+from cmet.training.corpus import NEUTRAL, TrainingCorpus, listed_numbers, track_numbers
+from cmet.training.packed import FEATURES, PackedCorpus
+from cmet.training.packed_format import EMOTIONS
+from cmet.training.sampler import SampleOptions, draw_batch
 
 PEOPLE = ("M001", "W001")
 WINDOW, BATCH = 5, 128

@@ -27,12 +27,12 @@ from bench_sampler import PEOPLE, tree
 from torch import Tensor, nn
 
 from cmet.connector import Connector
-from cmet.packed import PackedCorpus
-from cmet.sampler import SampleOptions
-from cmet.trainer import Trainer
-from cmet.training import Objective, Tensors, TrainingPass, make_optimizer, train_step
-from cmet.training_corpus import TrainingCorpus
-from cmet.training_plan import Plan, Seat
+from cmet.training.corpus import TrainingCorpus
+from cmet.training.objective import Objective, Tensors, TrainingPass, make_optimizer, train_step
+from cmet.training.packed import PackedCorpus
+from cmet.training.plan import Plan, Seat
+from cmet.training.sampler import SampleOptions
+from cmet.training.trainer import Trainer
 
 Step = Callable[[], object]
 

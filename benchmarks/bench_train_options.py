@@ -30,14 +30,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.packed import FEATURES, PackedCorpus
-from cmet.packed_format import EMOTIONS
-from cmet.sampler import SampleOptions, assemble, draw
 from cmet.speech_bank import read_bank
-from cmet.trainer import Trainer
-from cmet.training import Objective, Tensors, to_tensors
-from cmet.training_corpus import NEUTRAL, TrainingCorpus
-from cmet.training_plan import Plan
+from cmet.training.corpus import NEUTRAL, TrainingCorpus
+from cmet.training.objective import Objective, Tensors, to_tensors
+from cmet.training.packed import FEATURES, PackedCorpus
+from cmet.training.packed_format import EMOTIONS
+from cmet.training.plan import Plan
+from cmet.training.sampler import SampleOptions, assemble, draw
+from cmet.training.trainer import Trainer
 
 PEOPLE = tuple(f"M{number:03d}" for number in range(1, 7))
 WIDTHS: dict[str, int | float] = {"hidden": 64, "layers": 1, "feedforward": 64, "dropout": 0.1}

@@ -130,7 +130,7 @@ def _built(name: Name, file: Path) -> nn.Module:
     """The network to be filled; a connector of the widths and the window that the training of `file` wrote down."""
     if name != "cmet-connector":
         return BUILDERS[name]()
-    from cmet.training_files import connector_beside
+    from cmet.training.checkpoint_files import connector_beside
 
     return connector_beside(file)
 

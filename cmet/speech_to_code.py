@@ -139,7 +139,7 @@ def _experiment(
 
 def _save(out: Path, members: tuple[Any, ...], settings: Any) -> list[Path]:
     """Each member in the released layout, in a folder of its own; what an earlier run left there is replaced."""
-    from cmet.training_files import checkpoints, write_checkpoint, write_widths
+    from cmet.training.checkpoint_files import checkpoints, write_checkpoint, write_widths
 
     names = ("window", "hidden", "layers", "heads", "feedforward", "dropout")
     found = []

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from baselines.cmet import CMet, NoEdit
 from baselines.edtalk import EDTalk
-from cmet import networks
+from cmet import weight_sets
 from cmet.checkpoints import load_connector
 from cmet.connector import Connector
 from cmet.edit import Editor, Tracks
-from cmet.networks import digests, load_networks, speech_width
-from cmet.training_files import WIDTHS, write_checkpoint, write_widths
+from cmet.training.checkpoint_files import WIDTHS, write_checkpoint, write_widths
+from cmet.weight_sets import digests, load_networks, speech_width
 from harness.errors import MissingError, UsageError
 from harness.media import VideoWriter, write_wav
 from harness.records import Clip, Emotion, Failed, Request
@@ -190,7 +190,7 @@ def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(
 
 def test_the_official_speech_network_goes_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    monkeypatch.setattr(networks, "_demand", lambda parts: None)
+    monkeypatch.setattr(weight_sets, "_demand", lambda parts: None)
     monkeypatch.setattr(SpeechFeatures, "official", lambda device="cpu": taken.append(device))
     for load in ("load_generator", "load_audio2lip"):
         monkeypatch.setattr(f"cmet.checkpoints.{load}", torch.nn.Identity)

@@ -12,7 +12,7 @@ import pytest
 
 from cmet.emotion_pools import Names, kept_names, neutral_beside, neutral_named, pools, recall
 from cmet.emotion_pools import keep as keep_emotion
-from cmet.train_options import options as train_options
+from cmet.training.options import options as train_options
 from harness.errors import MediaError, UsageError
 from harness.media import VideoWriter, write_wav
 from networks.emotion2vec.features import FEATURE_FOLDER

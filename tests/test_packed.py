@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmet.packed import PackedCorpus
-from cmet.packed_format import EXPRESSION, MAGIC, SPEECH
+from cmet.training.packed import PackedCorpus
+from cmet.training.packed_format import EXPRESSION, MAGIC, SPEECH
 from datasets.preparation.prepare import PACKED, prepare
 from harness.errors import MissingError, UsageError
 from tests.test_prepare import WHOLE, raw_mead
@@ -100,10 +100,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def test_prepare_packs_what_it_made(tmp_path: Path) -> None:
     out = tmp_path / "FPS25"
-    prepare("mead", raw_mead(tmp_path / "raw", count=2), out, WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw_mead(tmp_path / "raw", count=2), out, WHOLE, pack="cmet.training.packed:pack")
     corpus = PackedCorpus(out / PACKED)
     assert [(clip.number, clip.frames, clip.has_speech) for clip in corpus.clips] == [(1, 15, True), (2, 15, True)]
     assert np.array_equal(corpus.expression(1), np.load(out / "M003/front/neutral/level_1/002_ED_exp.npy"))
     before = (out / PACKED).stat().st_mtime_ns
-    prepare("mead", tmp_path / "raw", out, WHOLE, pack="cmet.packed:pack")
+    prepare("mead", tmp_path / "raw", out, WHOLE, pack="cmet.training.packed:pack")
     assert (out / PACKED).stat().st_mtime_ns == before

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmet.packed import PackedCorpus
+from cmet.training.packed import PackedCorpus
 from datasets.mead_layout import Clip, MeadTree
 from datasets.preparation.jobs import FAILURES, jobs_of
 from datasets.preparation.prepare import LOCK, PACKED, prepare
@@ -170,10 +170,10 @@ _RUN = """
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from cmet.packed import PackedCorpus
+from cmet.training.packed import PackedCorpus
 from datasets.preparation.prepare import LOCK, PACKED, prepare
 from tests.test_prepare import WHOLE
-prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), WHOLE, jobs=int(sys.argv[3]), pack="cmet.packed:pack")
+prepare("mead", Path(sys.argv[1]), Path(sys.argv[2]), WHOLE, jobs=int(sys.argv[3]), pack="cmet.training.packed:pack")
 """
 
 
@@ -195,7 +195,7 @@ def _gone(pid: int) -> bool:
 def test_killed_three_times_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     """All stages and the pack; killed at random moments, once with workers, which must not outlive their parent."""
     raw = raw_mead(tmp_path / "raw", count=9)
-    prepare("mead", raw, tmp_path / "whole", WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw, tmp_path / "whole", WHOLE, pack="cmet.training.packed:pack")
     total = len(tree(tmp_path / "whole"))
     assert total == 9 * 6 + 4  # results, settings, failures, pack, lock
     out, random = tmp_path / "killed", np.random.default_rng(time.time_ns())
@@ -216,21 +216,21 @@ def test_killed_three_times_and_resumed_equals_uninterrupted(tmp_path: Path) -> 
         assert all(_gone(worker) for worker in workers)
         assert not (out / PACKED).exists()
     (out / "M003/front/neutral/level_1" / ".partial-00000000-008.mp4").write_bytes(b"what a kill leaves behind")
-    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw, out, WHOLE, pack="cmet.training.packed:pack")
     assert tree(out) == tree(tmp_path / "whole")
 
 
 def test_a_pack_is_made_again_when_a_run_died_before_it(tmp_path: Path) -> None:
     raw, out = raw_mead(tmp_path / "raw", count=2), tmp_path / "out"
-    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw, out, WHOLE, pack="cmet.training.packed:pack")
     write_film(raw / "M003/video/front/happy/level_1/001.mp4", green_face(18, 40, 30), fps=30, audio=voice(0.6))
     prepare("mead", raw, out, WHOLE)  # as if it had been killed between the last clip and the pack
-    prepare("mead", raw, out, WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw, out, WHOLE, pack="cmet.training.packed:pack")
     assert len(PackedCorpus(out / PACKED)) == 3
 
 
 def test_training_reads_what_was_prepared(tmp_path: Path) -> None:
-    from cmet.train_verb import command
+    from cmet.training.verb import command
 
     raw = tmp_path / "raw"
     for identity in ("M003", "M005"):
@@ -238,7 +238,7 @@ def test_training_reads_what_was_prepared(tmp_path: Path) -> None:
             for number in numbers:
                 place = raw / identity / "video/front" / emotion / "level_1" / f"{number:03d}.mp4"
                 write_film(place, green_face(9, 40 + number, 30), fps=30, audio=voice(0.3, seed=number))
-    prepare("mead", raw, tmp_path / "FPS25", WHOLE, pack="cmet.packed:pack")
+    prepare("mead", raw, tmp_path / "FPS25", WHOLE, pack="cmet.training.packed:pack")
     widths = ["--hidden", "64", "--feedforward", "32", "--layers", "1", "--heads", "2", "--batch", "2", "--steps", "2"]
     where = ["--data", str(tmp_path / "FPS25"), "--out", str(tmp_path / "run"), "--device", "cpu", "--no-tensorboard"]
     without = "angry,contempt,disgusted,fear,surprised"

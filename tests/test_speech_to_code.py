@@ -17,7 +17,7 @@ from cmet.speech_to_code import command
 from cmet.speech_to_code_results import Profile, Recognition, as_csv, as_markdown, as_svg, nearest, recognise
 from cmet.speech_to_code_sampler import Batch, Sampler, Settings
 from cmet.speech_to_code_training import Member, build, directions_table, freeze_batch_norm, train
-from cmet.training_files import checkpoints, load_trained
+from cmet.training.checkpoint_files import checkpoints, load_trained
 from harness.errors import BenchError
 
 QUICK = Settings(hidden=64, feedforward=64, steps=70, batch=32, warmup=5, learning_rate=5e-3, noise=0.05, members=1)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from training_samples import forks, losses, packed_corpus, trainer
 
-from cmet.training_files import checkpoints, load_trained
-from cmet.training_plan import leave_seat, take_seat
+from cmet.training.checkpoint_files import checkpoints, load_trained
+from cmet.training.plan import leave_seat, take_seat
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ import torch
 from training_samples import WIDTHS, forks, losses, packed_corpus, run_and_die, trainer
 
 from cmet.connector import Connector
-from cmet.packed import FEATURES
-from cmet.train_verb import command, split
-from cmet.training_files import checkpoints, load_encoders, load_trained
-from cmet.training_record import differences
+from cmet.training.checkpoint_files import checkpoints, load_encoders, load_trained
+from cmet.training.packed import FEATURES
+from cmet.training.record import differences
+from cmet.training.verb import command, split
 from harness.errors import BenchError, UsageError
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from cmet_golden import Golden
 
-from cmet.official_order import official_choices
-from cmet.packed import FEATURES, PackedCorpus
-from cmet.packed_format import EMOTIONS
-from cmet.sampler import Arrays, SampleOptions, assemble, draw, draw_batch, positions
-from cmet.training_corpus import NEUTRAL, TrainingCorpus
+from cmet.training.corpus import NEUTRAL, TrainingCorpus
+from cmet.training.official_order import official_choices
+from cmet.training.packed import FEATURES, PackedCorpus
+from cmet.training.packed_format import EMOTIONS
+from cmet.training.sampler import Arrays, SampleOptions, assemble, draw, draw_batch, positions
 from harness.errors import BenchError
 from harness.seeded import seeded_array
 

@@ -12,7 +12,7 @@ import torch
 from cmet_golden import Golden
 
 from cmet.connector import Connector
-from cmet.training import (
+from cmet.training.objective import (
     TERMS,
     Objective,
     Tensors,

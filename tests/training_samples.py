@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmet.packed import FEATURES, PackedCorpus
-from cmet.packed_format import EMOTIONS
-from cmet.sampler import SampleOptions
-from cmet.trainer import Trainer
-from cmet.training import Objective
-from cmet.training_corpus import TrainingCorpus
-from cmet.training_plan import Plan, Seat
-from cmet.training_record import LOSSES
+from cmet.training.corpus import TrainingCorpus
+from cmet.training.objective import Objective
+from cmet.training.packed import FEATURES, PackedCorpus
+from cmet.training.packed_format import EMOTIONS
+from cmet.training.plan import Plan, Seat
+from cmet.training.record import LOSSES
+from cmet.training.sampler import SampleOptions
+from cmet.training.trainer import Trainer
 
 WIDTHS: dict[str, int | float] = {"hidden": 64, "layers": 1, "feedforward": 32, "dropout": 0.1}
 

@@ -18,7 +18,7 @@ import torch
 from cmet import emotion_pools
 from cmet.edit import Editor, Floats, Tracks, blended, read_schedule
 from cmet.emotion_pools import Pool
-from cmet.networks import load_networks, speech_width
+from cmet.weight_sets import load_networks, speech_width
 from harness.errors import UsageError
 from harness.media import VideoWriter, probe, read_audio, read_image
 from harness.progress import Progress

@@ -45,7 +45,7 @@ def command(**given: Any) -> int:
     demo = given["weights"] == "demo"
     plan = _plan(given["stages"], demo)
     ready = None if demo else partial(_check_weights, plan.stages)
-    pack = "cmet.packed:pack" if given["pack"] and {"speech", "codes"} <= set(plan.stages) else None
+    pack = "cmet.training.packed:pack" if given["pack"] and {"speech", "codes"} <= set(plan.stages) else None
     wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
     with Bar("clips") as bar:
         jobs = given["jobs"] or default_jobs()

@@ -15,7 +15,7 @@ from verbs.choices import known_device
 #: Presets beside the demo recipes (cmet/recipes): name → "module:command".
 PRESETS = {
     "speech-to-code": "cmet.speech_to_code:command",
-    "cmet": "cmet.train_verb:command",
+    "cmet": "cmet.training.verb:command",
 }
 
 

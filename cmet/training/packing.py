@@ -1,4 +1,4 @@
-"""Making a packed corpus (`cmet.packed`) of the feature files in C-MET's tree; memory stays that of one clip."""
+"""Making a packed corpus (`cmet.training.packed`) of the feature files in C-MET's tree; memory stays that of one clip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
+from cmet.training.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
 from harness.errors import UsageError
 from networks.files.array_file import read_array
 

@@ -1,9 +1,10 @@
 """Batches for C-MET's training: which clips, which frames, and the arrays made of them, all rows at once.
 
 A batch is a pure function of (seed, step, rank): nothing depends on workers or on what was drawn before, so a run that
-goes on after a crash sees the same data. The distribution is that of the released sampler; `cmet.official_order` draws
-in its order too. Differences, each where the released code fails: clips that are not there are never drawn (it loops),
-and `single` cuts both tracks to the shorter one and knows which neutral sentence belongs to which (it raises).
+goes on after a crash sees the same data. The distribution is that of the released sampler;
+`cmet.training.official_order` draws in its order too. Differences, each where the released code fails: clips that are
+not there are never drawn (it loops), and `single` cuts both tracks to the shorter one and knows which neutral sentence
+belongs to which (it raises).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed_format import EMOTIONS
-from cmet.training_corpus import LEVELS, NEUTRAL, Floats, Ints, TrainingCorpus, level_of
+from cmet.training.corpus import LEVELS, NEUTRAL, Floats, Ints, TrainingCorpus, level_of
+from cmet.training.packed_format import EMOTIONS
 from harness.errors import UsageError, unknown_name
 
 Mode = Literal["mean", "single"]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmet.train_options import SPEECH_ENCODER, TEST_IDENTITIES, options
+from cmet.training.options import SPEECH_ENCODER, TEST_IDENTITIES, options
 from harness.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
-    from cmet.packed import PackedCorpus
-    from cmet.sampler import SampleOptions
-    from cmet.trainer import Trainer
+    from cmet.training.packed import PackedCorpus
+    from cmet.training.sampler import SampleOptions
+    from cmet.training.trainer import Trainer
 
 
 @click.command("train --preset cmet")
@@ -39,7 +39,7 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
         raise UsageError("PD-FGC codes have 30 numbers; the connector takes EDTalk's 10, as the released one does.")
     if given["reference_dropout"] + given["scheduled_sampling"] > 1:
         raise UsageError("--reference-dropout and --scheduled-sampling share the same rows: together at most 1.")
-    from cmet.training_plan import leave_seat
+    from cmet.training.plan import leave_seat
 
     with _scalars(out if given.pop("tensorboard") else None) as scalars:
         trainer = make_trainer(data, out, train_list, test_list, resume, scalars, given)
@@ -66,11 +66,11 @@ def make_trainer(
     given: dict[str, Any],
 ) -> Trainer:
     """The run that the options describe. MissingError or UsageError where data and options do not fit."""
-    from cmet.packed_format import SPEECH
-    from cmet.trainer import Trainer
-    from cmet.training import Objective
-    from cmet.training_corpus import TrainingCorpus
-    from cmet.training_plan import Plan, take_seat
+    from cmet.training.corpus import TrainingCorpus
+    from cmet.training.objective import Objective
+    from cmet.training.packed_format import SPEECH
+    from cmet.training.plan import Plan, take_seat
+    from cmet.training.trainer import Trainer
 
     packed = open_corpus(data, out, given["audio_encoder"])
     train, test = split(packed.identities, data, train_list, test_list)
@@ -89,7 +89,7 @@ def make_trainer(
 
 
 def _sampling(given: dict[str, Any]) -> SampleOptions:
-    from cmet.sampler import SampleOptions
+    from cmet.training.sampler import SampleOptions
 
     return SampleOptions(
         given["window"],
@@ -126,7 +126,7 @@ def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedC
 
     encoder: whose speech vectors of a tree are taken; another than the usual one is packed under its own name.
     """
-    from cmet.packed import PackedCorpus
+    from cmet.training.packed import PackedCorpus
     from datasets.preparation.prepare import PACKED
 
     if not data.exists():

@@ -6,9 +6,9 @@ import random
 
 import numpy as np
 
-from cmet.packed_format import EMOTIONS
-from cmet.sampler import MAX_TRIES, Choices, SampleOptions
-from cmet.training_corpus import NEUTRAL, TrainingCorpus, track_numbers
+from cmet.training.corpus import NEUTRAL, TrainingCorpus, track_numbers
+from cmet.training.packed_format import EMOTIONS
+from cmet.training.sampler import MAX_TRIES, Choices, SampleOptions
 from harness.errors import UsageError
 
 

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed import PackedClip, PackedCorpus
-from cmet.packed_format import EMOTIONS
+from cmet.training.packed import PackedClip, PackedCorpus
+from cmet.training.packed_format import EMOTIONS
 from harness.errors import MissingError, unknown_name
 
 NEUTRAL = EMOTIONS.index("neutral")

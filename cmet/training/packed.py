@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cmet.packed_format import MAGIC, VERSION, Floats
-from cmet.packing import scan, write_packed
+from cmet.training.packed_format import MAGIC, VERSION, Floats
+from cmet.training.packing import scan, write_packed
 from harness.atomic import replacing
 from harness.errors import MissingError, UsageError
 from networks.emotion2vec.features import FEATURE_FOLDER

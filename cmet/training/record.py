@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cmet.sampler import SampleOptions
-    from cmet.training import Objective
-    from cmet.training_plan import Plan
+    from cmet.training.objective import Objective
+    from cmet.training.plan import Plan
+    from cmet.training.sampler import SampleOptions
 
 LOSSES = "losses.jsonl"
 SETTINGS = "settings.json"

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from cmet import losses
 from cmet.connector import Connector
-from cmet.data_parallel import gather
-from cmet.sampler import Arrays
+from cmet.training.data_parallel import gather
+from cmet.training.sampler import Arrays
 from harness.errors import unknown_name
 
 Balance = Literal["mse", "wmse", "focal_mse", "focal_mse_tanh", "bmse"]

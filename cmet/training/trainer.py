@@ -2,7 +2,7 @@
 
 Whatever is random in step n is seeded by (seed, n), and dropout by the process too, so a checkpoint needs to hold no
 random state: killed and continued, a run has the same losses as one that was never stopped. N processes with B rows
-each do the step of one with N * B rows (`cmet.data_parallel`).
+each do the step of one with N * B rows (`cmet.training.data_parallel`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,18 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cmet.connector import Connector
-from cmet.data_parallel import share_batch_norm
-from cmet.sampler import Arrays, SampleOptions, draw_batch, epoch_of
-from cmet.training import (
+from cmet.training.checkpoint_files import (
+    checkpoints,
+    load_encoders,
+    prune,
+    read_checkpoint,
+    sweep,
+    write_checkpoint,
+    write_widths,
+)
+from cmet.training.corpus import TrainingCorpus
+from cmet.training.data_parallel import share_batch_norm
+from cmet.training.objective import (
     TERMS,
     Objective,
     Tensors,
@@ -35,18 +44,9 @@ from cmet.training import (
     train_step,
     weaken_reference,
 )
-from cmet.training_corpus import TrainingCorpus
-from cmet.training_files import (
-    checkpoints,
-    load_encoders,
-    prune,
-    read_checkpoint,
-    sweep,
-    write_checkpoint,
-    write_widths,
-)
-from cmet.training_plan import Plan, Seat
-from cmet.training_record import LOSSES, SETTINGS, Lines, cut_log, differences, settings_of
+from cmet.training.plan import Plan, Seat
+from cmet.training.record import LOSSES, SETTINGS, Lines, cut_log, differences, settings_of
+from cmet.training.sampler import Arrays, SampleOptions, draw_batch, epoch_of
 from harness.errors import BenchError, UsageError
 from harness.seeds import seed_for
 
