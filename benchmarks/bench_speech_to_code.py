@@ -27,10 +27,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.speech_bank import SpeechBank, read_bank
-from cmet.speech_to_code_results import recognise
-from cmet.speech_to_code_sampler import Settings
-from cmet.speech_to_code_training import train
+from cmet.speech_to_code.results import recognise
+from cmet.speech_to_code.sampler import Settings
+from cmet.speech_to_code.speech_bank import SpeechBank, read_bank
+from cmet.speech_to_code.training import train
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {},

@@ -30,7 +30,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmet.speech_bank import read_bank
+from cmet.speech_to_code.speech_bank import read_bank
 from cmet.training.corpus import NEUTRAL, TrainingCorpus
 from cmet.training.objective import Objective, Tensors, to_tensors
 from cmet.training.packed import FEATURES, PackedCorpus

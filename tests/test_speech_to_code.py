@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from cmet.speech_bank import EMOTIONS, FEATURE_FOLDER, NEUTRAL, SpeechBank, read_bank
-from cmet.speech_to_code import command
-from cmet.speech_to_code_results import Profile, Recognition, as_csv, as_markdown, as_svg, nearest, recognise
-from cmet.speech_to_code_sampler import Batch, Sampler, Settings
-from cmet.speech_to_code_training import Member, build, directions_table, freeze_batch_norm, train
+from cmet.speech_to_code.results import Profile, Recognition, as_csv, as_markdown, as_svg, nearest, recognise
+from cmet.speech_to_code.sampler import Batch, Sampler, Settings
+from cmet.speech_to_code.speech_bank import EMOTIONS, FEATURE_FOLDER, NEUTRAL, SpeechBank, read_bank
+from cmet.speech_to_code.training import Member, build, directions_table, freeze_batch_norm, train
+from cmet.speech_to_code.verb import command
 from cmet.training.checkpoint_files import checkpoints, load_trained
 from harness.errors import BenchError
 

@@ -14,7 +14,7 @@ from verbs.choices import known_device
 
 #: Presets beside the demo recipes (cmet/recipes): name → "module:command".
 PRESETS = {
-    "speech-to-code": "cmet.speech_to_code:command",
+    "speech-to-code": "cmet.speech_to_code.verb:command",
     "cmet": "cmet.training.verb:command",
 }
 

@@ -36,7 +36,7 @@ _OPTIONS = {
 
 def _setting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """One option for each entry of `_OPTIONS`, with the default of `Settings`."""
-    from cmet.speech_to_code_sampler import Settings
+    from cmet.speech_to_code.sampler import Settings
 
     for name, text in reversed(_OPTIONS.items()):
         default = getattr(Settings(), name)
@@ -69,9 +69,9 @@ def command(
     """
     import torch
 
-    from cmet.speech_bank import read_bank
-    from cmet.speech_to_code_results import extended_folders, read_extended
-    from cmet.speech_to_code_sampler import Settings
+    from cmet.speech_to_code.results import extended_folders, read_extended
+    from cmet.speech_to_code.sampler import Settings
+    from cmet.speech_to_code.speech_bank import read_bank
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
@@ -112,8 +112,8 @@ def _checked(settings: Any) -> Any:
 def _experiment(
     bank: Any, test_identity: str, settings: Any, out: Path, extended: Mapping[Path, Any]
 ) -> dict[str, Any]:
-    from cmet.speech_to_code_results import recognise
-    from cmet.speech_to_code_training import train
+    from cmet.speech_to_code.results import recognise
+    from cmet.speech_to_code.training import train
 
     began = time.perf_counter()
     speakers = bank.training_speakers([test_identity])
@@ -158,7 +158,7 @@ def _extended(
     bank: Any, members: tuple[Any, ...], speakers: tuple[str, ...], out: Path, extended: Mapping[Path, Any]
 ) -> dict[str, list[str]]:
     """Write table and picture of the further emotions; emotion → the two basic ones it lies between."""
-    from cmet import speech_to_code_results as results
+    from cmet.speech_to_code import results
 
     found = results.profiles(members, bank, speakers, extended)
     if found:

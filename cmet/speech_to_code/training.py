@@ -23,8 +23,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cmet.connector import Connector
 from cmet.losses import focal_mse
-from cmet.speech_bank import SpeechBank
-from cmet.speech_to_code_sampler import Sampler, Settings
+from cmet.speech_to_code.sampler import Sampler, Settings
+from cmet.speech_to_code.speech_bank import SpeechBank
 from harness.errors import BenchError
 from harness.seeds import seed_for
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from cmet.connector import Connector
-from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
+from cmet.speech_to_code.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
 from harness.errors import MissingError, UsageError
 from networks.emotion2vec.features import FEATURE_FOLDER
 

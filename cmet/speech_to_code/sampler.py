@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank
+from cmet.speech_to_code.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank
 
 _NEUTRAL = EMOTIONS.index(NEUTRAL)
 
