@@ -12,15 +12,6 @@ import pytest
 import torch
 
 from cmet import demo_weights
-from cmet.recipes import PRESETS
-from cmet.recipes import connector as connector_recipe
-from cmet.recipes import generator as generator_recipe
-from cmet.recipes import speech as speech_recipe
-from cmet.recipes.alphabet import Alphabet, code_loss
-from cmet.recipes.course import Course, drawn
-from cmet.recipes.drawing import picture_loss
-from cmet.recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
-from cmet.recipes.speech import CLEARANCE, free_mood
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN, pose_track
@@ -28,6 +19,15 @@ from evaluators.weights import shipped as judge_weights
 from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS
 from networks.edtalk.generator import Codes
+from recipes import PRESETS
+from recipes import connector as connector_recipe
+from recipes import generator as generator_recipe
+from recipes import speech as speech_recipe
+from recipes.alphabet import Alphabet, code_loss
+from recipes.drawing import picture_loss
+from recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
+from recipes.recipe_run import RecipeRun, drawn
+from recipes.speech import CLEARANCE, free_mood
 
 
 def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> State:
@@ -44,7 +44,7 @@ def test_every_preset_names_a_function(preset: str) -> None:
 
 def test_a_course_seeds_what_layers_draw_and_leaves_torch_as_it_was() -> None:
     before = torch.get_rng_state()
-    with Course(Path(), 3, print).seeded():
+    with RecipeRun(Path(), 3, print).seeded():
         drawn_inside = torch.rand(4)
     assert torch.equal(drawn_inside, torch.rand(4, generator=torch.Generator().manual_seed(3)))
     assert torch.equal(torch.get_rng_state(), before)
@@ -168,7 +168,7 @@ def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeyp
     else:
         monkeypatch.setattr(recipe, *{"demo-speech": ("TAKES", 1), "demo-audio2lip": ("UTTERANCES", 80)}[preset])
     for name in ("one", "two"):
-        getattr(recipe, function)(Course(tmp_path / name, 3, lambda _: None, steps=2))
+        getattr(recipe, function)(RecipeRun(tmp_path / name, 3, lambda _: None, steps=2))
     one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))
     assert one[1] == two[1]
     assert all(torch.equal(tensor, two[0][name]) for name, tensor in one[0].items())

@@ -12,7 +12,7 @@ from harness import registry
 from harness.errors import UsageError, unknown_name
 from verbs.choices import known_device
 
-#: Presets beside the demo recipes (cmet/recipes): name → "module:command".
+#: Presets beside the demo recipes (recipes): name → "module:command".
 PRESETS = {
     "speech-to-code": "cmet.speech_to_code.verb:command",
     "cmet": "cmet.training.verb:command",
@@ -34,7 +34,7 @@ def command(context: click.Context, preset: str, wants_help: bool) -> int:
     features; demo-* are the recipes behind the small weights in this repository. Each preset has its own options:
     `bench.py train --preset NAME --help`.
     """
-    from cmet.recipes import PRESETS as RECIPES
+    from recipes import PRESETS as RECIPES
 
     if wants_help and not context.args and context.get_parameter_source("preset").name == "DEFAULT":  # type: ignore[union-attr]
         click.echo(command.get_help(context))
@@ -61,9 +61,9 @@ def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, wor
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
     known_device(device)
-    from cmet.recipes.course import Course
+    from recipes.recipe_run import RecipeRun
 
     train: Any = registry.load(spec)
     drawing = max(0, (os.cpu_count() or 1) - 1) if workers is None else workers
-    train(Course(out, seed, lambda line: click.echo(line, err=True), steps or 0, device, drawing))
+    train(RecipeRun(out, seed, lambda line: click.echo(line, err=True), steps or 0, device, drawing))
     return 0

@@ -1,4 +1,4 @@
-"""How a packed corpus lies in its file: what its writer (`cmet.training.packing`) and its reader (`cmet.training.packed`) agree on.
+"""The layout of a packed corpus in its file, on which its writer (`packing`) and its reader (`packed`) agree.
 
 8 bytes of magic, 8 bytes length of a JSON header, the header, then arrays, each at a multiple of 64 bytes. The header
 gives name, dtype, shape and place of every array, the identities and the emotions by name.

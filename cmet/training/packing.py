@@ -1,4 +1,4 @@
-"""Making a packed corpus (`cmet.training.packed`) of the feature files in C-MET's tree; memory stays that of one clip."""
+"""Making a packed corpus (`packed`) of the feature files in C-MET's tree; memory stays that of one clip."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.recipes.course import Course, Progress, cosine, drawn
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
+from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 WIDTH = 64
 CONFIG = {
@@ -97,13 +97,13 @@ def affect_losses(error: Tensor) -> tuple[Tensor, Tensor]:
     return by_voice.square().mean(), within
 
 
-def train(course: Course) -> None:
+def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/speech.safetensors`."""
-    course, device = course.of(STEPS), course.device
-    rng = np.random.default_rng([course.seed, 31])
-    said = list(drawn(Speaker(course.seed), VOICES * TAKES, course.workers))
-    course.log(f"speech: {len(said)} utterances drawn")
-    with course.seeded():
+    recipe_run, device = recipe_run.of(STEPS), recipe_run.device
+    rng = np.random.default_rng([recipe_run.seed, 31])
+    said = list(drawn(Speaker(recipe_run.seed), VOICES * TAKES, recipe_run.workers))
+    recipe_run.log(f"speech: {len(said)} utterances drawn")
+    with recipe_run.seeded():
         network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]
         affect_head = nn.Linear(WIDTH, 5).to(device)
     optimiser = torch.optim.AdamW([*network.parameters(), *affect_head.parameters()], lr=RATE, weight_decay=1e-2)
@@ -111,8 +111,8 @@ def train(course: Course) -> None:
     label = torch.tensor([one.label for one in said], device=device)
     affect = torch.from_numpy(np.stack([one.affect for one in said])).float().to(device)
     latest: dict[str, Tensor] = {}
-    for step in Progress(course, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
-        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / course.steps)
+    for step in Progress(recipe_run, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
+        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / recipe_run.steps)
         pick = torch.from_numpy(batch(rng)).to(device)
         length = int(rng.integers(SHORTEST, FRAMES + 1)) * SAMPLES_PER_FRAME
         start = int(rng.integers(0, waves.shape[1] - length + 1))
@@ -125,5 +125,5 @@ def train(course: Course) -> None:
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         latest.update({"class": told.detach(), "affect": felt.detach(), "within": within.detach()})
-    recipe = course.recipe("demo-speech", utterances=VOICES * TAKES)
-    demo_weights.store(course.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})
+    recipe = recipe_run.recipe("demo-speech", utterances=VOICES * TAKES)
+    demo_weights.store(recipe_run.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})

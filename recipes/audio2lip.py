@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.recipes.alphabet import Alphabet
-from cmet.recipes.course import Course, Progress, cosine, drawn
-from cmet.recipes.faces import State
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.edtalk.generator import Audio2Lip
 from networks.edtalk.mel import mel_windows
+from recipes.alphabet import Alphabet
+from recipes.faces import State
+from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 CONFIG = {"lip": 20, "width": 8}
 FRAMES, BATCH, RATE = 50, 128, 2e-3
@@ -45,24 +45,24 @@ class Talk:
         return mel_windows(said.sound[: FRAMES * SAMPLES_PER_FRAME]), said.lips()
 
 
-def train(course: Course) -> None:
+def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/audio2lip.safetensors`."""
-    course, device = course.of(STEPS), course.device
-    rng = np.random.default_rng([course.seed, 41])
-    heard, shown = zip(*drawn(Talk(course.seed), UTTERANCES, course.workers), strict=True)
+    recipe_run, device = recipe_run.of(STEPS), recipe_run.device
+    rng = np.random.default_rng([recipe_run.seed, 41])
+    heard, shown = zip(*drawn(Talk(recipe_run.seed), UTTERANCES, recipe_run.workers), strict=True)
     windows, codes = torch.from_numpy(np.concatenate(heard)), lip_codes(np.concatenate(shown))
     windows, codes = windows.to(device), codes.float().to(device)
-    with course.seeded():
+    with recipe_run.seeded():
         network = Audio2Lip(**CONFIG).train().to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4)
     spread, latest = float(codes.var()), {"loss": torch.zeros(())}
-    for step in Progress(course, "audio2lip").steps(lambda: {"loss": float(latest["loss"]), "spread": spread}):
-        optimiser.param_groups[0]["lr"] = RATE * cosine(step / course.steps)
+    for step in Progress(recipe_run, "audio2lip").steps(lambda: {"loss": float(latest["loss"]), "spread": spread}):
+        optimiser.param_groups[0]["lr"] = RATE * cosine(step / recipe_run.steps)
         pick = torch.from_numpy(rng.integers(0, len(codes), BATCH)).to(device)
         loss = nn.functional.mse_loss(network(windows[pick]), codes[pick])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-audio2lip", frames=len(codes))
-    demo_weights.store(course.out / "audio2lip.safetensors", network.eval().cpu(), CONFIG, recipe, {})
+    recipe = recipe_run.recipe("demo-audio2lip", frames=len(codes))
+    demo_weights.store(recipe_run.out / "audio2lip.safetensors", network.eval().cpu(), CONFIG, recipe, {})

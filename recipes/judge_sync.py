@@ -20,8 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cmet.recipes.course import Course, Progress, cosine, drawn
-from cmet.recipes.worn import random_wear
 from datasets.puppets.affect import affect_point
 from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
@@ -34,6 +32,8 @@ from evaluators.sync.syncnet_stream import LipRunner, audio_rows
 from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from recipes.augmentation import random_wear
+from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 Frames = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -183,15 +183,15 @@ def _write(path: Path, frames: list[Frames], sound: Sound) -> None:
             writer.write(frame)
 
 
-def train(course: Course, held_out_clips: int = 66) -> None:
+def train(recipe_run: RecipeRun, held_out_clips: int = 66) -> None:
     """Train and write `out/sync.safetensors` with its held-out figures."""
-    course, device = course.of(STEPS), course.device
-    clips = list(drawn(Film(course.seed), CLIPS, course.workers))
-    net, rng = build(course.seed).to(device), np.random.default_rng([course.seed, 6])
+    recipe_run, device = recipe_run.of(STEPS), recipe_run.device
+    clips = list(drawn(Film(recipe_run.seed), CLIPS, recipe_run.workers))
+    net, rng = build(recipe_run.seed).to(device), np.random.default_rng([recipe_run.seed, 6])
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
     latest = {"loss": torch.zeros(())}
-    for step in Progress(course, "sync judge").steps(lambda: {"loss": float(latest["loss"])}):
-        rate = min(1.0, (step + 1) / 20) * cosine(step / course.steps)
+    for step in Progress(recipe_run, "sync judge").steps(lambda: {"loss": float(latest["loss"])}):
+        rate = min(1.0, (step + 1) / 20) * cosine(step / recipe_run.steps)
         optimiser.param_groups[0]["lr"] = RATE * rate
         frames, sounds = batch(clips, rng.choice(len(clips), CLIPS_A_STEP, replace=False), rng, device)
         loss = loss_of(net, frames, sounds, stilled(frames, rng))
@@ -200,8 +200,8 @@ def train(course: Course, held_out_clips: int = 66) -> None:
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-judge-sync", clips=len(clips))
-    course.log(f"sync judge held out: {finish(net.cpu(), course.out, recipe, held_out_clips)}")
+    recipe = recipe_run.recipe("demo-judge-sync", clips=len(clips))
+    recipe_run.log(f"sync judge held out: {finish(net.cpu(), recipe_run.out, recipe, held_out_clips)}")
 
 
 def finish(net: SyncNet, out: Path, recipe: dict[str, object], held_out_clips: int) -> dict[str, float]:

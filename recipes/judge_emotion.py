@@ -7,12 +7,12 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from cmet.recipes.course import Course, Progress
-from cmet.recipes.judge_pictures import Picture, pool, varied
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.labels import EAT_FAN
 from evaluators.weights import shipped
 from harness.records import BASIC_EMOTIONS
+from recipes.judge_pictures import Picture, pool, varied
+from recipes.recipe_run import Progress, RecipeRun
 
 CONFIG = {"width": 16}
 EACH = 20  # pictures of a puppet
@@ -20,25 +20,25 @@ FRAMES = 4  # pictures that one decision of training looks at
 BATCH, STEPS, RATE = 48, 1500, 2e-3
 
 
-def train(course: Course) -> None:
+def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/emotion.safetensors`."""
-    course = course.of(STEPS)
-    crops, _, emotions = pool(course, EACH)
-    with course.seeded():  # dropout draws in every step
-        network = _trained(course, crops, emotions)
-    recipe = course.recipe("demo-judge-emotion", pictures=len(crops))
-    shipped.store(course.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
+    recipe_run = recipe_run.of(STEPS)
+    crops, _, emotions = pool(recipe_run, EACH)
+    with recipe_run.seeded():  # dropout draws in every step
+        network = _trained(recipe_run, crops, emotions)
+    recipe = recipe_run.recipe("demo-judge-emotion", pictures=len(crops))
+    shipped.store(recipe_run.out / "emotion.safetensors", network.cpu(), CONFIG, recipe)
 
 
-def _trained(course: Course, crops: Picture, emotions: npt.NDArray[np.int64]) -> EmotionFAN:
-    """The network after the course's steps, on crops (n, s, s, 3) of puppets in `emotions` (n,)."""
-    rng, device = np.random.default_rng([course.seed, 12]), course.device
+def _trained(recipe_run: RecipeRun, crops: Picture, emotions: npt.NDArray[np.int64]) -> EmotionFAN:
+    """The network after the recipe_run's steps, on crops (n, s, s, 3) of puppets in `emotions` (n,)."""
+    rng, device = np.random.default_rng([recipe_run.seed, 12]), recipe_run.device
     network = EmotionFAN(width=CONFIG["width"], dropout=0.2).to(device)
     labels = np.array([EAT_FAN.index(BASIC_EMOTIONS[e]) for e in emotions])
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=course.steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=recipe_run.steps)
     pictures, latest = torch.from_numpy(crops).permute(0, 3, 1, 2), {"loss": torch.zeros(())}
-    for _ in Progress(course, "emotion judge").steps(lambda: {"loss": float(latest["loss"])}):
+    for _ in Progress(recipe_run, "emotion judge").steps(lambda: {"loss": float(latest["loss"])}):
         rows = _groups(labels, rng)
         batch = varied(pictures[rows].to(device).float() / 255, rng)
         loss = _loss(network, batch, torch.from_numpy(labels[rows]).to(device))

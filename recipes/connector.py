@@ -5,7 +5,7 @@ folders that C-MET pairs, and as a sample asks for an edit: who speaks is no par
 Expression: the codes that the generator means by those emotions, with an actor's variation and the encoder's error. The
 reference is zero or a noisy target, half of the time each, because an edit starts without one. Some rows are blends of
 two pairs (mixup, Zhang et al. 2018: speech, codes and direction alike), some have the same emotion on both sides, and
-some go from neutral to a free mood without a name, none of them near an extended emotion (`cmet.recipes.speech`): what
+some go from neutral to a free mood without a name, none of them near an extended emotion (`recipes.speech`): what
 lies between the basic emotions, and no change at all, are things that an edit asks for.
 """
 
@@ -20,14 +20,14 @@ from torch import Tensor
 
 from cmet import demo_weights, losses
 from cmet.connector import Connector
-from cmet.recipes.alphabet import Alphabet
-from cmet.recipes.course import Course, Progress, cosine, drawn
-from cmet.recipes.faces import State
-from cmet.recipes.speech import free_mood
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from recipes.alphabet import Alphabet
+from recipes.faces import State
+from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.speech import free_mood
 
 CONFIG = {"window": 1, "hidden": 128, "speech": 64, "layers": 2, "heads": 4, "feedforward": 256, "dropout": 0.0}
 BATCH, RATE, CODE_ERROR = 128, 1.5e-3, 0.2
@@ -106,16 +106,16 @@ class Choir:
         return utterance(self.who(number), self.mood(number // VOICES_A_MOOD), rng)
 
 
-def bank(course: Course) -> Bank:
+def bank(recipe_run: RecipeRun) -> Bank:
     """Training voices through the demo's own speech encoder (from `out` if it was trained there)."""
-    own = course.out / "speech.safetensors"
+    own = recipe_run.out / "speech.safetensors"
     network = demo_weights.load_speech(own if own.is_file() else None)
     people = len(TRAIN_IDENTITIES)
-    said = list(drawn(Cast(course.seed), people * len(MANNERS) * TAKES, course.workers))
+    said = list(drawn(Cast(recipe_run.seed), people * len(MANNERS) * TAKES, recipe_run.workers))
     spoken = network.embed(said).reshape(people, len(MANNERS), TAKES, -1)
     vectors = {manner: spoken[:, place] for place, manner in enumerate(MANNERS)}
-    choir, count = Choir(course.seed), MOODS * VOICES_A_MOOD
-    sung = network.embed(list(drawn(choir, count, course.workers)))
+    choir, count = Choir(recipe_run.seed), MOODS * VOICES_A_MOOD
+    sung = network.embed(list(drawn(choir, count, recipe_run.workers)))
     rest = vectors[NEUTRAL, 1].mean(1)[[choir.who(number) for number in range(count)]]
     moods = np.stack([choir.mood(number) for number in range(MOODS)])
     return Bank(vectors, (sung - rest).reshape(MOODS, VOICES_A_MOOD, -1), moods)
@@ -187,24 +187,24 @@ def objective(connector: Connector, seen: Batch) -> Tensor:
     return regression + LAMBDA_CONTRASTIVE * contrast + LAMBDA_DIRECTIONAL * losses.directional(out[moves], back[moves])
 
 
-def train(course: Course) -> None:
+def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/connector.safetensors`."""
-    course, device = course.of(STEPS), course.device
-    rng = np.random.default_rng([course.seed, 51])
-    voices_ = bank(course)
-    with course.seeded():
+    recipe_run, device = recipe_run.of(STEPS), recipe_run.device
+    rng = np.random.default_rng([recipe_run.seed, 51])
+    voices_ = bank(recipe_run)
+    with recipe_run.seeded():
         connector = Connector(**CONFIG).train()  # type: ignore[arg-type]
         torch.nn.init.normal_(connector.speaker_encoder.proj.bias, std=SPEECH_BIAS)
     connector = connector.to(device)
     optimiser = torch.optim.AdamW(connector.parameters(), lr=RATE, weight_decay=1e-5)
     latest = {"loss": torch.zeros(())}
-    for step in Progress(course, "connector").steps(lambda: {"loss": float(latest["loss"])}):
-        rate = min(1.0, (step + 1) / 100) * cosine(step / course.steps)
+    for step in Progress(recipe_run, "connector").steps(lambda: {"loss": float(latest["loss"])}):
+        rate = min(1.0, (step + 1) / 100) * cosine(step / recipe_run.steps)
         optimiser.param_groups[0]["lr"] = RATE * rate
         loss = objective(connector, batch(voices_, rng, int(CONFIG["window"])).to(device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         latest["loss"] = loss.detach()
-    recipe = course.recipe("demo-connector", takes=TAKES, free_moods=MOODS)
-    demo_weights.store(course.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe, {})
+    recipe = recipe_run.recipe("demo-connector", takes=TAKES, free_moods=MOODS)
+    demo_weights.store(recipe_run.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe, {})

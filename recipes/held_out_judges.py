@@ -1,5 +1,5 @@
 """How good the demo's emotion and identity judges are, on puppets never trained on and by the judges' own path:
-`python -m cmet.recipes.held_out_judges [FOLDER]`. The figures are printed and written beside each file's recipe.
+`python -m recipes.held_out_judges [FOLDER]`. The figures are printed and written beside each file's recipe.
 
 `rendered`: two clips of each test puppet as the renderer draws them. `h264`: clips that were written, read back,
 searched by MTCNN and cropped as the judges do. `h264_soft`: the same, made worse first: half the size, as the demo
@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmet.recipes.worn import random_wear
 from datasets.puppets.affect import affect_point
 from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES
@@ -28,6 +27,7 @@ from evaluators.faces.crops import Picture, demo_crops
 from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
+from recipes.augmentation import random_wear
 
 FRAMES, EVERY, PEOPLE = 26, 5, 5
 

@@ -19,15 +19,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmet import demo_weights
-from cmet.recipes import data_start
-from cmet.recipes.alphabet import Alphabet, code_loss, mix
-from cmet.recipes.course import Course, Progress, cosine, drawn
-from cmet.recipes.drawing import decode, half_size, picture_loss, preview
-from cmet.recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
 from harness.atomic import replacing
 from harness.records import BASIC_EMOTIONS
 from networks.edtalk.decoder import Decoder
 from networks.edtalk.generator import Encoding, Generator
+from recipes import data_start
+from recipes.alphabet import Alphabet, code_loss, mix
+from recipes.drawing import decode, half_size, picture_loss, preview
+from recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
+from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}
@@ -199,32 +199,32 @@ def drawing_warmth(number: int, codes_only: int) -> float:
     return warmth(max(0, number - codes_only), DRAWING_WARM_STEPS)
 
 
-def train(course: Course) -> None:
+def train(recipe_run: RecipeRun) -> None:
     """Train, resuming `out/generator.ckpt` if it is there, and write `out/generator.safetensors`."""
-    course = course.of(STEPS)
-    course.out.mkdir(parents=True, exist_ok=True)
-    checkpoint, trainer = course.out / "generator.ckpt", build(course.seed, course.device)
+    recipe_run = recipe_run.of(STEPS)
+    recipe_run.out.mkdir(parents=True, exist_ok=True)
+    checkpoint, trainer = recipe_run.out / "generator.ckpt", build(recipe_run.seed, recipe_run.device)
     if checkpoint.is_file():
         trainer.resume(checkpoint)
-    for loss, read in _steps(trainer, course):
+    for loss, read in _steps(trainer, recipe_run):
         if trainer.step % SAVE_STEPS == 0:
             trainer.save(checkpoint)
-            preview(trainer.average.eval(), course.out / "preview.png", course.device)
-            course.log(f"generator {trainer.step} loss {float(loss):.4f} codes {float(read):.4f}")
+            preview(trainer.average.eval(), recipe_run.out / "preview.png", recipe_run.device)
+            recipe_run.log(f"generator {trainer.step} loss {float(loss):.4f} codes {float(read):.4f}")
     trainer.save(checkpoint)
     generator = trainer.average.eval()
-    codes = emotion_codes(generator, np.random.default_rng([course.seed, 1]), course.device)
-    recipe = course.recipe("demo-generator", pictures_drawn=Lessons.DRAWN)
-    demo_weights.store(course.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
+    codes = emotion_codes(generator, np.random.default_rng([recipe_run.seed, 1]), recipe_run.device)
+    recipe = recipe_run.recipe("demo-generator", pictures_drawn=Lessons.DRAWN)
+    demo_weights.store(recipe_run.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
 
 
-def _steps(trainer: Trainer, course: Course) -> Iterator[tuple[Tensor, Tensor]]:
+def _steps(trainer: Trainer, recipe_run: RecipeRun) -> Iterator[tuple[Tensor, Tensor]]:
     """Run the steps that are left, each on its own lesson."""
-    total, half = course.steps, half_size(trainer.generator, STYLE, CHANNELS)
-    plan = Lessons(course.seed, trainer.generator.size, int(CODES_SHARE * total))
-    lessons = drawn(plan, total, course.workers, trainer.step)
+    total, half = recipe_run.steps, half_size(trainer.generator, STYLE, CHANNELS)
+    plan = Lessons(recipe_run.seed, trainer.generator.size, int(CODES_SHARE * total))
+    lessons = drawn(plan, total, recipe_run.workers, trainer.step)
     latest: dict[str, Tensor] = {}
-    progress = Progress(course, "generator", trainer.step)
+    progress = Progress(recipe_run, "generator", trainer.step)
     for number in progress.steps(lambda: {name: float(value) for name, value in latest.items()}):
         stage = stage_at(number / total, half)
         if stage.finish and not trainer.settled:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet.recipes.faces import POSE_SPAN, State
 from networks.edtalk.generator import Codes
+from recipes.faces import POSE_SPAN, State
 
 
 class Alphabet:

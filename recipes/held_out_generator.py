@@ -1,4 +1,4 @@
-"""What the demo's generator and Audio2Lip do with puppets they never met: `python -m cmet.recipes.held_out_generator
+"""What the demo's generator and Audio2Lip do with puppets they never met: `python -m recipes.held_out_generator
 [FOLDER]`.
 
 Codes: the encoder's, and Audio2Lip's, against the exact ones, as squared error over variance. Clips: a neutral puppet,
@@ -21,10 +21,6 @@ import torch
 from torch import Tensor
 
 from cmet import demo_weights
-from cmet.recipes.alphabet import Alphabet
-from cmet.recipes.audio2lip import lip_codes
-from cmet.recipes.faces import State, pictures, random_states
-from cmet.recipes.judge_sync import curve
 from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
@@ -37,6 +33,10 @@ from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
 from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.lips import lips_from_audio
+from recipes.alphabet import Alphabet
+from recipes.audio2lip import lip_codes
+from recipes.faces import State, pictures, random_states
+from recipes.judge_sync import curve
 
 FRAMES, EVERY, STATES, PEOPLE = 48, 5, 120, 14
 EDITS = ("none", "exact", "stored")

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Course:
+class RecipeRun:
     """`out`: folder for what is made; `steps`: length of training, 0 for the recipe's own; `device` of the network;
     `workers`: processes that draw material (0: none but this one); `log` takes a line of progress."""
 
@@ -28,8 +28,8 @@ class Course:
     device: str = "cpu"
     workers: int = 0
 
-    def of(self, own: int) -> Course:
-        """The same course with its length settled: `own` where none was asked for."""
+    def of(self, own: int) -> RecipeRun:
+        """The same recipe_run with its length settled: `own` where none was asked for."""
         return replace(self, steps=self.steps or own)
 
     @contextmanager
@@ -50,15 +50,15 @@ def _device_name(device: str) -> str:
 
 @dataclass
 class Progress:
-    """Steps of a course, from `first` on; a line about every ten seconds, with what is left."""
+    """Steps of a recipe_run, from `first` on; a line about every ten seconds, with what is left."""
 
-    course: Course
+    recipe_run: RecipeRun
     name: str
     first: int = 0
 
     def steps(self, show: Callable[[], dict[str, float]]) -> Iterator[int]:
         """0 .. steps - 1. `show` gives the figures of a line; it is called only when one is due."""
-        total, began = self.course.steps, time.monotonic()
+        total, began = self.recipe_run.steps, time.monotonic()
         due = began + 10.0
         for step in range(self.first, total):
             yield step
@@ -66,7 +66,7 @@ class Progress:
                 due, done = now + 10.0, step + 1 - self.first
                 left = (now - began) / done * (total - step - 1)
                 figures = " ".join(f"{name} {value:.4f}" for name, value in show().items())
-                self.course.log(f"{self.name} step {step + 1}/{total} {figures} {left:.0f} s to go")
+                self.recipe_run.log(f"{self.name} step {step + 1}/{total} {figures} {left:.0f} s to go")
 
 
 def cosine(share: float, last: float = 0.01) -> float:

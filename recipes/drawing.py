@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cmet.recipes.faces import pictures, random_states
 from networks.edtalk.decoder import Decoder
 from networks.edtalk.generator import Encoding, Generator
+from recipes.faces import pictures, random_states
 
 
 def picture_loss(made: Tensor, true: Tensor, source: Tensor, by_change: bool = True) -> Tensor:

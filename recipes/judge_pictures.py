@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmet.recipes.course import Course, drawn
-from cmet.recipes.faces import State, random_states
 from datasets.puppets.face import render
 from datasets.puppets.identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN
 from harness.atomic import replacing
+from recipes.faces import State, random_states
+from recipes.recipe_run import RecipeRun, drawn
 
 Picture = npt.NDArray[np.uint8]
 PEOPLE = (*TRAIN_IDENTITIES, *EXTRA_IDENTITIES)
@@ -74,13 +74,13 @@ class Album:
         return np.stack([crop for _, crop in found]), state.emotion[[row for row, _ in found]]
 
 
-def pool(course: Course, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def pool(recipe_run: RecipeRun, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `out` for the next judge."""
-    path = course.out / f"judge_pictures_{course.seed}_{each}.npz"
+    path = recipe_run.out / f"judge_pictures_{recipe_run.seed}_{each}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return kept["crops"], kept["people"], kept["emotions"]
-    crops, emotions = zip(*drawn(Album(course.seed, each), len(PEOPLE), course.workers), strict=True)
+    crops, emotions = zip(*drawn(Album(recipe_run.seed, each), len(PEOPLE), recipe_run.workers), strict=True)
     people = np.repeat(np.arange(len(PEOPLE)), [len(part) for part in crops])
     with replacing(path) as partial:
         np.savez(partial, crops=np.concatenate(crops), people=people, emotions=np.concatenate(emotions))

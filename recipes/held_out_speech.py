@@ -1,4 +1,4 @@
-"""What the demo's speech encoder and connector make of voices they never heard: `python -m cmet.recipes.held_out_speech
+"""What the demo's speech encoder and connector make of voices they never heard: `python -m recipes.held_out_speech
 [FOLDER]`.
 
 As in a sample of the built-in list: utterances of an emotion and neutral ones of the same three test puppets, the
@@ -19,13 +19,13 @@ import torch
 
 from cmet import demo_weights
 from cmet.connector import Connector
-from cmet.recipes.alphabet import Alphabet
-from cmet.recipes.connector import expression_codes
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
+from recipes.alphabet import Alphabet
+from recipes.connector import expression_codes
 
 FRAMES, VOICES = 40, 3
 Points = npt.NDArray[np.float64]
