@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.contract import Frame, Missing, Output
 from harness.errors import UsageError
 from harness.media import VideoReader
+from harness.method import Frame, Missing, Output
 from harness.records import FPS, Clip, Failed, Request, Sample
 
 

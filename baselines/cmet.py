@@ -14,8 +14,8 @@ from torch import Tensor
 from cmet.rollout import emotion_difference, official_least, pick_samples, roll_out, whole_windows
 from cmet.weight_sets import PARTS, WEIGHT_SETS, digests, files_of, load_networks
 from harness import weights
-from harness.contract import Missing, Output
 from harness.errors import UsageError, unknown_name
+from harness.method import Missing, Output
 from harness.records import Clip, Failed, Request
 from networks.edtalk.frames import stretched_pixels
 from networks.edtalk.talker import Networks, Talker, enlarged, shown

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from baselines.cmet import CMet
-from harness.contract import Output
 from harness.media import read_audio, read_image
+from harness.method import Output
 from harness.records import Clip, Failed, Request
 from networks.edtalk.talker import Networks, Talker
 from networks.edtalk.tracks import fit_track

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from harness.contract import Missing, Output
 from harness.errors import UsageError
+from harness.method import Missing, Output
 from harness.records import Clip, Failed, Request
 
 

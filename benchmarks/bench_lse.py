@@ -22,7 +22,6 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators.contract import ClipContext
 from evaluators.faces.mtcnn import detector
 from evaluators.sync import crop as sync_crop
 from evaluators.sync import curve
@@ -31,6 +30,7 @@ from evaluators.sync.ffmpeg.mjpeg import JpegPass, JpegReader, jpeg_planes
 from evaluators.sync.syncnet import SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, audio_rows
 from evaluators.sync.tracks import build, extended
+from harness.evaluator import ClipContext
 from harness.media import VideoReader, read_audio
 from harness.media.container import open_media
 from harness.seeded import fill

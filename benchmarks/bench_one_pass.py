@@ -32,12 +32,12 @@ def reference_exact(bench: Bench, files: Mapping[str, Path]) -> tuple[float, Sco
     """Our dialect `sp` on the same clips, in this process (its start-up is not counted): seconds and scores."""
     import torch
 
-    from evaluators.contract import Chunk, ClipContext
     from evaluators.faces.s3fd import load
     from evaluators.sync.inputs import Networks
     from evaluators.sync.lse import LipSync
     from evaluators.sync.syncnet import SyncNet
     from evaluators.sync.syncnet_stream import LipRunner
+    from harness.evaluator import Chunk, ClipContext
     from harness.media import VideoReader, read_audio
 
     torch.set_num_threads(1)

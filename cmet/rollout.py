@@ -11,7 +11,20 @@ import torch
 from torch import Tensor
 
 from cmet.connector import Connector
-from networks.edtalk.tracks import OFFICIAL_TRIM
+from networks.edtalk.tracks import OFFICIAL_TRIM, fit_track, held_indices, mirrored_indices
+
+#: This module's address is relied on from outside, for what moved to networks.edtalk.tracks too.
+__all__ = [
+    "OFFICIAL_TRIM",
+    "emotion_difference",
+    "fit_track",
+    "held_indices",
+    "mirrored_indices",
+    "official_least",
+    "pick_samples",
+    "roll_out",
+    "whole_windows",
+]
 
 Floats = npt.NDArray[np.floating]
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.packing import mean_value, pack
 from evaluators.settings import check
+from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import FPS, Clip, Row, Scored, Unscored
 from harness.signature import Signature
 

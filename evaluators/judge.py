@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluators import protocol
-from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement
 from harness.errors import MediaError, MissingError
+from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement
 from harness.guard import Crash, attempt
 from harness.media import AudioTrack, VideoReader, read_audio
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored

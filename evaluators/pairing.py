@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk, ClipContext
 from harness.errors import MediaError
+from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
 
 Indices = npt.NDArray[np.int64]

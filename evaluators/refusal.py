@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluators.contract import Chunk
+from harness.evaluator import Chunk
 from harness.records import Row, Unscored
 
 

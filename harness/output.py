@@ -9,8 +9,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from harness.contract import Frame
 from harness.media import VideoWriter, read_audio, read_image
+from harness.method import Frame
 from harness.records import SAMPLES_PER_FRAME, Clip, Failed, Request
 
 #: A result may be this many frames short (its last frame is held) and this many too long (they are cut).

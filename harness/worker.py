@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import parallel, registry
-from harness.contract import Method
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
+from harness.method import Method
 from harness.output import ClipWriter
 from harness.records import FPS, Clip, Failed, FailureKind, Lane, Request, Row, Sample, strip_to_lane
 from harness.seeds import seed_for

@@ -57,7 +57,7 @@ class RunRow:
 
 @dataclass(frozen=True)
 class MetricFact:
-    """What is printed beside a metric; the same facts as evaluators.contract.MetricFacts."""
+    """What is printed beside a metric; the same facts as harness.evaluator.MetricFacts."""
 
     name: str  # key in scores.json, e.g. "lse_c"
     title: str  # column title, e.g. "LSE-C"

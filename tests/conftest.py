@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-ROOT = Path(__file__).resolve().parents[1]
-GOLDEN = ROOT / "tests" / "golden"
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from evaluators.contract import Chunk, ClipContext
+from harness.evaluator import Chunk, ClipContext
 from harness.records import Emotion, Sample
 
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators.contract import MetricFacts
-from harness.contract import Output
 from harness.errors import MediaError
+from harness.evaluator import MetricFacts
 from harness.media import write_wav
+from harness.method import Output
 from harness.records import Clip, Emotion, Failed, Request, Row, Sample, Scored, Unscored
 from harness.signature import Signature
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bench
-from tests.test_runner import go, plan_for
+from tests.harness.test_runner import go, plan_for
 
 
 @click.command("run")

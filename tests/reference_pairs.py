@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from media_samples import film, write_film
 
-from evaluators.contract import Chunk, ClipContext
+from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
 from harness.records import Emotion, Row, Sample
+from tests.media_samples import film, write_film
 
 Frames = npt.NDArray[np.uint8]
 

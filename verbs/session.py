@@ -17,9 +17,9 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
-from harness.contract import Missing
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
+from harness.method import Missing
 from harness.records import Lane, Sample
 from harness.worker import Plan
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import MetricFacts
 from evaluators.packing import unpack
+from harness.evaluator import MetricFacts
 from harness.records import Scored
 from harness.seeds import seed_for
 from harness.summary import facts_of

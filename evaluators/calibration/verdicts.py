@@ -10,7 +10,7 @@ from typing import Any, Literal
 from evaluators.calibration.corruption import DAMAGES, Damage
 from evaluators.calibration.curves import Curve, Point
 from evaluators.calibration.expectations import Expectation, expected
-from evaluators.contract import MetricFacts
+from harness.evaluator import MetricFacts
 from harness.summary import facts_of
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]

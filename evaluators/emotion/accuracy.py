@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion import labels
 from evaluators.emotion.features import SETTINGS, EmotionFront, FeatureTrack
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from harness.errors import unknown_name
+from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 

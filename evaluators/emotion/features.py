@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.emotion.specs import NetSpec, Sampling, spec
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
+from harness.evaluator import Chunk
 
 if TYPE_CHECKING:
     from evaluators.emotion.nets import EmotionNet

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion.prompts import WORDS
 from evaluators.extended import draws as extended_draws
 from evaluators.extended import pool, spaces
@@ -24,6 +23,7 @@ from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, positive, several, unused
 from harness.errors import MissingError
+from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
 from harness.records import Row, Sample, Scored, Unscored
 from harness.signature import Signature
 from harness.statistics import DRAWS

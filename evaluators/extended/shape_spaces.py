@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.extended.expression_measures import CHIP_PX, action_measures, edge_histograms
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.sync.dialect import MTCNN_NAME
 from harness.digest import digest
 from harness.errors import MediaError
+from harness.evaluator import Chunk
 
 Float = npt.NDArray[np.float32]
 Fields = tuple[tuple[str, str], ...]

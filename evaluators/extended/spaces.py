@@ -17,13 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.emotion.features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion.features import EmotionFront
 from evaluators.extended import shape_spaces
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import shipped_missing, short_hash
 from harness.errors import MissingError
+from harness.evaluator import Chunk
 
 Float = npt.NDArray[np.float32]
 SETTINGS = ("space", "points", *FRONT_SETTINGS)

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import ClipContext
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.faces.eat_crop import SIZE_PX, crop128
 from evaluators.pairing import Frames, Indices, Pairs, Problem
 from evaluators.settings import choice, unused
 from harness.digest import digest
+from harness.evaluator import ClipContext
 
 #: Settings of a judge that are read here.
 SETTINGS = ("crop", "points")

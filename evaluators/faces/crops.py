@@ -22,9 +22,9 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from evaluators.contract import Chunk
 from evaluators.faces.face_chip import ARCFACE_POINTS_112, mtcnn_chip, similarity
 from evaluators.faces.mtcnn import Faces, detector, faces_at
+from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext
 from evaluators.faces.dlib_predictor import Predictor, parts
 from evaluators.faces.eat_crop import crop128
+from harness.evaluator import Chunk, ClipContext
 
 Points = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from evaluators.contract import Chunk
 from evaluators.faces import mtcnn_boxes as stage
 from evaluators.faces.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
 from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
 from evaluators.weights.wheel_files import wheel_file
+from harness.evaluator import Chunk
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.faces import mtcnn
 from evaluators.faces.head_pose import angles, turned
 from evaluators.faces.reference_faces import faces_of
@@ -20,6 +19,7 @@ from evaluators.packing import mean_value
 from evaluators.reference_cache import cached
 from evaluators.settings import check, whole
 from harness.errors import MediaError
+from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import FPS, SAMPLE_RATE_HZ, Row, Scored, Unscored
 from harness.signature import Signature
 

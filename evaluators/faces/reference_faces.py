@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.faces import mtcnn
 from evaluators.faces.mtcnn import Faces
 from evaluators.reference_cache import cached
+from harness.evaluator import Chunk
 from harness.media import VideoReader
 
 _COLUMNS = 16  # frame index, box (4), probability, five points (10); without a face nan in all but the first

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext
 from evaluators.pairing import Problem
+from harness.evaluator import Chunk, ClipContext
 
 Points = npt.NDArray[np.float64]
 _POINTS = 68

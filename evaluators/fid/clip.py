@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext
 from evaluators.faces import alignment
 from evaluators.fid import collector
 from evaluators.fid.collector import Collector, Sampling
 from evaluators.fid.features import FeatureNet, Features
+from harness.evaluator import Chunk, ClipContext
 from harness.records import Row, Unscored
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext
 from evaluators.faces.alignment import Alignment
 from evaluators.fid.features import FeatureNet, Features
 from evaluators.pairing import Indices
 from evaluators.reference_cache import cached
 from harness.errors import UsageError
+from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
 
 _PENDING = 16  # frames kept until the network is asked

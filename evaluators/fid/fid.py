@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators import pairing
-from evaluators.contract import ClipContext, MetricFacts
 from evaluators.faces import alignment
 from evaluators.fid import limit as fid_limit
 from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
@@ -28,6 +27,7 @@ from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
+from harness.evaluator import ClipContext, MetricFacts
 from harness.records import Row, Scored
 from harness.signature import Signature
 

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.faces.sidecar_landmarks import SidecarPoints
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
+from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 

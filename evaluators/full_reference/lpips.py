@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
 from evaluators.refusal import Refused
@@ -24,6 +23,7 @@ from evaluators.settings import check, choice, whole
 from evaluators.weights.judge_weights import SETTINGS, JudgeWeights
 from evaluators.weights.plausibility import ImplausibleError
 from evaluators.weights.wheel_files import wheel_file
+from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext, MetricFacts
 from evaluators.faces import alignment
 from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice
+from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 

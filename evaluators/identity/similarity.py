@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.contract import Chunk, ClipContext, Measurement, MetricFacts
 from evaluators.emotion.specs import Sampling
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
@@ -24,6 +23,7 @@ from evaluators.settings import check, choice, unused, whole
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from harness.errors import UsageError
+from harness.evaluator import Chunk, ClipContext, Measurement, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from evaluators import pairing
-from evaluators.contract import ClipContext
 from evaluators.faces import sidecar_landmarks
 from evaluators.pairing import Problem
 from evaluators.sync import align68
+from harness.evaluator import ClipContext
 
 
 def problem(context: ClipContext) -> Problem | None:

@@ -24,7 +24,7 @@ from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
-from evaluators.contract import ClipContext
+from harness.evaluator import ClipContext
 from harness.media import read_audio, to_pcm16
 from harness.media.container import open_media
 from harness.records import SAMPLE_RATE_HZ

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evaluators.contract import Chunk, ClipContext
 from evaluators.packing import pack
 from evaluators.sync.curve import LipSyncScore, read_curve, windows
 from evaluators.sync.detections import largest, together
 from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
 from evaluators.sync.inputs import Inputs, Networks, Piece
 from evaluators.sync.tracks import Track
+from harness.evaluator import Chunk, ClipContext
 from harness.records import SAMPLES_PER_FRAME, Row, Scored, Unscored
 
 _UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.faces.mtcnn import Faces, chunk_faces
 from evaluators.sync import tracks
 from evaluators.sync.dialect import Dialect
 from evaluators.sync.tracks import Track
+from harness.evaluator import Chunk
 
 if TYPE_CHECKING:
     from evaluators.faces.s3fd import S3FD

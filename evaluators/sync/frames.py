@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk
 from evaluators.sync.ffmpeg.pipeline import PipelineReader
+from harness.evaluator import Chunk
 from harness.media import VideoReader
 
 Frames = npt.NDArray[np.uint8]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import Chunk, ClipContext
 from evaluators.faces.crops import jpeg95
 from evaluators.sync import align68, aligned, curve
 from evaluators.sync import crop as sync_crop
@@ -27,6 +26,7 @@ from evaluators.sync.syncnet import WINDOW_FRAMES, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
 from evaluators.sync.tracks import Track
 from harness.errors import MediaError
+from harness.evaluator import Chunk, ClipContext
 
 Frames = npt.NDArray[np.uint8]
 _CROPS_PER_CHUNK = 32

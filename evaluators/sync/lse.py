@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.contract import ClipContext, Measurement, MetricFacts
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
@@ -22,6 +21,7 @@ from evaluators.sync import dialect
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from harness.errors import MediaError
+from harness.evaluator import ClipContext, Measurement, MetricFacts
 from harness.signature import Signature
 
 if TYPE_CHECKING:

@@ -1,0 +1,67 @@
+"""The contract every contestant fulfils: a Request in, a Clip or a Failed out.
+
+A third party's method needs only `name`, `emotion_sources`, `__init__` and `generate`: whoever asks for another fact or
+method has a default for it. Class facts are literals, so that `list` and `doctor` never import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.records import Clip, Failed, Request
+
+Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One prerequisite that is not on this machine, and its cure."""
+
+    what: str
+    cure: str
+
+
+class Output(Protocol):
+    """What `generate` writes to; bound to one request by the harness (harness.output.ClipWriter)."""
+
+    def image(self, path: Path, size: int) -> Frame:
+        """The picture as uint8 RGB (size, size, 3)."""
+
+    def audio(self, path: Path) -> npt.NDArray[np.float32]:
+        """The sound as float32 (n,) in [-1, 1), 16 kHz mono."""
+
+    def frame(self, frame: Frame) -> None:
+        """Append one frame, uint8 RGB; every frame of a clip has one size, of even height and width."""
+
+    def clip(self, used: str, notes: str = "") -> Clip | Failed:
+        """Finish: verify, add the driving sound, put the file in place. `used` = emotion source."""
+
+
+class Method(Protocol):
+    """A contestant. See the field comments; `generate` must not raise for a bad sample."""
+
+    name: ClassVar[str]  # column title, [a-z0-9_-]+
+    emotion_sources: ClassVar[tuple[str, ...]]  # what it can take, best first: speech, label, image, clip; () = none
+    labels: ClassVar[tuple[str, ...]]  # canonical labels it knows; () = any
+    pose: ClassVar[Literal["clip", "own", "source"]]
+    size: ClassVar[int]  # pixels, square
+    stochastic: ClassVar[bool]
+    licence: ClassVar[str]
+    anchor: ClassVar[bool]  # a ceiling or floor, not a contestant
+    needs_truth: ClassVar[bool]  # is handed the ground truth as `self.truth`, `self.donor` (only anchors may)
+
+    def __init__(self, options: Mapping[str, str], device: str) -> None: ...  # cheap: no weights, no GPU
+
+    def missing(self) -> list[Missing]: ...  # for doctor; loads nothing
+
+    def load(self) -> None: ...  # once per process; timed apart
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed: ...
+
+    def close(self) -> None: ...

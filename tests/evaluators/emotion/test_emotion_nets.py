@@ -1,0 +1,243 @@
+"""Emotion networks: official names and shapes, both formulas of the reference, weights that cannot be noise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evaluators.emotion.accuracy import EmotionAccuracy, EmotionFAN
+from evaluators.emotion.clip_zero_shot import auc, labelled_pictures, validated
+from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
+from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input
+from evaluators.emotion.prompts import WORDS, prompts
+from evaluators.emotion.specs import Sampling
+from evaluators.packing import unpack
+from evaluators.weights.judge_weights import JudgeWeights
+from evaluators.weights.plausibility import (
+    ImplausibleError,
+    normalisation_spread,
+    probe_pictures,
+    require_separating,
+    require_trained,
+)
+from harness.errors import MissingError, UsageError
+from harness.records import BASIC_EMOTIONS
+from harness.seeded import fill
+from tests import face_samples
+from tests.places import GOLDEN
+
+CLIPS = (slice(0, 5), slice(5, 8), slice(8, 12))
+
+
+@pytest.fixture(scope="module")
+def network() -> EmotionFAN:
+    module = EmotionFAN().eval().requires_grad_(False)
+    fill(module)
+    return module
+
+
+def test_names_and_shapes_are_the_checkpoints(shared: Path, network: EmotionFAN) -> None:
+    manifest = json.loads((shared / "specs" / "emotion_fan_state_dict.json").read_text())
+    wanted = [(name, tuple(shape), kind) for name, shape, kind in manifest["tensors"]]
+    found = [(n, tuple(t.shape), str(t.dtype).removeprefix("torch.")) for n, t in network.state_dict().items()]
+    assert found == wanted
+    assert sum(p.numel() for p in network.parameters()) == manifest["parameters"]
+
+
+def test_features_are_the_references(shared: Path, network: EmotionFAN) -> None:
+    _, data = face_samples.golden(shared, "emotion_fan")
+    features = FrameAttention(network, "eval", "cpu").features(list(face_samples.jpegs(data)))
+    np.testing.assert_allclose(features, data["f"], atol=1e-5)
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_both_formulas_are_the_references(network: EmotionFAN, row: int) -> None:
+    data, frames = np.load(GOLDEN / "emotion" / "emotion_fan.npz"), CLIPS[row]
+    features = torch.from_numpy(data["f"][frames])
+    judged, trained = network.decide(features), network.decide(features, "train")
+    np.testing.assert_allclose(judged.alpha, data["alpha"][frames], atol=1e-5)
+    np.testing.assert_allclose(judged.beta, data["beta"][frames], atol=1e-5)
+    np.testing.assert_allclose(judged.mean, data["vm"][row], atol=1e-5)
+    np.testing.assert_allclose(judged.logits, data["logits"][row], atol=2e-5)
+    np.testing.assert_allclose(trained.logits, data["logits_if_beta_in_numerator"][row], atol=2e-5)
+    np.testing.assert_allclose(network.pred_fc1(judged.mean), data["logits_self_attention_head"][row], atol=2e-5)
+
+
+@pytest.mark.parametrize("place", ["empty_first", "empty_in_middle", "empty_last"])
+def test_an_empty_video_changes_no_other(
+    shared: Path, network: EmotionFAN, place: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The reference answers "Happy" for everything when a video without faces is among them (metrics spec §4.2)."""
+    notes, data = face_samples.golden(shared, "emotion_fan")
+    file = tmp_path_factory.getbasetemp() / "fan.pth"
+    if not file.is_file():
+        torch.save(network.state_dict(), file)
+    settings = {"align": "frame", "samp": "all", "weights": str(file), "hash": "any", "gate": "off"}
+    judge = EmotionAccuracy(settings, "cpu")
+    judge.front.net = FrameAttention(network, "eval", "cpu")
+    pictures = face_samples.jpegs(data)
+    clips = {name: pictures[frames] for name, frames in zip(notes["order"], CLIPS, strict=True)}
+    rows = {
+        name: face_samples.judged(judge, face_samples.sample(canonical(name[-3:])), clips.get(name, pictures[:0]))[0]
+        for name in notes[place]["order"]
+    }
+    assert rows.pop("vidZ_ang").reason == "no_face"
+    kept = {name: unpack(row.statistics) for name, row in rows.items()}
+    assert [judge.classes.index(str(kept[name]["predicted"])) for name in notes["order"]] == notes["pred_class"]
+    for name, wanted in zip(notes["order"], notes["pred_softmax"], strict=True):
+        np.testing.assert_allclose(kept[name]["probabilities"], wanted, atol=1e-5)
+    assert judge.combine("emotion_acc", list(kept.values())) == pytest.approx(notes["acc_video"], abs=1e-4)
+
+
+def test_small_network_is_the_same_class_and_trains() -> None:
+    torch.manual_seed(0)
+    small = EmotionFAN(("happy", "sad", "neutral"), width=4, dropout=0.5)
+    pictures = torch.rand(2, 3, 3, 32, 32)
+    logits = small(pictures)
+    assert logits.shape == (2, 3)
+    logits.sum().backward()
+    assert small.beta[0].weight.grad is not None
+    small.eval()
+    assert set(small.state_dict()) == set(EmotionFAN(width=8).state_dict())
+    torch.testing.assert_close(small(pictures[0]), small(pictures)[:1])  # the other clip of a batch changes nothing
+    assert not torch.equal(small(pictures, "train"), small(pictures, "eval"))
+
+
+def test_an_empty_clip_is_refused_by_the_network() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        EmotionFAN(width=4).decide(torch.zeros(0, 32))
+
+
+def test_seven_class_judge_is_a_torchvision_resnet18() -> None:
+    torchvision = pytest.importorskip("torchvision.models")
+    with torch.device("meta"):
+        wanted = {name: tuple(t.shape) for name, t in torchvision.resnet18(num_classes=7).state_dict().items()}
+    small, module = ResNet18Classifier(7, width=4), ResNet18Classifier(7)
+    assert {name: tuple(t.shape) for name, t in module.state_dict().items()} == wanted
+    assert small(torch.rand(2, 3, 40, 40)).shape == (2, 7)
+    white = imagenet_input([np.full((4, 4, 3), 255, np.uint8)])
+    np.testing.assert_allclose(white[0, :, 0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], 1e-5)
+
+
+def test_labels_go_by_name() -> None:
+    assert [canonical(name) for name in ("Anger", "dis", "JOY", "fearful", "surprise")] == [
+        "angry", "disgusted", "happy", "fear", "surprised",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="surprized"):
+        canonical("surprized")
+    assert set(EAT_FAN) == set(HSEMOTION_8) == set(BASIC_EMOTIONS)
+
+
+def test_sampling_grammar() -> None:
+    assert Sampling.parse("all").step == 1
+    assert Sampling.parse("every5").step == 5
+    even = Sampling.parse("even16").indexes(100)
+    assert even is not None
+    assert (len(even), min(even), max(even)) == (16, 0, 99)
+    assert Sampling.parse("even16").indexes(3) == {0, 1, 2}
+    assert Sampling.parse("even1").indexes(9) == {0}
+    for text in ("every0", "even", "5", "every-2", "everything"):
+        with pytest.raises(UsageError):
+            Sampling.parse(text)
+
+
+def test_untrained_weights_are_refused() -> None:
+    fresh, seeded = EmotionFAN(width=8), EmotionFAN(width=8)
+    fill(seeded)
+    for module in (fresh, seeded):
+        assert normalisation_spread(module.state_dict()) < 4
+        with pytest.raises(MissingError, match="untrained"):
+            require_trained("x", module.state_dict())
+    trained = {name: tensor.clone() for name, tensor in seeded.state_dict().items()}
+    for name in trained:
+        if name.endswith("running_var"):
+            trained[name] = torch.logspace(-2, 1, trained[name].numel())
+    require_trained("x", trained)
+    trained["conv1.weight"][0] = float("nan")
+    with pytest.raises(MissingError, match=r"conv1\.weight"):
+        require_trained("x", trained)
+
+
+def test_networks_that_confuse_everything_are_refused() -> None:
+    def blind(pictures: np.ndarray) -> np.ndarray:
+        return np.ones((len(pictures), 1), np.float32)
+
+    def seeing(pictures: np.ndarray) -> np.ndarray:
+        rows = pictures.reshape(len(pictures), -1).astype(np.float32)
+        rows -= rows.mean(axis=1, keepdims=True)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    require_separating("x", seeing, 32)
+    with pytest.raises(MissingError, match="do not tell pictures apart"):
+        require_separating("x", blind, 32)
+    assert probe_pictures(16).shape == (4, 16, 16, 3)
+
+
+def test_checkpoints_load_as_published(tmp_path: Path) -> None:
+    state = {f"module.{name}": tensor for name, tensor in EmotionFAN(width=64).state_dict().items()}
+    state["module.fc.weight"] = torch.zeros(7, 512)
+    file = tmp_path / "fan.pth.tar"
+    torch.save({"epoch": 61, "state_dict": state}, file)
+    weights = JudgeWeights("emotion-fan-eat", {"weights": str(file), "hash": "any"})
+    assert "conv1.weight" in weights.state()
+    assert weights.must_pass_gate
+    assert dict(weights.fields())["hash"] == "any"
+    file.write_bytes(b"")
+    torch.save([1, 2], file)
+    with pytest.raises(ImplausibleError, match="no state dict"):
+        weights.state()
+    torch.save({"epoch": 61, "state_dict": state}, file)
+    for kept in (0, 1, 100, file.stat().st_size // 2, file.stat().st_size - 10):
+        (tmp_path / "cut.pth").write_bytes(file.read_bytes()[:kept])
+        cut = JudgeWeights("emotion-fan-eat", {"weights": str(tmp_path / "cut.pth"), "hash": "any"})
+        with pytest.raises(ImplausibleError, match="not a readable checkpoint"):
+            cut.state()
+    absent = JudgeWeights("emotion-fan-eat", {})
+    assert absent.missing()
+    assert dict(absent.fields())["w"] == "absent"
+
+
+def test_auc_and_the_validity_gate() -> None:
+    scores, positive = np.array([0.9, 0.8, 0.3, 0.1]), np.array([True, True, False, False])
+    assert auc(scores, positive) == 1.0
+    assert auc(-scores, positive) == 0.0
+    assert auc(np.zeros(4), positive) == 0.5
+    assert auc(scores, np.ones(4, bool)) == 0.0
+    names = ["happy", "happy", "sad", "sad", "fear", "fear"]
+    logits = np.zeros((6, 8))
+    logits[:2, BASIC_EMOTIONS.index("happy")] = 5
+    logits[2:4, BASIC_EMOTIONS.index("fear")] = 5  # fear is seen in the sad ones: worse than chance
+    assert validated(names, logits) == {"happy"}
+    assert validated([], np.zeros((0, 8))) == frozenset()
+
+
+def test_settings_that_would_do_nothing_are_refused() -> None:
+    for settings in ({"net": "cmet7", "form": "train"}, {"net": "demo", "model": "x"}, {"validation": "faces"}):
+        with pytest.raises(UsageError, match="has no use for"):
+            EmotionAccuracy(settings, "cpu")
+
+
+def test_labelled_pictures_are_found_by_name(tmp_path: Path) -> None:
+    for name in ("joy/b.png", "joy/a.jpg", "Anger/x.jpeg", "Anger/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [(name, path.name) for name, path in labelled_pictures(str(tmp_path))] == [
+        ("angry", "x.jpeg"), ("happy", "a.jpg"), ("happy", "b.png"),
+    ]  # fmt: skip
+    (tmp_path / "hapy").mkdir()
+    with pytest.raises(UsageError, match="hapy"):
+        labelled_pictures(str(tmp_path))
+    with pytest.raises(UsageError, match="no folder"):
+        labelled_pictures(str(tmp_path / "none"))
+
+
+def test_every_emotion_has_its_prompts() -> None:
+    assert set(BASIC_EMOTIONS) < set(WORDS)
+    everything = [sentence for name in WORDS for sentence in prompts(name)]
+    assert len(everything) == len(set(everything)) == 3 * len(WORDS)
+    with pytest.raises(UsageError):
+        prompts("bored")

@@ -1,0 +1,142 @@
+"""EAT's mouth-aligned video: the reference's transforms and pictures, and the lip-sync dialect that judges them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluators import protocol
+from evaluators.faces.crops import jpeg95
+from evaluators.pairing import frames_at
+from evaluators.sync.align68 import SUFFIX, aligned, transforms
+from evaluators.sync.ffmpeg.pipeline import crop_file_frames
+from evaluators.sync.lse import LipSync
+from harness.media import VideoReader, VideoWriter, read_audio, write_wav
+from harness.records import Scored, Unscored
+from tests.evaluators.sync.test_sync_judge import is_scored, judged, judges  # noqa: F401 (a fixture)
+
+_FACE = np.array([(100.0, 110.0), (156.0, 110.0), (128.0, 170.0)])  # eyes and mouth of hdtf_radio1
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> tuple[dict[str, Any], Any]:
+    folder = shared / "golden" / "metrics"
+    return json.loads((folder / "eat_align.json").read_text())["_align68"], np.load(folder / "eat_align.npz")
+
+
+def test_transforms_are_the_references(golden: tuple[dict[str, Any], Any]) -> None:
+    arrays = golden[1]
+    assert np.abs(transforms(arrays["align68_track"]) - arrays["align68_M"]).max() < 1e-4
+
+
+def test_crops_are_the_references(golden: tuple[dict[str, Any], Any], shared: Path) -> None:
+    told, arrays = golden
+    reader = VideoReader(shared / "real" / "clips" / told["clip"])
+    frames = [jpeg95(one) for _, part in frames_at(reader, np.array(told["frames"])) for one in part]
+    exact = [aligned(frame, matrix) for frame, matrix in zip(frames, arrays["align68_M"], strict=True)]
+    hashes = [hashlib.sha256(np.ascontiguousarray(one[..., ::-1]).tobytes()).hexdigest()[:16] for one in exact]
+    assert hashes == told["out_sha"]  # by the reference's matrices: every byte
+    ours = [aligned(frame, matrix) for frame, matrix in zip(frames, transforms(arrays["align68_track"]), strict=True)]
+    for one, key in ((ours[0], "align68_out0"), (ours[-1], "align68_out_last")):
+        assert np.abs(one.astype(int) - np.asarray(Image.open(io.BytesIO(arrays[key].tobytes())))).max() <= 1
+
+
+def _points(count: int, wander_px: float = 0.0) -> np.ndarray:
+    """A face that moves sideways as a whole."""
+    points = np.full((count, 68, 2), 128.0)
+    for part, place in zip((slice(36, 42), slice(42, 48), slice(60, 68)), _FACE, strict=True):
+        points[:, part] = place
+    points[:, :, 0] += wander_px * np.sin(np.arange(count) / 3)[:, None]
+    return points
+
+
+def test_the_mouth_stays_at_its_place() -> None:
+    points = _points(20, 6.0)
+    found = transforms(points)
+    mouths = np.einsum("nij,nj->ni", found[:, :, :2], points[:, 60:68].mean(axis=1)) + found[:, :, 2]
+    assert np.abs(mouths - (112, 120)).max() < 2.0  # the smoothing lets a fifth of a frame's motion through
+    assert np.ptp(points[:, 60, 0]) > 10
+    linear = found[:, :, :2]
+    assert np.allclose(linear, linear[0])  # one scale and rotation a clip
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_points_that_are_none_are_refused(broken: float) -> None:
+    points = _points(3)
+    points[1, 40] = broken
+    with pytest.raises(ValueError, match="finite"):
+        transforms(points)
+    with pytest.raises(ValueError, match="coincide"):
+        transforms(np.zeros((3, 68, 2)))
+    with pytest.raises(ValueError, match="68"):
+        transforms(np.zeros((0, 68, 2)))
+
+
+def test_the_crop_file_keeps_count_and_picture() -> None:
+    y, x = np.mgrid[0:224, 0:224]
+    crops = [np.stack([x, y, (x + 3 * k) % 224], axis=-1).astype(np.uint8) for k in range(20)]
+    back = np.concatenate(list(crop_file_frames(iter(crops), "h264crf23")))
+    assert back.shape == (20, 224, 224, 3)
+    assert 0.5 < np.abs(back.astype(int) - np.stack(crops)).mean() < 12  # lossy, and still those pictures
+    still = np.array([cv2.PSNR(a, b) for a, b in zip(back, crops, strict=True)])
+    assert still[0] > still[-1] + 2  # the hidden JPEG's quality falls with a frame's place
+
+
+@pytest.fixture
+def clip(shared: Path, tmp_path: Path) -> Path:
+    """The first second of a real clip in a folder of its own."""
+    source = shared / "real" / "clips" / "hdtf_radio1.mp4"
+    frames = next(iter(VideoReader(source)))
+    with VideoWriter(tmp_path / "clip.mp4", 256, 256, audio=read_audio(source).samples[: 32 * 640]) as writer:
+        for frame in frames:
+            writer.write(frame)
+    write_wav(tmp_path / "clip.wav", read_audio(source).samples[: 32 * 640])
+    return tmp_path / "clip.mp4"
+
+
+def test_a_result_video_is_judged_by_its_points_and_the_true_sound(judges: Any, clip: Path) -> None:  # noqa: F811
+    both = judges("eat-align68", "eat")
+    for judge in both:
+        judge.dialect = _own_sound(judge.dialect)
+    absent = judged(clip, both)[0][0]
+    assert isinstance(absent, Unscored)
+    assert absent.reason == "tool_missing"
+    assert f"clip{SUFFIX}: save float (32, 68, 2)" in absent.detail
+    np.save(clip.with_suffix(SUFFIX), _points(32))
+    rows, whole = judged(clip, both)
+    assert is_scored(rows)
+    assert isinstance(rows[0], Scored)
+    assert isinstance(whole[0], Scored)
+    assert rows[0].value != whole[0].value
+    np.save(clip.with_suffix(SUFFIX), _points(32) + 30.0)  # other points, another crop, another number
+    moved = judged(clip, both[:1])[0][0]
+    assert isinstance(moved, Scored)
+    assert moved.value != rows[0].value
+    lost = _points(32)
+    lost[7] = np.nan
+    np.save(clip.with_suffix(SUFFIX), lost)
+    refused = judged(clip, both[:1])[0][0]
+    assert isinstance(refused, Unscored)
+    assert (refused.reason, refused.detail[:11]) == ("no_face", "1 of 32 fra")
+
+
+def _own_sound(dialect: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(dialect, source="clip")
+
+
+def test_the_protocol_and_its_signature_say_it() -> None:
+    line = str(LipSync({"dialect": "eat-align68"}, "cpu").signature("lse_c"))
+    for part in ("crop:align68|det:fan68-file", "file:h264crf23", "aud:aac@driving", "unpinned:r25,points"):
+        assert f"|{part}|" in line
+    settings = [entry.settings for entry in protocol.read("eat").entries if entry.evaluator == "lse"]
+    assert settings == [{"dialect": "eat-align68"}]

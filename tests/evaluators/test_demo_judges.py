@@ -1,0 +1,102 @@
+"""The demo's judges as they ship: on puppets that no recipe has seen, in H.264, through the harness's own pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.puppets.affect import affect_point
+from datasets.puppets.face import render
+from datasets.puppets.motion import pose_track
+from datasets.puppets.voice import speak
+from evaluators.emotion.accuracy import EmotionAccuracy
+from evaluators.identity.similarity import IdentitySimilarity
+from evaluators.sync.lse import LipSync
+from harness.evaluator import Chunk, ClipContext
+from harness.media import VideoReader, VideoWriter, read_audio
+from harness.records import BASIC_EMOTIONS, Emotion, Row, Sample, Scored
+
+FRAMES = 45
+PEOPLE = (70, 83, 97, 118)  # of the test identities
+SHIFTS = (-5, -2, 0, 3)  # planted, one a clip
+
+
+def shown(who: int, emotion: str, shift: int, folder: Path) -> Path:
+    """A clip of a held-out puppet: neutral speech, an emotional face, the mouth `shift` frames late."""
+    said = speak(who, affect_point("neutral"), FRAMES, (61, who))
+    path = folder / f"{who}-{emotion}-{shift}.mp4"
+    with VideoWriter(path, 256, 256, audio=said.sound) as writer:
+        for pose, mouth in zip(pose_track(FRAMES, (62, who)), said.lips(shift), strict=True):
+            writer.write(render(who, pose, mouth, affect_point(emotion, 2)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, int, Path]]:
+    """(puppet, emotion, planted shift, file): four puppets, two emotions each, so that all eight appear."""
+    folder = tmp_path_factory.mktemp("held-out")
+    plan = [
+        (who, BASIC_EMOTIONS[2 * place + half], SHIFTS[place] if half else 0)
+        for place, who in enumerate(PEOPLE)
+        for half in range(2)
+    ]
+    return [(who, emotion, shift, shown(who, emotion, shift, folder)) for who, emotion, shift in plan]
+
+
+def judged(judge: Any, path: Path, emotion: str = "neutral", picture: Path = Path("none"), wav: Any = None) -> Row:
+    """The first row of one judge's pass over a clip, as the harness makes it; `wav` replaces the clip's sound."""
+    sample = Sample("s", "puppets", "p", Emotion(emotion), picture, Path("none"), FRAMES)
+    measurement = judge.start(ClipContext(sample, path, read_audio(path).samples if wav is None else wav))
+    first = 0
+    for frames in VideoReader(path):
+        measurement.feed(Chunk(first, frames))
+        first += len(frames)
+    rows: list[Row] = list(measurement.finish())
+    return rows[-1] if isinstance(judge, LipSync) and wav is None else rows[0]
+
+
+def value(row: Row) -> float:
+    assert isinstance(row, Scored), row
+    assert row.value is not None
+    return row.value
+
+
+def test_every_emotion_is_named_on_a_face_never_seen(clips: list[tuple[int, str, int, Path]]) -> None:
+    judge = EmotionAccuracy({"net": "demo", "samp": "every15"}, "cpu")
+    judge.load()
+    right = [value(judged(judge, path, emotion)) for _, emotion, _, path in clips]
+    assert sum(right) >= 700.0, right  # of eight clips, one may be mistaken
+
+
+def test_a_planted_shift_is_found_exactly(clips: list[tuple[int, str, int, Path]]) -> None:
+    judge = LipSync({"dialect": "demo"}, "cpu")
+    judge.load()
+    found = [(value(judged(judge, path)), shift) for _, _, shift, path in clips]
+    assert sum(offset == shift for offset, shift in found) >= 7, found
+
+
+def test_the_sound_of_another_clip_scores_worse(clips: list[tuple[int, str, int, Path]]) -> None:
+    judge = LipSync({"dialect": "demo"}, "cpu")
+    judge.load()
+    paths = [path for _, _, _, path in clips[::2]]  # one of each puppet, no shift: four different sounds
+    sounds = [read_audio(path).samples for path in paths]
+    own = [value(judged(judge, path, wav=sound)) for path, sound in zip(paths, sounds, strict=True)]
+    others = [value(judged(judge, path, wav=sound)) for path, sound in zip(paths, sounds[1:] + sounds[:1], strict=True)]
+    assert np.mean(others) < 0.7 * np.mean(own), (own, others)
+    assert all(other < mine for mine, other in zip(own, others, strict=True)), (own, others)
+
+
+def test_a_puppet_resembles_itself_more_than_another(clips: list[tuple[int, str, int, Path]], tmp_path: Path) -> None:
+    judge = IdentitySimilarity({"net": "demo", "samp": "every20"}, "cpu")
+    judge.load()
+    portraits = {}
+    for who in PEOPLE:
+        portraits[who] = tmp_path / f"{who}.png"
+        Image.fromarray(render(who, np.zeros(6), np.array([0.05, 0.0]), affect_point("neutral"))).save(portraits[who])
+    for who, _, _, path in clips[::2]:
+        alike = {other: value(judged(judge, path, picture=portraits[other])) for other in PEOPLE}
+        assert max(alike, key=lambda name: alike[name]) == who, alike
