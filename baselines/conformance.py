@@ -1,6 +1,7 @@
-"""The contract test on a method of yours: `bench.py list --check my.py:Mine` (adapter contract §9).
+"""The contract test on a method of yours: `bench.py list --check my.py:Mine`.
 
 Runs one two-second puppets sample several times and checks what the harness and its judges rely on.
+Facts: docs/reference/methods.md, 'Conformance'.
 """
 
 from __future__ import annotations

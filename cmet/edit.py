@@ -1,8 +1,8 @@
 """Editing: a neutral face, a sound, a head movement and emotional speech become a talking face with that emotion.
 
-Specs of the released inference are C-MET's repository; what it gets wrong is right here by default, and `official=True`
-gives its behaviour for comparison: 20 frames trimmed and the tail of the roll-out dropped, the clip's own darkest and
-brightest value stretched to 0 and 255, the pose clip's coded frames taken as they are.
+The released inference: docs/reference/cmet.md, 'C-MET inference'. What it gets wrong is right here by default, and
+`official=True` gives its behaviour for comparison: 20 frames trimmed and the tail of the roll-out dropped, the clip's
+own darkest and brightest value stretched to 0 and 255, the pose clip's coded frames taken as they are.
 """
 
 from __future__ import annotations

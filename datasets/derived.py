@@ -102,7 +102,10 @@ def exact_length(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np
 
 
 def mirrored_index(frame: int, count: int) -> int:
-    """Which of `count` frames is frame `frame` of the clip that swings to and fro (edge frames twice; cmet spec §8)."""
+    """Which of `count` frames is frame `frame` of the clip that swings to and fro (edge frames twice).
+
+    Facts: docs/reference/cmet.md, 'C-MET inference'.
+    """
     position = frame % (2 * count)
     return position if position < count else 2 * count - 1 - position
 

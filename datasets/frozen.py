@@ -19,7 +19,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class FrozenList:
-    """What a list file must be, and where its rows come from (datasets spec)."""
+    """What a list file must be, and where its rows come from (docs/reference/corpora.md)."""
 
     sha256: str
     rows: int

@@ -1,4 +1,7 @@
-"""Emotion names of each corpus onto the canonical eight: always by name, never by index (datasets spec §7.1)."""
+"""Emotion names of each corpus onto the canonical eight: always by name, never by index.
+
+Facts: docs/reference/corpora.md, 'Label maps'.
+"""
 
 from __future__ import annotations
 

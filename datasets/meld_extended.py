@@ -1,7 +1,7 @@
 """Extended emotions: C-MET's 150 Gemini-TTS rows, and MELD lines that MUStARD labels sarcastic with their controls.
 
 MELD and the TTS voices only give the emotion; the faces are MEAD's neutral clips (or the user's own). No row has a
-ground-truth clip (meld_extended spec).
+ground-truth clip (docs/reference/corpora.md, 'Extended-emotion lists').
 """
 
 from __future__ import annotations

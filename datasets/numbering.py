@@ -1,7 +1,8 @@
-"""MEAD's numbers: which order a folder follows, by the places of its gaps (datasets spec §1.5).
+"""MEAD's numbers: which order a folder follows, by the places of its gaps.
 
 The public release and C-MET's authors number the same recordings differently: where a recording was lost, the public
 folder ends early, C-MET's has a hole. A list in one order read from a tree in the other pairs different sentences.
+Facts: docs/reference/corpora.md, 'MEAD numbering'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a clip cost: AITV and memory as the contestants report them, from what the runner recorded when making it.
 
 AITV is the wall-clock time of one video, pre-processing included, loading the networks and writing the file left out,
-the first clip counted like the others (datasets spec §8; adapter contract §6). The machine is part of the signature:
+the first clip counted like the others (docs/reference/methods.md, 'Cost'). The machine is part of the signature:
 seconds of two machines never share a column. Clips that existed before have no such record.
 """
 

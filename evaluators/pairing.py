@@ -1,7 +1,7 @@
 """Which frame of a clip is compared with which frame of its reference, and reading both in lock step.
 
 `trunc`: frame k with frame k over the common length. `stretch`: EAT's rule, which spreads the longer clip over
-the shorter one (metrics spec §0.4). Both are part of a signature.
+the shorter one (docs/reference/metrics.md, 'Frame pairing'). Both are part of a signature.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Protocols: small toml files that name their metrics and every setting (DESIGN §5)."""
+"""Protocols: small toml files that name their metrics and every setting (docs/reference/runs.md, 'Protocols')."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How far two judges of one thing give the same answer: no accuracy by either can mean more than that.
 
-Where a protocol has a metric by several judges that answer with a name (meld_extended.md M2), each number's note says
-on how many of the clips that both decided they agree.
+Where a protocol has a metric by several judges that answer with a name (docs/reference/extended_emotions.md,
+'Pseudo-label agreement'), each number's note says on how many of the clips that both decided they agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors that a user meets: one sentence, its cure, and the exit code of DESIGN §3."""
+"""Errors that a user meets: one sentence, its cure, and the exit code (docs/reference/runs.md, 'Exit codes')."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a judge is: facts as class attributes, one streaming pass over a clip, pure statistics after it.
 
-One pass (DESIGN §5): the harness decodes a clip once and feeds chunks of frames to every judge of the
-protocol; what several judges need (faces by one detector, MFCC, crops) is computed once per chunk and
+One pass (docs/reference/runs.md, 'Protocols'): the harness decodes a clip once and feeds chunks of frames to every
+judge of the protocol; what several judges need (faces by one detector, MFCC, crops) is computed once per chunk and
 cached on the chunk or the context under a key. Judges never learn which method made the clip.
 """
 

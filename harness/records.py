@@ -136,7 +136,7 @@ Row = Scored | Unscored
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One cell of the table. Field names are those of scores.json (DESIGN §4)."""
+    """One cell of the table. Field names are those of scores.json (docs/reference/runs.md, 'scores.json')."""
 
     dataset: str
     method: str
@@ -173,7 +173,7 @@ class Comparison:
 
 
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
-    """Remove from `emotion` what `lane` forbids, so that no method can peek (baselines spec §4.3).
+    """Remove from `emotion` what `lane` forbids, so that no method can peek (docs/reference/methods.md, 'Lanes').
 
     The name tells as much as the label, and the level belongs to the truth: `label` keeps the name alone, `reference`
     the picture, the clip and the clip's label, `speech` the utterances (a label is then what a recogniser hears).

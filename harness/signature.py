@@ -1,7 +1,8 @@
-"""Signatures: the one-line form of everything that changes a number (sacrebleu's idea; metrics spec §7).
+"""Signatures: the one-line form of everything that changes a number (sacrebleu's idea).
 
 Two numbers are comparable if and only if their signatures are equal. Order is fixed by the evaluator,
 keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|w:ab12cd34|v:1``.
+Facts: docs/reference/runs.md, 'Signature grammar'.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from harness.errors import UsageError
 _FORBIDDEN = frozenset("|:\n")
 
 #: Fields that only a measured set of clips has: picture sizes and, for FID, how many pictures. Rows are stored without
-#: them; the number of a set carries them (metrics spec §2.3 and §7).
+#: them; the number of a set carries them (docs/reference/metrics.md, 'FID sample size' and 'Signature').
 MEASURED = ("res", "n1", "n2")
 
 

@@ -1,6 +1,7 @@
 """The run store: samples, clips and rows of one run in sqlite (WAL), so that nothing finished is ever lost.
 
-Schema version 1 (DESIGN §4). One writer (the parent process of a run); readers may open it meanwhile.
+Schema version 1 (docs/reference/runs.md, 'Run folder'). One writer (the parent process of a run); readers may open it
+meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""scores.csv and scores.json (schema of DESIGN §4), and a RunData back from scores.json."""
+"""scores.csv and scores.json (docs/reference/runs.md, 'scores.json'), and a RunData back from scores.json."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
     python emotion.py CLIPS WORK WEIGHTS N
 
-Order of work of the published evaluation (metrics spec §4.1) with what can be had: each N-th frame to a file, faces
-one by one (MTCNN stands for dlib, whose landmark model is not to be had), chips to files (PNG, so that both sides see
-the same pixels; published: JPEG), the plain network over a clip's chips, one decision a clip.
+Order of work of the published evaluation (docs/reference/metrics.md, 'Emotion accuracy of EAT') with what can be had:
+each N-th frame to a file, faces one by one (MTCNN stands for dlib, whose landmark model is not to be had), chips to
+files (PNG, so that both sides see the same pixels; published: JPEG), the plain network over a clip's chips, one
+decision a clip.
 """
 
 from __future__ import annotations

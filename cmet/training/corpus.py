@@ -2,7 +2,8 @@
 
 Everything a batch needs is reached by index arithmetic on the memory-mapped file. Two kinds of sums are made once, at
 the start: running sums of the codes (the mean of any stretch of a tiled track is then two look-ups) and the means of
-ten speech vectors that the sampling scheme can ask for (cmet spec, section 6: they depend on the list position only).
+ten speech vectors that the sampling scheme can ask for (docs/reference/cmet.md, 'C-MET sampler': they depend on the
+list position only).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""C-MET's objective: two passes through one network, three terms (cmet spec, section 4), and its evaluation."""
+"""C-MET's objective: two passes through one network, three terms, and its evaluation.
+
+Facts: docs/reference/cmet.md, 'C-MET losses'.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Expression codes and speech vectors of a whole corpus in one memory-mapped file.
 
-C-MET's tree holds two small files per clip, and training opens 40 of them per sample (cmet spec §11). Packed, a corpus
-is one file that is mapped, not read: opening costs milliseconds, a clip's codes are a view, and processes share pages.
+C-MET's tree holds two small files per clip, and training opens 40 of them per sample (docs/reference/cmet.md,
+'C-MET sampler'). Packed, a corpus is one file that is mapped, not read: opening costs milliseconds, a clip's codes are
+a view, and processes share pages.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Emotion accuracy: does a named judge see the emotion that was asked for?
 
-Labels go by name. A clip is decided by the argmax of the judge's logits over all its classes (`set:open`) or
-over the classes of the data set (`set:closed-…`, setting `among`). A clip without a face is undecided: left out
-with its reason (`miss:skip`) or counted as wrong (`miss:wrong`); it touches no other clip (metrics spec §4.2).
+Labels go by name. A clip is decided by the argmax of the judge's logits over all its classes (`set:open`) or over the
+classes of the data set (`set:closed-…`, setting `among`). A clip without a face is undecided: left out with its reason
+(`miss:skip`) or counted as wrong (`miss:wrong`); it touches no other clip (docs/reference/metrics.md,
+'Emotion accuracy of EAT').
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate (meld_extended.md M5).
+"""Zero-shot emotions by CLIP (Radford et al. 2021) with versioned prompts and a validity gate.
 
 Basic emotions are decided by `evaluators.emotion`; extended ones are scored by `evaluators.extended` (ext_zero_shot).
+Facts: docs/reference/extended_emotions.md, 'Not measured'.
 
 The score of an emotion is published only if the same scorer reaches AUC >= 0.65 for it on real labelled faces
 that the user supplies (setting `validation`: a folder with one folder of pictures per emotion); else `not_validated`.

@@ -1,7 +1,7 @@
 """Class orders of the judges and the maps between label languages, as data: by name, never by index.
 
-Sources: datasets spec §7, metrics spec §4.1 and §4.4. The canonical names are those of MEAD's folders
-(harness.records.BASIC_EMOTIONS).
+Sources: docs/reference/corpora.md, 'Label maps', and docs/reference/metrics.md, 'Class orders'. The canonical names are
+those of MEAD's folders (harness.records.BASIC_EMOTIONS).
 """
 
 from __future__ import annotations

@@ -123,7 +123,10 @@ def _batched(crops: Sequence[Picture], forward: Any) -> Float:
 
 
 def _load(module: nn.Module, weights: JudgeWeights) -> None:
-    """Strict, but for `fc.*` of Emotion-FAN's checkpoint, which its network does not have (manifest's note)."""
+    """Strict, but for `fc.*` of Emotion-FAN's checkpoint, which its network does not have.
+
+    Facts: docs/reference/metrics.md, 'Emotion-FAN'.
+    """
     state = weights.state()
     if isinstance(module, EmotionFAN):
         state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}

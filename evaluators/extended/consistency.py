@@ -1,4 +1,4 @@
-"""Is an extended emotion one thing across people? M1 numbers 3 and 5 of meld_extended.md; pure numpy.
+"""Is an extended emotion one thing across people? Pure numpy (docs/reference/extended_emotions.md, 'Measures').
 
 n directions are rows (n, d); `labels` and `identities` are n names.
 """
@@ -23,7 +23,7 @@ def within_between(
     draws: int = 0,
     rng: np.random.Generator | None = None,
 ) -> tuple[float, float]:
-    """(mean cosine inside emotions minus across them, p), pairs of different identities only (M1 number 3).
+    """(mean cosine inside emotions minus across them, p), pairs of different identities only.
 
     p: share of label shuffles inside identities that reach the value, the observed one counted; nan without draws.
     The value is nan where no emotion is shown by two identities, or only one emotion is.
@@ -73,7 +73,7 @@ def profiles(
 ) -> tuple[list[str], list[str], Float]:
     """(emotions, basic emotions, cosines (emotions, basics)): how much of each real basic emotion an emotion holds.
 
-    A clip is compared with the mean real direction of each basic emotion over the OTHER identities (M1 number 5);
+    A clip is compared with the mean real direction of each basic emotion over the OTHER identities;
     nan where no other identity shows it.
     """
     rows, real, who = direction.unit(directions), direction.unit(truth), np.array(truth_identities)

@@ -1,7 +1,8 @@
-"""Statistics of emotion directions (meld_extended.md M1, M2): pure functions of arrays, numpy only.
+"""Statistics of emotion directions: pure functions of arrays, numpy only.
 
 A direction is what an edit does in some feature space: mean features of a clip minus those of the neutral clip
 of the same identity. n directions are rows (n, d); `labels` and `identities` are n names.
+Facts: docs/reference/extended_emotions.md, 'Measures'.
 """
 
 from __future__ import annotations

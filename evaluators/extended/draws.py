@@ -1,8 +1,9 @@
-"""Extended-emotion scores of thousands of resamples at once: exact, by sums (meld_extended.md §4: 10 000 draws).
+"""Extended-emotion scores of thousands of resamples at once: exact, by sums (10 000 draws).
 
 A resample of the clips is how often each was drawn: weights (draws, clips). Every score of extended_pool is a function
 of weighted class sums, so no resample is ever put together. Profile reliability keeps each clip in the half where the
 whole set has it: drawn into both halves, it would agree with itself.
+Facts: docs/reference/extended_emotions.md, 'Intervals of pooled scores'.
 """
 
 from __future__ import annotations

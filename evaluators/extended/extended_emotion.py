@@ -1,4 +1,4 @@
-"""Extended emotions (sarcasm, envy, …), for which no label-trained judge exists: meld_extended.md M1 and M2.
+"""Extended emotions (sarcasm, envy, …), for which no label-trained judge exists (docs/reference/extended_emotions.md).
 
 Everything is about directions d = mean features of a clip minus those of the identity's neutral clip, in one
 named space (setting `space`; use several entries for several spaces). All metrics are pooled: a row keeps what
@@ -34,7 +34,7 @@ NAMES = (
     *("ext_acc", "ext_shift", "ext_identifiability", "ext_consistency", "ext_profile"),
     *("av_structure", "pseudo_agreement"),
 )
-#: With net = clip only: by how much a clip shows the emotion asked for more than its neutral clip does (M5).
+#: With net = clip only: by how much a clip shows the emotion asked for more than its neutral clip does.
 ZERO_SHOT = "ext_zero_shot"
 #: Metrics to which clips of basic emotions lend their ground truth (the scale, the bank, the basis).
 _LENT = ("ext_acc", "ext_shift", "ext_profile")

@@ -41,7 +41,10 @@ def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float
 
 
 def with_wrong(metric: str, rows: Rows, lost: Sequence[str], cosine: bool) -> float | None:
-    """The score if as many more clips, of the emotions `lost`, were wrong (meld_extended.md §4); None for no share."""
+    """The score if as many more clips, of the emotions `lost`, were wrong; None for no share.
+
+    Facts: docs/reference/extended_emotions.md, 'Intervals of pooled scores'.
+    """
     if metric == "ext_acc":
         labels, guesses = accuracy_guesses(rows, cosine)
         right = sum(label == guess for label, guess in zip(labels, guesses, strict=True))
@@ -99,7 +102,10 @@ def mistakes(labels: Sequence[str], guesses: Sequence[str]) -> str:
 
 
 def control(rows: Rows, scale: float | None) -> str:
-    """The shift of clips that were asked to be neutral: near 0, or every other strength means little (M1 number 6)."""
+    """The shift of clips that were asked to be neutral: near 0, or every other strength means little.
+
+    Facts: docs/reference/extended_emotions.md, 'Neutral control'.
+    """
     counted: dict[bool, npt.NDArray[np.bool_]] = {flag: np.array(flag) for flag in (False, True)}
     still: Rows = [{**row, "extended": counted[str(row["label"]) == "neutral"]} for row in rows]
     strengths = shifts(still, scale)

@@ -1,4 +1,4 @@
-"""Feature spaces in which an emotion direction can be seen: one mean vector a clip (meld_extended.md M1).
+"""Feature spaces in which an emotion direction can be seen: one mean vector a clip.
 
 * `fer`: penultimate features of an emotion judge, independent of every contestant;
 * `hog`: edge directions of brows, eyes and mouth on the aligned face, independent of any emotion training;
@@ -6,6 +6,8 @@
 * `geo`: the five MTCNN points after their similarity to the mean face is taken out: coarse (mouth width, corner
   height, eye and nose offsets, no brows);
 * `ed`: EDTalk's expression code. Native space of EDTalk and C-MET, which synthesise in it: never the only one.
+
+Facts: docs/reference/extended_emotions.md, 'Directions'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Whole frames, or EAT's aligned 128 px crops of them, for judges that compare pictures.
 
 The crop needs 68 landmarks: from dlib with the user's predictor, or from files beside the videos. A frame without a
-face is left out with its partner; EAT drops it from one video only, and every later pair is off (metrics spec §0.4).
+face is left out with its partner; EAT drops it from one video only, and every later pair is off
+(docs/reference/metrics.md, 'Frame pairing').
 """
 
 from __future__ import annotations

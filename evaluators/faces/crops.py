@@ -45,7 +45,10 @@ def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) ->
 
 
 def box_crop(frame: Picture, box: npt.NDArray[np.floating], size: int, margin: int = 0) -> Picture | None:
-    """The box, grown by `margin` px of the crop in all, clipped to the frame and cut to whole pixels (spec §3.1)."""
+    """The box, grown by `margin` px of the crop in all, clipped to the frame and cut to whole pixels.
+
+    Facts: docs/reference/metrics.md, 'FaceNet'.
+    """
     grown = margin * (box[2:] - box[:2]) / (size - margin) / 2
     start = np.maximum(box[:2] - grown, 0).astype(int)
     stop = np.minimum(box[2:] + grown, [frame.shape[1], frame.shape[0]]).astype(int)

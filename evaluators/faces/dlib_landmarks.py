@@ -1,6 +1,7 @@
 """dlib's 68 landmarks as EAT finds them, directly or on its aligned crop. dlib and its predictor are the user's own.
 
-EAT converts RGB frames to gray as if they were BGR (metrics spec §5.4, §6.1); that is part of the protocol.
+EAT converts RGB frames to gray as if they were BGR (docs/reference/metrics.md, 'EAT crop' and 'Landmark distances');
+that is part of the protocol.
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ PREDICTOR = Predictor("dlib-5-points", 5, "align = mtcnn5")
 
 
 class DlibPoints:
-    """HOG detector with one up-sampling, first detection, 5-point predictor (metrics spec §4.1 step 3).
+    """HOG detector with one up-sampling, first detection, 5-point predictor.
 
     The CNN detector and the contrast-stretched retries of EAT's script are not here: a frame that only they
     would find counts as faceless, and the signature says `det:hog1`.
+    Facts: docs/reference/metrics.md, 'Emotion accuracy of EAT'.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
-"""EAT's aligned face crop of 128 px from 68 landmarks: what its FID, PSNR, SSIM and LMD look at (metrics spec §5.4).
+"""EAT's aligned face crop of 128 px from 68 landmarks: what its FID, PSNR, SSIM and LMD look at.
 
 EAT has an "open" and a "closed" template and chooses by the eyes, but on the landmarks it aligns with (27 to 44)
 the two are the same points, so there is nothing to choose.
+Facts: docs/reference/metrics.md, 'EAT crop'.
 """
 
 from __future__ import annotations

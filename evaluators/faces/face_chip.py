@@ -1,8 +1,9 @@
-"""Aligned face chips: dlib's `get_face_chip` without dlib (metrics spec §4.3), and the same chip from MTCNN's points.
+"""Aligned face chips: dlib's `get_face_chip` without dlib, and the same chip from MTCNN's points.
 
 A chip is a square picture in which a least-squares similarity has brought five points of the face to fixed
 places. The dlib rule is exact to the last bit while the picture is shrunk less than twofold; beyond that
 both halve the picture first, dlib with its own border treatment (differences of 1-2 levels).
+Facts: docs/reference/metrics.md, 'dlib chip'.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ DLIB_POINTS = np.array(
     ]
 )
 
-#: ArcFace's places in a 112 px picture: eye at smaller x, at larger x, nose, mouth corners (spec §3.2).
+#: ArcFace's places in a 112 px picture: eye at smaller x, at larger x, nose, mouth corners (docs/reference/metrics.md,
+#: 'ArcFace').
 ARCFACE_POINTS_112 = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )

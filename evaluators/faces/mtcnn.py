@@ -2,7 +2,7 @@
 
 The weights are those in facenet-pytorch's wheel; the cascade is ours: area pooling by integral images (all
 candidate windows of a batch at once), suppression per frame, and an empty answer instead of an exception for a
-frame without a face. Constants: metrics spec §3.1.
+frame without a face. Constants: docs/reference/metrics.md, 'MTCNN'.
 """
 
 from __future__ import annotations

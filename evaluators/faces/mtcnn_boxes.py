@@ -1,6 +1,7 @@
-"""The box arithmetic of MTCNN's cascade: cells to boxes, regression, squaring, suppression (metrics spec §3.1).
+"""The box arithmetic of MTCNN's cascade: cells to boxes, regression, squaring, suppression.
 
 All in float32 and in the reference's order of operations, because boxes are truncated to pixels later.
+Facts: docs/reference/metrics.md, 'MTCNN'.
 """
 
 from __future__ import annotations

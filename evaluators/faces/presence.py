@@ -1,6 +1,6 @@
 """What any clip can be asked without downloaded weights: faces, length, sound, and whether its head was turned.
 
-The face detector is MTCNN with the trained networks of the facenet-pytorch wheel (metrics spec §3.1).
+The face detector is MTCNN with the trained networks of the facenet-pytorch wheel (docs/reference/metrics.md, 'MTCNN').
 """
 
 from __future__ import annotations

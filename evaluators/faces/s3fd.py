@@ -1,7 +1,8 @@
-"""S3FD, the face detector of syncnet_python (Zhang et al. 2017), batched over frames (metrics spec §1.7 item 2).
+"""S3FD, the face detector of syncnet_python (Zhang et al. 2017), batched over frames.
 
 State-dict names and shapes are those of the published ``sfd_face.pth``. Pictures are RGB with the channel means
 123, 117, 104 subtracted, shrunk to a quarter before the network sees them.
+Facts: docs/reference/metrics.md, 'S3FD'.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Fréchet distance between two feature sets, exactly, however few samples there are.
 
-FID = |m1 - m2|² + tr S1 + tr S2 - 2 tr (S1 S2)^½ (Heusel et al. 2017). With centred rows X, Y scaled by
-1/√(n-1), S1 = XᵀX and S2 = YᵀY, and tr (S1 S2)^½ is the nuclear norm of X Yᵀ: no matrix square root, no
-complex numbers, no epsilon, right for rank-deficient sets where scipy's `sqrtm` is not (metrics spec §2.2).
+FID = |m1 - m2|² + tr S1 + tr S2 - 2 tr (S1 S2)^½ (Heusel et al. 2017). With centred rows X, Y scaled by 1/√(n-1), S1 =
+XᵀX and S2 = YᵀY, and tr (S1 S2)^½ is the nuclear norm of X Yᵀ: no matrix square root, no complex numbers, no epsilon,
+right for rank-deficient sets where scipy's `sqrtm` is not (docs/reference/metrics.md, 'Fréchet distance').
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pictures → feature rows, in the named ways FID is computed; each says in the signature what it does.
 
-`tf-fid-2015` is pytorch-fid 0.3.0, `tv-in1k` the variant of EAT's evaluation (other weights, other resize,
-normalised twice, red and blue swapped: metrics spec §2.4), `demo` the small identity judge of the puppets.
+`tf-fid-2015` is pytorch-fid 0.3.0, `tv-in1k` the variant of EAT's evaluation (other weights, other resize, normalised
+twice, red and blue swapped: docs/reference/metrics.md, 'FID of EAT'), `demo` the small identity judge of the puppets.
 """
 
 from __future__ import annotations

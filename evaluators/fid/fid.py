@@ -1,7 +1,8 @@
 """FID: Fréchet distance between the frames of a method's clips and those of their ground truth.
 
-Public names: `Inception`, `frechet`, and two judges: `Fid` pools all clips of a set (the usual meaning),
-`PairFid` is the C-MET paper's form: one FID for each clip against its target, then the mean (datasets spec §8).
+Public names: `Inception`, `frechet`, and two judges: `Fid` pools all clips of a set (the usual meaning), `PairFid` is
+the C-MET paper's form: one FID for each clip against its target, then the mean (docs/reference/metrics.md,
+'C-MET scoring').
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Landmark distances of paired frames: M-LMD, F-LMD and their velocities, EAT's and repaired (metrics spec §6).
+"""Landmark distances of paired frames: M-LMD, F-LMD and their velocities, EAT's and repaired.
 
 The 68 points come from dlib and its predictor, which are the user's own, or from files beside the clips.
+Facts: docs/reference/metrics.md, 'Landmark distances'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """LPIPS (Zhang et al. 2018), v0.1: learned perceptual distance of paired frames.
 
-The linear heads are the trained ones of the `lpips` 0.1.4 wheel; the trunk is torchvision's ImageNet network,
-which must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes feed [0, 1] (metrics spec §5.5).
+The linear heads are the trained ones of the `lpips` 0.1.4 wheel; the trunk is torchvision's ImageNet network, which
+must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes feed [0, 1] (docs/reference/metrics.md,
+'LPIPS').
 """
 
 from __future__ import annotations

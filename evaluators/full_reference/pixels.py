@@ -1,6 +1,7 @@
-"""PSNR and SSIM between paired frames: EAT's way and the usual one, on uint8 pictures (metrics spec §5).
+"""PSNR and SSIM between paired frames: EAT's way and the usual one, on uint8 pictures.
 
 Values equal scikit-image 0.26 (`peak_signal_noise_ratio`, `structural_similarity`) to 1e-9.
+Facts: docs/reference/metrics.md, 'PSNR and SSIM'.
 """
 
 from __future__ import annotations

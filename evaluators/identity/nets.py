@@ -63,10 +63,11 @@ def facenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor
 
 
 class ArcFace:
-    """insightface's ArcFace as an ONNX file of the user's own: RGB, (x - 127.5) / 127.5, 112 px (spec §3.2).
+    """insightface's ArcFace as an ONNX file of the user's own: RGB, (x - 127.5) / 127.5, 112 px.
 
     An ONNX file has its normalisation folded away, and a random network too keeps unlike pictures apart: nothing
     here could tell a file without the published hash from noise.
+    Facts: docs/reference/metrics.md, 'ArcFace'.
     """
 
     def __init__(self, weights: JudgeWeights) -> None:

@@ -1,8 +1,9 @@
-"""Identity similarity (CSIM): cosine between face embeddings of a clip and of a named reference (metrics spec §3).
+"""Identity similarity (CSIM): cosine between face embeddings of a clip and of a named reference.
 
 There is no reference implementation, so every choice is a setting and a field of the signature: network, crop,
 reference (`image` the source picture, `first` the clip's first face, `paired` the same frame of the ground truth),
 aggregation, sampling, and what a frame without a face means.
+Facts: docs/reference/metrics.md, 'Identity similarity'.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""EAT's mouth-aligned 224 px video, the input of its lip-sync metric, from 68 landmarks a frame (metrics spec §1.8).
+"""EAT's mouth-aligned 224 px video, the input of its lip-sync metric, from 68 landmarks a frame.
 
 One similarity for the whole clip brings the mean eyes and mouth to fixed places; each frame is then shifted so that its
 own mouth stays at its place, with a little smoothing over time. The landmarks are the user's: EAT's are those of
 face_alignment's 2-D network, the first face of each picture, saved as float (frames at 25 fps, 68, 2) in
 NAME.fan68.npy beside NAME.mp4.
+Facts: docs/reference/metrics.md, 'EAT alignment'.
 """
 
 from __future__ import annotations

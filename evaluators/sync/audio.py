@@ -1,10 +1,11 @@
-"""The sound as each sync protocol hears it, 16 kHz mono int16 (metrics spec §0.3, §1.6, §1.7 item 1).
+"""The sound as each sync protocol hears it, 16 kHz mono int16.
 
 `direct`: libswresample straight from the file. `mp3`: the same after the MP3 of an AVI file, which delays it by 1105
 samples of its own rate (401 at 16 kHz if that is 44.1 kHz). `aac`: after one AAC pass, as EAT's crops; `aac2`: after
 two, as LatentSync's evaluation. In all of these late sound is padded as ``-async 1`` did in ffmpeg 5.1. `clean`: the
 harness's own reading, nothing added.
 Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level.
+Facts: docs/reference/metrics.md, 'Sound in published pipelines' and 'Pipeline conversion'.
 """
 
 from __future__ import annotations

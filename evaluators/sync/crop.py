@@ -1,4 +1,7 @@
-"""The face crop of syncnet_python: 224 px, 2.8 half-sides wide, shifted down (metrics spec §1.7 item 5)."""
+"""The face crop of syncnet_python: 224 px, 2.8 half-sides wide, shifted down.
+
+Facts: docs/reference/metrics.md, 'Face crop'.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Lip sync from embeddings: the curve of mean distances over shifts, and what is read off it (metrics spec §1.4).
+"""Lip sync from embeddings: the curve of mean distances over shifts, and what is read off it.
 
 Array functions only; the judge is `evaluators.sync.lse`. Source: Chung & Zisserman 2016 and joonson/syncnet_python.
+Facts: docs/reference/metrics.md, 'LSE scores'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Lip sync: LSE-C, LSE-D and offset by SyncNet v2 in every published dialect, and in a clean one.
 
-Dialects are data (dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any
-length, only windows that exist. Reference: Chung & Zisserman 2016; protocols and their traps: metrics spec §1.
+Dialects are data (dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any length, only
+windows that exist. Reference: Chung & Zisserman 2016; protocols and their traps: docs/reference/metrics.md,
+'Sync dialects'.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 class LipSync:
     """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
 
-    Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own;
-    `fps`: 25 (other rates are converted by time stamps, with a note) or refuse (metrics spec §1.9's strict mode).
+    Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own; `fps`:
+    25 (other rates are converted by time stamps, with a note) or refuse (docs/reference/metrics.md, 'Sync refusals').
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (

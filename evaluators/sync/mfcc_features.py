@@ -1,7 +1,8 @@
-"""MFCC as SyncNet was trained with: the defaults of python_speech_features 0.6, in float64 (metrics spec §1.2).
+"""MFCC as SyncNet was trained with: the defaults of python_speech_features 0.6, in float64.
 
 Pre-emphasis 0.97, rectangular windows of 400 samples every 160, FFT 512, 26 triangular filters on the mel scale,
 natural log, orthonormal DCT-II, lifter 22, and the log of the frame's power in the place of coefficient 0.
+Facts: docs/reference/metrics.md, 'SyncNet input'.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Faces of single frames joined to tracks, by the rules of the sync pipelines (metrics spec §1.7 item 4).
+"""Faces of single frames joined to tracks, by the rules of the sync pipelines.
 
 Three rules that differ: "sp" (syncnet_python), "pkg" (PyPI syncnet-python) and "clean" (ours: the nearest face of
 a frame joins, every face of a frame is looked at, no list is shortened while it is walked).
+Facts: docs/reference/metrics.md, 'Face tracks'.
 """
 
 from __future__ import annotations

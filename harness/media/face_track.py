@@ -1,8 +1,8 @@
 """One crop for a whole clip: the faces of a track joined, grown, made square, and moved inside the picture.
 
-After EDTalk's video crop (edtalk spec §7): boxes joined while they overlap the first one by more than 0.25, grown by
-0.1 with equal sides. Ours differs in two ways that keep faces undistorted and time short: the square is moved inside
-the picture instead of being cut at its edge, and every `every`-th frame is searched, in batches.
+After EDTalk's video crop (docs/reference/edtalk.md, 'EDTalk crops'): boxes joined while they overlap the first one by
+more than 0.25, grown by 0.1 with equal sides. Ours differs in two ways that keep faces undistorted and time short: the
+square is moved inside the picture instead of being cut at its edge, and every `every`-th frame is searched, in batches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sample-rate conversion by the windowed sinc that torchaudio uses by default, in numpy.
 
-Source: emotion2vec spec §4.1. The choice matters: on a 24 kHz file another good resampler moves the
-emotion2vec embedding by 2.3 %, and C-MET's published features come from this one.
+Source: docs/reference/emotion2vec.md, 'Resampling'. The choice matters: on a 24 kHz file another good resampler moves
+the emotion2vec embedding by 2.3 %, and C-MET's published features come from this one.
 """
 
 from __future__ import annotations

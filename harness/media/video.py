@@ -1,7 +1,8 @@
 """Pictures of a clip: facts by one pass over the packets, frames as RGB chunks at true 25 fps.
 
 Colours: libswscale with its default flags, which is bit-identical to `ffmpeg -pix_fmt rgb24` and to OpenCV
-(metrics spec §0.1). Time zero is the first picture. Rotation and mirroring of the display matrix are applied.
+(docs/reference/metrics.md, 'Decoding'). Time zero is the first picture. Rotation and mirroring of the display matrix
+are applied.
 """
 
 from __future__ import annotations

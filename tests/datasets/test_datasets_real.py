@@ -88,7 +88,7 @@ def test_real_mead_and_crema_clips_become_samples(shared: Path, tmp_path: Path) 
     dataset = Mead(root=tmp_path, list_name="cmet-1143@part")
     (sample,) = dataset.samples()
     assert (sample.id, sample.emotion.name, sample.emotion.intensity) == ("W009_angry_2_028_n038", "angry", 2)
-    assert sample.frames == 174  # 111 616 samples; the picture has 175 frames (cmet spec §8)
+    assert sample.frames == 174  # 111 616 samples; the picture has 175 frames
     dataset.materialise(sample)
     assert sample.pose_video is not None
     pose = np.concatenate(list(VideoReader(sample.pose_video)))

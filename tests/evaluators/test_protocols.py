@@ -25,7 +25,7 @@ from tests.media_samples import film, write_film
 
 NAMES = ("cmet-paper", "demo", "eat", "standard")
 
-#: What metrics spec §7 asks of each metric's signature.
+#: What docs/reference/metrics.md, 'Signature', asks of each metric's signature.
 FIELDS = {
     "lse_c": "net dialect fps img rs crop face aud mfcc vs pad win gate minN agg w v",
     "fid": "net dim rs norm ch src crop fps samp cov root eps agg w v",

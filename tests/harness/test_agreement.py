@@ -45,7 +45,7 @@ def test_agreement_is_over_the_clips_that_both_decided() -> None:
 
 
 def test_two_judges_of_pseudo_labels_say_how_far_they_agree(tmp_path: Path) -> None:
-    """meld_extended.md M2; nothing is said of scores that answer with no name."""
+    """The note of each says it; nothing is said of scores that answer with no name."""
     metrics = "pseudo_agreement, ext_shift"
     judges = [ExtendedEmotion({"net": net, "metrics": metrics}, "cpu") for net in ("cmet7", "hsemotion8")]
     columns = [(one, facts.name, str(one.signature(facts.name))) for one in judges for facts in one.metrics]

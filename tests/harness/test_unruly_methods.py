@@ -203,7 +203,7 @@ FULL = Emotion(
     clip=Path("/c.mp4"),
     strength=0.5,
 )
-#: Adapter contract §2 and baselines §4.3: what each lane lets through of an emotion.
+#: What each lane lets through of an emotion (docs/reference/methods.md, 'Lanes').
 LANES: Mapping[str, set[str]] = {
     "label": {"name", "label"},
     "reference": {"label", "image", "clip"},

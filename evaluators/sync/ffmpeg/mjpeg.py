@@ -1,10 +1,11 @@
-"""The hidden JPEG of the sync protocols: ffmpeg's MJPEG encoder at its default 200 kbit/s (metrics spec §0.2).
+"""The hidden JPEG of the sync protocols: ffmpeg's MJPEG encoder at its default 200 kbit/s.
 
 The references write frames with ``ffmpeg -f image2 %06d.jpg`` and no quality, so that quality falls during the
 first thirteen frames and depends on a frame's place in the clip. The same encoder and rate control are in PyAV's
 libavcodec; what changed since ffmpeg 5.1 is libswscale's step to full range, whose old 15-bit arithmetic is redone
 here. Measured against the JPEGs of ffmpeg 5.1.9: 8-bit 4:2:0 video at native size, every pixel equal; scaled by
 libswscale on the way (EAT's 224 px from other sizes), mean difference 0.1 to 0.3 levels.
+Facts: docs/reference/metrics.md, 'Hidden JPEG'.
 """
 
 from __future__ import annotations

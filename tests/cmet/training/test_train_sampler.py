@@ -22,7 +22,7 @@ IDENTITIES = ("M003", "M005", "W009", "W011")
 
 
 def golden_tree(root: Path) -> Path:
-    """The synthetic MEAD tree that golden/README.md describes."""
+    """The synthetic MEAD tree from which the released sampler's draws were recorded."""
     for i, who in enumerate(IDENTITIES):
         for e, emotion in enumerate(EMOTIONS):
             neutral = e == NEUTRAL

@@ -71,7 +71,10 @@ def test_both_formulas_are_the_references(network: EmotionFAN, row: int) -> None
 def test_an_empty_video_changes_no_other(
     shared: Path, network: EmotionFAN, place: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The reference answers "Happy" for everything when a video without faces is among them (metrics spec §4.2)."""
+    """The reference answers "Happy" for everything when a video without faces is among them.
+
+    Facts: docs/reference/metrics.md, 'Emotion accuracy of EAT'.
+    """
     notes, data = face_samples.golden(shared, "emotion_fan")
     file = tmp_path_factory.getbasetemp() / "fan.pth"
     if not file.is_file():

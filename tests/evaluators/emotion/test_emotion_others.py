@@ -117,7 +117,7 @@ def test_clip_publishes_nothing_that_was_not_validated(tiny_clip: Path, tmp_path
 def test_clip_scores_extended_emotions_behind_the_same_gate(
     tiny_clip: Path, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """meld_extended.md M5: the gain over the neutral clip, and no number for what was not recognised on real faces."""
+    """The gain over the neutral clip, and no number for what was not recognised on real faces."""
     path = shared / "real" / "clips" / "hdtf_radio1.mp4"
     frames = face_samples.clip(path, 101)[:1]
     settings = {"net": "clip", "model": str(tiny_clip), "gate": "off", "metrics": ZERO_SHOT}
