@@ -127,10 +127,6 @@ class EmotionMeasurement:
         if len(features) == 0:
             return [self._undecided("no_face", f"no face in {self.track.sampled} sampled frames")]
         assert self.judge.front.net is not None
-        label, validated = self.context.sample.emotion.name, self.judge.front.net.validated
-        if validated is not None and label not in validated:
-            detail = f"'{label}' did not reach AUC 0.65 on labelled faces (setting `validation`)"
-            return [Unscored("emotion_acc", "not_validated", self.signature, detail)]
         logits = self.judge.front.net.logits(features).astype(np.float64)
         if not np.isfinite(logits).all():
             return [self._undecided("not_finite", "the judge's logits are not finite")]

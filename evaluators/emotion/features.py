@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from evaluators.emotion.nets import EmotionNet
 
 Float = npt.NDArray[np.float32]
-SETTINGS = ("net", "form", "align", "samp", "model", "validation", *WEIGHT_SETTINGS)
+SETTINGS = ("net", "form", "align", "samp", *WEIGHT_SETTINGS)
 _RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
 
 
 class EmotionFront:
     """A judge's network with its crop rule and sampling. Cheap to make; `load` builds the network.
 
-    Settings: net, form (eval|train), align, samp, weights, hash, gate; for net = clip: model, validation.
+    Settings: net, form (eval|train), align, samp, weights, hash, gate.
     """
 
     def __init__(self, settings: Mapping[str, str], device: str, net: str = "efan8-eat") -> None:
@@ -52,10 +52,6 @@ class EmotionFront:
             lacks += dlib_points.PREDICTOR.missing()
         if self._weights is not None:
             lacks += self._weights.missing()
-        elif self.spec.name == "clip":
-            from evaluators.emotion import clip_zero_shot
-
-            lacks += clip_zero_shot.missing(self._settings)
         else:
             from evaluators.weights import shipped
 
@@ -95,10 +91,6 @@ class EmotionFront:
         """The signature's fields about the weights."""
         if self._weights is not None:
             return self._weights.fields()
-        if self.spec.name == "clip":
-            from evaluators.emotion import clip_zero_shot
-
-            return clip_zero_shot.fields(self._settings)
         from evaluators.weights import shipped
 
         return (("w", short_hash(shipped.EMOTION)),)
@@ -132,9 +124,7 @@ class EmotionFront:
 def _idle(judge: NetSpec) -> tuple[str, ...]:
     """Settings that would change nothing for this network."""
     form = ("form",) if judge.pooling != "attention" else ()
-    if judge.name == "clip":  # a folder of files without published hashes
-        return (*form, "weights", "hash")
-    return (*form, "model", "validation", *(() if judge.weights else WEIGHT_SETTINGS))
+    return (*form, *(() if judge.weights else WEIGHT_SETTINGS))
 
 
 @dataclass

@@ -24,8 +24,6 @@ class HsEmotion:
     The file has one output, so its features ARE the eight logits: what lies before the last layer is not exported.
     """
 
-    validated: frozenset[str] | None = None
-
     def __init__(self, weights: JudgeWeights) -> None:
         if weights.must_pass_gate:
             raise ImplausibleError(

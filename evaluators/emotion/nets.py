@@ -26,8 +26,6 @@ _BATCH = 32
 class EmotionNet(Protocol):
     """A loaded network."""
 
-    validated: frozenset[str] | None  # emotions it may publish; None: no gate
-
     def features(self, crops: Sequence[Picture]) -> Float: ...  # (n, features), the penultimate layer
 
     def logits(self, features: Float) -> Float: ...  # (classes,) of one clip's n >= 1 frames
@@ -39,10 +37,6 @@ def build(spec: NetSpec, settings: Mapping[str, str], device: str) -> EmotionNet
         from evaluators.emotion.hsemotion import HsEmotion
 
         return HsEmotion(JudgeWeights(spec.weights, settings))
-    if spec.name == "clip":
-        from evaluators.emotion.clip_zero_shot import ClipZeroShot
-
-        return ClipZeroShot(settings, device)
     form: Form = "train" if settings.get("form") == "train" else "eval"
     if spec.name == "demo-efan":
         from evaluators.weights.shipped import load_emotion
@@ -71,8 +65,6 @@ class ResNet18Classifier(ResNet18Trunk):
 class FrameAttention:
     """Emotion-FAN: one attended decision a clip."""
 
-    validated: frozenset[str] | None = None
-
     def __init__(self, module: EmotionFAN, form: Form, device: str) -> None:
         self._module = folded(module).to(device)
         self._form: Form = form
@@ -91,8 +83,6 @@ class FrameAttention:
 
 class FrameMean:
     """A classifier of pictures: the mean of its logits over frames."""
-
-    validated: frozenset[str] | None = None
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = folded(module).to(device)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from evaluators.emotion.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
 from harness.errors import UsageError, unknown_name
-from harness.records import BASIC_EMOTIONS
 
 
 @dataclass(frozen=True)
 class NetSpec:
-    """One judge. `weights` is a row of weights.toml, "" where the files are found in another way."""
+    """One judge. `weights` is a row of weights.toml, "" for the network that ships."""
 
     name: str  # as signatures name it
     classes: tuple[str, ...]
@@ -26,7 +25,6 @@ SPECS = {
     "efan8-eat": NetSpec("efan8-eat", EAT_FAN, "mtcnn5", 224, "every5", "attention", "emotion-fan-eat"),
     "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", "emotion-cmet7"),
     "hsemotion8": NetSpec("hsemotion-b0-8", HSEMOTION_8, "mtcnn-box", 224, "every5", "mean-logits", "hsemotion-b0-8"),
-    "clip": NetSpec("clip", BASIC_EMOTIONS, "mtcnn-box", 224, "even16", "mean-logits"),
     "demo": NetSpec("demo-efan", EAT_FAN, "mtcnn5", 64, "every5", "attention"),
 }
 

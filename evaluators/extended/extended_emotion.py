@@ -15,11 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.emotion.prompts import WORDS
 from evaluators.extended import draws as extended_draws
 from evaluators.extended import pool, spaces
 from evaluators.extended.voice import NETS, Voice
-from evaluators.packing import mean_value, pack
+from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, positive, several, unused
 from harness.errors import MissingError
@@ -34,8 +33,6 @@ NAMES = (
     *("ext_acc", "ext_shift", "ext_identifiability", "ext_consistency", "ext_profile"),
     *("av_structure", "pseudo_agreement"),
 )
-#: With net = clip only: by how much a clip shows the emotion asked for more than its neutral clip does.
-ZERO_SHOT = "ext_zero_shot"
 #: Metrics to which clips of basic emotions lend their ground truth (the scale, the bank, the basis).
 _LENT = ("ext_acc", "ext_shift", "ext_profile")
 
@@ -58,14 +55,13 @@ class ExtendedEmotion:
         MetricFacts("ext_profile", "Profile reliability", "", True, -1.0, 1.0, pooled=True, ranked=False),
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
-        MetricFacts(ZERO_SHOT, "Zero-shot gain", "%", True, -100.0, 100.0),
     )
 
     draws: ClassVar[int] = DRAWS  # of its intervals: they cost no more than those of a mean
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
-        self.names = several(settings, "metrics", (*NAMES, ZERO_SHOT) if _by_clip(settings) else NAMES)
+        self.names = several(settings, "metrics", NAMES)
         self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)  # type: ignore[misc]
         self.space = spaces.build(settings, device)
         self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
@@ -94,7 +90,6 @@ class ExtendedEmotion:
             "ext_profile": (("basis", "truth-loio"), ("half", "alternate")),
             "av_structure": self.voice.fields(),
             "pseudo_agreement": (("set", "closed-occurring"), ("agg", "macro-recall")),
-            ZERO_SHOT: (("score", "p-minus-neutral-clip"), ("set", "basic+target"), ("agg", "clip")),
         }[metric]
         return Signature(metric, (*self.space.fields(), ("base", "neutral-clip"), *own, ("v", "1")))
 
@@ -121,8 +116,6 @@ class ExtendedEmotion:
 
     def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
-        if metric == ZERO_SHOT:
-            return mean_value(rows)
         return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def interval(
@@ -145,7 +138,7 @@ class ExtendedEmotion:
 
     def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
         """What must be read beside the number: chance, ceiling, spread, p."""
-        return "" if metric == ZERO_SHOT else pool.note(metric, rows, self.scale)
+        return pool.note(metric, rows, self.scale)
 
 
 @dataclass
@@ -185,10 +178,7 @@ class DirectionMeasurement:
             "extended": not sample.emotion.basic,
             "pseudo": sample.emotion.label or "",
         }
-        return [
-            self._zero_shot_row(sample, clip, base) if name == ZERO_SHOT else self._row(name, sample, common)
-            for name in self.judge.names
-        ]
+        return [self._row(name, sample, common) for name in self.judge.names]
 
     def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
         scaled = name == "ext_shift" and self.judge.scale is not None
@@ -202,18 +192,6 @@ class DirectionMeasurement:
         if name in ("ext_acc", "ext_shift") and not scaled and len(common["truth"]) == 0:
             return Unscored(name, "no_reference", self.lines[name])
         return self._scored(name, common, self.context.notes)
-
-    def _zero_shot_row(self, sample: Sample, clip: Float, base: Float) -> Row:
-        emotion, line = sample.emotion.name, self.lines[ZERO_SHOT]
-        if not self.judge.applies(ZERO_SHOT, sample):
-            return self._not_applicable(ZERO_SHOT)
-        if emotion not in WORDS:
-            return Unscored(ZERO_SHOT, "label_unknown", line, f"there are no prompts for '{emotion}'")
-        net: Any = self.judge.space.front.net  # type: ignore[attr-defined]
-        if emotion not in net.validated:
-            return Unscored(ZERO_SHOT, "not_validated", line, f"'{emotion}' did not reach AUC 0.65 on labelled faces")
-        value = 100.0 * (net.probability(clip, emotion) - net.probability(base, emotion))
-        return Scored(ZERO_SHOT, value, line, pack(value=value), self.context.notes)
 
     def _structure_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
         name = "av_structure"
@@ -245,7 +223,3 @@ class DirectionMeasurement:
 
     def _not_applicable(self, name: str) -> Row:
         return Unscored(name, NOT_APPLICABLE, self.lines[name])
-
-
-def _by_clip(settings: Mapping[str, str]) -> bool:
-    return settings.get("net") == "clip" and settings.get("space", "fer") == "fer"

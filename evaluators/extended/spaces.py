@@ -1,11 +1,7 @@
 """Feature spaces in which an emotion direction can be seen: one mean vector a clip.
 
 * `fer`: penultimate features of an emotion judge, independent of every contestant;
-* `hog`: edge directions of brows, eyes and mouth on the aligned face, independent of any emotion training;
-* `au`: fourteen distances of 68 landmarks named after action units, for whoever has dlib's predictor or landmarks;
-* `geo`: the five MTCNN points after their similarity to the mean face is taken out: coarse (mouth width, corner
-  height, eye and nose offsets, no brows);
-* `ed`: EDTalk's expression code. Native space of EDTalk and C-MET, which synthesise in it: never the only one.
+* `hog`: edge directions of brows, eyes and mouth on the aligned face, independent of any emotion training.
 
 Facts: docs/reference/extended_emotions.md, 'Directions'.
 """
@@ -14,29 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluators.emotion.features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion.features import EmotionFront
-from evaluators.extended import shape_spaces
+from evaluators.extended.edge_space import EdgeSpace
 from evaluators.settings import choice, unused
-from evaluators.weights.judge_weights import shipped_missing, short_hash
-from harness.errors import MissingError
 from harness.evaluator import Chunk
 
 Float = npt.NDArray[np.float32]
-SETTINGS = ("space", "points", *FRONT_SETTINGS)
-#: Space -> the settings that it has a use for.
-_USED: dict[str, tuple[str, ...]] = {
-    "fer": FRONT_SETTINGS,
-    "hog": (),
-    "au": ("points",),
-    "geo": (),
-    "ed": ("net",),
-}
+SETTINGS = ("space", *FRONT_SETTINGS)
 
 
 class Track(Protocol):
@@ -66,15 +52,9 @@ class Space(Protocol):
 
 def build(settings: Mapping[str, str], device: str) -> Space:
     """The space that setting `space` names (default: fer)."""
-    name = choice(settings, "space", _USED, "fer")
-    unused(f"The space '{name}'", settings, (key for key in SETTINGS[1:] if key not in _USED[name]))
-    points = choice(settings, "points", ("dlib68", "sidecar"), "dlib68")
-    if name in ("geo", "hog"):
-        return shape_spaces.GeometrySpace(device) if name == "geo" else shape_spaces.EdgeSpace(device)
-    if name == "au":
-        return shape_spaces.ActionSpace(points, device)
-    if name == "ed":
-        return ExpressionSpace(choice(settings, "net", ("official", "demo"), "official"), device)
+    if choice(settings, "space", ("fer", "hog"), "fer") == "hog":
+        unused("The space 'hog'", settings, FRONT_SETTINGS)
+        return EdgeSpace(device)
     return JudgeSpace({key: value for key, value in settings.items() if key in FRONT_SETTINGS}, device)
 
 
@@ -82,8 +62,7 @@ def clip_mean(space: Space, path: Path) -> Float:
     """Mean vector (d,) of a clip or picture, from the cache where it is known; (0,) if no frame can be used."""
     from evaluators.reference_cache import cached
 
-    content = space.content(path) if isinstance(space, shape_spaces.ActionSpace) else ""
-    key = "|".join(f"{name}:{value}" for name, value in (*space.fields(), ("points", content)))
+    key = "|".join(f"{name}:{value}" for name, value in space.fields())
     return cached(path, f"mean|{key}", [], lambda: _clip_mean(space, path))
 
 
@@ -129,80 +108,3 @@ class JudgeSpace:
     def follow(self, path: Path) -> Track:
         """A track for one clip."""
         return self.front.follow(path)
-
-
-class ExpressionSpace:
-    """`ed`: EDTalk's expression code of whole frames, (10,). The one judge that needs the method's own library."""
-
-    def __init__(self, net: str, device: str) -> None:
-        self._demo, self.device = net == "demo", device
-        self.searches = 0
-        self._generator: Any = None
-
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of EDTalk's weights."""
-        if self._demo:
-            from cmet.demo_weights import FOLDER
-
-            return shipped_missing(FOLDER / "generator.safetensors")
-        from harness.weights import locate
-
-        try:
-            locate("edtalk")
-        except MissingError as error:
-            return [(error.what, error.cure)]
-        return []
-
-    def load(self) -> None:
-        """Build EDTalk's encoder."""
-        if self._generator is None:
-            from cmet import checkpoints, demo_weights
-
-            generator = demo_weights.load_generator() if self._demo else checkpoints.load_generator()
-            self._generator = generator.eval().requires_grad_(False).to(self.device)
-
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """Space, network, sampling, weights."""
-        from harness.weights import locate
-
-        if self._demo:
-            from cmet.demo_weights import FOLDER
-
-            weights = short_hash(FOLDER / "generator.safetensors")
-        else:
-            weights = "absent" if self.missing() else short_hash(locate("edtalk"))
-        name = "edtalk-demo" if self._demo else "edtalk"
-        return (
-            ("space", "ed"),
-            ("net", name),
-            ("align", "frame"),
-            ("fps", "25"),
-            ("samp", f"every{shape_spaces.EVERY}"),
-            ("w", weights),
-        )
-
-    def follow(self, path: Path) -> Track:
-        """A track for one clip."""
-        return _ExpressionTrack(self._generator, self.device)
-
-
-class _ExpressionTrack:
-    def __init__(self, generator: Any, device: str) -> None:
-        self._generator, self._device = generator, device
-        self._rows: list[Float] = []
-
-    def feed(self, chunk: Chunk) -> None:
-        import torch
-
-        from evaluators.faces.crops import chunk_crops, identity_input
-        from evaluators.faces.mtcnn import sampled
-
-        crops = chunk_crops(chunk, sampled(chunk, shape_spaces.EVERY), "frame", self._generator.size)
-        pictures = [crop for crop in crops.values() if crop is not None]
-        if pictures:
-            with torch.inference_mode():
-                codes = self._generator.encode(identity_input(pictures, self._device)).exp
-            self._rows.append(codes.float().cpu().numpy())
-
-    def stacked(self) -> Float:
-        return np.concatenate(self._rows) if self._rows else np.zeros((0, 0), np.float32)

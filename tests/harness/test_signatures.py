@@ -27,7 +27,7 @@ from harness.signature import Signature
 #: Judge -> settings one by one, each away from its default; "+" puts the base settings of a change together.
 CHANGES: dict[str, list[dict[str, str]]] = {
     "emotion": [
-        *({"net": net} for net in ("cmet7", "hsemotion8", "clip", "demo")),
+        *({"net": net} for net in ("cmet7", "hsemotion8", "demo")),
         *({"align": rule} for rule in ("mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")),
         *({"form": "train"}, {"samp": "all"}, {"samp": "even16"}, {"miss": "wrong"}, {"among": "happy,sad"}),
         *({"among": "happy,angry"}, {"gate": "off"}, {"hash": "any"}),
@@ -48,8 +48,7 @@ CHANGES: dict[str, list[dict[str, str]]] = {
         {"fps": "refuse"},
     ],
     "extended": [
-        *({"space": name} for name in ("hog", "au", "geo", "ed")),
-        *({"space": "au", "points": "sidecar"}, {"net": "demo"}, {"net": "efan8-eat"}, {"samp": "all"}),
+        *({"space": "hog"}, {"net": "demo"}, {"net": "efan8-eat"}, {"samp": "all"}),
     ],
     "pixels": [
         *({"pair": "stretch"}, {"win": "u7"}, {"cov": "sample"}, {"col": "gray"}, {"agg": "frame"}),
@@ -94,8 +93,7 @@ NOT_FOR: dict[str, set[str]] = {
 
 IGNORED: dict[str, list[dict[str, str]]] = {
     "emotion": [
-        *({"net": "demo", **s} for s in ({"weights": "x.pth"}, {"hash": "any"}, {"gate": "off"}, {"model": "x"})),
-        *({"net": "clip", **s} for s in ({"weights": "x.pth"}, {"hash": "any"}, {"form": "train"}, {"gate": "no"})),
+        *({"net": "demo", **s} for s in ({"weights": "x.pth"}, {"hash": "any"}, {"gate": "off"})),
         *({"hash": "some"}, {"gate": "maybe"}),
     ],
     "identity": [{"net": "demo", "weights": "x"}, {"net": "demo", "gate": "off"}, {"hash": "some"}, {"gate": "maybe"}],
@@ -104,8 +102,7 @@ IGNORED: dict[str, list[dict[str, str]]] = {
     "pixels": [{"points": "dlib68"}],
     "lpips": [{"gate": "maybe"}],
     "extended": [
-        *({"space": name, "net": "demo"} for name in ("hog", "geo", "au")),
-        *({"space": "hog", "samp": "all"}, {"space": "ed", "net": "hsemotion8"}, {"points": "sidecar"}),
+        *({"space": "hog", **s} for s in ({"net": "demo"}, {"samp": "all"})),
         *({"metrics": "ext_shift", key: value} for key, value in (("dist", "cosine"), ("voice", "demo"))),
         {"metrics": "ext_acc", "scale": "1"},
     ],

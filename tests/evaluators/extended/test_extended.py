@@ -12,8 +12,8 @@ import pytest
 
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.extended import consistency, direction, spaces
-from evaluators.extended.expression_measures import ACTIONS, action_measures, edge_histograms
-from evaluators.extended.extended_emotion import NAMES, ZERO_SHOT, ExtendedEmotion
+from evaluators.extended.edge_space import edge_histograms
+from evaluators.extended.extended_emotion import NAMES, ExtendedEmotion
 from evaluators.packing import unpack
 from evaluators.weights import shipped
 from harness.errors import UsageError
@@ -50,7 +50,7 @@ def planted(strength: float, people: int = 4, seed: int = 0, **fields: Any) -> l
 
 @pytest.fixture
 def judge() -> ExtendedEmotion:
-    return ExtendedEmotion({"space": "geo"}, "cpu")
+    return ExtendedEmotion({"space": "hog"}, "cpu")
 
 
 def test_planted_emotions_are_recognised_and_absent_ones_are_not(judge: ExtendedEmotion) -> None:
@@ -260,14 +260,14 @@ def test_basic_samples_only_lend_their_truth(judge: ExtendedEmotion, video: Path
     alone = rows_of(judge, "happy", video)
     assert alone["ext_acc"].reason == "not_applicable"
     assert rows_of(judge, "sarcastic", video)["ext_acc"].reason == "no_reference"
-    scaled = ExtendedEmotion({"space": "geo", "scale": "0.5"}, "cpu")
+    scaled = ExtendedEmotion({"space": "hog", "scale": "0.5"}, "cpu")
     assert isinstance(rows_of(scaled, "sarcastic", video)["ext_shift"], Scored)
 
 
 def test_the_truth_is_read_once(judge: ExtendedEmotion, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows_of(judge, "sarcastic", video, reference_video=video)
     monkeypatch.setattr(spaces, "_clip_mean", lambda space, path: pytest.fail("the cache was not used"))
-    rows_of(ExtendedEmotion({"space": "geo"}, "cpu"), "sarcastic", video, reference_video=video)
+    rows_of(ExtendedEmotion({"space": "hog"}, "cpu"), "sarcastic", video, reference_video=video)
 
 
 def test_faceless_clips_and_references(judge: ExtendedEmotion, video: Path, tmp_path: Path) -> None:
@@ -300,29 +300,20 @@ def test_pseudo_labels_need_a_judge(video: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_a_second_space_may_report_less(video: Path) -> None:
-    judge = ExtendedEmotion({"space": "geo", "metrics": "ext_acc, ext_shift"}, "cpu")
+    judge = ExtendedEmotion({"space": "hog", "metrics": "ext_acc, ext_shift"}, "cpu")
     assert [facts.name for facts in judge.metrics] == ["ext_acc", "ext_shift"]
     assert set(rows_of(judge, "sarcastic", video)) == {"ext_acc", "ext_shift"}
-    assert {facts.name for facts in ExtendedEmotion.metrics} == {*NAMES, ZERO_SHOT}  # the class's own facts stay whole
+    assert {facts.name for facts in ExtendedEmotion.metrics} == {*NAMES}  # the class's own facts stay whole
     with pytest.raises(UsageError, match="Did you mean 'ext_acc'"):
         ExtendedEmotion({"metrics": "ext_ac"}, "cpu")
 
 
 def test_spaces_and_settings_are_signed() -> None:
-    lines = {
-        str(ExtendedEmotion(settings, "cpu").signature("ext_acc"))
-        for settings in (
-            *({}, {"space": "geo"}, {"space": "ed"}, {"space": "geo", "dist": "cosine"}),
-            *({"space": "hog"}, {"space": "au"}, {"space": "au", "points": "sidecar"}),
-        )
-    }
-    assert len(lines) == 7
-    assert ExtendedEmotion({"space": "au", "points": "sidecar"}, "cpu").missing() == []
-    for settings in ({"space": "bs"}, {"scale": "-1"}, {"scale": "much"}, {"voices": "demo"}):
+    every = ({}, {"space": "hog"}, {"net": "demo"}, {"space": "hog", "dist": "cosine"})
+    assert len({str(ExtendedEmotion(settings, "cpu").signature("ext_acc")) for settings in every}) == len(every)
+    for settings in ({"space": "geo"}, {"scale": "-1"}, {"scale": "much"}, {"voices": "demo"}):
         with pytest.raises(UsageError):
             ExtendedEmotion(settings, "cpu")
-    ((what, _),) = ExtendedEmotion({"space": "ed"}, "cpu").missing()
-    assert "edtalk" in what
 
 
 def test_edge_histograms_see_lips_and_brows_not_light() -> None:
@@ -343,54 +334,11 @@ def test_edge_histograms_see_lips_and_brows_not_light() -> None:
     assert np.isfinite(edge_histograms(np.zeros((112, 112, 3), np.uint8))).all()
 
 
-def face_points() -> np.ndarray:
-    """68 plausible landmarks of an upright face, eyes 60 px apart."""
-    points = np.zeros((68, 2))
-    points[:17] = [(100 + 60 * np.cos(a), 110 + 75 * np.sin(a)) for a in np.linspace(np.pi, 0, 17)]
-    points[17:27, 0], points[17:27, 1] = np.linspace(50, 150, 10), 80
-    points[27:36] = [(100, y) for y in np.linspace(95, 130, 9)]
-    for start, centre in ((36, 70), (42, 130)):
-        points[start : start + 6] = [
-            (centre + x, 100 + y) for x, y in ((-10, 0), (-4, -4), (4, -4), (10, 0), (4, 4), (-4, 4))
-        ]
-    points[48:60] = [(100 + 22 * np.cos(a), 155 - 8 * np.sin(a)) for a in np.linspace(np.pi, -np.pi, 13)[:12]]
-    points[60:68] = [(100 + 16 * np.cos(a), 155 - 2 * np.sin(a)) for a in np.linspace(np.pi, -np.pi, 9)[:8]]
-    return points
-
-
-def test_each_action_measure_answers_its_own_movement_and_no_similarity() -> None:
-    points = face_points()
-    base = dict(zip(ACTIONS, action_measures(points), strict=True))
-    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
-    moved = dict(zip(ACTIONS, action_measures(1.7 * points @ turn.T + 40), strict=True))
-    assert moved == pytest.approx(base, abs=1e-4)
-
-    def changed(rows: list[int], shift: tuple[float, float]) -> set[str]:
-        other = points.copy()
-        other[rows] += shift
-        found = dict(zip(ACTIONS, action_measures(other), strict=True))
-        return {name for name in ACTIONS if abs(found[name] - base[name]) > 1e-4}
-
-    assert changed([21, 22], (0, -6)) == {"inner_brow_raise"}
-    assert changed([18, 25], (0, -6)) == {"outer_brow_raise"}
-    assert changed([8], (0, 9)) == {"jaw_drop"}
-    assert changed([19], (0, -6)) == {"brow_asymmetry"}
-    assert {"corner_lift", "corner_asymmetry"} <= changed([54], (0, -5))
-    assert "eye_opening" in changed([37, 38, 43, 44], (0, -3))
-    with pytest.raises(ValueError, match="coincide"):
-        action_measures(np.zeros((68, 2)))
-
-
-@pytest.mark.parametrize("space", ["hog", "au"])
-def test_the_other_spaces_follow_a_clip(space: str, video: Path) -> None:
-    frames = len(face_samples.clip(video))
-    points = np.stack([face_points()] * frames)
-    np.save(video.with_suffix(".landmarks.npy"), points)
-    settings = {"space": space, **({"points": "sidecar"} if space == "au" else {})}
-    judge = ExtendedEmotion(settings, "cpu")
+def test_the_space_of_edges_follows_a_clip(video: Path) -> None:
+    judge = ExtendedEmotion({"space": "hog"}, "cpu")
     rows = rows_of(judge, "sarcastic", video, reference_video=video)
     kept = unpack(rows["ext_consistency"].statistics)
-    assert kept["direction"].shape == {"hog": (680,), "au": (14,)}[space]
+    assert kept["direction"].shape == (680,)
     np.testing.assert_allclose(kept["direction"], 0, atol=0.05)
     assert rows["ext_profile"].value is None
     assert rows_of(judge, "happy", video, reference_video=video)["ext_profile"].notes == ("reference_only",)

@@ -62,7 +62,7 @@ def test_draws_are_of_whole_groups_with_repeats() -> None:
 
 
 def test_intervals_are_those_of_the_plain_bootstrap() -> None:
-    judge, rows = ExtendedEmotion({"space": "geo"}, "cpu"), rows_of(42, 5)
+    judge, rows = ExtendedEmotion({"space": "hog"}, "cpu"), rows_of(42, 5)
     assert judge.draws == DRAWS == 10_000
     score = lambda chosen: judge.combine("ext_shift", chosen)  # noqa: E731
     plain = pooled_interval(rows, score, np.random.default_rng(0), None, "percentile", 400)
