@@ -11,10 +11,10 @@ __all__ = ["RunData", "write"]
 
 
 def write(run: RunData | Sequence[RunData], folder: Path) -> list[Path]:
-    """Write index.html, table.md, table.tex, numbers.tex, scores.csv and scores.json; each appears whole or not at all.
+    """Write the page (index.html), table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json.
 
-    Several runs share a column only where their signatures agree. Returns the paths, the page first. Raises MediaError
-    when the folder cannot be written.
+    Each appears whole or not at all. Several runs share a column only where their signatures agree. Returns the paths,
+    the page first. Raises MediaError when the folder cannot be written.
     """
     from harness.atomic import replacing
     from reports import latex, macros, markdown, page, scores
@@ -26,6 +26,7 @@ def write(run: RunData | Sequence[RunData], folder: Path) -> list[Path]:
         "table.tex": latex.table(runs),
         "numbers.tex": macros.numbers(runs),
         "scores.csv": scores.to_csv(runs),
+        "clips.csv": scores.clips_csv(runs),
         "scores.json": scores.to_json(runs),
     }
     for name, text in texts.items():

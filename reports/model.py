@@ -138,16 +138,22 @@ class RunData:
             row = next((row for row in self.summary if row.metric == metric), None)
             known = MetricFact(metric, metric, row.unit if row else "", row.higher_is_better if row else True)
         several = dict.fromkeys(row.signature for row in self.summary if row.metric == metric)
-        if signature not in several or len(several) < 2:
-            return known
-        return replace(known, title=f"{known.title} ({_distinction(signature, list(several))})")
+        words = distinctions(list(several)).get(signature, "")
+        return replace(known, title=f"{known.title} ({words})") if words else known
 
 
-def _distinction(signature: str, several: Sequence[str]) -> str:
-    """The values of the first field in which the signatures differ: enough for a reader, the footnote has all."""
-    fields = [line.split("|")[1:] for line in several]
-    own = signature.split("|")[1:]
-    for place, text in enumerate(own):
-        if any(other[place : place + 1] != [text] for other in fields):
-            return text.partition(":")[2] or text
-    return f"signature {several.index(signature) + 1}"
+def distinctions(signatures: Sequence[str]) -> dict[str, str]:
+    """Signature line → the values of the first fields that tell these lines of one metric apart; "" for one alone.
+
+    As few fields as do it, in the order of the lines; a line that lacks a field leaves it out.
+    """
+    fields = {line: dict(text.partition(":")[::2] for text in line.split("|")[1:]) for line in signatures}
+    told: dict[str, tuple[str, ...]] = dict.fromkeys(fields, ())
+    for key in dict.fromkeys(key for found in fields.values() for key in found):
+        finer = {line: (*told[line], found.get(key, "")) for line, found in fields.items()}
+        if len(set(finer.values())) > len(set(told.values())):
+            told = finer
+    values = {line: ", ".join(filter(None, words)) for line, words in told.items()}
+    if len(set(values.values())) == len(values):
+        return values
+    return {line: f"signature {place}" for place, line in enumerate(fields, 1)}

@@ -1,11 +1,10 @@
-"""scores.csv and scores.json (docs/reference/runs.md, 'scores.json'), and a RunData back from scores.json."""
+"""scores.csv, clips.csv, scores.json (docs/reference/runs.md, 'scores.json'), and a RunData back from the last."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,8 +13,8 @@ from typing import Any
 
 from harness.errors import CannotCompareError, UsageError
 from harness.records import SummaryRow
-from reports import confusion
-from reports.model import MetricFact, RunData, RunRow
+from reports import confusion, tidy
+from reports.model import Confusion, MetricFact, RunData, RunRow
 
 SCHEMA_VERSION = 1
 _SUMMARY = (
@@ -23,7 +22,12 @@ _SUMMARY = (
     *("n_scored", "n_expected", "signature"),
 )
 _NUMBERS = ("value", "low", "high", "n_scored", "n_expected")
-_CSV = ("run", "protocol", "lane", *_SUMMARY, "cluster_low", "cluster_high", "note", "recall", "confusion")
+_CSV = (*tidy.NUMBERS, "recall", "confusion")
+#: The columns of clips.csv: no path, no paragraph.
+_CLIPS_CSV = (
+    *("run", "lane", "dataset", "method", "sample", "column", "metric", "emotion", "identity", "value", "reason"),
+    "notes",
+)
 _CURE = "Name a run folder or a scores.json written by `report`."
 
 
@@ -77,9 +81,8 @@ def _labels(runs: Sequence[RunData]) -> list[dict[str, str]]:
     """For each run: method → name that no other run's method has."""
     methods = [dict.fromkeys(row.method for row in run.summary) for run in runs]
     often = Counter(method for own in methods for method in own)
-    same = Counter(run.name for run in runs)
-    names = [f"{run.name} #{k}" if same[run.name] > 1 else run.name for k, run in enumerate(runs, 1)]
-    return [{m: f"{m} ({name})" for m in own if often[m] > 1} for own, name in zip(methods, names, strict=True)]
+    named = zip(methods, tidy.run_names(runs), strict=True)
+    return [{m: f"{m} ({name})" for m in own if often[m] > 1} for own, name in named]
 
 
 def _list(key: str, items: Sequence[dict[str, Any]]) -> str:
@@ -87,13 +90,9 @@ def _list(key: str, items: Sequence[dict[str, Any]]) -> str:
     return f"  {json.dumps(key)}: [\n{lines}\n  ]" if items else f"  {json.dumps(key)}: []"
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _summary(row: SummaryRow, method: str) -> dict[str, Any]:
     fields = asdict(row) | {"method": method}
-    return {key: _finite(fields[key]) for key in _SUMMARY}
+    return {key: tidy.finite(fields[key]) for key in _SUMMARY}
 
 
 def _ambiguous(summary: Iterable[SummaryRow]) -> set[str]:
@@ -106,7 +105,7 @@ def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
     """One row; a clip that only its pool scores says so in `reason`. Rows that were never asked for are left out."""
     if not row.expected:
         return {}
-    value = _finite(row.value)
+    value = tidy.finite(row.value)
     found = {"dataset": row.dataset, "method": method, "sample": row.sample, "metric": row.metric, "value": value}
     if value is None:
         found["reason"] = row.reason or ("pooled" if row.value is None else "not_finite")
@@ -116,18 +115,33 @@ def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
 def to_csv(runs: Sequence[RunData]) -> str:
     """scores.csv: one line per cell of the table, full precision, empty where there is no number.
 
-    Where the metric answers with a name: `recall` ({label: percent}) and `confusion` ({label: {answer: clips}}), JSON.
+    Numbers that may be set side by side, and no others, have the same `column`. Where the metric answers with a name:
+    `recall` ({label: percent}) and `confusion` ({label: {answer: clips}}), JSON.
     """
+    names = tidy.run_names(runs)
+    taken = {
+        (name, one.dataset, one.method, one.metric, one.signature): one
+        for run, name in zip(runs, names, strict=True)
+        for one in run.confusions
+    }
+    keys = ("run", "dataset", "method", "metric", "signature")
+    return _written(_CSV, (row | _answers(taken.get(tuple(row[key] for key in keys))) for row in tidy.numbers(runs)))
+
+
+def _answers(one: Confusion | None) -> dict[str, str]:
+    return {"recall": _compact(one.recall), "confusion": _compact(one.counts)} if one else {}
+
+
+def clips_csv(runs: Sequence[RunData]) -> str:
+    """clips.csv: one line per clip and metric, full precision; without a value the reason code why there is none."""
+    return _written(_CLIPS_CSV, tidy.clips(runs))
+
+
+def _written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, _CSV, lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for run in runs:
-        taken = {(one.dataset, one.method, one.metric, one.signature): one for one in run.confusions}
-        for row in run.summary:
-            fields = {key: _finite(value) for key, value in asdict(row).items()}
-            one = taken.get((row.dataset, row.method, row.metric, row.signature))
-            named = {"recall": _compact(one.recall), "confusion": _compact(one.counts)} if one else {}
-            writer.writerow(fields | named | {"run": run.name, "protocol": run.protocol, "lane": run.lane})
+    writer.writerows(rows)
     return out.getvalue()
 
 
@@ -164,7 +178,7 @@ def _told(item: Mapping[str, Any], key: str) -> Any:
     value = item[key]
     if key in _NUMBERS and not isinstance(value, (int, float, type(None))):
         raise TypeError(f"{key} {value!r} is no number")
-    return _finite(value)
+    return tidy.finite(value)
 
 
 def _run(found: dict[str, Any]) -> RunData:

@@ -14,7 +14,7 @@ from verbs.choices import out_option
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
 def command(runs: tuple[Path, ...], out: Path | None) -> int:
-    """Write index.html, table.md, table.tex, numbers.tex, scores.csv and scores.json of RUNS."""
+    """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS."""
     from reports import write
     from reports.load import load_run
     from reports.terminal import table

@@ -460,10 +460,10 @@ def test_terminal_table_lets_no_name_drive_the_terminal(run: RunData) -> None:
 def test_an_empty_run_is_reported_as_such(tmp_path: Path) -> None:
     empty = RunData("none", "demo", "speech", {}, (), (), {})
     assert terminal.table(empty)
-    assert len(reports.write(empty, tmp_path)) == 6
+    assert len(reports.write(empty, tmp_path)) == 7
 
 
-def test_write_gives_six_whole_files_and_nothing_else(run: RunData, tmp_path: Path) -> None:
+def test_write_gives_seven_whole_files_and_nothing_else(run: RunData, tmp_path: Path) -> None:
     paths = reports.write(run, tmp_path / "new" / "report")
     assert [p.name for p in paths] == [
         "index.html",
@@ -471,6 +471,7 @@ def test_write_gives_six_whole_files_and_nothing_else(run: RunData, tmp_path: Pa
         "table.tex",
         "numbers.tex",
         "scores.csv",
+        "clips.csv",
         "scores.json",
     ]
     assert sorted(p.name for p in (tmp_path / "new" / "report").iterdir()) == sorted(p.name for p in paths)

@@ -1,0 +1,97 @@
+"""Tidy tables hold one number a row: the table's cells (scores.csv), and every clip under every metric (clips.csv).
+
+`column` names what may be averaged or subtracted: two rows have the same one if and only if their metric and their
+signature are equal. Where a run has a metric under one signature only, it is the metric's name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from reports.model import RunData, distinctions
+
+#: What `numbers` gives of each cell of the table, in this order.
+NUMBERS = (
+    *("run", "protocol", "lane", "dataset", "method", "metric", "column", "value", "unit", "higher_is_better"),
+    *("low", "high", "n_scored", "n_expected", "signature", "cluster_low", "cluster_high", "note"),
+)
+#: What `clips` gives of each clip under each metric.
+CLIPS = (
+    *("run", "lane", "dataset", "method", "sample", "column", "metric", "emotion", "identity", "value", "unit"),
+    *("reason", "detail", "notes", "signature", "clip"),
+)
+
+
+def numbers(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
+    """The cells of all tables, a mapping with the keys NUMBERS each; None where there is no (finite) number."""
+    columns = column_names(runs)
+    for run, name in zip(runs, run_names(runs), strict=True):
+        for row in run.summary:
+            fields = {key: finite(value) for key, value in asdict(row).items()}
+            named = {"run": name, "protocol": run.protocol, "lane": run.lane}
+            found = fields | named | {"column": columns[row.metric, row.signature]}
+            yield {key: found[key] for key in NUMBERS}
+
+
+def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
+    """Every clip under every metric that was asked of it, a mapping with the keys CLIPS each.
+
+    `value` is None where the clip has no number of its own, and `reason` says why (`pooled`: only the set has one).
+    `emotion`, `identity` and `clip` (its path) are None where they are not known, as in a bare scores.json.
+    """
+    columns = column_names(runs)
+    for run, name in zip(runs, run_names(runs), strict=True):
+        units = {row.metric: row.unit for row in run.summary}
+        for row in (row for row in run.rows if row.expected):
+            column = columns.get((row.metric, row.signature), row.metric)
+            yield {
+                "run": name,
+                "lane": run.lane,
+                "dataset": row.dataset,
+                "method": row.method,
+                "sample": row.sample,
+                "column": column,
+                "metric": row.metric,
+                "emotion": row.emotion or None,
+                "identity": row.identity or None,
+                "value": finite(row.value),
+                "unit": units.get(row.metric, ""),
+                "reason": row.reason,
+                "detail": row.detail,
+                "notes": " ".join(row.notes),
+                "signature": row.signature,
+                "clip": _path(run, row.method, row.sample),
+            }
+
+
+def column_names(runs: Sequence[RunData]) -> Mapping[tuple[str, str], str]:
+    """(metric, signature) → a name that no other pair of these runs has."""
+    signatures: dict[str, dict[str, None]] = {}
+    for row in (row for run in runs for row in run.summary):
+        signatures.setdefault(row.metric, {})[row.signature] = None
+    return {
+        (metric, line): f"{metric} ({words})" if words else metric
+        for metric, lines in signatures.items()
+        for line, words in distinctions(list(lines)).items()
+    }
+
+
+def run_names(runs: Sequence[RunData]) -> list[str]:
+    """The runs' names; runs that are called alike are numbered."""
+    often = Counter(run.name for run in runs)
+    return [f"{run.name} #{k}" if often[run.name] > 1 else run.name for k, run in enumerate(runs, 1)]
+
+
+def finite(value: Any) -> Any:
+    """The value; None for a number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _path(run: RunData, method: str, sample: str) -> str | None:
+    """Where the clip lies; None where the run does not say."""
+    path = run.clips.get((method, sample))
+    return path if path is None or run.folder is None else str(run.folder.resolve() / path)
