@@ -8,42 +8,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.cmet import CMet
+from baselines.backbone import BackboneMethod
 from harness.media import read_audio, read_image
 from harness.method import Output
 from harness.records import Clip, Failed, Request
-from networks.edtalk.talker import Networks, Talker
+from networks.edtalk.talker import Networks
 from networks.edtalk.tracks import fit_track
 
 #: What emotion2vec calls a basic emotion where its name is not ours; what it cannot name leaves the face neutral.
 HEARD = {"fearful": "fear", "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
 
 
-class Label(CMet):
+class Label(BackboneMethod):
     """EDTalk's predefined-expression mode: one stored code for all frames, chosen by a label."""
 
     name: ClassVar[str] = "label"
     emotion_sources: ClassVar[tuple[str, ...]] = ("label", "speech")
     parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "codes")
-    options: ClassVar[tuple[str, ...]] = ("weights",)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Render with the stored code of the label; in the speech lane the label is what a recogniser hears."""
-        talker = self._ready()
+        talker = self.talker
         if request.pose_video is None:
             return Failed("unsupported", f"{self.name} needs a pose clip")
         label, notes = self._label(talker.networks, request)
         codes = talker.networks.codes or {}
         if label not in codes:
             return Failed("unsupported", f"EDTalk has no stored expression code for '{label}'")
-        code = torch.from_numpy(np.array(codes[label], dtype=np.float32)).reshape(1, -1).to(self._device)
-        return self._with_code(talker, request, out, code, "label", notes)
+        code = torch.from_numpy(np.array(codes[label], dtype=np.float32)).reshape(1, -1).to(self.device)
+        return self._with_code(request, out, code, "label", notes)
 
-    def _with_code(
-        self, talker: Talker, request: Request, out: Output, code: Tensor, used: str, notes: str = ""
-    ) -> Clip | Failed:
+    def _with_code(self, request: Request, out: Output, code: Tensor, used: str, notes: str = "") -> Clip | Failed:
         assert request.pose_video is not None
-        self._speak(talker, request, out, code, talker.clip_codes(request.pose_video).pose)
+        picture, lip = out.image(request.source_image, self.talker.size), self.talker.lips(request.driving_audio)
+        pose = self.talker.clip_codes(request.pose_video).pose
+        for frame in self.talker.frames(picture, lip, pose, code, request.frames):
+            out.frame(frame)
         return out.clip(used=used, notes=notes)
 
     def _label(self, networks: Networks, request: Request) -> tuple[str, str]:
@@ -63,13 +63,13 @@ class EDTalk(Label):
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Render with the expression code of the reference face."""
-        talker, emotion = self._ready(), request.emotion
+        talker, emotion = self.talker, request.emotion
         if request.pose_video is None:
             return Failed("unsupported", f"{self.name} needs a pose clip")
         if emotion.image is not None:
             code = talker.picture_codes(read_image(emotion.image)).exp
-            return self._with_code(talker, request, out, code, "image")
+            return self._with_code(request, out, code, "image")
         if emotion.clip is not None:
             track = talker.clip_codes(emotion.clip, limit=request.frames).exp  # a short one goes back and forth
-            return self._with_code(talker, request, out, fit_track(track, request.frames, trim=0), "clip")
+            return self._with_code(request, out, fit_track(track, request.frames, trim=0), "clip")
         return super().generate(request, out)

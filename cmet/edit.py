@@ -23,11 +23,9 @@ from cmet.rollout import emotion_difference, official_least, pick_samples, roll_
 from harness.errors import UsageError
 from harness.media import read_audio
 from harness.records import FPS
-from networks.edtalk.frames import stretched_pixels
-from networks.edtalk.generator import Codes
 from networks.edtalk.lips import lips_from_audio
 from networks.edtalk.mel import frame_count
-from networks.edtalk.talker import Pixels, Talker, held, shown
+from networks.edtalk.talker import Pixels, Talker, held
 from networks.edtalk.tracks import OFFICIAL_TRIM, fit_track
 
 FADE_FRAMES = 8
@@ -36,41 +34,70 @@ FADE_FRAMES = 8
 Floats = npt.NDArray[np.float32]
 
 
+class TooShortError(UsageError):
+    """A clip is so short that the released program, asked to edit it, never ends."""
+
+
 @dataclass(frozen=True)
 class Tracks:
     """Everything about an edit that does not depend on the emotion: encoded once, edited many times."""
 
     picture: Pixels
     lip: Tensor  # (F, 20)
-    source: Codes  # of the pose clip's frames
+    pose: Tensor  # (n, 6)
+    expression: Tensor  # (m, exp) before the edit
     frames: int
-    official: bool = False
 
 
 class Editor:
-    """Edits with one set of networks. `official`: the released program's behaviour, bug for bug where it finishes."""
+    """Edits with one set of networks: what `bench.py edit` and the contestants `cmet` and `no_edit` drive.
+
+    `official`: the released program's behaviour, bug for bug where it finishes. Without a connector among the networks
+    only `unedited` gives expressions.
+    """
 
     def __init__(self, talker: Talker, official: bool = False) -> None:
         self.talker = talker
         self.official = official
 
-    def tracks(self, picture: Pixels, sound: Path, pose: Path, lips: Path | None = None) -> Tracks:
+    def tracks(
+        self,
+        picture: Pixels,
+        sound: Path,
+        pose: Path,
+        lips: Path | None = None,
+        expression: Path | None = None,
+        frames: int | None = None,
+    ) -> Tracks:
         """Encode what all edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`.
 
-        The result is as long as the sound, in the released program as long as the clip `lips` where there is one.
-        Frames of longer clips that could not be seen in the result are not encoded.
+        expression: another clip whose expression is edited. frames: length of the result; without it that of the sound,
+        in the released program that of the clip `lips` where there is one. Frames of longer clips that could not be
+        seen in the result are not encoded. Raises TooShortError where the released program would never end.
         """
         lip = self._lips(sound, lips)
-        window = self.talker.networks.connector.window
-        needed = None if self.official else whole_windows(len(lip), window)
-        codes = self.talker.clip_codes(pose, self._fps, needed)
-        least = official_least(window)
-        if self.official and len(codes.exp) < least:
-            raise UsageError(
-                f"'{pose}' is too short: {len(codes.exp)} frames; below {least} the released program never ends.",
+        frames = len(lip) if frames is None else frames
+        window = self._window
+        codes = self.talker.clip_codes(expression or pose, self._fps, self._needed(whole_windows(frames, window)))
+        if self.official and len(codes.exp) < (least := official_least(window)):
+            raise TooShortError(
+                f"'{expression or pose}' is too short: {len(codes.exp)} frames; below {least} the released program "
+                "never ends.",
                 "Leave --compat official out, or give a longer clip.",
             )
-        return Tracks(picture, lip, codes, len(lip), self.official)
+        same = expression is None or expression == pose
+        moved = codes if same else self.talker.clip_codes(pose, self._fps, self._needed(frames))
+        return Tracks(picture, lip, moved.pose, codes.exp, frames)
+
+    @property
+    def _window(self) -> int:
+        """Frames that the connector edits at a time; 1 where there is none."""
+        connector = self.talker.networks.connector
+        return 1 if connector is None else int(connector.window)
+
+    def _needed(self, frames: int) -> int | None:
+        """How many frames of a clip are encoded; None: all, as the released program does."""
+        return None if self.official else frames
 
     @property
     def _fps(self) -> float | None:
@@ -104,18 +131,24 @@ class Editor:
 
     def expressions(self, tracks: Tracks, differences: Sequence[Floats], intensity: float = 1.0) -> list[Tensor]:
         """Edited expression tracks (F, exp), one per difference, all rolled out together."""
-        speech = torch.from_numpy(np.stack(differences))[:, None].to(tracks.source.exp.device) * intensity
-        codes = tracks.source.exp
-        directions = roll_out(self.talker.networks.connector, speech, codes, pad_last=not tracks.official)
+        codes = tracks.expression
+        speech = torch.from_numpy(np.stack(differences))[:, None].to(codes.device) * intensity
+        directions = roll_out(self.talker.networks.connector, speech, codes, pad_last=not self.official)
         edited = codes[: directions.shape[1]] + directions
         if not bool(torch.isfinite(edited).all()):
             raise UsageError("The edited expression is not finite.", "Lower --intensity, or the shares of --blend.")
         return [self._fitted(track, tracks) for track in edited]
 
-    @staticmethod
-    def _fitted(track: Tensor, tracks: Tracks) -> Tensor:
+    def unedited(self, tracks: Tracks) -> Tensor:
+        """The expression track (F, exp) of the clip itself, as long as an edited one."""
+        rolled = len(tracks.expression)
+        if self.official:  # both go back and forth over the same frames
+            rolled -= rolled % self._window
+        return self._fitted(tracks.expression[:rolled], tracks)
+
+    def _fitted(self, track: Tensor, tracks: Tracks) -> Tensor:
         """(F, exp) of a track (n, exp) as long as the result; in the released program without its last 20 rows."""
-        return fit_track(track, tracks.frames, OFFICIAL_TRIM if tracks.official else 0)
+        return fit_track(track, tracks.frames, OFFICIAL_TRIM if self.official else 0)
 
     def scheduled(
         self, tracks: Tracks, schedule: Sequence[tuple[float, str]], by_name: Mapping[str, Floats], intensity: float
@@ -125,23 +158,16 @@ class Editor:
         At each moment it is the plain edit with the emotion of that moment, faded over a third of a second. (One
         roll-out with changing speech would not do: the network goes on with the direction that it came from.)
         """
-        rolled = len(tracks.source.exp)
-        if tracks.official:  # both go back and forth over the same frames
-            rolled -= rolled % self.talker.networks.connector.window
-        own = self._fitted(tracks.source.exp[:rolled], tracks)
+        own = self.unedited(tracks)
         edited = self.expressions(tracks, list(by_name.values()), intensity)
         shares = schedule_shares(schedule, [emotion_pools.NEUTRAL, *by_name], tracks.frames)
         return torch.einsum("fk,kfe->fe", torch.from_numpy(shares).to(own), torch.stack([own, *edited]))
 
-    def render(self, tracks: Tracks, expression: Tensor) -> Iterator[Pixels]:
-        """Frames (h, w, 3) uint8 of one edit, as they are made."""
-
-        def chunks() -> Iterator[Tensor]:
-            return self.talker.render(tracks.picture, tracks.lip, tracks.source.pose, expression, tracks.frames)
-
-        if tracks.official:
-            return (frame for part in stretched_pixels(chunks) for frame in part)
-        return shown(chunks(), least=1)
+    def render(self, tracks: Tracks, expression: Tensor, least: int = 1) -> Iterator[Pixels]:
+        """Frames (h, w, 3) uint8 of one edit, as they are made; smaller ones are enlarged to `least` px."""
+        return self.talker.frames(
+            tracks.picture, tracks.lip, tracks.pose, expression, tracks.frames, self.official, least
+        )
 
 
 def blended(differences: Sequence[Floats], shares: Sequence[float]) -> Floats:

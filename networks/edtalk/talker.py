@@ -79,6 +79,28 @@ class Talker:
         tracks = (held(lip, count), held(pose, count), held(expression, count))
         return generator.frames(source, *tracks, batch=self._batch)
 
+    def frames(
+        self,
+        picture: Pixels,
+        lip: Tensor,
+        pose: Tensor,
+        expression: Tensor,
+        count: int,
+        stretched: bool = False,
+        least: int = 256,
+    ) -> Iterator[Pixels]:
+        """`count` frames (h, w, 3) uint8 as they are made; smaller ones are enlarged to `least` px.
+
+        stretched: the clip's own darkest and brightest value become 0 and 255, as in the released programs; without it
+        [-1, 1] becomes 0..255.
+        """
+
+        def chunks() -> Iterator[Tensor]:
+            return enlarged(self.render(picture, lip, pose, expression, count), least)
+
+        parts = pictures.stretched_pixels(chunks) if stretched else map(pictures.fixed_pixels, chunks())
+        return (frame for part in parts for frame in part)
+
     @property
     def _batch(self) -> int:
         return BATCH_FRAMES.get(self.device.partition(":")[0], 1)
@@ -100,12 +122,6 @@ def _first(chunks: Iterable[Pixels], limit: int | None) -> Iterator[Pixels]:
 def held(track: Tensor, count: int) -> Tensor:
     """(count, D) rows of a track (n, D) whose last row is held once it ends."""
     return track[torch.from_numpy(held_indices(len(track), count)).to(track.device)]
-
-
-def shown(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Pixels]:
-    """Frames (h, w, 3) uint8, [-1, 1] as 0..255; those smaller than `least` px are enlarged: clips have one size."""
-    for chunk in enlarged(chunks, least):
-        yield from pictures.fixed_pixels(chunk)
 
 
 def enlarged(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Tensor]:

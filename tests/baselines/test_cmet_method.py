@@ -9,23 +9,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor
 
 from baselines.cmet import CMet, NoEdit
 from baselines.edtalk import EDTalk
 from cmet import weight_sets
 from cmet.checkpoints import load_connector
 from cmet.connector import Connector
-from cmet.edit import Editor, Tracks
+from cmet.edit import Editor
 from cmet.training.checkpoint_files import WIDTHS, write_checkpoint, write_widths
 from cmet.weight_sets import digests, load_networks, speech_width
 from harness.errors import MissingError, UsageError
 from harness.media import VideoWriter, write_wav
 from harness.records import Clip, Emotion, Failed, Request
 from harness.seeded import fill
-from networks.edtalk.frames import stretched_pixels
 from networks.edtalk.generator import Audio2Lip, Generator
-from networks.edtalk.talker import Networks, Talker, enlarged, shown
+from networks.edtalk.talker import Networks, Talker
 from networks.emotion2vec.features import SpeechFeatures
 from verbs.prepare import _check_weights
 
@@ -50,7 +48,7 @@ def test_a_wrong_option_is_one_sentence(options: dict[str, str], sentence: str) 
 
 
 @pytest.mark.parametrize("kind", [NoEdit, EDTalk])
-def test_methods_without_speech_differences_take_no_options_about_them(kind: type[CMet]) -> None:
+def test_methods_without_speech_differences_take_no_options_about_them(kind: type[NoEdit | EDTalk]) -> None:
     with pytest.raises(UsageError, match=r"has no option 'num_samples'\. Known: weights\."):
         kind({"num_samples": "3"}, "cpu")
 
@@ -141,51 +139,51 @@ def request(folder: Path, pose_frames: int, frames: int) -> Request:
 
 
 @pytest.mark.parametrize("official", [False, True])
-def test_the_method_edits_as_edit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, official: bool) -> None:
+def test_the_method_edits_as_edit_does(tmp_path: Path, official: bool) -> None:
     asked = request(tmp_path, 43, 30)
-    method, talker = CMet({"compat": "official"} if official else {}, "cpu"), small_talker()
-    method._talker = talker
-    seen: list[Tensor] = []
-    plain = CMet._speak
-
-    def speak(self: CMet, talker: Talker, request: Request, out: Kept, expression: Tensor, pose: Tensor) -> None:
-        seen.append(expression)
-        plain(self, talker, request, out, expression, pose)
-
-    monkeypatch.setattr(CMet, "_speak", speak)
+    method = CMet({"compat": "official"} if official else {}, "cpu")
+    method.talker = small_talker()
     out = Kept()
     made = method.generate(asked, out)
     assert isinstance(made, Clip)
     assert made.notes == ("compat: official" if official else "")
     assert (len(out.frames), out.frames[0].shape) == (30, (256, 256, 3))
-    editor = Editor(talker, official=official)
-    codes = talker.clip_codes(tmp_path / "pose.mp4")
-    tracks = Tracks(out.image(Path(), 32), talker.lips(asked.driving_audio), codes, 30, official)
-    torch.testing.assert_close(seen[0], editor.expressions(tracks, [np.full(8, 3, np.float32)])[0], atol=1e-6, rtol=0)
-    pictures = lambda: enlarged(talker.render(out.image(Path(), 32), tracks.lip, codes.pose, seen[0], 30))  # noqa: E731
-    expected = np.concatenate(list(stretched_pixels(pictures))) if official else np.stack(list(shown(pictures())))
-    np.testing.assert_array_equal(np.stack(out.frames), expected)
+    editor, picture = Editor(method.talker, official=official), out.image(Path(), 32)
+    tracks = editor.tracks(picture, asked.driving_audio, tmp_path / "pose.mp4")
+    assert tracks.frames == 30
+    (edited,) = editor.expressions(tracks, [np.full(8, 3, np.float32)])  # mean of 3 and 5, less 1
+    np.testing.assert_array_equal(np.stack(out.frames), np.stack(list(editor.render(tracks, edited, least=256))))
+    plain = np.stack(list(editor.render(tracks, editor.unedited(tracks), least=256)))
+    assert not np.array_equal(np.stack(out.frames), plain)
+
+
+def test_no_edit_shows_the_clips_own_expression(tmp_path: Path) -> None:
+    asked, out, method = request(tmp_path, 43, 30), Kept(), NoEdit({}, "cpu")
+    method.talker = small_talker()
+    assert isinstance(method.generate(asked, out), Clip)
+    codes, picture = method.talker.clip_codes(tmp_path / "pose.mp4", limit=30), out.image(Path(), 32)
+    lips = method.talker.lips(asked.driving_audio)
+    expected = list(method.talker.frames(picture, lips, codes.pose, codes.exp, 30))
+    np.testing.assert_array_equal(np.stack(out.frames), np.stack(expected))
 
 
 def test_the_released_program_would_hang_on_a_short_clip(tmp_path: Path) -> None:
     method = CMet({"compat": "official"}, "cpu")
-    method._talker = small_talker()
+    method.talker = small_talker()
     made = method.generate(request(tmp_path, 24, 10), Kept())
     assert isinstance(made, Failed)
-    assert "below 25 frames the released program never ends" in made.reason
+    assert "below 25 the released program never ends" in made.reason
 
 
-def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = request(tmp_path, 4, 10)
-    method = EDTalk({}, "cpu")
-    method._talker = small_talker()
-    seen: list[Tensor] = []
-    monkeypatch.setattr(CMet, "_speak", lambda self, talker, request, out, expression, pose: seen.append(expression))
-    method.generate(replace(asked, emotion=Emotion("happy", clip=asked.pose_video)), Kept())
-    codes = method._talker.clip_codes(tmp_path / "pose.mp4").exp
-    torch.testing.assert_close(seen[0], codes[[0, 1, 2, 3, 3, 2, 1, 0, 0, 1]])
+def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(tmp_path: Path) -> None:
+    asked, out, method = request(tmp_path, 4, 10), Kept(), EDTalk({}, "cpu")
+    method.talker = small_talker()
+    method.generate(replace(asked, emotion=Emotion("happy", clip=asked.pose_video)), out)
+    codes, picture = method.talker.clip_codes(tmp_path / "pose.mp4"), out.image(Path(), 32)
+    to_and_fro = codes.exp[[0, 1, 2, 3, 3, 2, 1, 0, 0, 1]]
+    lips = method.talker.lips(asked.driving_audio)
+    expected = list(method.talker.frames(picture, lips, codes.pose, to_and_fro, 10))
+    np.testing.assert_array_equal(np.stack(out.frames), np.stack(expected))
 
 
 def test_the_official_speech_network_goes_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.media import VideoReader, VideoWriter, read_image, write_wav
 from harness.seeded import fill
 from networks.edtalk.frames import clip_input
-from networks.edtalk.generator import Audio2Lip, Codes, Generator
+from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.talker import Networks, Talker
 from networks.emotion2vec.features import FEATURE_FOLDER
 from tests import cmet_golden
@@ -39,14 +39,16 @@ def official(shared: Path, golden: Golden, tmp_path_factory: pytest.TempPathFact
     first = next(iter(VideoReader(folder / "pose.mp4", fps=None, chunk=int(golden.array("n_pose")))))
     codes = talker.networks.generator.codes([clip_input(first)])
     lips = talker.lips(folder / "sound.wav")
-    return Editor(talker, official=True), Tracks(read_image(folder / "source.png"), lips, codes, len(lips), True)
+    return Editor(talker, official=True), Tracks(
+        read_image(folder / "source.png"), lips, codes.pose, codes.exp, len(lips)
+    )
 
 
 def test_released_lips_and_codes(golden: Golden, official: tuple[Editor, Tracks]) -> None:
     tracks = official[1]
     golden.check("lip", tracks.lip)
-    golden.check("source_exp", tracks.source.exp)
-    golden.check("source_pose", tracks.source.pose)
+    golden.check("source_exp", tracks.expression)
+    golden.check("source_pose", tracks.pose)
 
 
 def test_released_picks_and_expressions(shared: Path, golden: Golden, official: tuple[Editor, Tracks]) -> None:
@@ -62,11 +64,8 @@ def test_released_pictures(golden: Golden, official: tuple[Editor, Tracks]) -> N
     editor, tracks = official
     expression = golden.tensor("exp_per_frame")
     rows = [0, 20, 35]
-    picked = Tracks(
-        tracks.picture, tracks.lip[rows],
-        Codes(tracks.source.exp, tracks.source.pose[[0, 20, 27]], tracks.source.lip), 3, True,
-    )  # fmt: skip
-    raw = torch.cat(list(editor.talker.render(picked.picture, picked.lip, picked.source.pose, expression[rows], 3)))
+    pose = tracks.pose[[0, 20, 27]]
+    raw = torch.cat(list(editor.talker.render(tracks.picture, tracks.lip[rows], pose, expression[rows], 3)))
     low, high = float(golden.array("raw_min")), float(golden.array("raw_max"))
     made = ((raw.clamp(-1, 1) - low) / (high - low) * 255).permute(0, 2, 3, 1).numpy().astype(np.uint8)
     wrong = np.abs(made.astype(int) - golden.array("out_u8_frames_0_20_last").astype(int))
@@ -145,7 +144,7 @@ def test_a_schedule_shows_each_emotion_as_its_plain_edit_does(small: Editor, tmp
     happy, sad = small.expressions(tracks, list(both.values()))
     steps = read_schedule("0:neutral,0.8:happy,1.6:sad", list(both))
     track = small.scheduled(tracks, steps, both, 1.0)
-    torch.testing.assert_close(track[:20], tracks.source.exp[:20])
+    torch.testing.assert_close(track[:20], tracks.expression[:20])
     torch.testing.assert_close(track[20 + FADE_FRAMES : 40], happy[20 + FADE_FRAMES : 40])
     torch.testing.assert_close(track[40 + FADE_FRAMES :], sad[40 + FADE_FRAMES :])
     halfway = 40 + FADE_FRAMES // 2 - 1
@@ -157,8 +156,9 @@ def test_only_frames_that_can_be_seen_are_encoded(small: Editor, tmp_path: Path)
     picture, wav = np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 12)
     whole = clip(tmp_path / "p.mp4", 70)
     tracks = small.tracks(picture, wav, whole, whole)
-    assert (len(tracks.source.exp), len(tracks.lip)) == (15, 12)
-    everything = Tracks(picture, tracks.lip, small.talker.clip_codes(whole), 12)
+    assert (len(tracks.expression), len(tracks.lip)) == (15, 12)
+    codes = small.talker.clip_codes(whole)
+    everything = Tracks(picture, tracks.lip, codes.pose, codes.exp, 12)
     difference = [np.ones(8, np.float32)]
     assert torch.equal(small.expressions(tracks, difference)[0], small.expressions(everything, difference)[0])
 

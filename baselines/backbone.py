@@ -1,0 +1,93 @@
+"""What the contestants on EDTalk's backbone share: options, weights, and the networks that are loaded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from cmet.weight_sets import PARTS, WEIGHT_SETS, digests, files_of, load_networks
+from harness import weights
+from harness.errors import UsageError, unknown_name
+from harness.method import Missing
+from networks.edtalk.talker import Talker
+
+
+class BackboneMethod:
+    """A contestant that renders with EDTalk's generator. Subclasses say by `parts` which networks they need beside it.
+
+    Options: `weights` (official, or the small ones that ship: demo), and those that a subclass adds.
+    """
+
+    name: ClassVar[str]
+    labels: ClassVar[tuple[str, ...]] = ()
+    pose: ClassVar[str] = "clip"
+    size: ClassVar[int] = 256
+    stochastic: ClassVar[bool] = False
+    licence: ClassVar[str] = "Apache-2.0"
+    demo_weights: ClassVar[bool] = True
+    parts: ClassVar[tuple[str, ...]] = ("backbone",)
+    options: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(self, options: Mapping[str, str], device: str) -> None:
+        if unknown := sorted(set(options) - set(self.options)):
+            raise UsageError(
+                f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(self.options)}."
+            )
+        self._which = options.get("weights", "official")
+        if self._which not in WEIGHT_SETS:
+            raise unknown_name("weight set", self._which, WEIGHT_SETS)
+        self._connector = Path(options["connector"]).expanduser() if "connector" in options else None
+        self.device = device
+        self._talker: Talker | None = None
+
+    def missing(self) -> list[Missing]:
+        """Official weight files, and a connector of own training, that are not on this machine; the demo ones ship."""
+        own = self._connector
+        if own is not None and not own.is_file():
+            return [Missing(f"the connector '{own}'", "`python bench.py train` makes one; name its checkpoint.")]
+        if self._which == "demo":
+            return []
+        cure = "Type `python bench.py weights fetch cmet`, or use --dataset puppets."
+        states = weights.verify(files_of(self.parts), any_hash=True)
+        return [
+            Missing(f"the weights '{state.entry.name}' ({state.entry.file})", cure)
+            for state in states
+            if state.status in ("absent", "wrong") and (own is None or state.entry.name not in PARTS["connector"])
+        ]
+
+    def weights(self) -> dict[str, str]:
+        """name → sha256 of the files this method loads."""
+        return digests(self._which, self.parts, self._connector)
+
+    def load(self) -> None:
+        """Load every network once."""
+        self._talker = Talker(load_networks(self._which, self.parts, self.device, self._connector), self.device)
+
+    @property
+    def talker(self) -> Talker:
+        """The backbone with its networks, loaded on first use."""
+        if self._talker is None:
+            self.load()
+        assert self._talker is not None
+        return self._talker
+
+    @talker.setter
+    def talker(self, loaded: Talker) -> None:
+        self._talker = loaded  # one that is in memory already
+
+    def close(self) -> None:
+        """Forget the networks."""
+        self._talker = None
+
+
+def number(options: Mapping[str, str], method: str, key: str, default: float) -> float:
+    """The option `key` as a finite number. Raises UsageError."""
+    try:
+        value = float(options.get(key, default))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"Option {key}='{options[key]}' is not a number.", f"Example: --set {method}.{key}=1")
+    return value
