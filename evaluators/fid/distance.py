@@ -30,7 +30,7 @@ def _checked(features: npt.ArrayLike, which: str) -> Array:
     return array
 
 
-def _factor(rows: Array) -> Array:
+def factored(rows: Array) -> Array:
     """Rows whose Gram matrix of columns equals that of `rows`, at most as many as there are columns."""
     if len(rows) <= rows.shape[1]:
         return rows
@@ -52,23 +52,9 @@ def frechet(features1: npt.ArrayLike, features2: npt.ArrayLike) -> float:
     mean1, mean2 = first.mean(axis=0), second.mean(axis=0)
     rows1 = (first - mean1) / np.sqrt(len(first) - 1)
     rows2 = (second - mean2) / np.sqrt(len(second) - 1)
-    nuclear = np.linalg.svd(_factor(rows1) @ _factor(rows2).T, compute_uv=False).sum()
+    nuclear = np.linalg.svd(factored(rows1) @ factored(rows2).T, compute_uv=False).sum()
     spread = np.square(rows1).sum() + np.square(rows2).sum()
     return max(0.0, float(np.square(mean1 - mean2).sum() + spread - 2.0 * nuclear))
-
-
-def frechet_of_moments(mean1: Array, covariance1: Array, mean2: Array, covariance2: Array) -> float:
-    """The Fréchet distance from means (d,) and covariances (d, d), as published statistics files hold them.
-
-    The trace of the root is the sum of the square roots of the eigenvalues of S1^½ S2 S1^½; values below 0
-    by rounding count as 0. About 1e-7 relative where `frechet` on the features is exact to rounding.
-    """
-    values, vectors = np.linalg.eigh(np.asarray(covariance1, dtype=np.float64))
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    product = root @ np.asarray(covariance2, dtype=np.float64) @ root
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh((product + product.T) / 2), 0.0)).sum()
-    difference = np.asarray(mean1, dtype=np.float64) - np.asarray(mean2, dtype=np.float64)
-    return max(0.0, float(difference @ difference + np.trace(covariance1) + np.trace(covariance2) - 2.0 * cross))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from evaluators.fid.distance import frechet
 from evaluators.fid.features import build
 from evaluators.fid.inception import Inception
 from evaluators.fid.interval import half_sample_interval
-from evaluators.fid.limit import Limit
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
 from evaluators.packing import mean_value
@@ -36,6 +35,7 @@ __all__ = ["Fid", "Inception", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
 _INFINITE = float("inf")
+_COUNTED = {"fid": ("n1", "n2"), "fid_inf": ("n2",)}  # whose sizes are fields of a pool's signature
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
@@ -73,16 +73,16 @@ class _Judge:
 
     def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
-        counts = tuple((f"n{k}", str(sum(count(row, side) for row in rows))) for k, side in enumerate(SIDES, 1))
-        found = (*picture_sizes.field(rows), *(counts if metric == "fid" else ()))
-        return self.signature(metric).with_fields("cov", found)
+        sides = [one for one in zip(("n1", "n2"), SIDES, strict=True) if one[0] in _COUNTED.get(metric, ())]
+        counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
+        return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *counts))
 
 
 class Fid(_Judge):
     """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …
 
     Setting `limit = inf` puts FID∞ beside it (evaluators.fid.limit), from the same features: a metric of its own with
-    its own signature, in which N is no field because the number is that of infinitely many clips.
+    its own signature, in which `n1` is no field because the number is that of infinitely many frames.
     """
 
     metrics: ClassVar[tuple[MetricFacts, ...]] = (
@@ -95,7 +95,6 @@ class Fid(_Judge):
         super().__init__({key: value for key, value in settings.items() if key != "limit"}, device)
         shown = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
         self.metrics = type(self).metrics[:shown]  # type: ignore[misc]
-        self._limit: tuple[bytes, Limit] | None = None  # the last set's
 
     def signature(self, metric: str) -> Signature:
         """As of every FID; that of FID∞ says how it was extrapolated and what it needs."""
@@ -103,7 +102,8 @@ class Fid(_Judge):
         if metric != "fid_inf":
             return line
         place = next(k for k, (key, _) in enumerate(line.fields) if key == "agg") + 1
-        return Signature(metric, (*line.fields[:place], *fid_limit.FIELDS, *line.fields[place:]), line.long)
+        fields = (*line.fields[:place], *fid_limit.FIELDS, *line.fields[place:-1], ("v", "2"))
+        return Signature(metric, fields, line.long)
 
     def start(self, context: ClipContext) -> _PooledClip | Refused:
         """Begin one clip."""
@@ -116,36 +116,25 @@ class Fid(_Judge):
     def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The FID of the clips whose statistics these are; nan where they are too few.
 
-        That is fewer than two frames on either side, and for FID∞ fewer clips than its line needs.
+        That is fewer than two frames on either side, and for FID∞ fewer than its line needs.
         """
-        if metric == "fid_inf":
-            value = self._limits(rows).value
-            return float("nan") if value is None else value
         clip, reference = stacked(rows)
+        if metric == "fid_inf":
+            return fid_limit.extrapolated(clip, reference)
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
-
-    def _limits(self, rows: Sequence[Any]) -> Limit:
-        """FID∞ of these rows; its value, interval and note ask for the same set, which may take seconds."""
-        key = fid_limit.digest(*both(rows))
-        if self._limit is None or self._limit[0] != key:
-            self._limit = key, fid_limit.extrapolated(*both(rows))
-        return self._limit[1]
 
     def interval(
         self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
     ) -> tuple[float, float] | None:
-        """95 % interval: half-samples of the groups, None with fewer than two; of FID∞ by jackknife."""
-        if metric == "fid_inf":
-            return fid_limit.interval(*both(rows), groups, self._limits(rows))
-        return half_sample_interval(*both(rows), groups, draws, rng)
+        """95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
+        return None if metric == "fid_inf" else half_sample_interval(*both(rows), groups, draws, rng)
 
     def note(self, metric: str, rows: Sequence[Any]) -> str:
         """What must stand beside the number: sample sizes and their warning, or why FID∞ is refused."""
         clip, reference = stacked(rows)
         if metric == "fid_inf":
-            limit = self._limits(rows)
-            told = f"{limit.clips} clips; {limit.needed} are needed for a straight line in 1/clips"
-            return told if limit.value is not None else f"refused: {told}"
+            told = f"{len(clip)}/{len(reference)} frames; {fid_limit.LEAST_FRAMES} are needed for a line in 1/frames"
+            return f"refused: {told}" if min(len(clip), len(reference)) < fid_limit.LEAST_FRAMES else told
         text = f"N {len(clip)}/{len(reference)} frames of {len(rows)} clips"
         if min(len(clip), len(reference)) <= clip.shape[1]:
             text += f", fewer than {clip.shape[1] + 1}: biased upwards, compare at equal N only"

@@ -18,7 +18,7 @@ from evaluators.fid.distance import Resampler, frechet
 
 Rows = Sequence[npt.NDArray[np.float32]]  # one array (frames, columns) a clip
 Array = npt.NDArray[np.float64]
-GRAM_ROWS = 1000  # up to here a resample is exact by inner products
+_GRAM_ROWS = 1000  # up to here a resample is exact by inner products
 _LEADING = 256  # principal directions that resamples of larger sets are measured in
 _LEVEL = 0.95
 
@@ -50,7 +50,7 @@ class ClipSets:
 
     def distances(self) -> Callable[[npt.NDArray[np.int64]], float]:
         """The quickest exact way from chosen clips to their distance; nan where they are too few."""
-        if min(len(self.first), len(self.second)) > min(GRAM_ROWS, 2 * self.first.shape[1]):
+        if min(len(self.first), len(self.second)) > min(_GRAM_ROWS, 2 * self.first.shape[1]):
             return self._directly
         resampler = Resampler.of(self.first, self.second)
 
@@ -69,7 +69,7 @@ class ClipSets:
     def projected(self) -> ClipSets | None:
         """The sets in their leading common principal directions; None where an exact resample is cheap."""
         width = self.first.shape[1]
-        if width <= 2 * _LEADING or min(len(self.first), len(self.second)) <= GRAM_ROWS:
+        if width <= 2 * _LEADING or min(len(self.first), len(self.second)) <= _GRAM_ROWS:
             return None
         both = np.concatenate([self.first, self.second])
         centred = both - both.mean(axis=0)

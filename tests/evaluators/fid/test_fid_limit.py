@@ -1,4 +1,4 @@
-"""FID∞: Gaussians of known distance, its error, what it refuses, and its own place in a summary."""
+"""FID∞: Gaussians of known distance, the published line, what is refused, and its own place in a summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from evaluators import protocol
 from evaluators.fid.clip import packed
 from evaluators.fid.fid import Fid, frechet
-from evaluators.fid.limit import clips_needed, extrapolated, interval
+from evaluators.fid.limit import LEAST_FRAMES, extrapolated
 from harness.errors import UsageError
 from harness.records import Scored, SummaryRow
 from harness.signature import Signature
@@ -24,77 +24,42 @@ from reports.load import load_run
 from tests.face_samples import sample
 
 Array = npt.NDArray[np.floating[Any]]
-Clips = list[npt.NDArray[np.float32]]
-_WIDTH, _CLIPS, _WORLDS = 24, 72, 8
-_ROOTS = np.arange(1, _WIDTH + 1) ** -0.5  # standard deviations of one side; the other's are √1.5 of them
-_SHIFT = 0.3 * _ROOTS
+_WIDTH = 32
+_ROOTS = np.arange(1, _WIDTH + 1) ** -0.5  # standard deviations of one side; the other's are √1.02 of them
+_SHIFT = 0.02 * _ROOTS
+#: Covariances that commute: |m|² + Σ (σ1 - σ2)².
+_TRUTH = float(np.square(_SHIFT).sum() + np.square((np.sqrt(1.02) - 1) * _ROOTS).sum())
 
 
-def _side(rng: np.random.Generator, count: int, roots: Array, mean: Array) -> Clips:
-    """Clips of five frames that differ between clips as much as 1 and within by a half."""
-    return [
-        ((rng.standard_normal((1, _WIDTH)) + 0.5 * rng.standard_normal((5, _WIDTH))) * roots + mean).astype(np.float32)
-        for _ in range(count)
-    ]
-
-
-def _world(seed: int, count: int = _CLIPS) -> tuple[Clips, Clips]:
+def _world(seed: int, count: int = LEAST_FRAMES, references: int = 40_000) -> tuple[Array, Array]:
     rng = np.random.default_rng(seed)
-    return _side(rng, count, _ROOTS, 0 * _SHIFT), _side(rng, count, np.sqrt(1.5) * _ROOTS, _SHIFT)
+    first = rng.standard_normal((count, _WIDTH), dtype=np.float32) * _ROOTS
+    second = rng.standard_normal((references, _WIDTH), dtype=np.float32) * np.sqrt(1.02) * _ROOTS + _SHIFT
+    return first.astype(np.float32), second.astype(np.float32)
 
 
-def _truth() -> float:
-    """Covariances that commute: |m|² + Σ (σ1 - σ2)²."""
-    return float(np.square(_SHIFT).sum() + 1.25 * np.square((np.sqrt(1.5) - 1) * _ROOTS).sum())
+def test_fid_is_biased_upwards_and_its_limit_is_hardly() -> None:
+    worlds = [_world(seed) for seed in range(4)]
+    finite, limits = [frechet(*one) for one in worlds], [extrapolated(*one) for one in worlds]
+    assert min(finite) > 1.5 * _TRUTH
+    assert abs(np.mean(limits) - _TRUTH) < 0.35 * (np.mean(finite) - _TRUTH)
 
 
-def test_fid_is_biased_upwards_and_its_limit_is_the_truth_within_its_error() -> None:
-    finite, limits, held, widths = [], [], [], []
-    for seed in range(_WORLDS):
-        clips, references = _world(seed)
-        finite.append(frechet(np.concatenate(clips), np.concatenate(references)))
-        limit = extrapolated(clips, references)
-        assert limit.value is not None
-        limits.append(limit.value)
-        low, high = interval(clips, references, [str(k) for k in range(_CLIPS)], limit) or (np.nan, np.nan)
-        held.append(low < _truth() < high)
-        widths.append(high - low)
-    assert min(finite) > 1.5 * _truth()
-    assert abs(np.mean(limits) - _truth()) < 0.2 * (np.mean(finite) - _truth())
-    assert sum(held) >= _WORLDS - 1
-    assert np.mean(widths) < 2.2 * (np.mean(finite) - _truth())  # an interval that holds everything would say nothing
-    assert all(limit < value for limit, value in zip(limits, finite, strict=True))
+def test_the_line_is_the_published_one() -> None:
+    """15 even steps from 5000 to all, each against the whole reference, least squares in 1/n, at 1/n = 0."""
+    clip, reference = _world(7, LEAST_FRAMES + 3)
+    rng, sizes = np.random.default_rng(0), np.linspace(5000, len(clip), 15).astype(int)
+    values = np.array([frechet(clip[rng.permutation(len(clip))[:size]], reference) for size in sizes])
+    slope, at_zero = np.linalg.lstsq(np.stack([1 / sizes, np.ones(15)], axis=1), values, rcond=None)[0]
+    assert slope > 0
+    assert extrapolated(clip, reference) == pytest.approx(at_zero, rel=1e-6)
 
 
-def test_two_samples_of_one_world_are_at_no_distance() -> None:
-    rng = np.random.default_rng(5)
-    clips, references = (_side(rng, _CLIPS, _ROOTS, 0 * _SHIFT) for _ in range(2))
-    limit = extrapolated(clips, references)
-    low, high = interval(clips, references, [str(k) for k in range(_CLIPS)], limit) or (np.nan, np.nan)
-    assert low < 0 < high
-    assert frechet(np.concatenate(clips), np.concatenate(references)) > high
-
-
-def test_too_few_clips_are_refused_by_the_width_of_the_features_not_by_frames() -> None:
-    clips, references = _world(0, 30)
-    assert 30 < clips_needed(clips, references) < 2 * _WIDTH + 1
-    assert extrapolated(clips, references).value is None
-    longer = [np.repeat(part, 50, axis=0) for part in clips], [np.repeat(part, 50, axis=0) for part in references]
-    assert extrapolated(*longer).value is None  # 1500 frames of 30 clips are still 30 clips
-    narrow = np.array([1.0, 1.0, *np.full(_WIDTH - 2, 1e-6)], np.float32)
-    assert extrapolated([part * narrow for part in clips], [part * narrow for part in references]).value is not None
-    assert extrapolated(clips[:19], references[:19]).value is None
-    assert extrapolated([], []).value is None
-
-
-def test_an_interval_by_people_counts_people() -> None:
-    clips, references = _world(1)
-    limit = extrapolated(clips, references)
-    for k in range(0, _CLIPS, 12):  # one in six people looks different
-        clips[k : k + 2] = [part + np.float32(1.0) for part in clips[k : k + 2]]
-    people = [f"p{k // 12}" for k in range(_CLIPS)]
-    assert interval(clips, references, ["one"] * _CLIPS, limit) is None
-    assert interval(clips, references, people, limit) is not None
+def test_too_few_frames_of_either_side_are_refused() -> None:
+    clip, reference = _world(0)
+    assert np.isnan(extrapolated(clip[:-1], reference))
+    assert np.isnan(extrapolated(clip, reference[: LEAST_FRAMES - 1]))
+    assert np.isnan(extrapolated(np.zeros((0, 0)), np.zeros((0, 0))))
 
 
 def test_the_metric_has_its_own_signature_and_lets_fid_alone() -> None:
@@ -103,7 +68,8 @@ def test_the_metric_has_its_own_signature_and_lets_fid_alone() -> None:
     assert [facts.name for facts in judge.metrics] == ["fid", "fid_inf"]
     assert str(judge.signature("fid")) == str(plain.signature("fid"))
     line = judge.signature("fid_inf")
-    assert "|agg:pool|inf:line-in-1/clips|need:2clips/dir|" in str(line)
+    assert "|agg:pool|inf:line-15x5000-to-n|need:10000|" in str(line)
+    assert str(line).endswith("|v:2")
     assert Signature.parse(str(line)) == line
     with pytest.raises(UsageError, match="Did you mean 'inf'"):
         Fid({"limit": "inff"}, "cpu")
@@ -111,16 +77,17 @@ def test_the_metric_has_its_own_signature_and_lets_fid_alone() -> None:
     assert standard[standard.index("fid") + 1] == "fid_inf"
 
 
-def _summary(folder: Path, count: int) -> dict[str, SummaryRow]:
+def _summary(folder: Path, frames: int) -> dict[str, SummaryRow]:
+    """The summary of 20 clips with that many frames in all, of the first four features."""
     judge = Fid({"limit": "inf"}, "cpu")
     lines = [(judge, facts.name, str(judge.signature(facts.name))) for facts in judge.metrics]
     with RunStore(folder) as store:
         store.set_meta("asked", {"methods": ["cmet"]})
-        for k, (clip, reference) in enumerate(zip(*_world(0, count), strict=True)):
+        for k, parts in enumerate(zip(*(np.split(side[:, :4], 20) for side in _world(0, frames, frames)), strict=True)):
             one = replace(sample("happy"), id=f"{k:02d}", identity=f"p{k % 6}")
             store.add_samples([one])
             size = {"clip_size": (64, 64), "reference_size": (64, 64)}
-            kept = packed(clip=clip, reference=reference, **size)
+            kept = packed(clip=parts[0], reference=parts[1], **size)
             rows = [Scored(m, None, line, kept if m == "fid" else b"", ("pooled",)) for _, m, line in lines]
             store.put_rows(one.dataset, "cmet", one.id, rows)
         store.set_meta("metrics", {})
@@ -129,25 +96,23 @@ def _summary(folder: Path, count: int) -> dict[str, SummaryRow]:
 
 
 def test_a_summary_has_both_numbers_from_features_that_are_stored_once(tmp_path: Path) -> None:
-    found = _summary(tmp_path, _CLIPS)
+    found = _summary(tmp_path, LEAST_FRAMES)
     fid, limit = found["fid"], found["fid_inf"]
     assert fid.value is not None
-    assert limit.value is not None
-    assert limit.value == extrapolated(*_world(0)).value
-    assert limit.low is not None
-    assert limit.high is not None
-    assert limit.low < limit.value < limit.high < fid.value
-    assert limit.cluster_low is not None
-    assert (limit.n_scored, limit.n_expected) == (_CLIPS, _CLIPS)
-    assert f"|n1:{5 * _CLIPS}|n2:{5 * _CLIPS}|" in fid.signature
+    assert limit.value == extrapolated(*(side[:, :4] for side in _world(0, LEAST_FRAMES, LEAST_FRAMES)))
+    assert limit.value < fid.value
+    assert (limit.low, limit.cluster_low) == (None, None)
+    assert (limit.n_scored, limit.n_expected) == (20, 20)
+    assert f"|n1:{LEAST_FRAMES}|n2:{LEAST_FRAMES}|" in fid.signature
+    assert f"|n2:{LEAST_FRAMES}|" in limit.signature
     assert "|n1:" not in limit.signature
     assert "|res:64x64/64x64|" in limit.signature
 
 
 def test_a_refusal_stands_in_the_summary_with_its_reason(tmp_path: Path) -> None:
-    limit = _summary(tmp_path, 25)["fid_inf"]
+    limit = _summary(tmp_path, 100)["fid_inf"]
     assert (limit.value, limit.low, limit.high) == (None, None, None)
-    assert limit.note.startswith("refused: 25 clips; ")
+    assert limit.note == "refused: 100/100 frames; 10000 are needed for a line in 1/frames"
 
 
 def test_latex_has_the_sign() -> None:
