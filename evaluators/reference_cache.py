@@ -1,7 +1,8 @@
 """What was computed from a ground-truth clip once, kept for the next method that is judged against it.
 
-The key holds the content of the clip (SHA-256 of its bytes), the frames used and the signature of what was
-computed; another name or date of the file changes nothing, another byte changes everything.
+The key holds the content of the clip (SHA-256 of its bytes), the frames used, the signature of what was computed and a
+digest of the code that computes it: another name or date of the file changes nothing, another byte of it, or another
+line of that code, changes everything.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness import sources
 from harness.atomic import replacing
 from harness.digest import cache_dir, digest
 from harness.errors import BenchError
@@ -23,15 +25,21 @@ Array = npt.NDArray[np.float32]
 
 
 def cached(
-    path: Path, signature: str, frames: Sequence[int] | npt.NDArray[np.int64], compute: Callable[[], Array]
+    path: Path,
+    signature: str,
+    frames: Sequence[int] | npt.NDArray[np.int64],
+    compute: Callable[[], Array],
+    *parts: object,
 ) -> Array:
     """The float32 array of `compute` for these frames of the clip at `path`, from the cache where it is there.
 
-    `signature` names everything else that changes the array. A damaged entry is computed again; a cache that
-    cannot be written only costs time. Raises MediaError where there is no such clip.
+    `signature` names everything else that changes the array; `parts` are objects that `compute` was given and works
+    with: their code counts beside its own (harness.sources), so that no text can say more than is true. A damaged entry
+    is computed again; a cache that cannot be written only costs time. Raises MediaError where there is no such clip.
     """
     check_file(path)
-    key = "\n".join([digest(path), signature, ",".join(map(str, np.asarray(frames).tolist()))])
+    code = sources.digest_of(compute, *parts)
+    key = "\n".join([digest(path), signature, code, ",".join(map(str, np.asarray(frames).tolist()))])
     file = cache_dir() / "reference" / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
     known = _read(file, key)
     if known is None:

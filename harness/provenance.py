@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import sources as sources_of_code
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = sources_of_code.ROOT
 PACKAGES = (
     "av",
     "facenet-pytorch",

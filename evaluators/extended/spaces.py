@@ -63,7 +63,7 @@ def clip_mean(space: Space, path: Path) -> Float:
     from evaluators.reference_cache import cached
 
     key = "|".join(f"{name}:{value}" for name, value in space.fields())
-    return cached(path, f"mean|{key}", [], lambda: _clip_mean(space, path))
+    return cached(path, f"mean|{key}", [], lambda: _clip_mean(space, path), space)
 
 
 def _clip_mean(space: Space, path: Path) -> Float:

@@ -95,7 +95,7 @@ def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indice
 
     fields = (*net.fields(), *aligned.fields(), ("points", aligned.content(path)), ("fps", "25"), ("v", "1"))
     signature = "fid-features|" + "|".join(f"{key}:{value}" for key, value in fields)
-    return cached(path, signature, wanted, compute)
+    return cached(path, signature, wanted, compute, net)
 
 
 def start(context: ClipContext, net: FeatureNet, aligned: Alignment, sampling: Sampling) -> tuple[Collector, Indices]:
