@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from evaluators.fid.features import tf_fid_input
 from evaluators.fid.fid import Inception, frechet
+from evaluators.fid.inputs import TF_FID
 from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference.pixels import ssim
 from harness.seeded import fill, seeded_array
@@ -104,7 +104,7 @@ def inception_features(frames: int, rounds: int) -> None:
 
     def ours() -> np.ndarray:
         parts = [pictures[k : k + 16] for k in range(0, frames, 16)]
-        return np.concatenate([folded(tf_fid_input(part)).numpy() for part in parts])
+        return np.concatenate([folded(TF_FID(part)).numpy() for part in parts])
 
     with torch.inference_mode():
         mine, wanted = versus(f"Inception features of {frames} frames", rounds, ours, reference)

@@ -10,19 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
-from evaluators.fid.inception import INPUT_PIXELS, TAPS, ImageNetInception, Inception
+from evaluators.fid.inception import TAPS, ImageNetInception, Inception
+from evaluators.fid.inputs import EAT, TF_FID, InputRule
 from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
 from evaluators.weights.plausibility import ImplausibleError, require_trained
 from harness.errors import UsageError, unknown_name
-from networks import imagenet
 
 Frames = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
@@ -49,36 +47,34 @@ class FeatureNet(Protocol):
 def build(settings: Mapping[str, str], device: str) -> FeatureNet:
     """The network that setting `net` names. Raises UsageError for an unknown one."""
     name = settings.get("net", "tf-fid-2015")
-    if name in _INCEPTIONS:
-        return InceptionNet(_INCEPTIONS[name], settings, device)
+    if name in INCEPTIONS:
+        return InceptionNet(INCEPTIONS[name], settings, device)
     if name == "demo":
         unused("FID by the network 'demo'", settings, ("dim", *WEIGHT_SETTINGS))
         return DemoNet(device)
-    raise unknown_name("network for FID", name, [*_INCEPTIONS, "demo"])
+    raise unknown_name("network for FID", name, [*INCEPTIONS, "demo"])
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """How one Inception is fed, and what the signature says about it."""
+class Recipe:
+    """One Inception and its input rule, which says for itself what it does."""
 
     name: str
     weights: str  # row of weights.toml
     network: type[Inception]
-    resize: str
-    normalisation: str
-    channels: str
+    input: InputRule
 
 
-_INCEPTIONS: dict[str, _Recipe] = {
-    "tf-fid-2015": _Recipe("tf-fid-2015", "pt_inception-2015-12-05", Inception, "torch-bilinear", "pm1", "rgb"),
-    "tv-in1k": _Recipe("tv-in1k", "inception_v3", ImageNetInception, "cv-linear", "pm1+in1k", "bgr"),
+INCEPTIONS: dict[str, Recipe] = {
+    "tf-fid-2015": Recipe("tf-fid-2015", "pt_inception-2015-12-05", Inception, TF_FID),
+    "tv-in1k": Recipe("tv-in1k", "inception_v3", ImageNetInception, EAT),
 }
 
 
 class InceptionNet:
     """FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`, `gate`."""
 
-    def __init__(self, recipe: _Recipe, settings: Mapping[str, str], device: str) -> None:
+    def __init__(self, recipe: Recipe, settings: Mapping[str, str], device: str) -> None:
         self._recipe = recipe
         self._weights = JudgeWeights(recipe.weights, settings)
         self._device = torch.device(device)
@@ -117,9 +113,7 @@ class InceptionNet:
         return (
             ("net", recipe.name),
             ("dim", str(self._width)),
-            ("rs", recipe.resize),
-            ("norm", recipe.normalisation),
-            ("ch", recipe.channels),
+            *recipe.input.fields(),
             *self._weights.fields(),
         )
 
@@ -131,38 +125,13 @@ class InceptionNet:
     def features(self, frames: Frames) -> Features:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
         assert self._network is not None, "load() first"
-        prepare = tf_fid_input if self._recipe.network is Inception else imagenet_input
+        prepare = self._recipe.input
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # a GPU gives the same number as a CPU
             rows = [
                 self._network(prepare(frames[first : first + _BATCH]).to(self._device), self._width).cpu().numpy()
                 for first in range(0, len(frames), _BATCH)
             ]
         return np.concatenate(rows) if rows else np.zeros((0, self._width), dtype=np.float32)
-
-
-def tf_fid_input(frames: Frames) -> torch.Tensor:
-    """pytorch-fid's input: [0, 1], bilinear to 299 without antialiasing, then [-1, 1]; (n, 3, 299, 299)."""
-    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 255
-    x = F.interpolate(x, size=(INPUT_PIXELS, INPUT_PIXELS), mode="bilinear", align_corners=False)
-    return 2 * x - 1
-
-
-def imagenet_input(frames: Frames, channels: str = "bgr", again: bool = True) -> torch.Tensor:
-    """EAT's input: OpenCV's bilinear to 299, [-1, 1], then torchvision's own normalisation on top (`again`).
-
-    The order of the channels is as the network meets it; EAT's script reverses pictures that were RGB already.
-    """
-    ordered = frames[..., ::-1] if channels == "bgr" else frames
-    sized = [
-        cv2.resize(picture.astype(np.float32) / 255, (INPUT_PIXELS, INPUT_PIXELS), interpolation=cv2.INTER_LINEAR)
-        for picture in ordered
-    ]
-    x = torch.from_numpy(np.stack(sized)).permute(0, 3, 1, 2) * 2 - 1
-    if not again:
-        return x
-    gain = torch.from_numpy(np.array(imagenet.STD) / 0.5).float()[:, None, None]
-    shift = torch.from_numpy((np.array(imagenet.MEAN) - 0.5) / 0.5).float()[:, None, None]
-    return x * gain + shift
 
 
 class DemoNet:

@@ -185,14 +185,14 @@ def _emotion_features() -> float:
 
 
 def _inception() -> float:
-    from evaluators.fid.features import tf_fid_input
     from evaluators.fid.inception import Inception
+    from evaluators.fid.inputs import TF_FID
     from harness.seeded import fill
 
     held = reference()
     net = Inception().eval().requires_grad_(False)
     fill(net)
-    return _relative(net(tf_fid_input(held["frames_a"].astype(np.uint8)[None]), 2048).numpy()[0], held["inception"])
+    return _relative(net(TF_FID(held["frames_a"].astype(np.uint8)[None]), 2048).numpy()[0], held["inception"])
 
 
 def _decoded() -> float:

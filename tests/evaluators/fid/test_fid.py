@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ import torch
 from PIL import Image
 
 from evaluators.faces.sidecar_landmarks import sidecar
-from evaluators.fid import collector
+from evaluators.fid import collector, features, inputs
 from evaluators.fid.collector import Sampling
-from evaluators.fid.features import imagenet_input, tf_fid_input
 from evaluators.fid.fid import Fid, Inception, PairFid, frechet
 from evaluators.fid.inception import TAPS, ImageNetInception
+from evaluators.fid.inputs import EAT, TF_FID
 from evaluators.identity.demo_net import IdentityNet
 from evaluators.packing import unpack
 from evaluators.weights import shipped
@@ -75,7 +76,7 @@ def test_two_frames_meet_pytorch_fid_at_every_width(seeded: Inception, folded: b
     for which in "ab":
         picture = np.asarray(Image.open(io.BytesIO(golden[f"jpeg_{which}"].tobytes())).convert("RGB"))
         for width in TAPS:
-            found = network(tf_fid_input(picture[None]), width).numpy()[0]
+            found = network(TF_FID(picture[None]), width).numpy()[0]
             _close(found, golden[f"features_{which}_{width}"], golden[f"largest_{which}_{width}"])
 
 
@@ -91,9 +92,9 @@ def test_eat_features_meet_its_evaluation(shared: Path) -> None:
     fill(network)
     network = network.folded()
     cases = {
-        "act_fake": imagenet_input(picture),
-        "act_fake_no_transform_input": imagenet_input(picture, again=False),
-        "act_fake_rgb_order": imagenet_input(picture, channels="rgb"),
+        "act_fake": EAT(picture),
+        "act_fake_no_transform_input": replace(EAT, normalisation=inputs.plus_minus_one)(picture),
+        "act_fake_rgb_order": replace(EAT, channels=inputs.same_order)(picture),
     }
     for name, given in cases.items():
         _close(network(given).numpy()[0], golden[name][1], np.abs(golden[name]).max(axis=0))
@@ -101,7 +102,7 @@ def test_eat_features_meet_its_evaluation(shared: Path) -> None:
 
 def test_gray_levels_map_onto_the_networks_range() -> None:
     frames = np.stack([np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)])
-    low, high = tf_fid_input(frames)
+    low, high = TF_FID(frames)
     assert low.shape == (3, 299, 299)
     assert float((low + 1).abs().max()) < 1e-6
     assert float((high - 1).abs().max()) < 1e-6
@@ -265,3 +266,21 @@ def test_missing_random_and_foreign_weights_are_refused(weights: str, tmp_path: 
 def test_misspelt_settings_are_refused(settings: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         Fid(settings, "cpu")
+
+
+def test_the_signature_says_what_the_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def line() -> str:
+        return str(Fid({}, "cpu").signature("fid"))
+
+    before = line()
+    assert "|rs:torch-bilinear|norm:pm1|ch:rgb|" in before
+    other = replace(TF_FID, resize=nearest)
+    monkeypatch.setattr(
+        features, "INCEPTIONS", {"tf-fid-2015": replace(features.INCEPTIONS["tf-fid-2015"], input=other)}
+    )
+    assert line() != before
+    assert "|rs:nearest@" in line()
+
+
+def nearest(frames: npt.NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(frames[:, :299, :299].copy()).permute(0, 3, 1, 2).float() / 255
