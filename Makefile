@@ -6,7 +6,7 @@ ROOT := $(shell cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" && pwd)
 PY := .venv/bin/python
 READY := .venv/.lock-installed
 
-.PHONY: bench test lint ready clean
+.PHONY: bench test lint ready install clean
 
 bench: ready
 	@cd "$(ROOT)" && $(PY) bench.py run --method cmet --limit 22 --resume --out runs/bench
@@ -26,6 +26,10 @@ ready:
 	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
 	    touch $(READY); \
 	fi
+
+# The front door alone (`import cmet_bench`, the command cmet-bench), which points here; nothing is downloaded.
+install: ready
+	@cd "$(ROOT)" && $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
 clean:
 	cd "$(ROOT)" && rm -rf .venv runs

@@ -16,9 +16,8 @@ from datasets.derived import Lengths, Recipe, Workshop, make
 from datasets.labels import free_label
 from datasets.labels_csv import read_labels, truth
 from harness.errors import MissingError, UsageError, unknown_name
-from harness.records import BASIC_EMOTIONS, Emotion, Sample
+from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
 
-MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
 UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"
 _MEND = "Mend that line."

@@ -30,8 +30,8 @@ class _Seat:
 class Judge:
     """All judges of one protocol, loaded on first use and kept for the next clips."""
 
-    def __init__(self, protocol_name: str, device: str) -> None:
-        self.protocol = protocol.read(protocol_name)
+    def __init__(self, asked: str | protocol.EvaluationProtocol, device: str) -> None:
+        self.protocol = protocol.read(asked) if isinstance(asked, str) else asked
         self.evaluators = protocol.build(self.protocol, device)
         self._ready: dict[int, tuple[str, str] | None] = {}
 

@@ -60,19 +60,23 @@ def read(name: str) -> EvaluationProtocol:
     items = data.get("metric", ())
     if not items or not all(isinstance(item, dict) for item in items):
         raise UsageError(f"'{path}' names no [[metric]].", "See evaluators/protocols/ for examples.")
-    entries = tuple(_entry(path, item) for item in items)
+    entries = tuple(_entry(f" (in '{path.name}')", item) for item in items)
     return EvaluationProtocol(str(data.get("name", path.stem)), str(data.get("description", "")), entries)
 
 
-def _entry(path: Path, item: Mapping[str, Any]) -> Entry:
+def single(evaluator: str, settings: Mapping[str, Any]) -> EvaluationProtocol:
+    """The protocol that asks one judge with these settings (texts or numbers) and nothing else."""
+    return EvaluationProtocol(evaluator, "", (_entry("", {"evaluator": evaluator, **settings}),))
+
+
+def _entry(where: str, item: Mapping[str, Any]) -> Entry:
     name = str(item.get("evaluator", ""))
     if name not in EVALUATORS:
-        raise unknown_name(f"evaluator (in '{path.name}')", name, EVALUATORS)
+        raise unknown_name(f"evaluator{where}", name, EVALUATORS)
     settings = {key: value for key, value in item.items() if key != "evaluator"}
     for key, value in settings.items():
-        if isinstance(value, (bool, list, dict)) or value == "":
-            told = f"'{key}' of '{name}' in '{path.name}' is {value!r}"
-            raise UsageError(f"{told}.", "A setting is a text or a number.")
+        if not isinstance(value, (str, int, float, Path)) or isinstance(value, bool) or value == "":
+            raise UsageError(f"'{key}' of '{name}'{where} is {value!r}.", "A setting is a text or a number.")
     return Entry(name, {key: str(value) for key, value in settings.items()})
 
 

@@ -15,6 +15,9 @@ LANES: tuple[Lane, ...] = ("label", "reference", "speech", "as-published")
 #: The eight basic emotions by the names of MEAD's folders (datasets map theirs onto these by name).
 BASIC_EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 
+#: Endings of the files in a folder that count as clips.
+MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
+
 FPS = 25
 SAMPLE_RATE_HZ = 16_000
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, count
@@ -135,15 +135,20 @@ def _store_all(
 
 def finish(store: RunStore, judge: Any, seed: int) -> None:
     """Compute the summary of whatever is in the store."""
+    datasets = {dataset for dataset, *_ in store.samples()}
+    progress = Progress("metrics summed up", len(judge.columns()) * len(datasets))
+    try:
+        summed_up(store, judge, seed, progress.step)
+    finally:
+        progress.close()
+
+
+def summed_up(store: RunStore, judge: Any, seed: int, tell: Callable[[str], None] | None = None) -> None:
+    """Write the summary of the store's rows, and what its signatures and metrics mean; `tell` hears of each metric."""
     columns = judge.columns()
     store.set_meta("metrics", {metric: asdict(facts_of(evaluator, metric)) for evaluator, metric, _ in columns})
     store.set_meta("signatures", _abbreviated(columns))
-    datasets = {dataset for dataset, *_ in store.samples()}
-    progress = Progress("metrics summed up", len(columns) * len(datasets))
-    try:
-        store.set_summary(*summarise(store, columns, seed, progress.step))
-    finally:
-        progress.close()
+    store.set_summary(*summarise(store, columns, seed, tell))
 
 
 def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:

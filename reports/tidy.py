@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -70,9 +70,14 @@ def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
 
 def column_names(runs: Sequence[RunData]) -> Mapping[tuple[str, str], str]:
     """(metric, signature) → a name that no other pair of these runs has."""
+    return named((row.metric, row.signature) for run in runs for row in run.summary)
+
+
+def named(pairs: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+    """(metric, signature) → a name that no other of these pairs has."""
     signatures: dict[str, dict[str, None]] = {}
-    for row in (row for run in runs for row in run.summary):
-        signatures.setdefault(row.metric, {})[row.signature] = None
+    for metric, line in pairs:
+        signatures.setdefault(metric, {})[line] = None
     return {
         (metric, line): f"{metric} ({words})" if words else metric
         for metric, lines in signatures.items()

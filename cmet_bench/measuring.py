@@ -1,0 +1,158 @@
+"""`measure` judges files in one call: no run folder, no command line, and networks that stay loaded between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from cmet_bench.files import DATASET, Given, described, listed, samples
+from cmet_bench.measured import Measured, Measures
+from evaluators import protocol as protocols
+from evaluators.judge import Judge
+from harness.errors import UsageError
+from harness.records import Clip, Row, Sample, Unscored
+from harness.runner import summed_up
+from harness.signature import Signature
+from harness.store import RunStore
+from reports.load import load_run
+from reports.model import RunData
+from reports.tidy import column_names, named
+
+_LANE = "as-published"  # nobody was told anything: the clips exist
+#: Reasons that may pass while this process lives: the weights are fetched, the tool is installed.
+_CURABLE = frozenset({"weights_missing", "weights_implausible", "tool_missing"})
+_judges: dict[tuple[Any, ...], Judge] = {}
+
+
+def measure(
+    files: Any,
+    metric: str = "",
+    *,
+    protocol: str | Path = "",
+    emotion: Any = None,
+    identity: Any = None,
+    reference: Any = None,
+    aligned: Any = None,
+    image: Any = None,
+    audio: Any = None,
+    source: Any = None,
+    name: str = "clips",
+    device: str = "cpu",
+    seed: int = 0,
+    **settings: Any,
+) -> Measures:
+    """Measure clips by one judge with its settings, or by every judge of a protocol; the numbers by column name.
+
+    files: a path, a folder, a list of paths, or mappings with `clip` and what is known of it. metric: a judge of
+    `python bench.py list` (`lse`, `fid`, `identity`, …), with its settings as further keywords (`net="demo"`), or
+    protocol: a name, or a path to a toml file.
+    emotion, identity, reference (the ground-truth clip), aligned (True: its frame k is frame k of the clip), image (a
+    picture of the identity), audio (the driving sound), source (the clip before the edit): one for all clips, a list in
+    their order, or a mapping by file name; `reference` may be a folder with files of the clips' names.
+    name: what the clips are called in tables, where a method would stand. seed: of the intervals' draws.
+
+    A clip that cannot be measured says why in `reasons`. UsageError for what does not exist or does not fit.
+    """
+    facts = {"emotion": emotion, "identity": identity, "reference": reference, "aligned": aligned}
+    clips = described(listed(files), {**facts, "image": image, "audio": audio, "source": source})
+    judge = _judge(_asked(metric, protocol, settings), device)
+    with _as_in_runs(), TemporaryDirectory(prefix="cmet-bench-") as folder:
+        asked = samples(clips, Path(folder))
+        rows = [judge.rows(sample, _clip(one)) for one, sample in zip(clips, asked, strict=True)]
+        run = _summed_up(judge, clips, asked, rows, name, seed, Path(folder))
+    if any(isinstance(row, Unscored) and row.reason in _CURABLE for found in rows for row in found):
+        _let_go(judge)
+    return Measures(run, _columns(judge, run, rows))
+
+
+def forget() -> None:
+    """Let go of all networks that earlier calls loaded."""
+    _judges.clear()
+
+
+def _let_go(judge: Judge) -> None:
+    for key in [key for key, kept in _judges.items() if kept is judge]:
+        del _judges[key]
+
+
+def _asked(metric: str, protocol: str | Path, settings: Mapping[str, Any]) -> protocols.EvaluationProtocol:
+    if bool(metric) == bool(protocol):
+        raise UsageError("measure needs a metric or a protocol.", "measure(files, 'lse'), or protocol='standard'.")
+    if metric:
+        return protocols.single(metric, settings)
+    if settings:
+        raise UsageError(
+            f"A protocol brings its settings: '{next(iter(settings))}'.", "Leave it out, or name a metric."
+        )
+    return protocols.read(str(protocol))
+
+
+def _judge(asked: protocols.EvaluationProtocol, device: str) -> Judge:
+    """The judge of these settings, of an earlier call where there was one."""
+    entries = tuple((entry.evaluator, *sorted(entry.settings.items())) for entry in asked.entries)
+    key = (asked.name, device, entries)
+    if key not in _judges:
+        _judges[key] = Judge(asked, device)
+    return _judges[key]
+
+
+@contextmanager
+def _as_in_runs() -> Iterator[None]:
+    """Torch computes as in a run, with one thread and whole float32, so that a number is the same in both."""
+    import torch
+
+    cudnn, before = torch.backends.cudnn, (torch.get_num_threads(), torch.backends.cudnn.allow_tf32)
+    torch.set_num_threads(1)
+    cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cudnn.allow_tf32 = before[1]
+
+
+def _clip(one: Given) -> Clip:
+    return Clip(one.path, 0, 0, 0, used="unknown", codec="own")
+
+
+def _summed_up(
+    judge: Judge,
+    clips: Sequence[Given],
+    asked: Sequence[Sample],
+    rows: Sequence[Sequence[Row]],
+    name: str,
+    seed: int,
+    folder: Path,
+) -> RunData:
+    """The rows as a finished run, summed up as every run is."""
+    with RunStore(folder) as store:
+        store.set_meta("asked", {"methods": [name], "protocol": judge.protocol.name, "lane": _LANE, "seed": seed})
+        store.add_samples(asked)
+        for one, sample, found in zip(clips, asked, rows, strict=True):
+            store.put(DATASET, name, sample.id, _clip(one), "")
+            store.put_rows(DATASET, name, sample.id, found)
+        summed_up(store, judge, seed)
+    return replace(load_run(folder), name=name, folder=None)
+
+
+def _columns(judge: Judge, run: RunData, rows: Sequence[Sequence[Row]]) -> dict[str, Measured]:
+    """Column name → its numbers, in the protocol's order."""
+    summary = {(row.metric, str(Signature.parse(row.signature).settings())): row for row in run.summary}
+    by_line = [{row.signature: row for row in found} for found in rows]
+    lines = {(metric, line): summary.get((metric, line)) for _, metric, line in judge.columns()}
+    signed = {key: row.signature if row else key[1] for key, row in lines.items()}
+    names = {**named((metric, signature) for (metric, _), signature in signed.items()), **column_names([run])}
+    return {
+        (column := names[metric, signature]): Measured(
+            column,
+            run.fact(metric, signature),
+            signature,
+            lines[metric, line],
+            tuple(own.get(line) or Unscored(metric, "crashed", line, "the judge gave no row") for own in by_line),
+        )
+        for (metric, line), signature in signed.items()
+    }
