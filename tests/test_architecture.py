@@ -12,8 +12,18 @@ import pytest
 
 from tests.places import ROOT
 
-#: From the top floor down; arrows point down. cmet and evaluators stand side by side.
-FLOORS = ("bench", "verbs", "baselines", "recipes", "cmet evaluators", "datasets", "reports", "networks", "harness")
+#: From the top floor down; arrows point down. Wings of one floor stand side by side.
+FLOORS = (
+    "bench",
+    "verbs cmet_bench",
+    "baselines",
+    "recipes",
+    "cmet evaluators",
+    "datasets",
+    "reports",
+    "networks",
+    "harness",
+)
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings.split()}
 NEVER = {("evaluators", "datasets"), ("evaluators", "reports"), ("datasets", "reports")}
 #: Whoever combines rows, or makes and judges clips, gets a class by name through harness.registry.
