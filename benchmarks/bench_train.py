@@ -1,82 +1,104 @@
-"""One full-size training step (batch 128): ours against the released code, the same batch, steps in turn, one process.
+"""Training against the released C-MET code: a full-size step, the sampler; and the speech-to-code experiment.
 
-    python benchmarks/bench_train.py [--official DIR] [--rounds 5] [--batch 128] [--device cpu] [--precision fp32]
-    python benchmarks/bench_train.py --wait 20
+    python benchmarks/bench_train.py step --official DIR [--device cuda]
+    python benchmarks/bench_train.py samples --official DIR
+    python benchmarks/bench_train.py wait --steps 20
+    python benchmarks/bench_train.py speech-to-code --speech DIR --codes DIR --tested W009
 
---official: a checkout of the released code (github.com/ChanHyeok-Choi/C-MET), whose network, losses and order of work
-are then the other side; without it, every token goes through torch.nn.TransformerEncoder and AdamW's plain loop, as in
-the released code. On a CPU: CPU seconds of one thread, the smallest and the median of the rounds. On a GPU: steps a
-second. --wait N trains N steps from a packed corpus and tells how long the loop waited for its batches.
+DIR of --official: a checkout of the released code, whose network, losses and data set class then run in this process
+and thread, in turn with ours. What options change is simulated by simulate_options.py.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import click
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_sampler import PEOPLE, tree
-from torch import Tensor, nn
-
+from benchmarks.bench_corpora import tree
+from benchmarks.timing import FOLDER, checkout, in_turn
 from cmet.connector import Connector
 from cmet.training.corpus import TrainingCorpus
 from cmet.training.objective import Objective, Tensors, TrainingPass, make_optimizer, train_step
 from cmet.training.packed import PackedCorpus
-from cmet.training.plan import Plan, Seat
-from cmet.training.sampler import SampleOptions
-from cmet.training.trainer import Trainer
+from cmet.training.sampler import SampleOptions, draw_batch
 
-Step = Callable[[], object]
-
-
-class StockFusion(nn.Module):
-    """The fusion with all 2T + 1 tokens through the stock transformer; the last ones are cut off afterwards."""
-
-    def __init__(self, fusion: nn.Module) -> None:
-        super().__init__()
-        self.fusion = fusion
-
-    def forward(self, reference: Tensor, speech: Tensor, expression: Tensor, keep: int) -> Tensor:
-        tokens = self.fusion.tokens(reference, speech, expression)  # type: ignore[operator]
-        return self.fusion.transformer_encoder(tokens)[:, -keep:]  # type: ignore[operator]
+PEOPLE = ("M000", "M001")
+BATCH = 128
+official_option = checkout("--official", "the released C-MET code", "src/connector.py")
+device_option = click.option("--device", default="cpu", show_default=True)
 
 
-def batch_of(size: int, device: torch.device) -> Tensors:
-    """A made-up batch."""
-    source = torch.Generator().manual_seed(0)
-    codes = [torch.randn(size, 5, 10, generator=source) for _ in range(4)]
-    speech = torch.randn(size, 1, 1024, generator=source)
-    parts = (codes[0], speech, codes[1], codes[2], codes[3], torch.arange(size) % 8)
-    return Tensors(*(part.to(device) for part in parts))
+@click.group(help=__doc__)
+def main() -> None:
+    """Choose a measurement."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
-def our_step(batch: Tensors, dtype: torch.dtype) -> tuple[Step, Connector]:
-    """Our training step and its network."""
-    module = TrainingPass(Connector(), Objective()).to(batch.speech.device).train()
+@main.command()
+@official_option
+@device_option
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--batch", default=BATCH, show_default=True)
+def step(official: Path, device: str, rounds: int, batch: int) -> None:
+    """Time one full-size step, the same batch on both sides: CPU seconds, or seconds of twenty steps on a GPU."""
+    draw = torch.Generator().manual_seed(0)
+    reference, first, second, direction = torch.randn(4, batch, 5, 10, generator=draw)
+    speech, label = torch.randn(batch, 1, 1024, generator=draw), torch.arange(batch) % 8
+    tensors = Tensors(*(part.to(device) for part in (reference, speech, first, second, direction, label)))
+    module = TrainingPass(Connector(), Objective()).to(device).train()
     optimizer = make_optimizer(module)
-    return (lambda: train_step(module, optimizer, batch, dtype)), module.connector
+    work, network = _released_step(tensors, official)
+    network.load_state_dict(module.connector.state_dict())
+    gap = (_directions(module.connector, tensors) - _directions(network, tensors)).abs().max()
+    print(f"directions of both sides differ by at most {float(gap):.1e}")
+    sides = {
+        "released": lambda: _seconds(work, device),
+        "ours": lambda: _seconds(lambda: train_step(module, optimizer, tensors, torch.float32), device),
+    }
+    times = [values[1:] for values in in_turn(sides, rounds + 1).values()]  # the first steps allocate
+    pairs = statistics.median(a / b for a, b in zip(*times, strict=True))
+    slow, fast = map(min, times)
+    ratio = f"{slow / fast:.2f} (median of pairs {pairs:.2f})"
+    print(f"released {slow:.4f} s a step of {batch}, ours {fast:.4f}, ratio {ratio}")
 
 
-def stock_step(batch: Tensors) -> tuple[Step, nn.Module]:
-    """The released order of work with PyTorch's own layers."""
-    module = TrainingPass(Connector(), Objective()).to(batch.speech.device).train()
-    stock = StockFusion(module.connector.fusion_transformer_encoder)
-    module.connector.fusion_transformer_encoder = stock  # type: ignore[assignment]
-    optimizer = torch.optim.AdamW(module.connector.parameters(), lr=1e-4, weight_decay=1e-5, foreach=False)
-    return (lambda: train_step(module, optimizer, batch, torch.float32).tolist()), module.connector
+def _seconds(work: Callable[[], object], device: str) -> float:
+    """CPU seconds of one call; on a GPU wall seconds a call, of twenty."""
+    clock, repeat = (time.process_time, 1) if device == "cpu" else (time.perf_counter, 20)
+    began = clock()
+    for _ in range(repeat):
+        work()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return (clock() - began) / repeat
 
 
-def official_step(batch: Tensors, checkout: Path) -> tuple[Step, nn.Module]:
+@torch.no_grad()
+def _directions(network: Any, batch: Tensors) -> torch.Tensor:
+    """What a network answers without dropout; it is left in training mode."""
+    found: torch.Tensor = network.eval()(batch.reference, batch.speech, batch.first)[0]
+    network.train()
+    return found
+
+
+def _released_step(batch: Tensors, official: Path) -> tuple[Callable[[], object], Any]:
     """The released network, losses and optimiser, in the order in which the released loop uses them."""
-    sys.path.insert(0, str(checkout))
+    sys.path.insert(0, str(official))
     import loss as released
     from src.connector import Connector_exp
 
@@ -88,7 +110,7 @@ def official_step(batch: Tensors, checkout: Path) -> tuple[Step, nn.Module]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5)
     focal = {"weights": None, "activate": "sigmoid", "beta": 0.2, "gamma": 1}
 
-    def step() -> list[float]:
+    def work() -> list[float]:
         wanted = batch.direction.reshape(-1, 10)
         network.train()
         optimizer.zero_grad()
@@ -104,81 +126,88 @@ def official_step(batch: Tensors, checkout: Path) -> tuple[Step, nn.Module]:
         optimizer.step()
         return [term.item() for term in (regression, contrast, opposition)]
 
-    return step, network
+    return work, network
 
 
-def difference(batch: Tensors, ours: nn.Module, theirs: nn.Module) -> float:
-    """Largest difference of the directions of both sides, the same weights given, without dropout."""
-    found = []
-    for network in (ours, theirs):
-        network.eval()
-        with torch.no_grad():
-            found.append(network(batch.reference, batch.speech, batch.first)[0])
-        network.train()
-    return float((found[0] - found[1]).abs().max())
+@main.command()
+@official_option
+@click.option("--seconds", default=5.0, show_default=True, help="CPU seconds of each side in each of three rounds.")
+def samples(official: Path, seconds: float) -> None:
+    """Count samples per CPU second: our batches against the released data set class, on the same made-up tree."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        root = tree(folder / "dataset" / "MEAD" / "FPS25", len(PEOPLE))
+        os.chdir(folder)  # the released class reads dataset/MEAD below the working directory
+        sys.path.insert(0, str(official))
+        from src.dataset_emo12 import Dataset
+
+        for split in ("train", "test"):
+            (root.parent / f"{split}.txt").write_text("\n".join(PEOPLE) + "\n", encoding="utf-8")
+        with contextlib.redirect_stdout(None):
+            released = Dataset("train", T=5)
+        corpus = TrainingCorpus(PackedCorpus(PackedCorpus.build(root, folder / "corpus.pack")), PEOPLE)
+        options = SampleOptions(window=5)
+        sides = {
+            "released": lambda: _rate(lambda index: released[index], seconds),
+            "ours": lambda: BATCH * _rate(lambda index: draw_batch(corpus, options, 0, index, BATCH), seconds),
+        }
+        slow, fast = (statistics.median(rates) for rates in in_turn(sides, 3).values())
+    print(f"samples per CPU second: released {slow:.0f}, ours {fast:.0f}, ratio {fast / slow:.0f}")
 
 
-def compare(batch: Tensors, official: Path | None, dtype: torch.dtype, rounds: int) -> None:
-    """Measure both sides in turn and print the ratio."""
-    device = batch.speech.device
-    mine, ours = our_step(batch, dtype)
-    their_step, theirs = official_step(batch, official) if official else stock_step(batch)
-    if official:
-        theirs.load_state_dict(ours.state_dict())
-        print(f"directions of both sides differ by at most {difference(batch, ours, theirs):.1e}")
-    sides = {"released" if official else "stock": their_step, "ours": mine}
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    repeat = 1 if device.type == "cpu" else 20
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    for _ in range(rounds + 1):
-        for name, step in sides.items():
-            began = clock()
-            for _ in range(repeat):
-                step()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times[name].append((clock() - began) / repeat)
-    rest = {name: values[1:] for name, values in times.items()}  # the first steps allocate
-    for name, values in rest.items():
-        kind = "CPU seconds a step" if device.type == "cpu" else "seconds a step"
-        print(f"{name:>8}: {min(values):.4f} {kind} of {len(batch.label)} (median {statistics.median(values):.4f})")
-    slow, fast = rest.values()
-    pairs = [a / b for a, b in zip(slow, fast, strict=True)]
-    print(f"ratio: {min(slow) / min(fast):.3f}x (median of pairs {statistics.median(pairs):.3f}x)")
+def _rate(work: Callable[[int], object], seconds: float) -> float:
+    """Calls per CPU second."""
+    began, done = time.process_time(), 0
+    while time.process_time() - began < seconds:
+        work(done)
+        done += 1
+    return done / (time.process_time() - began)
 
 
-def wait(steps: int, batch: int, device: torch.device, precision: str) -> None:
-    """Train from a packed corpus and print how long the loop waited."""
-    with tempfile.TemporaryDirectory() as folder:
-        packed = PackedCorpus(PackedCorpus.build(tree(Path(folder) / "tree"), Path(folder) / "corpus.pack"))
-        corpus = TrainingCorpus(packed, PEOPLE)
-        plan = Plan(batch=batch, steps=steps, precision=precision, checkpoint_every=0, evaluate_every=0, log_every=0)
-        out = Path(folder) / "run"
-        trainer = Trainer(out, corpus, None, SampleOptions(), Objective(), plan, {}, Seat(device=device))
+@main.command()
+@device_option
+@click.option("--steps", default=20, show_default=True)
+@click.option("--batch", default=BATCH, show_default=True)
+def wait(device: str, steps: int, batch: int) -> None:
+    """Train from a packed corpus and print how long the loop waited for its batches."""
+    from cmet.training.plan import Plan, Seat
+    from cmet.training.trainer import Trainer
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        packed = PackedCorpus(PackedCorpus.build(tree(folder / "tree", len(PEOPLE)), folder / "corpus.pack"))
+        corpus, seat = TrainingCorpus(packed, PEOPLE), Seat(device=torch.device(device))
+        plan = Plan(batch=batch, steps=steps, checkpoint_every=0, evaluate_every=0, log_every=0)
+        trainer = Trainer(folder / "run", corpus, None, SampleOptions(), Objective(), plan, {}, seat)
         began = time.perf_counter()
         trainer.run()
         wall = time.perf_counter() - began
     print(f"{steps} steps in {wall:.1f} s, of which {trainer.waited_seconds:.3f} s waiting for batches")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--official", type=Path, default=None)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--wait", type=int, default=0, metavar="STEPS")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    device = torch.device(given.device)
-    if given.wait:
-        wait(given.wait, given.batch, device, given.precision)
-        return
-    dtype = torch.bfloat16 if given.precision == "bf16" else torch.float32
-    compare(batch_of(given.batch, device), given.official, dtype, given.rounds)
+@main.command()
+@click.option("--speech", type=FOLDER, required=True)
+@click.option("--codes", type=FOLDER, required=True)
+@click.option("--tested", required=True, help="The speaker held out.")
+@click.option("--trained", multiple=True, help="Speakers trained on. [default: all others]")
+@click.option("--members", default=5, show_default=True, help="Connectors of an ensemble.")
+@click.option("--ensembles", default=3, show_default=True)
+@click.option("--steps", type=int, help="[default: those of `train --preset speech-to-code`]")
+def speech_to_code(speech: Path, codes: Path, tested: str, trained: tuple[str, ...], **given: Any) -> None:
+    """Print the macro accuracy of single connectors and of disjoint ensembles on a speaker who was held out."""
+    from cmet.speech_to_code.results import recognise
+    from cmet.speech_to_code.sampler import Settings
+    from cmet.speech_to_code.speech_bank import read_bank
+    from cmet.speech_to_code.training import train
+
+    bank, size = read_bank(speech, codes), given["members"]
+    people = trained or tuple(speaker for speaker in bank.speakers if speaker != tested)
+    settings = replace(Settings(), members=size * given["ensembles"])
+    members = train(bank, people, replace(settings, steps=given["steps"]) if given["steps"] else settings)
+    for name, width in (("one connector", 1), (f"ensemble of {size}", size)):
+        groups = [members[k : k + width] for k in range(0, len(members), width)]
+        found = [recognise(group, bank, tested).macro_accuracy for group in groups]
+        print(f"{name}: {np.mean(found):.3f} ± {np.std(found):.3f}, lowest {min(found):.3f}, n {len(found)}")
 
 
 if __name__ == "__main__":

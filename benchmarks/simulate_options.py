@@ -1,12 +1,11 @@
 """What the training options beyond the released recipe change, on people that were held out; several seeds, paired.
 
-    python benchmarks/bench_train_options.py [--speech DIR --codes DIR] [--seeds 5] [--steps 400] [--processes 2]
+    python benchmarks/simulate_options.py --speech DIR --codes DIR [--seeds 3] [--steps 300] [--processes 2]
 
-Without --speech: made-up people; an emotion is a direction in speech and one in expression, level k is k thirds of it,
-people differ by an offset, frames by noise. With --speech and --codes (as for `train --preset speech-to-code`): real
-emotion2vec vectors of real speakers and EDTalk's stored codes, the last speaker held out; the features there are of
-level 3 only, so weaker levels are mixtures with neutral speech, and expression tracks are the stored code, scaled by
-level, plus a person's offset and noise per frame. Small connector, learning rate 1e-3.
+The folders are those of `train --preset speech-to-code`: real emotion2vec vectors of real speakers and EDTalk's stored
+codes, the last speaker held out. The features there are of level 3 only, so weaker levels are mixtures with neutral
+speech, and expression tracks are the stored code, scaled by level, plus a person's offset and noise per frame. Small
+connector, learning rate 1e-3.
 
 Columns: relative error of the direction (0: exact, 1: as wrong as no edit): reference given (what the training loss
 sees); first window (reference zero, as every edit begins); tenth window (references are its own predictions, as every
@@ -39,7 +38,6 @@ from cmet.training.plan import Plan
 from cmet.training.sampler import SampleOptions, assemble, draw
 from cmet.training.trainer import Trainer
 
-PEOPLE = tuple(f"M{number:03d}" for number in range(1, 7))
 WIDTHS: dict[str, int | float] = {"hidden": 64, "layers": 1, "feedforward": 64, "dropout": 0.1}
 COLUMNS = ("reference given", "first window", "tenth window", "first, neutral → level 3", "accuracy")
 
@@ -61,18 +59,6 @@ class World(NamedTuple):
     speech: dict[str, dict[str, Floats]]
     codes: Floats
     held_out: tuple[str, ...]
-
-
-def made_up(source: np.random.Generator) -> World:
-    """Six people; two are held out."""
-    axes, codes = source.standard_normal((8, 1024)) * 0.4, source.standard_normal((8, 10)) * 3
-    axes[NEUTRAL] = codes[NEUTRAL] = 0
-    speech = {}
-    for who in PEOPLE:
-        voice = source.standard_normal(1024) * 0.4
-        rows = {e: voice + axes[i] + 0.3 * source.standard_normal((10, 1024)) for i, e in enumerate(EMOTIONS)}
-        speech[who] = {e: value.astype(np.float32) for e, value in rows.items()}
-    return World(speech, codes.astype(np.float32), PEOPLE[-2:])
 
 
 def real(speech: Path, codes: Path) -> World:
@@ -150,13 +136,13 @@ def run(job: tuple[World, str, int, int]) -> tuple[str, int, list[float]]:
 def main() -> None:
     """Train every variant with every seed; print means, and the paired differences from the released recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, default=None)
-    parser.add_argument("--codes", type=Path, default=None)
+    parser.add_argument("--speech", type=Path, required=True)
+    parser.add_argument("--codes", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    world = real(given.speech, given.codes) if given.speech else made_up(np.random.default_rng(0))
+    world = real(given.speech, given.codes)
     jobs = [(world, name, seed, given.steps) for name in VARIANTS for seed in range(given.seeds)]
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
         found = {}

@@ -1,10 +1,9 @@
-"""Real clips cut to one length, stand-in weights that both sides load, and the protocol file of our side."""
+"""Both sides of a judges' comparison get these: real clips cut to one length, stand-in weights, a protocol file."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,46 @@ FILES = {
 _LEAST_FRAMES = 75
 _PIECE_STEP_FRAMES = 12
 
+#: Our judges of the four card metrics: settings, and the stand-in weights that each takes.
+CARD: dict[str, tuple[dict[str, str], str]] = {
+    "lse": ({"dialect": "clean"}, "syncnet"),
+    "fid": ({"samp": "5"}, "inception"),
+    "identity": ({"samp": "every5"}, "facenet"),
+    "emotion": ({"net": "efan8-eat", "samp": "every5"}, "emotion"),
+}
+
 Frames = npt.NDArray[np.uint8]
 
 
-def pieces(folder: Path, frames: int, number: int) -> Iterable[tuple[Frames, npt.NDArray[np.float32]]]:
+def protocol(path: Path, files: Mapping[str, Path], judges: Iterable[str] = CARD, every_frame: bool = False) -> Path:
+    """Write a protocol with these judges on the stand-in weights; `every_frame`: full sampling."""
+    lines = []
+    for judge in judges:
+        settings, name = CARD[judge]
+        chosen = {**settings, "samp": "all"} if every_frame and "samp" in settings else settings
+        given = {"evaluator": judge, **chosen, "weights": str(files[name]), "hash": "any", "gate": "off"}
+        lines += ["[[metric]]", *(f'{key} = "{value}"' for key, value in given.items()), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def clips(folder: Path, target: Path, frames: int, number: int) -> None:
+    """Write target/truth/NN.mp4, target/made/NN.mp4 (the same, blurred), made/NN.png (identity), made/labels.csv."""
+    truth, made = target / "truth", target / "made"
+    rows = []
+    for index, (pictures, sound) in enumerate(_pieces(folder, frames, number)):
+        _write(truth / f"{index:02d}.mp4", pictures, sound)
+        blurred = [np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR_PX), np.uint8) for picture in pictures]
+        _write(made / f"{index:02d}.mp4", np.stack(blurred), sound)
+        Image.fromarray(pictures[0]).save(made / f"{index:02d}.png")
+        rows.append({"clip": f"{index:02d}.mp4", "emotion": "happy", "image": f"{index:02d}.png"})
+    with (made / "labels.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, ["clip", "emotion", "image"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _pieces(folder: Path, frames: int, number: int) -> Iterable[tuple[Frames, npt.NDArray[np.float32]]]:
     """`number` pieces of `frames` frames at SIDE_PX, round the clips of `folder`, each later than the one before.
 
     Clips that are short, silent or named hard_* are left out; a clip that ends begins again.
@@ -47,7 +82,7 @@ def pieces(folder: Path, frames: int, number: int) -> Iterable[tuple[Frames, npt
     sources = [found for path in sorted(folder.glob("*.mp4")) if (found := _source(path)) is not None]
     if not sources:
         raise MissingError(f"'{folder}' has no clip of three seconds with sound.", "Give --clips another folder.")
-    for index in islice(count(), number):
+    for index in range(number):
         pictures, sound = sources[index % len(sources)]
         first = _PIECE_STEP_FRAMES * (index // len(sources))
         chosen = np.arange(first, first + frames) % len(pictures)
@@ -67,20 +102,14 @@ def _source(path: Path) -> tuple[Frames, npt.NDArray[np.float32]] | None:
     return pictures, np.pad(sound[:wanted], (0, max(0, wanted - len(sound))))
 
 
-def clips(folder: Path, target: Path, frames: int, number: int) -> None:
-    """target/truth/NN.mp4, target/made/NN.mp4 (the same, blurred), made/NN.png (identity picture), made/labels.csv."""
-    truth, made = target / "truth", target / "made"
-    rows = []
-    for index, (pictures, sound) in enumerate(pieces(folder, frames, number)):
-        _write(truth / f"{index:02d}.mp4", pictures, sound)
-        blurred = [np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR_PX), np.uint8) for picture in pictures]
-        _write(made / f"{index:02d}.mp4", np.stack(blurred), sound)
-        Image.fromarray(pictures[0]).save(made / f"{index:02d}.png")
-        rows.append({"clip": f"{index:02d}.mp4", "emotion": "happy", "image": f"{index:02d}.png"})
-    with (made / "labels.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, ["clip", "emotion", "image"])
-        writer.writeheader()
-        writer.writerows(rows)
+def repeated(clip: Path, target: Path, seconds: float) -> None:
+    """Write the clip over and over until `seconds` are full."""
+    pictures, track = np.concatenate(list(VideoReader(clip))), read_audio(clip).samples
+    sound = np.resize(track, len(pictures) * SAMPLES_PER_FRAME)
+    frames = np.arange(round(25 * seconds)) % len(pictures)
+    with VideoWriter(target, pictures.shape[2], pictures.shape[1], audio=np.resize(sound, 640 * len(frames))) as writer:
+        for frame in frames:
+            writer.write(pictures[frame])
 
 
 def _write(path: Path, pictures: Frames, sound: npt.NDArray[np.float32]) -> None:
@@ -91,11 +120,18 @@ def _write(path: Path, pictures: Frames, sound: npt.NDArray[np.float32]) -> None
 
 
 def weights(folder: Path) -> dict[str, Path]:
-    """Full-size stand-in weights under the published file names, for both sides."""
+    """Write full-size stand-in weights under the published file names, for both sides."""
     folder.mkdir(parents=True, exist_ok=True)
-    states = {"syncnet": _syncnet, "s3fd": _s3fd, "inception": _inception, "facenet": _facenet, "emotion": _emotion}
-    for name, build in states.items():
-        torch.save(build(), folder / FILES[name])
+    classifier = {"logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}  # unused, but in the file
+    states = {
+        "syncnet": _syncnet(),
+        "s3fd": _s3fd(),
+        "inception": _filled(Inception()),
+        "facenet": {**_filled(facenet_module()), **classifier},
+        "emotion": _filled(EmotionFAN()),
+    }
+    for name, state in states.items():
+        torch.save(state, folder / FILES[name])
     return {name: folder / file for name, file in FILES.items()}
 
 
@@ -129,38 +165,3 @@ def _s3fd() -> dict[str, Any]:
     grow = float(np.log(0.6 / size) / 0.2)
     state["loc.5.bias"].copy_(torch.tensor([move, move, grow, grow]))
     return state
-
-
-def _inception() -> dict[str, Any]:
-    return _filled(Inception())
-
-
-def _facenet() -> dict[str, Any]:
-    classifier = {"logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}  # unused, but in the file
-    return {**_filled(facenet_module()), **classifier}
-
-
-def _emotion() -> dict[str, Any]:
-    return _filled(EmotionFAN())
-
-
-#: Our judges of the four card metrics: settings and the stand-in weights each takes.
-CARD: dict[str, tuple[dict[str, str], str]] = {
-    "lse": ({"dialect": "clean"}, "syncnet"),
-    "fid": ({"samp": "5"}, "inception"),
-    "identity": ({"samp": "every5"}, "facenet"),
-    "emotion": ({"net": "efan8-eat", "samp": "every5"}, "emotion"),
-}
-_OTHERS: dict[str, tuple[dict[str, str], str]] = {"w2l-lrs": ({"evaluator": "lse", "dialect": "w2l-lrs"}, "syncnet")}
-
-
-def protocol(path: Path, files: Mapping[str, Path], judges: Iterable[str] = CARD, every_frame: bool = False) -> Path:
-    """A protocol file with these judges on the stand-in weights; `every_frame`: full sampling."""
-    lines = []
-    for judge in judges:
-        settings, name = {**CARD, **_OTHERS}[judge]
-        chosen = {**settings, "samp": "all"} if every_frame and "samp" in settings else settings
-        given = {"evaluator": judge, **chosen, "weights": str(files[name]), "hash": "any", "gate": "off"}
-        lines += ["[[metric]]", *(f'{key} = "{value}"' for key, value in given.items()), ""]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path

@@ -1,7 +1,7 @@
 """How many frames of a clip do FID, identity and emotion need? The experiment behind the default sampling.
 
-    python benchmarks/bench_sampling.py [--limit 32] [--seconds 3]                  puppets, demo judges
-    python benchmarks/bench_sampling.py --clips DIR --protocol-of standard          your clips, the real judges
+    python benchmarks/simulate_sampling.py [--limit 32] [--seconds 3]                  puppets, demo judges
+    python benchmarks/simulate_sampling.py --clips DIR --protocol-of standard          your clips, the real judges
 
 Every sampling judges the same clips, undamaged and damaged to a middling strength; the last row of a metric is every
 frame. A sampling will do (rule written down before the experiment) where
