@@ -35,7 +35,7 @@ if __name__ == "__main__":
     corpus, raw, out, jobs = sys.argv[1:]
     began = time.perf_counter()
     done = prepare(corpus, Path(raw), Path(out), Plan(STAGES, *(Network(name, {}) for name in names)), jobs=int(jobs))
-    print(time.perf_counter() - began, len(done.made), done.text())
+    print(time.perf_counter() - began, done.made, done.text())
     sys.exit(bool(done.failures))
 """
 
