@@ -29,7 +29,8 @@ ready:
 
 # The front door alone (`import cmet_bench`, the command cmet-bench), which points here; nothing is downloaded.
 install: ready
-	@cd "$(ROOT)" && $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cd "$(ROOT)" && $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	    echo '`import cmet_bench` works in .venv/bin/python now, and .venv/bin/cmet-bench is bench.py from anywhere.'
 
 clean:
 	cd "$(ROOT)" && rm -rf .venv runs

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +59,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def at_home(home: Path) -> Iterator[Path]:
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is `home`."""
-    before = Path.cwd()
-    os.chdir(home)
-    yield home
-    os.chdir(before)
+    monkeypatch.chdir(home)
+    return home
