@@ -170,10 +170,10 @@ def test_a_fingerprint_covers_library_weights_and_drawings(monkeypatch: pytest.M
     plain = marks()
     assert plain == marks()
     assert all(a != b for a, b in zip(plain, marks(Redrawn), strict=True))
-    sources = provenance._sources(CMet)
-    assert provenance.ROOT / "cmet" / "talker.py" in sources
-    assert provenance.ROOT / "harness" / "encode.py" in sources
-    assert not [path for path in provenance._sources(StillFace) if path.parent.name == "cmet"]
+    sources = provenance.sources(CMet)
+    assert provenance.ROOT / "networks" / "edtalk" / "talker.py" in sources
+    assert provenance.ROOT / "harness" / "media" / "encode.py" in sources
+    assert not [path for path in provenance.sources(StillFace) if path.parent.name == "cmet"]
     monkeypatch.setattr(CMet, "weights", lambda self: {"generator": "other"})
     assert marks()[0] != plain[0]
     assert marks()[1] == plain[1]
