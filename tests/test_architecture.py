@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.places import ROOT
@@ -61,3 +62,37 @@ def test_a_name_in_a_string_exists_and_points_down(path: Path, module: str, name
         return
     assert FLOOR[here] < FLOOR[there], f"{path} names {module}, which lies above it"
     assert (here, there) not in NEVER
+
+
+#: The packages in the README's order.
+PACKAGES = [
+    "verbs",
+    "cmet_bench",
+    "baselines",
+    "recipes",
+    "cmet",
+    "evaluators",
+    "datasets",
+    "reports",
+    "networks",
+    "harness",
+]
+
+
+def drawn() -> str:
+    """One line a package: whom it imports, lazily or at once."""
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    lines = []
+    for package in PACKAGES:
+        modules = [name for name in graph.modules if name.split(".")[0] == package]
+        reached = {found.split(".")[0] for name in modules for found in graph.find_modules_directly_imported_by(name)}
+        lines.append(
+            f"    {package:<11}→ {' '.join(other for other in PACKAGES if other in reached - {package})}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def test_the_readme_draws_the_imports_as_they_are() -> None:
+    """If this fails: put what `drawn()` returns between the two marks in README.md."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.partition("<!-- imports -->\n")[2].partition("\n<!-- /imports -->")[0] == drawn()

@@ -14,7 +14,7 @@ import bench
 from harness import registry
 from harness.errors import BenchError
 from harness.store import RunStore
-from tests.places import ROOT
+from tests.places import ROOT, shown_in_readme
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -116,7 +116,7 @@ def test_official_weights_missing_is_exit_5_with_the_command_that_fetches(capsys
 
 
 def test_the_method_in_the_readme_passes_the_contract_test(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code = (ROOT / "README.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    code = shown_in_readme("class Mine")
     (tmp_path / "my.py").write_text(code, encoding="utf-8")
     found, out, err = call(capsys, "list", "--check", f"{tmp_path / 'my.py'}:Mine")
     assert found == 0, out + err

@@ -11,7 +11,7 @@ from harness import registry
 from harness.records import Emotion, Failed, Lane, Sample
 from harness.store import RunStore
 from harness.worker import unsupported
-from tests.places import ROOT
+from tests.places import ROOT, shown_in_readme
 from verbs.outcome import not_made
 
 
@@ -64,7 +64,7 @@ def test_a_refusal_names_the_lane_that_would_do(sources: tuple[str, ...], lane: 
 
 def test_the_lane_that_the_readme_types_takes_the_method_that_it_shows(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "my.py").write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    (tmp_path / "my.py").write_text(shown_in_readme("class Mine"), encoding="utf-8")
     method = registry.load(f"{tmp_path / 'my.py'}:Mine")({}, "cpu")
     typed = re.search(r"run --method my\.py:Mine.*--lane (\S+)", text)
     assert typed is not None
