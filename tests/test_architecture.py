@@ -65,7 +65,7 @@ def test_a_name_in_a_string_exists_and_points_down(path: Path, module: str, name
 
 
 #: The packages in the README's order.
-PACKAGES = [
+PACKAGES = (
     "verbs",
     "cmet_bench",
     "baselines",
@@ -76,7 +76,7 @@ PACKAGES = [
     "reports",
     "networks",
     "harness",
-]
+)
 
 
 def drawn() -> str:
