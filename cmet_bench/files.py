@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from harness.emotions import free_label
 from harness.errors import MediaError, UsageError, unknown_name
 from harness.media import VideoReader
 from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
@@ -141,7 +142,7 @@ def samples(clips: Sequence[Given], workshop: Path) -> list[Sample]:
 
 def _sample(one: Given, name: str, picture: Path) -> Sample:
     paths = {key: _path(one.facts[key]) for key in _PATHS if key in one.facts}
-    emotion = str(one.facts.get("emotion", "")).strip().lower()
+    emotion = free_label(str(one.facts.get("emotion", "")))
     return Sample(
         id=name,
         dataset=DATASET,

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from datasets import frozen
 from datasets.frozen import Row
-from datasets.labels import canonical
 from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import SOUND_SUFFIXES
 from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE
+from harness.emotions import canonical
 
 VIDEO_SUFFIXES = (".mp4", ".flv", ".mkv", ".avi", ".mov")
 _PREPARED = ("FPS25", "dataset/CREMA_D/FPS25", "CREMA_D/FPS25")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.derived import Lengths, Recipe, Workshop, make
-from datasets.labels import free_label
 from datasets.labels_csv import read_labels, truth
+from harness.emotions import free_label
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from datasets.labels import CORPUS_LABELS
+from harness.emotions import CORPUS_LABELS
 from harness.errors import MissingError, UsageError
 
 Layout = Literal["fps25", "official", "eat"]

@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 from datasets import frozen
 from datasets.frozen import Row
-from datasets.labels import canonical
 from datasets.listed import Listed, Part
 from datasets.mead import neutral
 from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip, MeadTree, read_remap
 from datasets.meld_layout import SPLITS, Line, MeldTree
 from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE, shipped_pool, speech_folder
+from harness.emotions import canonical
 from harness.errors import MissingError, unknown_name
 
 NOT_SARCASTIC = "not_sarcastic"

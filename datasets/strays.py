@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datasets.health import Finding
-from datasets.labels import CORPUS_LABELS
 from datasets.mead_layout import IDENTITY, SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip
 from harness.atomic import PARTIAL_PREFIX
+from harness.emotions import CORPUS_LABELS
 
 _MEDIA = {*SOUND_SUFFIXES, *VIDEO_SUFFIXES, ".flv"}
 _CREMA = re.compile(

@@ -57,7 +57,7 @@ def test_facts_come_as_one_for_all_as_lists_as_mappings_or_with_each_clip(home: 
     by_name = measure(files[1:], "emotion", emotion={"cleo": "angry", files[1]: "sad"}, **settings)["emotion_acc"]
     table = pd.DataFrame({"clip": files, "emotion": [*list(EMOTIONS.values())[:2], None]})
     with_each = measure(table.to_dict("records"), "emotion", **settings)["emotion_acc"]
-    for_all = measure(files[:2], "emotion", emotion=" Happy ", **settings)["emotion_acc"]
+    for_all = measure(files[:2], "emotion", emotion=" Joy ", **settings)["emotion_acc"]
     assert by_order.values == (100.0, 100.0, 100.0)
     assert by_name.values == (100.0, 100.0)
     assert with_each.values == (100.0, 100.0, None)
@@ -81,23 +81,23 @@ def test_a_pooled_metric_has_one_number_for_the_set(home: Path) -> None:
 def test_networks_are_kept_until_they_are_let_go(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from evaluators.identity.similarity import IdentitySimilarity
 
-    built: list[str] = []
-    original = IdentitySimilarity.__init__
+    loaded: list[str] = []
+    load = IdentitySimilarity.load
 
-    def counting(self: IdentitySimilarity, settings: dict[str, str], device: str) -> None:
-        built.append(settings["ref"])
-        original(self, settings, device)
+    def counting(self: IdentitySimilarity) -> None:
+        loaded.append(self.reference)
+        load(self)
 
-    monkeypatch.setattr(IdentitySimilarity, "__init__", counting)
+    monkeypatch.setattr(IdentitySimilarity, "load", counting)
     forget()
     first = measure(home / "clip.mp4", "identity", net="demo", ref="first")
     again = measure(home / "clip.mp4", "identity", net="demo", ref="first")
-    assert built == ["first"]
+    assert loaded == ["first"]
     measure(home / "clip.mp4", "identity", net="demo", ref="image")
-    assert built == ["first", "image"], "other settings are another judge"
+    assert loaded == ["first", "image"], "other settings are another judge"
     forget()
     anew = measure(home / "clip.mp4", "identity", net="demo", ref="first")
-    assert built == ["first", "image", "first"]
+    assert loaded == ["first", "image", "first"]
     assert first["identity_sim"] == again["identity_sim"] == anew["identity_sim"]
 
 

@@ -13,10 +13,10 @@ import pytest
 from datasets import DATASETS, frozen
 from datasets.crema_d import CremaD
 from datasets.derived import Workshop, make, mirrored_index
-from datasets.labels import CORPUS_LABELS, canonical, free_label
 from datasets.mead import SENTENCE_MISMATCH_SOURCE, Mead
 from datasets.mead_layout import Clip, MeadTree
 from harness import registry
+from harness.emotions import CORPUS_LABELS, canonical, free_label
 from harness.errors import EXIT_MISSING, MissingError, UsageError
 from harness.media import VideoReader, read_audio, read_image
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME, Sample

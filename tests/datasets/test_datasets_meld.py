@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from datasets import frozen
-from datasets.labels import EXTENDED_EMOTIONS
 from datasets.mead import neutral
 from datasets.meld_extended import NOT_SARCASTIC, MeldExtended
 from datasets.meld_layout import Line, MeldTree
 from datasets.verify import verify
+from harness.emotions import EXTENDED_EMOTIONS
 from harness.errors import EXIT_MISSING, MissingError
 from harness.media import VideoReader, read_audio, write_wav
 from tests import corpus_samples as corpus

@@ -1,4 +1,4 @@
-"""Emotion names of each corpus onto the canonical eight: always by name, never by index.
+"""Emotion names of every corpus are mapped onto the canonical eight here: by name, never by index.
 
 Facts: docs/reference/corpora.md, 'Label maps'.
 """
