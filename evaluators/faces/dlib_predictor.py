@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.weights.plausibility import ImplausibleError
 from harness import weights
 from harness.digest import digest
 from harness.errors import MissingError
+from networks.files.plausibility import ImplausibleError
 
 Points = npt.NDArray[np.float64]
 _SIDE, _FIRST, _LAST = 300, 100, 199  # the blank picture and the box of its supposed face, px

@@ -21,12 +21,14 @@ from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
-from evaluators.weights.judge_weights import SETTINGS, JudgeWeights
-from evaluators.weights.plausibility import ImplausibleError
+from evaluators.weights.judge_weights import SETTINGS, in_use
 from evaluators.weights.wheel_files import wheel_file
 from harness.evaluator import Chunk, ClipContext, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
+from networks.files.official import Official
+from networks.files.plausibility import ImplausibleError
+from networks.files.torch_file import read_state
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _EPSILON = 1e-10
@@ -100,7 +102,7 @@ class Distance(nn.Module):
 
     def load_heads(self, name: str) -> None:
         """The wheel's linear heads v0.1. Raises MissingError or ImplausibleError without them."""
-        state = torch.load(wheel_file("lpips", f"weights/v0.1/{name}.pth"), weights_only=True, map_location="cpu")
+        state = read_state(wheel_file("lpips", f"weights/v0.1/{name}.pth"))
         with torch.no_grad():
             for index, head in enumerate(self.heads):
                 head.copy_(state[f"lin{index}.model.1.weight"])
@@ -135,7 +137,7 @@ class Lpips:
         self.every = whole(settings, "every", 1)
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
-        self._weights = JudgeWeights(_TRUNKS[self.net][0], settings)
+        self._weights = in_use(Official(_TRUNKS[self.net][0]), settings)
         self._device = torch.device(device)
         self._distance: Distance | None = None
 

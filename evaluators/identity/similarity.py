@@ -18,15 +18,18 @@ import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.emotion.specs import Sampling
+from evaluators.identity import files
 from evaluators.packing import mean_value, pack
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused, whole
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
+from evaluators.weights.judge_weights import in_use
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext, Measurement, MetricFacts
 from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
+from networks.files.official import Official
+from networks.files.shipped import Shipped
 
 if TYPE_CHECKING:
     from evaluators.faces.crops import Picture
@@ -43,13 +46,13 @@ class _Spec:
     rule: str  # crop rule (evaluators.faces.crops)
     size: int  # px
     resize: str
-    weights: str = ""  # row of weights.toml
+    weights: Official | Shipped
 
 
 _SPECS = {
-    "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", "facenet-vggface2"),
-    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", "arcface-r50"),
-    "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear"),
+    "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", files.FACENET),
+    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", files.ARCFACE),
+    "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear", files.SHIPPED.weights()),
 }
 
 
@@ -71,9 +74,9 @@ class IdentitySimilarity:
         self.margin = whole(settings, "margin", 0, least=0)
         if self.margin and self.spec.rule != "mtcnn-box":
             raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
-        if not self.spec.weights:
+        if isinstance(self.spec.weights, Shipped):
             unused(f"The identity judge '{self.spec.name}'", settings, WEIGHT_SETTINGS)
-        self._weights = JudgeWeights(self.spec.weights, settings) if self.spec.weights else None
+        self._weights = in_use(self.spec.weights, settings)
         if self.sampling.count:
             raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
         self.device = device
@@ -81,11 +84,7 @@ class IdentitySimilarity:
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights that are not here."""
-        if self._weights is not None:
-            return self._weights.missing()
-        from evaluators.weights import shipped
-
-        return shipped_missing(shipped.IDENTITY)
+        return self._weights.missing()
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
@@ -93,12 +92,7 @@ class IdentitySimilarity:
 
         if self._net is not None:
             return
-        if self._weights is None:
-            self._net = nets.DemoIdentity(self.device)
-        elif self.spec.rule == "arcface5":
-            self._net = nets.ArcFace(self._weights)
-        else:
-            self._net = nets.FaceNet(self._weights, self.device)
+        self._net = nets.BY_RULE[self.spec.rule](self._weights, self.device)
 
     def crop_fields(self) -> tuple[tuple[str, str], ...]:
         """What changes an embedding."""
@@ -117,15 +111,11 @@ class IdentitySimilarity:
             *self.weight_fields(),
             ("v", "1"),
         )
-        return Signature(metric, fields, self._weights.long() if self._weights is not None else ())
+        return Signature(metric, fields, self._weights.long())
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
-        if self._weights is not None:
-            return self._weights.fields()
-        from evaluators.weights import shipped
-
-        return (("w", short_hash(shipped.IDENTITY)),)
+        return self._weights.fields()
 
     def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
         """Embeddings (d,) of the crops that are there, by index."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,19 +17,17 @@ import numpy.typing as npt
 from evaluators.packing import mean_value
 from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
-from evaluators.sync import dialect
+from evaluators.sync import dialect, files
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
+from evaluators.weights.judge_weights import in_use
 from harness.errors import MediaError
 from harness.evaluator import ClipContext, Measurement, MetricFacts
 from harness.signature import Signature
 
 if TYPE_CHECKING:
     from evaluators.sync.inputs import Networks
-    from evaluators.sync.syncnet import SyncNet
 
 NET, DEMO_NET = "syncnet_v2", "demo-sync"
-WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 
 
 class LipSync:
@@ -61,58 +58,31 @@ class LipSync:
             unused("The lip-sync dialect 'demo'", settings, ("hash",))
         if self.dialect.detector != "s3fd":
             unused(f"The lip-sync dialect '{self.dialect.name}' without s3fd", settings, ("faces",))
-        self._demo_override = settings.get("weights") if self.demo else None
-        self._weights = JudgeWeights(WEIGHTS, settings)
+        self._weights = in_use(files.SHIPPED.weights() if self.demo else files.SYNCNET, settings)
         faces = {"weights": settings["faces"]} if settings.get("faces") else {}
-        self._face_weights = JudgeWeights(FACE_WEIGHTS, faces) if self.dialect.detector == "s3fd" else None
+        self._face_weights = in_use(files.FACES, faces) if self.dialect.detector == "s3fd" else None
         self._networks: Networks | None = None
 
     def missing(self) -> list[tuple[str, str]]:
         """(what, cure) of weights that are not here."""
-        found: list[tuple[str, str]] = []
-        if self.demo and not self._demo_file().is_file():
-            found += shipped_missing(self._demo_file())
-        elif not self.demo:
-            found += self._weights.missing()
-        return found + (self._face_weights.missing() if self._face_weights else [])
+        return self._weights.missing() + (self._face_weights.missing() if self._face_weights else [])
 
     def load(self) -> None:
         """Build the networks. Raises MissingError or ImplausibleError where their weights cannot be believed."""
         if self._networks is not None:
             return
+        from evaluators.sync import weights
         from evaluators.sync.inputs import Networks
         from evaluators.sync.syncnet_stream import LipRunner
 
-        net = self._net().to(self.device)
+        net = weights.load(self._weights).to(self.device)
         faces = None
         if self._face_weights is not None:
             from evaluators.faces import s3fd
 
             faces = s3fd.load(self._face_weights.path(), self.device)
-        key = "|".join(value for _, value in self._weight_fields())
+        key = "|".join(value for _, value in self._weights.fields())
         self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
-
-    def _net(self) -> SyncNet:
-        if self.demo:
-            from evaluators.sync.weights import load_demo
-
-            return load_demo(self._demo_file(), self._weights.gated)
-        from evaluators.sync.weights import load_official
-
-        return load_official(self._weights)
-
-    def _weight_fields(self) -> tuple[tuple[str, str], ...]:
-        if not self.demo:
-            return self._weights.fields()
-        open_gate = () if self._weights.gated else (("gate", "off"),)
-        return (*open_gate, ("w", short_hash(self._demo_file())))
-
-    def _demo_file(self) -> Path:
-        if self._demo_override:
-            return Path(self._demo_override)
-        from evaluators.weights.shipped import SYNC
-
-        return SYNC
 
     def signature(self, metric: str) -> Signature:
         """Everything that changes the number."""
@@ -120,8 +90,7 @@ class LipSync:
         if self.strict:
             fields = tuple((key, "25-only" if key == "fps" else value) for key, value in fields)
         faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
-        long = () if self.demo else self._weights.long()
-        return Signature(metric, (*fields, *faces, *self._weight_fields(), ("v", "1")), long)
+        return Signature(metric, (*fields, *faces, *self._weights.fields(), ("v", "1")), self._weights.long())
 
     def _face_fields(self) -> tuple[tuple[str, str], ...]:
         return self._face_weights.fields() if self._face_weights else ()

@@ -12,12 +12,12 @@ from evaluators.emotion import labels
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.packing import unpack
-from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.evaluator import Chunk
 from harness.records import Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
 from tests import face_samples
 
 
@@ -29,7 +29,7 @@ def small_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         network = EmotionFAN(width=4)
         fill(network)
         shipped.store(path, network, {"width": 4}, {"seed": 0})
-    monkeypatch.setattr(shipped, "EMOTION", path)
+    monkeypatch.setattr(shipped, "FOLDER", path.parent)
 
 
 def judge(**settings: str) -> EmotionAccuracy:

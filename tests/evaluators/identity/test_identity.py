@@ -16,12 +16,12 @@ from evaluators.identity.demo_net import IdentityNet
 from evaluators.identity.nets import facenet_input, facenet_module
 from evaluators.identity.similarity import IdentityMeasurement, IdentitySimilarity
 from evaluators.packing import unpack
-from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.evaluator import Chunk
 from harness.records import Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
 from tests import face_samples, onnx_bytes
 
 KEYS = ("mead_w009_038.mp4#0", "hdtf_radio1.mp4#50", "id_m003.jpg", "quarter(mead_w009_038.mp4#0)")
@@ -42,7 +42,7 @@ def small_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         network = IdentityNet(width=4, embedding=16)
         fill(network)
         shipped.store(path, network, {"width": 4, "embedding": 16}, {"seed": 0})
-    monkeypatch.setattr(shipped, "IDENTITY", path)
+    monkeypatch.setattr(shipped, "FOLDER", path.parent)
 
 
 def judge(**settings: str) -> IdentitySimilarity:
@@ -187,7 +187,7 @@ def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Mo
     fields = dict(tested.signature("identity_sim").fields)
     assert (fields["hash"], fields["gate"]) == ("any", "off")
     torch.save({"conv2d_1a.conv.weight": torch.zeros(1)}, file)
-    with pytest.raises(MissingError, match="do not fit"):
+    with pytest.raises(MissingError, match="holds another network"):
         IdentitySimilarity({**own, "gate": "off"}, "cpu").load()
 
 

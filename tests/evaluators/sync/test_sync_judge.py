@@ -26,13 +26,16 @@ from evaluators.sync.lse import LipSync
 from evaluators.sync.syncnet import SyncNet
 from evaluators.sync.syncnet_stream import LipRunner
 from evaluators.sync.tracks import Track
-from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Emotion, Row, Sample, Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
+from networks.files.official import Official
+from networks.files.plausibility import ImplausibleError
+from networks.files.weights import Weights
 
 METRICS = ("lse_c", "lse_d", "sync_offset")
 
@@ -47,15 +50,13 @@ def seeded_net(*_: object) -> SyncNet:
 @pytest.fixture
 def judges(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Loaded judges of the given dialects around a seeded network."""
-    monkeypatch.setattr(weights, "load_official", seeded_net)
-    monkeypatch.setattr(LipSync, "missing", lambda self: [])
+    monkeypatch.setattr(weights, "load", seeded_net)
     monkeypatch.setattr(s3fd, "load", lambda path, device: "detector")
-    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
-    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.long", lambda self: ())
+    monkeypatch.setattr(Official, "path", lambda self: Path(self.name))
+    monkeypatch.setattr(Official, "long", lambda self: ())
+    monkeypatch.setattr(Weights, "short", lambda self: "seeded")
 
     def make(*dialects: str) -> list[LipSync]:
-        monkeypatch.setattr(LipSync, "_weight_fields", lambda self: (("w", "seeded"),))
-        monkeypatch.setattr(LipSync, "_face_fields", lambda self: ())
         made = [LipSync({"dialect": name}, "cpu") for name in dialects]
         for judge in made:
             judge.load()
@@ -269,7 +270,7 @@ def test_random_official_weights_never_give_a_number_unless_the_signature_says_s
     assert "not the published" in published.missing()[0][0]
     own = LipSync({"weights": path, "hash": "any"}, "cpu")
     assert own.missing() == []
-    with pytest.raises(weights.ImplausibleError, match="untrained"):
+    with pytest.raises(ImplausibleError, match="untrained"):
         own.load()
     trusted = LipSync({"weights": path, "hash": "any", "gate": "off"}, "cpu")
     trusted.load()
@@ -284,7 +285,7 @@ def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared
     fill(net)
     shipped.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
     settings = {"dialect": "demo", "weights": str(tmp_path / "sync.safetensors")}
-    with pytest.raises(weights.ImplausibleError):
+    with pytest.raises(ImplausibleError):
         LipSync(settings, "cpu").load()
     judge = LipSync({**settings, "gate": "off"}, "cpu")
     judge.load()
