@@ -22,7 +22,6 @@ from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
 from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
 from evaluators.weights.wheel_files import wheel_file
 from harness.evaluator import Chunk
-from networks.files.torch_file import read_state
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -55,7 +54,7 @@ class Mtcnn:
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
         network = kind()
-        network.load_state_dict(read_state(_file(name)))
+        network.load_state_dict(torch.load(_file(name), weights_only=True, map_location="cpu"))
         return network.eval().requires_grad_(False).to(self._device)
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
