@@ -213,7 +213,7 @@ def packed(people: int) -> None:
 def tree(root: Path, people: int) -> Path:
     """Write C-MET's tree, with random numbers: 670 clips of 60 to 100 frames a person, all emotions and levels."""
     from cmet.training.packed import FEATURES
-    from cmet.training.packed_format import EMOTIONS
+    from cmet.training.packing import EMOTIONS
 
     source = np.random.default_rng(0)
     for person in range(people):

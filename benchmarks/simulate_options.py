@@ -33,7 +33,7 @@ from cmet.speech_to_code.speech_bank import read_bank
 from cmet.training.corpus import NEUTRAL, TrainingCorpus
 from cmet.training.objective import Objective, Tensors, to_tensors
 from cmet.training.packed import FEATURES, PackedCorpus
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from cmet.training.plan import Plan
 from cmet.training.sampler import SampleOptions, assemble, draw
 from cmet.training.trainer import Trainer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +43,12 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     why = f"'{blocked}' is a file, not a folder" if blocked is not None else error.strerror or error
     cure = "Choose another place." if error.errno in _NO_PLACE else "Check the free space and permissions."
     return MediaError(f"{path} cannot be written: {why}.", cure)
+
+
+def partly_written(folder: Path, size: int) -> OSError:
+    """What the system would have said where a library has only its own error for `size` bytes that did not fit."""
+    full = shutil.disk_usage(folder).free < size
+    return OSError(errno.ENOSPC if full else errno.EIO, "the disk took only a part of it")
 
 
 def sweep(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cmet.training.corpus import TrainingCorpus
 from cmet.training.objective import Objective
 from cmet.training.packed import FEATURES, PackedCorpus
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from cmet.training.plan import Plan, Seat
 from cmet.training.record import LOSSES
 from cmet.training.sampler import SampleOptions
@@ -37,7 +37,7 @@ def packed_corpus(root: Path) -> Path:
                 codes = random.standard_normal((12, 10)).astype(np.float32)
                 np.save(folder / f"{number:03d}_ED_exp.npy", codes)
                 np.save(folder / FEATURES / f"{number:03d}.npy", random.standard_normal(1024).astype(np.float32))
-    return PackedCorpus.build(root / "tree", root / "features.pack")
+    return PackedCorpus.build(root / "tree", root / "features.safetensors")
 
 
 def trainer(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import pickle
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cmet.connector import Connector
-from harness.atomic import PARTIAL_PREFIX, replacing
+from harness.atomic import PARTIAL_PREFIX, partly_written, replacing
 from harness.errors import MissingError, UsageError
 
 WIDTHS = "connector.json"
@@ -66,8 +64,7 @@ def write_checkpoint(
         try:
             torch.save(content, partial)
         except RuntimeError as error:  # what torch makes of a disk that takes only a part
-            full = shutil.disk_usage(folder).free < sum(t.nbytes for t in state.values())
-            raise OSError(errno.ENOSPC if full else errno.EIO, "the disk took only a part of it") from error
+            raise partly_written(folder, sum(t.nbytes for t in state.values())) from error
     return path
 
 

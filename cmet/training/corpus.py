@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmet.training.packed import PackedClip, PackedCorpus
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from harness.errors import MissingError, unknown_name
 
 NEUTRAL = EMOTIONS.index("neutral")

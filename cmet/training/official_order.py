@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from cmet.training.corpus import NEUTRAL, TrainingCorpus, track_numbers
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from cmet.training.sampler import MAX_TRIES, Choices, SampleOptions
 from harness.errors import UsageError
 

@@ -1,19 +1,25 @@
-"""Making a packed corpus (`packed`) of the feature files in C-MET's tree; memory stays that of one clip."""
+"""The feature files in C-MET's tree, gathered into the arrays of a packed corpus (`packed`)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cmet.training.packed_format import ALIGN, EMOTIONS, EXPRESSION, MAGIC, SPEECH, VERSION, Floats
 from harness.errors import UsageError
+from harness.records import BASIC_EMOTIONS
+from networks.emotion2vec.features import FEATURE_FOLDER, OFFICIAL_WIDTH
 from networks.files.array_file import read_array
+
+EMOTIONS = BASIC_EMOTIONS
+FEATURES = FEATURE_FOLDER
+EXPRESSION = 10
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,60 +63,29 @@ def _read(path: Path, width: int, ndim: int) -> Floats:
     return np.ascontiguousarray(flat, dtype=np.float32)
 
 
-class _Writer:
-    """Appends arrays at aligned places and remembers where."""
-
-    def __init__(self, stream: BinaryIO, start: int) -> None:
-        self._stream = stream
-        self.place = start
-        self.arrays: dict[str, dict[str, Any]] = {}
-
-    def rows(self, name: str, parts: Iterable[npt.NDArray[Any]], width: int, dtype: str) -> None:
-        """One array (n, width), or (n,) for width 0, from its pieces."""
-        self.place += -self.place % ALIGN
-        self._stream.seek(self.place)
-        first, count = self.place, 0
-        for part in parts:
-            data = np.ascontiguousarray(part, dtype=dtype)
-            self._stream.write(data.tobytes())
-            self.place += data.nbytes
-            count += len(data)
-        self.arrays[name] = {"dtype": dtype, "shape": [count, width] if width else [count], "at": first}
-
-
 def _speech_width(found: Sequence[Found]) -> int:
     """Of the first speech vector: all must be like it."""
     path = next((clip.speech for clip in found if clip.speech is not None), None)
-    return SPEECH if path is None else read_array(path).size
+    return OFFICIAL_WIDTH if path is None else read_array(path).size
 
 
-def write_packed(found: Sequence[Found], stream: BinaryIO) -> None:
-    """Write the packed file of these clips. UsageError naming a damaged feature file."""
+def gathered(found: Sequence[Found]) -> tuple[list[str], dict[str, npt.NDArray[Any]]]:
+    """(identities by name, the arrays of these clips). UsageError naming a damaged feature file.
+
+    expression (all frames, 10) and speech (vectors, width) are float32; offset (clips + 1,) is where each clip's codes
+    begin, speech_row (clips,) its vector or -1; identity, emotion, level and number (clips,) say what it is.
+    """
+    width, nothing = _speech_width(found), np.zeros((0, EXPRESSION), np.float32)
+    codes = [nothing if clip.expression is None else _read(clip.expression, EXPRESSION, 2) for clip in found]
+    vectors = [_read(clip.speech, width, 1) for clip in found if clip.speech is not None]
+    spoken = np.array([clip.speech is not None for clip in found])
     identities = sorted({clip.identity for clip in found})
-    numbers = {name: index for index, name in enumerate(identities)}
-    # The header comes first but is known last: room for it is reserved (places have at most 20 digits).
-    room = 4096 + len(json.dumps(identities))
-    writer = _Writer(stream, 16 + room)
-    lengths: list[int] = []
-
-    def expressions() -> Iterator[Floats]:
-        for clip in found:
-            codes = None if clip.expression is None else _read(clip.expression, EXPRESSION, 2)
-            lengths.append(0 if codes is None else len(codes))
-            if codes is not None:
-                yield codes
-
-    writer.rows("expression", expressions(), EXPRESSION, "<f4")
-    width = _speech_width(found)
-    writer.rows("speech", (_read(c.speech, width, 1) for c in found if c.speech is not None), width, "<f4")
-    spoken = np.array([clip.speech is not None for clip in found], dtype=bool)
-    rows = np.where(spoken, np.cumsum(spoken) - 1, -1)
-    writer.rows("speech_row", [rows], 0, "<i4")
-    writer.rows("offset", [np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])], 0, "<i8")
-    writer.rows("identity", [np.array([numbers[clip.identity] for clip in found])], 0, "<i4")
-    for name in ("emotion", "level", "number"):
-        writer.rows(name, [np.array([getattr(clip, name) for clip in found])], 0, "<i2")
-    header = {"version": VERSION, "identities": identities, "emotions": EMOTIONS, "arrays": writer.arrays}
-    text = json.dumps(header).encode().ljust(room)
-    stream.seek(0)
-    stream.write(MAGIC + len(text).to_bytes(8, "little") + text)
+    who = {name: index for index, name in enumerate(identities)}
+    return identities, {
+        "expression": np.concatenate(codes),
+        "speech": np.concatenate([np.zeros((0, width), np.float32), *vectors]),
+        "offset": np.cumsum([0, *map(len, codes)], dtype=np.int64),
+        "speech_row": np.where(spoken, np.cumsum(spoken) - 1, -1),
+        "identity": np.array([who[clip.identity] for clip in found]),
+        **{name: np.array([getattr(clip, name) for clip in found]) for name in ("emotion", "level", "number")},
+    }

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmet.training.corpus import LEVELS, NEUTRAL, Floats, Ints, TrainingCorpus, level_of
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from harness.errors import UsageError, unknown_name
 
 Mode = Literal["mean", "single"]

@@ -68,9 +68,9 @@ def make_trainer(
     """The run that the options describe. MissingError or UsageError where data and options do not fit."""
     from cmet.training.corpus import TrainingCorpus
     from cmet.training.objective import Objective
-    from cmet.training.packed_format import SPEECH
     from cmet.training.plan import Plan, take_seat
     from cmet.training.trainer import Trainer
+    from networks.emotion2vec.features import OFFICIAL_WIDTH as SPEECH
 
     packed = open_corpus(data, out, given["audio_encoder"])
     train, test = split(packed.identities, data, train_list, test_list)
@@ -136,7 +136,7 @@ def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedC
     usual = encoder == SPEECH_ENCODER
     if usual and (data / PACKED).is_file():
         return PackedCorpus(data / PACKED)
-    packed = out / (Path(PACKED).name if usual else f"{encoder}.pack")
+    packed = out / (Path(PACKED).name if usual else f"{encoder}.safetensors")
     return PackedCorpus(packed if packed.is_file() else PackedCorpus.build(data, packed, f"{encoder}_features"))
 
 

@@ -24,7 +24,7 @@ from harness.guard import Crash
 from harness.parallel import each
 
 SETTINGS = f"{OWN}/settings.json"
-PACKED = f"{OWN}/features.pack"
+PACKED = f"{OWN}/features.safetensors"
 LOCK = f"{OWN}/lock"
 _SCHEMA = 1
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from cmet.training.packed import PackedCorpus
-from cmet.training.packed_format import EXPRESSION, MAGIC, SPEECH
+from cmet.training.packing import EXPRESSION
 from datasets.preparation.prepare import PACKED, prepare
-from harness.errors import MissingError, UsageError
+from harness.errors import BenchError, MissingError, UsageError
+from networks.emotion2vec.features import OFFICIAL_WIDTH
 from tests.datasets.preparation.test_prepare import WHOLE, raw_mead
+from tests.training_samples import forks
 
 
 def make_tree(
@@ -38,7 +44,7 @@ def make_tree(
 @pytest.mark.parametrize("given", ["", "FPS25"])
 def test_packed_equals_the_tree(tmp_path: Path, given: str) -> None:
     made = make_tree(tmp_path / "tree")
-    corpus = PackedCorpus(PackedCorpus.build(tmp_path / "tree" / given, tmp_path / "corpus.pack"))
+    corpus = PackedCorpus(PackedCorpus.build(tmp_path / "tree" / given, tmp_path / "corpus.safetensors"))
     assert len(corpus) == len(corpus.clips) == len(made)
     assert [clip[:4] for clip in corpus.clips] == sorted(made)
     for index, clip in enumerate(corpus.clips):
@@ -53,8 +59,11 @@ def test_packed_equals_the_tree(tmp_path: Path, given: str) -> None:
                 corpus.speech(index)
         else:
             assert np.array_equal(corpus.speech(index), speech.astype(np.float32))
-            assert corpus.speech(index).shape == (SPEECH,)
-    assert [path.name for path in tmp_path.iterdir()] in (["tree", "corpus.pack"], ["corpus.pack", "tree"])
+            assert corpus.speech(index).shape == (OFFICIAL_WIDTH,)
+    assert [path.name for path in tmp_path.iterdir()] in (
+        ["tree", "corpus.safetensors"],
+        ["corpus.safetensors", "tree"],
+    )
 
 
 def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -79,19 +88,22 @@ def test_a_damaged_feature_is_named_and_nothing_is_left(tmp_path: Path, damage: 
     else:
         np.save(path, np.full((4, 10), np.nan, np.float32) if damage == "nan" else np.zeros((4, 9), np.float32))
     with pytest.raises(UsageError, match="002_ED_exp") as caught:
-        PackedCorpus.build(tmp_path / "tree", tmp_path / "out" / "corpus.pack")
+        PackedCorpus.build(tmp_path / "tree", tmp_path / "out" / "corpus.safetensors")
     assert str(path) in str(caught.value)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     make_tree(tmp_path / "tree")
-    whole = PackedCorpus.build(tmp_path / "tree", tmp_path / "corpus.pack").read_bytes()
-    assert whole.startswith(MAGIC)
-    for name, data in {"empty": b"", "text": b"hello " * 100, "truncated": whole[:-2000], "head": whole[:40]}.items():
+    whole = PackedCorpus.build(tmp_path / "tree", tmp_path / "corpus.safetensors").read_bytes()
+    files = {"empty": b"", "text": b"hello " * 100, "truncated": whole[:-2000], "head": whole[:40]}
+    files["before"] = b"CMETPACK" + (4096).to_bytes(8, "little") + b'{"version": 1}'.ljust(4096) + bytes(999)
+    files["weights"] = save({"a": np.zeros(3)})
+    for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(UsageError, match=name):
+        with pytest.raises(UsageError, match=name) as caught:
             PackedCorpus(tmp_path / name)
+        assert caught.value.cure == "Repeat `python bench.py prepare`."
     with pytest.raises(MissingError, match="no packed corpus"):
         PackedCorpus(tmp_path / "absent")
     with pytest.raises(MissingError, match="no prepared features"):
@@ -107,3 +119,21 @@ def test_prepare_packs_what_it_made(tmp_path: Path) -> None:
     before = (out / PACKED).stat().st_mtime_ns
     prepare("mead", tmp_path / "raw", out, WHOLE, pack="cmet.training.packed:pack")
     assert (out / PACKED).stat().st_mtime_ns == before
+
+
+@forks
+def test_a_disk_that_takes_only_a_part_is_one_sentence(tmp_path: Path) -> None:
+    make_tree(tmp_path / "tree")
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        said = False
+        try:
+            PackedCorpus.build(tmp_path / "tree", tmp_path / "out" / "corpus.safetensors")
+        except BenchError as error:
+            said = "cannot be written: the disk took only a part" in str(error)
+        finally:
+            os._exit(0 if said else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert list((tmp_path / "out").iterdir()) == []

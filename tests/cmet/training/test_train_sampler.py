@@ -12,7 +12,7 @@ import pytest
 from cmet.training.corpus import NEUTRAL, TrainingCorpus
 from cmet.training.official_order import official_choices
 from cmet.training.packed import FEATURES, PackedCorpus
-from cmet.training.packed_format import EMOTIONS
+from cmet.training.packing import EMOTIONS
 from cmet.training.sampler import Arrays, SampleOptions, assemble, draw, draw_batch, positions
 from harness.errors import BenchError
 from harness.seeded import seeded_array
@@ -41,7 +41,9 @@ def golden_tree(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> TrainingCorpus:
     root = tmp_path_factory.mktemp("mead")
-    return TrainingCorpus(PackedCorpus(PackedCorpus.build(golden_tree(root / "tree"), root / "mead.pack")), IDENTITIES)
+    return TrainingCorpus(
+        PackedCorpus(PackedCorpus.build(golden_tree(root / "tree"), root / "mead.safetensors")), IDENTITIES
+    )
 
 
 def options_of(config: dict[str, object]) -> SampleOptions:
