@@ -28,8 +28,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from networks.emotion2vec.features import SpeechFeatures
+from networks.emotion2vec.files import EMOTION2VEC
 checkpoint, wavs, out = sys.argv[1:]
-np.save(out, SpeechFeatures.official(checkpoint).of_files(sorted(Path(wavs).glob("*.wav"))))
+np.save(out, SpeechFeatures.of(EMOTION2VEC, checkpoint).of_files(sorted(Path(wavs).glob("*.wav"))))
 """
 OFFICIAL = """
 import sys

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,20 +26,14 @@ def speech(weights: str | None = None, demo: bool = False) -> Speech:
     A sound that was embedded before, by `prepare`, `edit` or `run` and under any name, comes from the user's cache.
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
     """
-    from harness.weights import digest, locate
+    from harness.digest import digest
     from networks.emotion2vec.features import SpeechFeatures
+    from networks.emotion2vec.files import EMOTION2VEC, SHIPPED_SPEECH
 
-    if demo:
-        from cmet.demo_weights import FOLDER, load_speech
-
-        file = Path(weights) if weights else FOLDER / "speech.safetensors"
-        network = load_speech(file)
-    else:
-        from cmet.checkpoints import load_emotion2vec
-
-        file = locate("emotion2vec", weights, any_hash=True)
-        network = load_emotion2vec(file)
-    return speech_with(SpeechFeatures(lambda: network, digest(file), network.width))
+    file = SHIPPED_SPEECH if demo else EMOTION2VEC
+    place = file.weights(weights).path()
+    network = file.load(place)  # at once: a damaged file stops the process, not each clip
+    return speech_with(SpeechFeatures(lambda: network, digest(place), network.width))
 
 
 def speech_with(features: SpeechFeatures) -> Speech:
@@ -53,13 +46,9 @@ def codes(weights: str | None = None, demo: bool = False) -> Codes:
 
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
     """
-    if demo:
-        from cmet.demo_weights import load_generator
+    from networks.edtalk.files import GENERATOR, SHIPPED_GENERATOR
 
-        return codes_with(load_generator(Path(weights) if weights else None))
-    from cmet.checkpoints import load_generator as load_official
-
-    return codes_with(load_official(weights))
+    return codes_with((SHIPPED_GENERATOR if demo else GENERATOR).load(weights))
 
 
 def codes_with(generator: Generator) -> Codes:

@@ -17,12 +17,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from cmet.checkpoints import BUILDERS
+from cmet.connector_files import CONNECTOR
 from harness.atomic import replacing
 from harness.seeded import fill
 from harness.weights import table, variable
-from networks.files.strict_loading import LAYOUTS
+from networks.edtalk.files import AUDIO2LIP, GENERATOR, LIP_POSE_GENERATOR
+from networks.emotion2vec.files import EMOTION2VEC
+from networks.files.official import OfficialFile
 
+#: The published files that stand-ins are made for, by their names in harness/weights.toml.
+FILES: dict[str, OfficialFile[Any]] = {
+    file.name: file for file in (EMOTION2VEC, CONNECTOR, GENERATOR, LIP_POSE_GENERATOR, AUDIO2LIP)
+}
 _PREFIX = {"cmet-connector": "connector.", "edtalk": "gen.", "edtalk-lip-pose": "lip_pose.", "audio2lip": "audio2lip."}
 _NO_GAIN = ("direction_lipnonlip.", "direction_exp.", "dec.fineadainresblock.")
 _CENTRE = 1.6  # brings the mean of the seeded generator's pictures near 0
@@ -39,8 +45,8 @@ def add_gain(generator: nn.Module) -> None:
 
 
 def seeded_network(name: str) -> nn.Module:
-    """The full-size network `name` (of checkpoints.BUILDERS) with stand-in weights, in eval mode."""
-    module = BUILDERS[name]()
+    """The full-size network `name` (of `FILES`) with stand-in weights, in eval mode."""
+    module: nn.Module = FILES[name].build(None)
     if name == "emotion2vec":
         module = module.to_empty(device="cpu")
     fill(module, _PREFIX.get(name, ""))
@@ -56,7 +62,7 @@ def official_layout(name: str, module: nn.Module) -> dict[str, Any]:
         return {"state_dict": state, "optimizer": None, "global_step": 0, "global_epoch": 0}
     if name == "emotion2vec":
         return {"model": state}
-    key = LAYOUTS[name].wrappers[0]
+    key = FILES[name].layout.wrappers[0]
     return {key: state, "args": argparse.Namespace(stand_in=True)}
 
 

@@ -2,26 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from cmet.connector import Connector
+from cmet.connector_files import CONNECTOR, SHIPPED_CONNECTOR
 from harness import weights
+from harness.digest import digest
 from harness.errors import MissingError, UsageError, unknown_name
+from networks.edtalk import files as edtalk
+from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.talker import Networks
 from networks.emotion2vec.features import OFFICIAL_WIDTH, SpeechFeatures
-
-if TYPE_CHECKING:
-    from cmet.connector import Connector
-
-WEIGHT_SETS = ("demo", "official")
+from networks.emotion2vec.files import EMOTION2VEC, SHIPPED_SPEECH, EncoderFile
+from networks.files.official import Official, OfficialFile
+from networks.files.shipped import ShippedFile
+from networks.files.weights import Weights
 
 #: What each part is called in harness/weights.toml.
 PARTS = {
     "backbone": ("edtalk", "audio2lip"),
     "speech": ("emotion2vec",),
     "connector": ("cmet-connector",),
-    "codes": ("edtalk-codes",),
+    "codes": (edtalk.CODES,),
 }
+
+
+@dataclass(frozen=True)
+class WeightSet:
+    """The files of one set. `codes`: EDTalk's stored expression codes, which may have files of their own."""
+
+    generator: OfficialFile[Generator] | ShippedFile[Generator]
+    audio2lip: OfficialFile[Audio2Lip] | ShippedFile[Audio2Lip]
+    speech: EncoderFile
+    connector: OfficialFile[Connector] | ShippedFile[Connector]
+    codes: Callable[[], edtalk.Codes]
+    code_files: Callable[[], tuple[Weights, ...]]
+
+    def files(self, parts: tuple[str, ...]) -> tuple[Weights, ...]:
+        """The files that `parts` load."""
+        networks = {
+            "backbone": (self.generator, self.audio2lip),
+            "speech": (self.speech,),
+            "connector": (self.connector,),
+        }
+        found = tuple(file.weights() for part in parts for file in networks.get(part, ()))
+        return found + (self.code_files() if "codes" in parts else ())
+
+
+SETS = {
+    "demo": WeightSet(
+        edtalk.SHIPPED_GENERATOR,
+        edtalk.SHIPPED_AUDIO2LIP,
+        SHIPPED_SPEECH,
+        SHIPPED_CONNECTOR,
+        edtalk.shipped_expression_codes,
+        tuple,  # the generator's file holds them
+    ),
+    "official": WeightSet(
+        edtalk.GENERATOR,
+        edtalk.AUDIO2LIP,
+        EMOTION2VEC,
+        CONNECTOR,
+        edtalk.expression_codes,
+        edtalk.expression_code_files,
+    ),
+}
+WEIGHT_SETS = tuple(SETS)
 
 
 def files_of(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,9 +85,15 @@ def load_networks(
     connector: a checkpoint of own training in place of the set's. Raises MissingError for absent files, UsageError for
     a connector of other speech features or codes.
     """
-    if which not in WEIGHT_SETS:
-        raise unknown_name("weight set", which, WEIGHT_SETS)
-    networks = _demo(parts, device, connector) if which == "demo" else _official(parts, device, connector)
+    if which not in SETS:
+        raise unknown_name("weight set", which, SETS)
+    files = SETS[which]
+    _demand(files.files(tuple(part for part in parts if connector is None or part != "connector")))
+    speech = SpeechFeatures.of(files.speech, device=device) if "speech" in parts else None
+    generator, chosen = files.generator.load(), None
+    if "connector" in parts:
+        chosen = files.connector.load() if connector is None else _own_connector(connector, which, generator.exp)
+    networks = Networks(generator, files.audio2lip.load(), speech, chosen, files.codes() if "codes" in parts else None)
     for module in (networks.generator, networks.audio2lip, networks.connector):
         if module is not None:
             module.eval().requires_grad_(False).to(device)
@@ -48,11 +102,9 @@ def load_networks(
 
 def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
     """A connector of own training that fits the networks of a weight set."""
-    from cmet.checkpoints import load_connector
-
     if not Path(path).expanduser().is_file():
         raise MissingError(f"There is no connector '{path}'.", "Name a checkpoint of `python bench.py train`.")
-    made = load_connector(path)
+    made = CONNECTOR.load(path)
     given = (made.speaker_encoder.proj.in_features, made.exp)
     if given != (speech_width(which), codes):
         raise UsageError(
@@ -65,58 +117,24 @@ def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
 
 def speech_width(which: str) -> int:
     """Numbers of a speech feature in a weight set."""
-    if which == "official":
-        return OFFICIAL_WIDTH
-    from cmet.demo_weights import speech_width as of_demo
-
-    return of_demo()
+    return int(SETS[which].speech.weights().config().get("width", OFFICIAL_WIDTH))
 
 
-def _demo(parts: tuple[str, ...], device: str, own: Path | str | None) -> Networks:
-    from cmet import demo_weights as demo
-
-    speech = None
-    if "speech" in parts:
-        file = demo.FOLDER / "speech.safetensors"
-        speech = SpeechFeatures(lambda: demo.load_speech().to(device), weights.digest(file), demo.speech_width())
-    generator, connector = demo.load_generator(), None
-    if "connector" in parts:
-        connector = demo.load_connector() if own is None else _own_connector(own, "demo", generator.exp)
-    codes: Any = {name: code.numpy() for name, code in demo.expression_codes().items()}
-    return Networks(generator, demo.load_audio2lip(), speech, connector, codes)
-
-
-def _official(parts: tuple[str, ...], device: str, own: Path | str | None) -> Networks:
-    from cmet import checkpoints
-
-    _demand(tuple(part for part in parts if own is None or part != "connector"))
-    speech = SpeechFeatures.official(device=device) if "speech" in parts else None
-    generator, connector = checkpoints.load_generator(), None
-    if "connector" in parts:
-        connector = checkpoints.load_connector() if own is None else _own_connector(own, "official", generator.exp)
-    codes = checkpoints.load_expression_codes() if "codes" in parts else None
-    return Networks(generator, checkpoints.load_audio2lip(), speech, connector, codes)
-
-
-def _demand(parts: tuple[str, ...]) -> None:
+def _demand(files: tuple[Weights, ...]) -> None:
     """All that is absent in one sentence, before the first file is read."""
-    absent = [state.entry for state in weights.verify(files_of(parts), any_hash=True) if state.status == "absent"]
+    names = [file.name for file in files if isinstance(file, Official)]
+    states = weights.verify(names, any_hash=True) if names else []
+    absent = [state.entry for state in states if state.status == "absent"]
     if len(absent) > 1:
-        names = ", ".join(f"'{entry.name}' ({entry.file})" for entry in absent)
+        told = ", ".join(f"'{entry.name}' ({entry.file})" for entry in absent)
         cure = f"Type: python bench.py weights fetch {' '.join(entry.name for entry in absent)}"
-        raise MissingError(f"The weights {names} are not on this machine.", f"{cure} (`weights list` shows licences).")
+        raise MissingError(f"The weights {told} are not on this machine.", f"{cure} (`weights list` shows licences).")
 
 
 def digests(which: str, parts: tuple[str, ...], connector: Path | str | None = None) -> dict[str, str]:
     """name → sha256 of every file that `load_networks` would read and that is here."""
-    if which == "demo":
-        from cmet.demo_weights import FOLDER
-
-        found = {path.stem: weights.digest(path) for path in sorted(FOLDER.glob("*.safetensors"))}
-    else:
-        found = {
-            state.entry.name: state.found for state in weights.verify(files_of(parts), any_hash=True) if state.found
-        }
+    files = SETS[which]
+    found = {file.name: digest(file.path()) for file in files.files(parts) if not file.missing()}
     if connector is not None and Path(connector).is_file():
-        found["connector" if which == "demo" else PARTS["connector"][0]] = weights.digest(Path(connector))
+        found[files.connector.name] = digest(Path(connector))
     return found

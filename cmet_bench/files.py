@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ FACTS = ("emotion", "identity", "reference", "aligned", "image", "audio", "sourc
 _PATHS = ("reference", "image", "audio", "source")
 
 
+#: A path, a folder, a mapping with `clip` and any of FACTS, or several of these.
+Files = str | os.PathLike[str] | Mapping[str, Any] | Iterable[str | os.PathLike[str] | Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Given:
     """One clip as it was given: where it is, its name inside the folder that was given, and what is known of it."""
@@ -31,13 +35,13 @@ class Given:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def listed(files: Any) -> list[Given]:
-    """The clips of a path, a folder, a mapping, or a list of these.
+def listed(files: Files) -> list[Given]:
+    """The clips that were given, in their order; those of a folder by name.
 
-    A mapping has `clip` and any of FACTS. UsageError where there is no such file, no clip, or one of them twice.
+    UsageError where there is no such file, no clip, or one of them twice.
     """
-    alone = isinstance(files, (str, os.PathLike, Mapping))
-    found = [one for item in ([files] if alone else files) for one in _given(item)]
+    items = [files] if isinstance(files, (str, os.PathLike, Mapping)) else files
+    found = [one for item in items for one in _given(item)]
     if not found:
         raise UsageError(
             "There are no clips to measure.", f"Give a file, or a folder with {', '.join(MEDIA_SUFFIXES)}."

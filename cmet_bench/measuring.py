@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cmet_bench.files import DATASET, Given, described, listed, samples
+from cmet_bench.files import DATASET, Files, Given, described, listed, samples
 from cmet_bench.measured import Measured, Measures
 from evaluators import protocol as protocols
 from evaluators.judge import Judge
@@ -29,7 +29,7 @@ _judges: dict[tuple[Any, ...], Judge] = {}
 
 
 def measure(
-    files: Any,
+    files: Files,
     metric: str = "",
     *,
     protocol: str | Path = "",
@@ -105,14 +105,17 @@ def _as_in_runs() -> Iterator[None]:
     """Torch computes as in a run, with one thread and whole float32, so that a number is the same in both."""
     import torch
 
-    cudnn, before = torch.backends.cudnn, (torch.get_num_threads(), torch.backends.cudnn.allow_tf32)
+    cudnn = torch.backends.cudnn
+    threads, tf32, precision = torch.get_num_threads(), cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
     cudnn.allow_tf32 = False
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cudnn.allow_tf32 = before[1]
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+        cudnn.allow_tf32 = tf32
 
 
 def _clip(one: Given) -> Clip:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
-from evaluators.packing import pack
+from evaluators.packing import mean_value, pack
 from evaluators.settings import check
-from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, MetricFacts, Refusal
-from harness.records import FPS, Clip, Row
+from harness.evaluator import Chunk, ClipContext, MetricFacts
+from harness.records import FPS, Clip, Row, Scored, Unscored
+from harness.signature import Signature
 
 _MIB = 2.0**20
 _COUNTED = ("prepare", "generate")
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
-class GenerationCost(Evaluator):
+class GenerationCost:
     """AITV in seconds per clip and per second of video, and the method's own peak memory. No settings."""
 
-    metrics: tuple[MetricFacts, ...] = (
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("aitv", "AITV", "s", False, 0.0, float("inf")),
         MetricFacts("aitv_ratio", "Seconds per video second", "s/s", False, 0.0, float("inf")),
         MetricFacts("memory_peak", "Peak memory", "MiB", False, 0.0, float("inf")),
@@ -34,16 +36,27 @@ class GenerationCost(Evaluator):
         check("cost", settings, ())
         self._device = device
 
-    def fields(self, metric: str) -> Fields:
+    def missing(self) -> list[tuple[str, str]]:
+        """Nothing: the runner measures."""
+        return []
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def signature(self, metric: str) -> Signature:
         """What is counted, and on which machine."""
         kind = "cuda-allocated" if self._device.startswith("cuda") else "rss"
         scope = f"weights+peak-{kind}" if metric == "memory_peak" else "prepare+generate"
         device = device_name(self._device)
-        return ("scope", scope), ("first", "counted"), ("agg", "clip"), ("dev", device)
+        return Signature(metric, (("scope", scope), ("first", "counted"), ("agg", "clip"), ("dev", device), ("v", "1")))
 
     def start(self, context: ClipContext) -> _Cost:
         """Begin one clip."""
         return _Cost(self, context)
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """The mean over clips; nan for none."""
+        return mean_value(rows)
 
 
 class _Cost:
@@ -66,9 +79,10 @@ class _Cost:
         return [self._row(facts.name, value) for facts, value in zip(self._judge.metrics, values, strict=True)]
 
     def _row(self, metric: str, value: float | None) -> Row:
+        line = str(self._judge.signature(metric))
         if value is None:
-            return self._judge.unscored(metric, Refusal("not_recorded", "the clip was there before this run"))
-        return self._judge.scored(metric, value, pack(value=value, frames=self._frames))
+            return Unscored(metric, "not_recorded", line, "the clip was there before this run")
+        return Scored(metric, value, line, pack(value=value, frames=self._frames))
 
 
 def counted_seconds(made: Clip | None) -> float | None:

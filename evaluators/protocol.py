@@ -11,7 +11,6 @@ from typing import Any
 from evaluators import EVALUATORS
 from harness import registry
 from harness.errors import UsageError, unknown_name
-from harness.evaluator import Evaluator
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,12 +80,12 @@ def _entry(where: str, item: Mapping[str, Any]) -> Entry:
     return Entry(name, {key: str(value) for key, value in settings.items()})
 
 
-def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
+def build(protocol: EvaluationProtocol, device: str) -> list[Any]:
     """The judges of a protocol, nothing loaded yet. UsageError for one whose every number another one gives already."""
-    judges: list[Evaluator] = []
+    judges: list[Any] = []
     named: set[str] = set()
     for entry in protocol.entries:
-        judge: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
+        judge = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
         lines = {str(judge.signature(facts.name)) for facts in judge.metrics}
         if lines <= named:
             raise UsageError(

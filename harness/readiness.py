@@ -98,14 +98,12 @@ def _device() -> Finding:
 
 
 def _weights() -> Iterator[Finding]:
-    shipped = sorted(
-        [*(ROOT / "cmet" / "demo").glob("*.safetensors"), *(ROOT / "evaluators" / "demo").glob("*.safetensors")]
-    )
+    shipped = sorted((ROOT / "networks" / "shipped").glob("*.safetensors"))
     if shipped:
         size = sum(path.stat().st_size for path in shipped) / 1e6
         yield Finding("ok", f"{len(shipped)} demo networks in the checkout ({size:.1f} MB)")
     else:
-        yield Finding("bad", "the demo networks are not in the checkout", "Type `git checkout -- cmet evaluators`")
+        yield Finding("bad", "the demo networks are not in the checkout", "Type `git checkout -- networks/shipped`")
     for state in weights.verify():
         if state.status == "wrong":
             yield Finding("bad", state.detail, f"Type `python bench.py weights fetch {state.entry.name}`")

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from cmet import demo_weights
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.edtalk.generator import Audio2Lip
 from networks.edtalk.mel import mel_windows
+from networks.files import shipped
 from recipes.alphabet import Alphabet
 from recipes.faces import State
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
@@ -65,4 +65,4 @@ def train(recipe_run: RecipeRun) -> None:
         optimiser.step()
         latest["loss"] = loss.detach()
     recipe = recipe_run.recipe("demo-audio2lip", frames=len(codes))
-    demo_weights.store(recipe_run.out / "audio2lip.safetensors", network.eval().cpu(), CONFIG, recipe, {})
+    shipped.store(recipe_run.out / "audio2lip.safetensors", network.eval().cpu(), CONFIG, recipe)

@@ -18,12 +18,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet import demo_weights, losses
+from cmet import losses
 from cmet.connector import Connector
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from networks.emotion2vec.files import SHIPPED_SPEECH
+from networks.files import shipped
 from recipes.alphabet import Alphabet
 from recipes.faces import State
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
@@ -109,7 +111,7 @@ class Choir:
 def bank(recipe_run: RecipeRun) -> Bank:
     """Training voices through the demo's own speech encoder (from `out` if it was trained there)."""
     own = recipe_run.out / "speech.safetensors"
-    network = demo_weights.load_speech(own if own.is_file() else None)
+    network = SHIPPED_SPEECH.load(own if own.is_file() else None)
     people = len(TRAIN_IDENTITIES)
     said = list(drawn(Cast(recipe_run.seed), people * len(MANNERS) * TAKES, recipe_run.workers))
     spoken = network.embed(said).reshape(people, len(MANNERS), TAKES, -1)
@@ -207,4 +209,4 @@ def train(recipe_run: RecipeRun) -> None:
         optimiser.step()
         latest["loss"] = loss.detach()
     recipe = recipe_run.recipe("demo-connector", takes=TAKES, free_moods=MOODS)
-    demo_weights.store(recipe_run.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe, {})
+    shipped.store(recipe_run.out / "connector.safetensors", connector.eval().cpu(), CONFIG, recipe)

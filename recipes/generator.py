@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet import demo_weights
 from harness.atomic import replacing
 from harness.records import BASIC_EMOTIONS
 from networks.edtalk.decoder import Decoder
 from networks.edtalk.generator import Encoding, Generator
+from networks.files import shipped
 from recipes import data_start
 from recipes.alphabet import Alphabet, code_loss, mix
 from recipes.drawing import decode, half_size, picture_loss, preview
@@ -169,7 +169,7 @@ def smooth(trainer: Trainer) -> None:
 
 @torch.no_grad()
 def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, each: int = 192) -> dict[str, Tensor]:
-    """`codes.<emotion>` (1, 10): mean expression code over training identities, poses and mouths."""
+    """Emotion → (1, 10): mean expression code over training identities, poses and mouths."""
     from datasets.puppets.affect import affect_point
 
     codes = {}
@@ -178,7 +178,7 @@ def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, e
         point = np.repeat(affect_point(emotion, 3)[None], each, axis=0)
         shown = pictures(replace(state, affect=point), generator.size).to(device)
         encoded = [generator.encode(x).exp for x in shown.split(16)]
-        codes[f"codes.{emotion}"] = torch.cat(encoded).mean(0, keepdim=True).cpu()
+        codes[emotion] = torch.cat(encoded).mean(0, keepdim=True).cpu()
     return codes
 
 
@@ -215,7 +215,7 @@ def train(recipe_run: RecipeRun) -> None:
     generator = trainer.average.eval()
     codes = emotion_codes(generator, np.random.default_rng([recipe_run.seed, 1]), recipe_run.device)
     recipe = recipe_run.recipe("demo-generator", pictures_drawn=Lessons.DRAWN)
-    demo_weights.store(recipe_run.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
+    shipped.store(recipe_run.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
 
 
 def _steps(trainer: Trainer, recipe_run: RecipeRun) -> Iterator[tuple[Tensor, Tensor]]:

@@ -20,19 +20,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cmet import demo_weights
 from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import Utterance, speak
+from evaluators.emotion import files as emotion_files
 from evaluators.emotion.nets import FrameAttention
 from evaluators.faces.crops import Picture, demo_crops, identity_input
+from evaluators.identity import files as identity_files
+from evaluators.sync import files as sync_files
 from evaluators.sync.syncnet_stream import LipRunner
-from evaluators.weights import shipped as judges
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
+from networks.edtalk.files import SHIPPED_AUDIO2LIP, SHIPPED_GENERATOR, Codes, shipped_expression_codes
 from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.lips import lips_from_audio
+from networks.files import shipped
 from recipes.alphabet import Alphabet
 from recipes.audio2lip import lip_codes
 from recipes.faces import State, pictures, random_states
@@ -96,12 +99,12 @@ class Studio:
     folder: Path
     generator: Generator
     audio2lip: Audio2Lip
-    stored: dict[str, Tensor]
+    stored: Codes
 
     def direction(self, edit: str, emotion: str) -> Tensor:
         """What is added to the expression codes (1, 10)."""
         if edit == "stored":
-            return self.stored[emotion] - self.stored["neutral"]
+            return torch.from_numpy(self.stored[emotion] - self.stored["neutral"])
         felt = affect_point(emotion, 3) * (edit == "exact")
         return Alphabet().codes(_posed(0, np.zeros((1, 6)), np.zeros((1, 2)), felt)).exp - self._rest()
 
@@ -141,9 +144,10 @@ def _frames(pixels: Tensor) -> npt.NDArray[np.uint8]:
 
 def judged(clips: list[Clip], folder: Path) -> dict[str, float]:
     """Mean answers of the demo's judges (of `folder`)."""
-    emotion = judges.load_emotion(folder / "emotion.safetensors")
-    attention, identity = FrameAttention(emotion, "eval", "cpu"), judges.load_identity(folder / "identity.safetensors")
-    sync = judges.load_sync(folder / "sync.safetensors")
+    emotion = emotion_files.SHIPPED.load(folder / "emotion.safetensors")
+    attention = FrameAttention(emotion, "eval", "cpu")
+    identity = identity_files.SHIPPED.load(folder / "identity.safetensors")
+    sync = sync_files.SHIPPED.load(folder / "sync.safetensors")
     named, alike, offsets, lse = [], [], [], []
     for clip in clips:
         frames = np.concatenate(list(VideoReader(clip.path)))
@@ -162,13 +166,13 @@ def judged(clips: list[Clip], folder: Path) -> dict[str, float]:
 
 def figures(folder: Path, judges_folder: Path, work: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """Every figure, part by part."""
-    generator = demo_weights.load_generator(folder / "generator.safetensors")
-    audio2lip = demo_weights.load_audio2lip(folder / "audio2lip.safetensors")
+    generator = SHIPPED_GENERATOR.load(folder / "generator.safetensors")
+    audio2lip = SHIPPED_AUDIO2LIP.load(folder / "audio2lip.safetensors")
     rng = np.random.default_rng(77)
     for kind in ("basic", "extended"):
         yield f"codes, {kind} emotions", code_errors(generator, states(rng, kind == "extended"))
     yield "codes from sound", {"lip": lip_error(audio2lip)}
-    stored = demo_weights.expression_codes(folder / "generator.safetensors")
+    stored = shipped_expression_codes(folder / "generator.safetensors")
     studio, people = Studio(work, generator, audio2lip, stored), TEST_IDENTITIES[:: len(TEST_IDENTITIES) // PEOPLE]
     for edit in EDITS:
         made = [studio.clip(who, edit, FELT[place % len(FELT)]) for place, who in enumerate(people[:PEOPLE])]
@@ -184,4 +188,4 @@ def main(folder: Path, judges_folder: Path) -> None:
 
 if __name__ == "__main__":
     given = [Path(text) for text in sys.argv[1:]]
-    main(given[0] if given else demo_weights.FOLDER, given[1] if len(given) > 1 else judges.FOLDER)
+    main(given[0] if given else shipped.FOLDER, given[1] if len(given) > 1 else shipped.FOLDER)

@@ -23,10 +23,12 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
+from evaluators.emotion import files as emotion
 from evaluators.faces.crops import Picture, demo_crops
-from evaluators.weights import shipped
+from evaluators.identity import files as identity
 from harness.media import VideoReader, VideoWriter
 from harness.records import BASIC_EMOTIONS
+from networks.files import shipped
 from recipes.augmentation import random_wear
 
 FRAMES, EVERY, PEOPLE = 26, 5, 5
@@ -89,7 +91,7 @@ def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str,
     """Percent of clips whose emotion the stored judge names, by kind of clips."""
     from evaluators.emotion.nets import FrameAttention
 
-    module = shipped.load_emotion(path)
+    module = emotion.SHIPPED.load(path)
     net = FrameAttention(module, "eval", "cpu")
     figures: dict[str, float] = {}
     for kind, items in sets.items():
@@ -107,7 +109,7 @@ def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str
 
     from evaluators.faces.crops import identity_input
 
-    net = shipped.load_identity(path)
+    net = identity.SHIPPED.load(path)
     figures: dict[str, float] = {}
     for kind, items in sets.items():
         with torch.inference_mode():
@@ -134,9 +136,9 @@ def restore(path: Path, kind: str, figures: Mapping[str, float]) -> None:
 
     with safe_open(str(path), framework="pt") as file:
         config, recipe = (json.loads(file.metadata()[name]) for name in ("config", "recipe"))
-    load = shipped.load_emotion if kind == "emotion" else shipped.load_identity
+    stored = (emotion if kind == "emotion" else identity).SHIPPED
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    shipped.store(path, load(path), config, {**recipe, "held_out": rounded})
+    shipped.store(path, stored.load(path), config, {**recipe, "held_out": rounded})
 
 
 def main(folder: Path) -> None:

@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmet import demo_weights
 from cmet.connector import Connector
+from cmet.connector_files import SHIPPED_CONNECTOR
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
+from networks.emotion2vec.files import SHIPPED_SPEECH
+from networks.files import shipped
 from recipes.alphabet import Alphabet
 from recipes.connector import expression_codes
 
@@ -57,8 +59,8 @@ def named(point: Points, names: Sequence[str], level: int) -> str:
 
 def main(folder: Path, each: int = 8) -> None:
     """Print, for every emotion, how its voices are named and how long the answer is beside the truth."""
-    speech = demo_weights.load_speech(folder / "speech.safetensors")
-    connector = demo_weights.load_connector(folder / "connector.safetensors")
+    speech = SHIPPED_SPEECH.load(folder / "speech.safetensors")
+    connector = SHIPPED_CONNECTOR.load(folder / "connector.safetensors")
     rng = np.random.default_rng(64)
     right: dict[str, list[bool]] = {"basic": [], "extended": []}
     for emotion in (*BASIC_EMOTIONS, *EXTENDED_EMOTIONS):
@@ -76,4 +78,4 @@ def main(folder: Path, each: int = 8) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_weights.FOLDER)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else shipped.FOLDER)

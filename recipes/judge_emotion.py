@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.labels import EAT_FAN
-from evaluators.weights import shipped
 from harness.records import BASIC_EMOTIONS
+from networks.files import shipped
 from recipes.judge_pictures import Picture, pool, varied
 from recipes.recipe_run import Progress, RecipeRun
 

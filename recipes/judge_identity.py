@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from evaluators.identity.demo_net import IdentityNet
-from evaluators.weights import shipped
+from networks.files import shipped
 from recipes.judge_pictures import PEOPLE, pool, varied
 from recipes.recipe_run import Progress, RecipeRun
 

@@ -26,12 +26,13 @@ from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
 from evaluators.sync import curve as sync
+from evaluators.sync import files
 from evaluators.sync.crop import lower_face
 from evaluators.sync.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, audio_rows
-from evaluators.weights import shipped
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from networks.files import shipped
 from recipes.augmentation import random_wear
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
@@ -208,7 +209,7 @@ def finish(net: SyncNet, out: Path, recipe: dict[str, object], held_out_clips: i
     """Store, load what was stored, measure that, and write the figures beside it."""
     path = out / "sync.safetensors"
     shipped.store(path, net, CONFIG, recipe)
-    stored = shipped.load_sync(path)
+    stored = files.SHIPPED.load(path)
     figures = measure(stored, out, 9, held_out_clips)
     shipped.store(path, stored, CONFIG, {**recipe, "held_out": figures})
     return figures

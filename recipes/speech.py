@@ -17,12 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmet import demo_weights
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
 from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
+from networks.files import shipped
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 WIDTH = 64
@@ -126,4 +126,4 @@ def train(recipe_run: RecipeRun) -> None:
         optimiser.step()
         latest.update({"class": told.detach(), "affect": felt.detach(), "within": within.detach()})
     recipe = recipe_run.recipe("demo-speech", utterances=VOICES * TAKES)
-    demo_weights.store(recipe_run.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe, {})
+    shipped.store(recipe_run.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe)

@@ -15,6 +15,8 @@ from torch import Tensor
 from cmet.connector import Connector
 from harness.atomic import PARTIAL_PREFIX, partly_written, replacing
 from harness.errors import MissingError, UsageError
+from networks.files.layout import Layout
+from networks.files.strict_loading import load_into
 
 WIDTHS = "connector.json"
 """Constructor keywords of `Connector`, beside the checkpoints; the official file needs none."""
@@ -69,7 +71,11 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint; nothing but tensors and plain values is unpickled. UsageError if it is damaged."""
+    """The content of a checkpoint; nothing but tensors and plain values is unpickled. UsageError if it is damaged.
+
+    PyTorch's own reader, because a run that goes on needs the optimiser's state and the counters as they were saved,
+    on its device; networks.files.torch_file reads tensors alone.
+    """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -87,11 +93,13 @@ def load_encoders(connector: Connector, path: Path) -> None:
     if not path.is_file():
         raise MissingError(f"There is no file {path}.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        connector.speaker_encoder.load_state_dict(content["speaker_encoder"])
-        connector.exp_encoder.load_state_dict(content["exp_encoder"])
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise UsageError(f"{path} does not hold encoders of this connector: {_why(error)}") from error
+        for name in ("speaker_encoder", "exp_encoder"):
+            encoder = connector.get_submodule(name)
+            mode = encoder.training
+            load_into(encoder, Layout((name,)), path, name)
+            encoder.train(mode)
+    except UsageError as error:
+        raise UsageError(f"There are no encoders of this connector: {error.what}", error.cure) from error
 
 
 def _why(error: BaseException) -> str:
@@ -135,18 +143,3 @@ def connector_beside(path: Path) -> Connector:
         raise UsageError(
             f"{widths} does not describe a connector: {error}.", "Take it from the run's folder."
         ) from error
-
-
-def load_trained(path: Path) -> Connector:
-    """The connector of one of our checkpoints, in eval mode; official size where no widths lie beside it.
-
-    MissingError for an absent file, UsageError for one that is no checkpoint or holds another network.
-    """
-    if not path.is_file():
-        raise MissingError(f"There is no checkpoint {path}.", "python bench.py train makes one.")
-    connector = connector_beside(path)
-    try:
-        connector.load_state_dict(read_checkpoint(path)["state_dict"])
-    except RuntimeError as error:
-        raise UsageError(f"{path} holds another network: {str(error).splitlines()[0]}") from error
-    return connector.eval()

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from evaluators.calibration.corruption import DAMAGES, Damage
 from evaluators.calibration.curves import Curve, Point
 from evaluators.calibration.expectations import Expectation, expected
-from harness.evaluator import Column, MetricFacts
+from harness.evaluator import MetricFacts
+from harness.summary import facts_of
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]
 
@@ -124,7 +125,7 @@ def _turned(point: Point, sign: float) -> tuple[float, float] | None:
 
 def document(
     found: Sequence[tuple[str, Curve]],
-    columns: Sequence[Column],
+    columns: Sequence[tuple[Any, str, str]],
     facts: Mapping[str, Any],
     unmeasured: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def document(
     metrics = []
     for evaluator, name, signature in columns:
         own = [curve for line, curve in found if line == signature and curve.metric == name]
-        known = evaluator.facts(name)
+        known: MetricFacts = facts_of(evaluator, name)
         if known.of:  # calibrated as the metric that it is made from
             continue
         metrics.append(_metric(known, signature, own, unmeasured.get(signature, "")))

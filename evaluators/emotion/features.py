@@ -13,9 +13,9 @@ import numpy.typing as npt
 from evaluators.emotion.specs import NetSpec, Sampling, spec
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
-from harness.errors import Missing
+from evaluators.weights.judge_weights import in_use
 from harness.evaluator import Chunk
+from networks.files.shipped import Shipped
 
 if TYPE_CHECKING:
     from evaluators.emotion.nets import EmotionNet
@@ -36,28 +36,20 @@ class EmotionFront:
         self.align = choice(settings, "align", _RULES, self.spec.align)
         self.form = choice(settings, "form", ("eval", "train"), "eval")
         unused(f"The emotion judge '{self.spec.name}'", settings, _idle(self.spec))
-        choice(settings, "gate", ("on", "off"), "on")
         self.sampling = Sampling.parse(settings.get("samp", self.spec.samples))
-        self._settings = dict(settings)
-        self._weights = JudgeWeights(self.spec.weights, settings) if self.spec.weights else None
+        self._weights = in_use(self.spec.weights, settings)
         self.device = device
         self.net: EmotionNet | None = None
         self._key = ""  # of features on a chunk, known after load
 
-    def missing(self) -> list[Missing]:
-        """Weights and tools that are not here."""
-        lacks: list[Missing] = []
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights and tools that are not here."""
+        lacks: list[tuple[str, str]] = []
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
 
             lacks += dlib_points.PREDICTOR.missing()
-        if self._weights is not None:
-            lacks += self._weights.missing()
-        else:
-            from evaluators.weights import shipped
-
-            lacks += shipped_missing(shipped.EMOTION)
-        return lacks
+        return lacks + self._weights.missing()
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
@@ -67,7 +59,7 @@ class EmotionFront:
             from evaluators.faces.dlib_points import DlibPoints
 
             DlibPoints.shared()
-        self.net = self.net or build(self.spec, self._settings, self.device)
+        self.net = self.net or build(self.spec, self._weights, "train" if self.form == "train" else "eval", self.device)
         self._key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
 
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -90,15 +82,11 @@ class EmotionFront:
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
-        if self._weights is not None:
-            return self._weights.fields()
-        from evaluators.weights import shipped
-
-        return (("w", short_hash(shipped.EMOTION)),)
+        return self._weights.fields()
 
     def long_fields(self) -> tuple[tuple[str, str], ...]:
         """What the weights' field abbreviates, for the long form."""
-        return self._weights.long() if self._weights is not None else ()
+        return self._weights.long()
 
     def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
         """Features (features,) of the frames with these indexes that show a face, by index."""
@@ -125,7 +113,7 @@ class EmotionFront:
 def _idle(judge: NetSpec) -> tuple[str, ...]:
     """Settings that would change nothing for this network."""
     form = ("form",) if judge.pooling != "attention" else ()
-    return (*form, *(() if judge.weights else WEIGHT_SETTINGS))
+    return (*form, *(WEIGHT_SETTINGS if isinstance(judge.weights, Shipped) else ()))
 
 
 @dataclass

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.faces.crops import Picture
-from evaluators.weights.judge_weights import JudgeWeights
 from evaluators.weights.onnx_net import OnnxNet
-from evaluators.weights.plausibility import ImplausibleError
 from networks import imagenet
+from networks.files.plausibility import ImplausibleError
+from networks.files.weights import Weights
 
 Float = npt.NDArray[np.float32]
 _MEAN, _STD = np.array(imagenet.MEAN, np.float32), np.array(imagenet.STD, np.float32)
@@ -24,7 +24,7 @@ class HsEmotion:
     The file has one output, so its features ARE the eight logits: what lies before the last layer is not exported.
     """
 
-    def __init__(self, weights: JudgeWeights) -> None:
+    def __init__(self, weights: Weights) -> None:
         if weights.must_pass_gate:
             raise ImplausibleError(
                 "Nothing can tell whether an HSEmotion file without the published hash was trained.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,17 @@ from torch import nn
 from evaluators.emotion.emotion_fan import EmotionFAN, Form
 from evaluators.emotion.specs import NetSpec
 from evaluators.faces.crops import Picture, emotion_input
-from evaluators.weights.judge_weights import JudgeWeights
-from evaluators.weights.plausibility import ImplausibleError, require_trained
+from evaluators.weights.judge_weights import loaded
 from networks import imagenet
+from networks.files.layout import Layout
+from networks.files.plausibility import require_trained
+from networks.files.weights import Weights
 from networks.folding import folded
 from networks.resnet18 import ResNet18Trunk
 
 Float = npt.NDArray[np.float32]
 _BATCH = 32
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class EmotionNet(Protocol):
@@ -31,22 +34,15 @@ class EmotionNet(Protocol):
     def logits(self, features: Float) -> Float: ...  # (classes,) of one clip's n >= 1 frames
 
 
-def build(spec: NetSpec, settings: Mapping[str, str], device: str) -> EmotionNet:
+def build(spec: NetSpec, weights: Weights, form: Form, device: str) -> EmotionNet:
     """Load the network of a judge. Raises MissingError where weights are absent or implausible."""
     if spec.name == "hsemotion-b0-8":
         from evaluators.emotion.hsemotion import HsEmotion
 
-        return HsEmotion(JudgeWeights(spec.weights, settings))
-    form: Form = "train" if settings.get("form") == "train" else "eval"
-    if spec.name == "demo-efan":
-        from evaluators.weights.shipped import load_emotion
-
-        return FrameAttention(load_emotion(), form, device)
-    module: nn.Module = EmotionFAN() if spec.name == "efan8-eat" else ResNet18Classifier(len(spec.classes))
-    _load(module, JudgeWeights(spec.weights, settings))
-    if isinstance(module, EmotionFAN):
-        return FrameAttention(module, form, device)
-    return FrameMean(module, device)
+        return HsEmotion(weights)
+    if spec.pooling == "attention":
+        return FrameAttention(_gated(EmotionFAN, weights, "pred_fc2.weight"), form, device)
+    return FrameMean(_gated(lambda: ResNet18Classifier(len(spec.classes)), weights, "fc.weight"), device)
 
 
 class ResNet18Classifier(ResNet18Trunk):
@@ -112,20 +108,12 @@ def _batched(crops: Sequence[Picture], forward: Any) -> Float:
     return np.concatenate(parts)
 
 
-def _load(module: nn.Module, weights: JudgeWeights) -> None:
-    """Strict, but for `fc.*` of Emotion-FAN's checkpoint, which its network does not have.
+def _gated(build: Callable[..., Network], weights: Weights, head: str) -> Network:
+    """The network of `weights`; `head`: the matrix that decides, which must not be a fresh one.
 
-    Facts: docs/reference/metrics.md, 'Emotion-FAN'.
+    Emotion-FAN's checkpoint holds an `fc` that its network does not have (docs/reference/metrics.md, 'Emotion-FAN').
     """
-    state = weights.state()
-    if isinstance(module, EmotionFAN):
-        state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
-    try:
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        problem = " ".join(str(error).split())[:300]
-        raise ImplausibleError(
-            f"The weights '{weights.name}' do not fit their network: {problem}", "Get the published file."
-        ) from error
+    network = loaded(build, weights, Layout(spare=("fc.",)))
     if weights.must_pass_gate:
-        require_trained(weights.name, state, "pred_fc2.weight" if isinstance(module, EmotionFAN) else "fc.weight")
+        require_trained(weights.name, network.state_dict(), head)
+    return network

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evaluators.emotion import files
 from evaluators.emotion.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
 from harness.errors import UsageError, unknown_name
+from networks.files.official import Official
+from networks.files.shipped import Shipped
 
 
 @dataclass(frozen=True)
 class NetSpec:
-    """One judge. `weights` is a row of weights.toml, "" for the network that ships."""
+    """One judge, as data."""
 
     name: str  # as signatures name it
     classes: tuple[str, ...]
@@ -18,14 +21,14 @@ class NetSpec:
     size: int  # px
     samples: str  # default sampling: all, every<N>, even<N>
     pooling: str  # attention: frame attention; mean-logits
-    weights: str = ""
+    weights: Official | Shipped
 
 
 SPECS = {
-    "efan8-eat": NetSpec("efan8-eat", EAT_FAN, "mtcnn5", 224, "every5", "attention", "emotion-fan-eat"),
-    "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", "emotion-cmet7"),
-    "hsemotion8": NetSpec("hsemotion-b0-8", HSEMOTION_8, "mtcnn-box", 224, "every5", "mean-logits", "hsemotion-b0-8"),
-    "demo": NetSpec("demo-efan", EAT_FAN, "mtcnn5", 64, "every5", "attention"),
+    "efan8-eat": NetSpec("efan8-eat", EAT_FAN, "mtcnn5", 224, "every5", "attention", files.EMOTION_FAN),
+    "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", files.CMET_PAPER),
+    "hsemotion8": NetSpec("hsemotion-b0-8", HSEMOTION_8, "mtcnn-box", 224, "every5", "mean-logits", files.HSEMOTION),
+    "demo": NetSpec("demo-efan", EAT_FAN, "mtcnn5", 64, "every5", "attention", files.SHIPPED.weights()),
 }
 
 

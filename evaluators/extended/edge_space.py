@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.sync.dialect import MTCNN_NAME
-from harness.errors import Missing
 from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
@@ -34,7 +33,7 @@ class EdgeSpace:
     def __init__(self, device: str) -> None:
         self.device = device
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[tuple[str, str]]:
         """Nothing: the detector is in the wheel."""
         return []
 

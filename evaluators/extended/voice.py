@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MissingError
 from harness.records import Sample
+from networks.emotion2vec.files import EMOTION2VEC, SHIPPED_SPEECH, EncoderFile
 
 Float = npt.NDArray[np.float32]
 NETS = ("emotion2vec", "demo")
@@ -23,28 +23,18 @@ class Voice:
     """The speech encoder of the structure measure; loads on first use, features are cached by content."""
 
     def __init__(self, net: str, device: str) -> None:
-        self._demo, self._device = net == "demo", device
+        self._file: EncoderFile = SHIPPED_SPEECH if net == "demo" else EMOTION2VEC
+        self._name = "emotion2vec-demo" if net == "demo" else "emotion2vec"
+        self._device = device
         self._network: Any = None
 
     def file(self) -> Path:
         """The file of its weights. Raises MissingError."""
-        if self._demo:
-            from cmet.demo_weights import FOLDER
-
-            return FOLDER / "speech.safetensors"
-        from harness.weights import locate
-
-        return locate("emotion2vec")
+        return self._file.weights().path()
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields."""
-        from harness.digest import digest
-
-        try:
-            weights = digest(self.file())[:8]
-        except (MissingError, OSError):
-            weights = "absent"
-        return ("voice", "emotion2vec-demo" if self._demo else "emotion2vec"), ("vw", weights)
+        return ("voice", self._name), ("vw", self._file.weights().short())
 
     def direction(self, sample: Sample) -> Float | None:
         """(d,) of a sample, or None if it has no emotional or no neutral utterances. Raises MissingError."""
@@ -66,8 +56,5 @@ class Voice:
 
     def _loaded(self) -> Any:
         if self._network is None:
-            from cmet import checkpoints, demo_weights
-
-            network = demo_weights.load_speech() if self._demo else checkpoints.load_emotion2vec()
-            self._network = network.eval().to(self._device)
+            self._network = self._file.load().to(self._device)
         return self._network

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.weights.plausibility import ImplausibleError
 from harness import weights
 from harness.digest import digest
-from harness.errors import Missing, MissingError
+from harness.errors import MissingError
+from networks.files.plausibility import ImplausibleError
 
 Points = npt.NDArray[np.float64]
 _SIDE, _FIRST, _LAST = 300, 100, 199  # the blank picture and the box of its supposed face, px
@@ -37,16 +37,16 @@ class Predictor:
     points: int
     instead: str
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[tuple[str, str]]:
         """What of dlib and the file is not on this machine, and its cure."""
         lacks = []
         if importlib.util.find_spec("dlib") is None:
             cure = f"Type: pip install dlib, or set {self.instead}."
-            lacks.append(Missing("The Python package dlib is not installed.", cure))
+            lacks.append(("The Python package dlib is not installed.", cure))
         try:
             weights.locate(self.weights, any_hash=True)
         except MissingError as error:
-            lacks.append(Missing.of(error))
+            lacks.append((error.what, error.cure))
         return lacks
 
     def digest8(self) -> str:

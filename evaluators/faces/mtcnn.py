@@ -22,6 +22,7 @@ from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
 from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
 from evaluators.weights.wheel_files import wheel_file
 from harness.evaluator import Chunk
+from networks.files.torch_file import read_state
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -54,7 +55,7 @@ class Mtcnn:
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
         network = kind()
-        network.load_state_dict(torch.load(_file(name), weights_only=True, map_location="cpu"))
+        network.load_state_dict(read_state(_file(name)))
         return network.eval().requires_grad_(False).to(self._device)
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:

@@ -7,7 +7,6 @@ Facts: docs/reference/metrics.md, 'S3FD'.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import cv2
@@ -17,7 +16,9 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from evaluators.weights.plausibility import ImplausibleError
+from harness.errors import UsageError
+from networks.files.plausibility import ImplausibleError
+from networks.files.torch_file import read_state
 
 Float = npt.NDArray[np.float64]
 _RGB_MEANS = (123.0, 117.0, 104.0)
@@ -153,8 +154,8 @@ def load(path: Path, device: str = "cpu") -> S3FD:
     """The network with the weights of `path`, strict. Raises ImplausibleError when the file does not fit."""
     net = S3FD()
     try:
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        net.load_state_dict(read_state(path))
+    except (UsageError, RuntimeError) as error:
         cure = "Type: python bench.py weights fetch s3fd"
         raise ImplausibleError(f"'{path}' does not hold S3FD weights.", cure) from error
     return net.eval().requires_grad_(False).to(device)

@@ -16,11 +16,13 @@ import torch
 
 from evaluators.fid.inception import TAPS, ImageNetInception, Inception
 from evaluators.fid.inputs import EAT, TF_FID, InputRule
+from evaluators.identity import files
 from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
-from evaluators.weights.plausibility import ImplausibleError, require_trained
-from harness.errors import Missing, UsageError, unknown_name
+from evaluators.weights.judge_weights import in_use, loaded
+from harness.errors import UsageError, unknown_name
+from networks.files.official import Official
+from networks.files.plausibility import require_trained
 
 Frames = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
@@ -33,7 +35,7 @@ class FeatureNet(Protocol):
     @property
     def width(self) -> int: ...  # columns of a feature row
 
-    def missing(self) -> list[Missing]: ...
+    def missing(self) -> list[tuple[str, str]]: ...
 
     def load(self) -> None: ...
 
@@ -60,14 +62,14 @@ class Recipe:
     """One Inception and its input rule, which says for itself what it does."""
 
     name: str
-    weights: str  # row of weights.toml
+    weights: Official
     network: type[Inception]
     input: InputRule
 
 
 INCEPTIONS: dict[str, Recipe] = {
-    "tf-fid-2015": Recipe("tf-fid-2015", "pt_inception-2015-12-05", Inception, TF_FID),
-    "tv-in1k": Recipe("tv-in1k", "inception_v3", ImageNetInception, EAT),
+    "tf-fid-2015": Recipe("tf-fid-2015", Official("pt_inception-2015-12-05"), Inception, TF_FID),
+    "tv-in1k": Recipe("tv-in1k", Official("inception_v3"), ImageNetInception, EAT),
 }
 
 
@@ -76,7 +78,7 @@ class InceptionNet:
 
     def __init__(self, recipe: Recipe, settings: Mapping[str, str], device: str) -> None:
         self._recipe = recipe
-        self._weights = JudgeWeights(recipe.weights, settings)
+        self._weights = in_use(recipe.weights, settings)
         self._device = torch.device(device)
         self._network: Inception | None = None
         text = settings.get("dim", "2048")
@@ -89,22 +91,15 @@ class InceptionNet:
         """Columns of a feature row."""
         return self._width
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[tuple[str, str]]:
         """The weights, where they are not here."""
         return self._weights.missing()
 
     def load(self) -> None:
         """Read the weights, strictly, and fold the normalisation into the convolutions."""
-        network, state = self._recipe.network(), self._weights.state()
+        network = loaded(self._recipe.network, self._weights)
         if self._weights.must_pass_gate:
-            require_trained(self._recipe.name, state)
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise ImplausibleError(
-                f"{self._weights.path()} does not hold the network '{self._recipe.name}'.",
-                f"Type: python bench.py weights fetch {self._recipe.weights}",
-            ) from error
+            require_trained(self._recipe.name, network.state_dict())
         self._network = network.folded().to(self._device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -142,6 +137,7 @@ class DemoNet:
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)
+        self._weights = files.SHIPPED.weights()
         self._network: Any = None
 
     @property
@@ -149,30 +145,23 @@ class DemoNet:
         """Columns of a feature row (known after load)."""
         return int(self._network.feature_size)
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[tuple[str, str]]:
         """The file that ships with the project, where it was removed."""
-        from evaluators.weights import shipped
-
-        return shipped_missing(shipped.IDENTITY)
+        return self._weights.missing()
 
     def load(self) -> None:
         """Read the small network."""
-        from evaluators.weights.shipped import load_identity
-
-        self._network = load_identity().eval().to(self._device)
+        self._network = files.SHIPPED.load().to(self._device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Network, resize, normalisation, channel order and weights."""
-        from evaluators.weights import shipped
-
-        weights = short_hash(shipped.IDENTITY)
         return (
             ("net", "demo-identity"),
             ("dim", "trunk"),
             ("rs", "whole-area"),
             ("norm", "pm1"),
             ("ch", "rgb"),
-            ("w", weights),
+            *self._weights.fields(),
         )
 
     def long(self) -> tuple[tuple[str, str], ...]:

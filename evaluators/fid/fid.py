@@ -8,7 +8,7 @@ the C-MET paper's form: one FID for each clip against its target, then the mean 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from evaluators.fid.inception import Inception
 from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
+from evaluators.packing import mean_value
+from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
-from harness.errors import Missing
-from harness.evaluator import ClipContext, Evaluator, Fields, Interval, Measurement, MetricFacts, Refusal, Statistics
-from harness.records import Row
+from harness.evaluator import ClipContext, MetricFacts
+from harness.records import Row, Scored
 from harness.signature import Signature
 
 __all__ = ["Fid", "Inception", "PairFid", "frechet"]
@@ -38,7 +39,7 @@ _COUNTED = {"fid": ("n1", "n2"), "fid_inf": ("n2",)}  # whose sizes are fields o
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
-class _Judge(Evaluator):
+class _Judge:
     """What both judges share: the network, the sampling, the signature."""
 
     _name: ClassVar[str]
@@ -51,8 +52,8 @@ class _Judge(Evaluator):
         self._aligned = alignment.Alignment(settings)
         self._samples = Sampling(settings, self._sampling)
 
-    def missing(self) -> list[Missing]:
-        """Weights that are not here."""
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights that are not here."""
         return [*self._net.missing(), *self._aligned.missing()]
 
     def load(self) -> None:
@@ -60,20 +61,17 @@ class _Judge(Evaluator):
         self._net.load()
         self._aligned.load()
 
-    def fields(self, metric: str) -> Fields:
+    def signature(self, metric: str) -> Signature:
         """Network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling, weights."""
         fields = self._net.fields()
         net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
         pictures = (("src", "raw"), *self._aligned.fields(), *self._aligned.codec(), ("fps", "25"))
         term = (("cov", "n-1"), ("root", "svd"), ("eps", "0"), ("agg", self._aggregation))
-        return *net, *pictures, ("samp", self._samples.text), *term, *weights
+        long = self._net.long()
+        return Signature(metric, (*net, *pictures, ("samp", self._samples.text), *term, *weights, ("v", "1")), long)
 
-    def long_fields(self, metric: str) -> Fields:
-        """Whole hashes of the network's weights."""
-        return self._net.long()
-
-    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
+    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
         sides = [one for one in zip(("n1", "n2"), SIDES, strict=True) if one[0] in _COUNTED.get(metric, ())]
         counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
@@ -87,31 +85,35 @@ class Fid(_Judge):
     its own signature, in which `n1` is no field because the number is that of infinitely many frames.
     """
 
-    metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, aggregation="pooled"),
-        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, "pooled", False, "fid", version=2),
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+        MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, pooled=True),
+        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, pooled=True, ranked=False, of="fid"),
     )
     _name, _sampling, _aggregation = "fid", "5", "pool"
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         super().__init__({key: value for key, value in settings.items() if key != "limit"}, device)
         shown = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
-        self.metrics = type(self).metrics[:shown]
+        self.metrics = type(self).metrics[:shown]  # type: ignore[misc]
 
-    def fields(self, metric: str) -> Fields:
-        """As of every FID; those of FID∞ say how it was extrapolated and what it needs."""
-        fields = super().fields(metric)
+    def signature(self, metric: str) -> Signature:
+        """As of every FID; that of FID∞ says how it was extrapolated and what it needs."""
+        line = super().signature(metric)
         if metric != "fid_inf":
-            return fields
-        place = next(k for k, (key, _) in enumerate(fields) if key == "agg") + 1
-        return *fields[:place], *fid_limit.FIELDS, *fields[place:]
+            return line
+        place = next(k for k, (key, _) in enumerate(line.fields) if key == "agg") + 1
+        fields = (*line.fields[:place], *fid_limit.FIELDS, *line.fields[place:-1], ("v", "2"))
+        return Signature(metric, fields, line.long)
 
-    def start(self, context: ClipContext) -> Measurement | Refusal:
+    def start(self, context: ClipContext) -> _PooledClip | Refused:
         """Begin one clip."""
         problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
-        return problem or _PooledClip(self, context, self._net, self._aligned, self._samples)
+        lines = {facts.name: str(self.signature(facts.name)) for facts in self.metrics}
+        if problem is not None:
+            return Refused(tuple(lines), tuple(lines.values()), *problem)
+        return _PooledClip(context, self._net, self._aligned, self._samples, lines)
 
-    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """The FID of the clips whose statistics these are; nan where they are too few.
 
         That is fewer than two frames on either side, and for FID∞ fewer than its line needs.
@@ -122,12 +124,12 @@ class Fid(_Judge):
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
 
     def interval(
-        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> Interval:
+        self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
+    ) -> tuple[float, float] | None:
         """95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
         return None if metric == "fid_inf" else half_sample_interval(*both(rows), groups, draws, rng)
 
-    def note(self, metric: str, rows: Sequence[Statistics]) -> str:
+    def note(self, metric: str, rows: Sequence[Any]) -> str:
         """What must stand beside the number: sample sizes and their warning, or why FID∞ is refused."""
         clip, reference = stacked(rows)
         if metric == "fid_inf":
@@ -140,42 +142,48 @@ class Fid(_Judge):
 
 
 class _PooledClip(FeatureClip):
-    def finish(self) -> Sequence[Row] | Refusal:
+    def finish(self) -> Sequence[Row]:
         """A row that holds the features, and one of FID∞ that points to it; only a set of clips has a value."""
         clip, reference = self.features()
         if not (len(clip) and len(reference)):
-            faces = f"{len(clip)} of the clip, {len(reference)} of its reference"
-            return Refusal("no_face", f"sampled frames with a face: {faces}")
+            return self.refused("no_face", "no sampled frame has a face")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return Refusal("not_finite", "a feature is not finite")
+            return self.refused("not_finite", "a feature is not finite")
         kept = packed(clip=clip, reference=reference, **self.sizes())
         notes = ("pooled", *self.notes(clip, reference))
-        names = [facts.name for facts in self._judge.metrics]
-        return [self._judge.scored(name, None, kept if name == "fid" else b"", notes) for name in names]
+        return [Scored(name, None, line, kept if name == "fid" else b"", notes) for name, line in self._lines.items()]
 
 
 class PairFid(_Judge):
     """The C-MET paper's FID: all frames of a clip against all frames of its target; the mean over clips."""
 
-    metrics: tuple[MetricFacts, ...] = (
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("fid_pair", "FID (per pair)", "", False, 0.0, float("inf"), needs_reference=True),
     )
     _name, _sampling, _aggregation = "fid_pair", "all", "pair-mean"
 
-    def start(self, context: ClipContext) -> Measurement | Refusal:
+    def start(self, context: ClipContext) -> _PairedClip | Refused:
         """Begin one clip."""
         problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
-        return problem or _PairedClip(self, context, self._net, self._aligned, self._samples)
+        signature = str(self.signature("fid_pair"))
+        if problem is not None:
+            return Refused(("fid_pair",), (signature,), *problem)
+        return _PairedClip(context, self._net, self._aligned, self._samples, {"fid_pair": signature})
+
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+        """The mean of the clips' own values."""
+        return mean_value(rows)
 
 
 class _PairedClip(FeatureClip):
-    def finish(self) -> Sequence[Row] | Refusal:
+    def finish(self) -> Sequence[Row]:
         """The clip's own FID; it needs two frames on both sides."""
         clip, reference = self.features()
         if min(len(clip), len(reference)) < 2:
-            return Refusal("too_short", f"{len(clip)} and {len(reference)} frames; a covariance needs two")
+            return self.refused("too_short", "a covariance needs two frames")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return Refusal("not_finite", "a feature is not finite")
+            return self.refused("not_finite", "a feature is not finite")
         value = frechet(clip, reference)
         kept = packed(value=[value], **self.sizes())
-        return [self._judge.scored("fid_pair", value, kept, self.notes(clip, reference))]
+        notes = self.notes(clip, reference)
+        return [Scored(name, value, line, kept, notes) for name, line in self._lines.items()]

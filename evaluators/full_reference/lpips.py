@@ -8,6 +8,7 @@ must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +19,16 @@ from torch import Tensor, nn
 from evaluators import pairing
 from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
+from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
-from evaluators.weights.judge_weights import SETTINGS, JudgeWeights
-from evaluators.weights.plausibility import ImplausibleError
+from evaluators.weights.judge_weights import SETTINGS, in_use
 from evaluators.weights.wheel_files import wheel_file
-from harness.errors import Missing
-from harness.evaluator import (
-    Chunk,
-    ClipContext,
-    Evaluator,
-    Fields,
-    Measurement,
-    MetricFacts,
-    Refusal,
-    Statistics,
-    weighted,
-)
-from harness.records import Row
+from harness.evaluator import Chunk, ClipContext, MetricFacts
+from harness.records import Row, Scored, Unscored
 from harness.signature import Signature
+from networks.files.official import Official
+from networks.files.plausibility import ImplausibleError
+from networks.files.torch_file import read_state
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _EPSILON = 1e-10
@@ -109,7 +102,7 @@ class Distance(nn.Module):
 
     def load_heads(self, name: str) -> None:
         """The wheel's linear heads v0.1. Raises MissingError or ImplausibleError without them."""
-        state = torch.load(wheel_file("lpips", f"weights/v0.1/{name}.pth"), weights_only=True, map_location="cpu")
+        state = read_state(wheel_file("lpips", f"weights/v0.1/{name}.pth"))
         with torch.no_grad():
             for index, head in enumerate(self.heads):
                 head.copy_(state[f"lin{index}.model.1.weight"])
@@ -125,7 +118,7 @@ class Distance(nn.Module):
         return torch.stack(layers, dim=1)
 
 
-class Lpips(Evaluator):
+class Lpips:
     """LPIPS v0.1 against a frame-aligned reference.
 
     Settings: net (alex, vgg), pair (trunc, stretch), every (each N-th pair; default 1), agg (clip, frame),
@@ -133,7 +126,7 @@ class Lpips(Evaluator):
     published one: no gate can vouch for it, so gate=off is needed too).
     """
 
-    metrics: tuple[MetricFacts, ...] = (
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("lpips", "LPIPS", "", False, 0.0, float("inf"), needs_reference=True),
     )
 
@@ -143,14 +136,12 @@ class Lpips(Evaluator):
         self.pair = choice(settings, "pair", pairing.RULES, "trunc")
         self.every = whole(settings, "every", 1)
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
-        if self.aggregation == "frame":
-            self.metrics = weighted(self.metrics)
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
-        self._weights = JudgeWeights(_TRUNKS[self.net][0], settings)
+        self._weights = in_use(Official(_TRUNKS[self.net][0]), settings)
         self._device = torch.device(device)
         self._distance: Distance | None = None
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[tuple[str, str]]:
         """The trunk, where it is not here."""
         return self._weights.missing()
 
@@ -171,7 +162,7 @@ class Lpips(Evaluator):
         distance.load_heads(self.net)
         self._distance = distance.eval().requires_grad_(False).to(self._device)
 
-    def fields(self, metric: str) -> Fields:
+    def signature(self, metric: str) -> Signature:
         """Network, heads, input range, pairing, pooling, weights."""
         net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
         rest = (
@@ -180,21 +171,20 @@ class Lpips(Evaluator):
             ("samp", "all" if self.every == 1 else f"every{self.every}"),
             ("agg", self.aggregation),
         )
-        return *net, *rest, *self._weights.fields()
+        return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")), self._weights.long())
 
-    def long_fields(self, metric: str) -> Fields:
-        """The trunk's whole hash."""
-        return self._weights.long()
-
-    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
+    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures."""
         return self.signature(metric).with_fields("size", picture_sizes.field(rows))
 
-    def start(self, context: ClipContext) -> Measurement | Refusal:
+    def start(self, context: ClipContext) -> _Clip | Refused:
         """Begin one clip."""
-        return pairing.reference_problem(context, self.pair) or _Clip(self, context)
+        problem = pairing.reference_problem(context, self.pair)
+        if problem is not None:
+            return Refused(("lpips",), (str(self.signature("lpips")),), *problem)
+        return _Clip(self, context)
 
-    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
+    def combine(self, metric: str, rows: Sequence[Any]) -> float:
         """Mean over clips of their means, or over all frames; nan for none."""
         sums, counts = np.array([[float(row["sum"]), float(row["count"])] for row in rows]).reshape(-1, 2).T
         if not len(counts):
@@ -226,7 +216,7 @@ class _Clip:
         self._judge = judge
         self._context = context
         self._values: list[float] = []
-        self._problem: Refusal | None = None
+        self._problem: pairing.Problem | None = None
         self._sizes: dict[str, tuple[int, ...]] = {}
 
     def feed(self, chunk: Chunk) -> None:
@@ -235,22 +225,21 @@ class _Clip:
             return
         chosen = pairing.pairs(self._context, chunk, self._judge.pair).every(self._judge.every)
         self._sizes = chosen.sizes() or self._sizes
-        pairs = pairing.sized(chosen, self._judge.size)
-        if isinstance(pairs, Refusal):
-            self._problem = pairs
-        elif (side := min(chunk.frames.shape[1:3])) < _LEAST_PX:
-            self._problem = Refusal("too_small", f"frames of {side} px; {_LEAST_PX} px are needed")
-        else:
+        pairs, self._problem = pairing.sized(chosen, self._judge.size)
+        if self._problem is None and min(chunk.frames.shape[1:3]) < _LEAST_PX:
+            self._problem = "too_small", f"frames smaller than {_LEAST_PX} px"
+        if self._problem is None:
             self._values += self._judge.distances(pairs.clip, pairs.reference).tolist()
 
-    def finish(self) -> Sequence[Row] | Refusal:
+    def finish(self) -> Sequence[Row]:
         """The clip's mean."""
+        signature = str(self._judge.signature("lpips"))
+        if self._problem is None and not self._values:
+            self._problem = "too_short", "no pair of frames"
+        if self._problem is None and not np.isfinite(self._values).all():
+            self._problem = "not_finite", "a distance is not finite"
         if self._problem is not None:
-            return self._problem
-        if not self._values:
-            return Refusal("too_short", "no pair of frames")
-        if not np.isfinite(self._values).all():
-            return Refusal("not_finite", "a distance is not finite")
+            return [Unscored("lpips", self._problem[0], signature, self._problem[1])]
         statistics = pack(sum=np.sum(self._values), count=len(self._values), **self._sizes)
         value = float(np.mean(self._values))
-        return [self._judge.scored("lpips", value, statistics, pairing.notes(self._context))]
+        return [Scored("lpips", value, signature, statistics, pairing.notes(self._context))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy.typing as npt
 import torch
 
 from evaluators.faces.crops import Picture, identity_input
-from evaluators.weights.judge_weights import JudgeWeights
-from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
+from evaluators.identity.demo_net import IdentityNet
+from evaluators.weights.judge_weights import loaded
+from networks.files.layout import Layout
+from networks.files.plausibility import ImplausibleError, require_separating, require_trained
+from networks.files.weights import Weights
 from networks.folding import folded
 
 Float = npt.NDArray[np.float32]
@@ -27,20 +30,12 @@ class IdentityEmbedder(Protocol):
 class FaceNet:
     """InceptionResnetV1 of facenet-pytorch 2.6.0 (the wheel's class: its names are the checkpoint's), VGGFace2."""
 
-    def __init__(self, weights: JudgeWeights, device: str) -> None:
-        self._network = facenet_module()
+    def __init__(self, weights: Weights, device: str) -> None:
         self._device = device
-        state = {name: tensor for name, tensor in weights.state().items() if not name.startswith("logits.")}
-        try:
-            self._network.load_state_dict(state, strict=True)
-        except RuntimeError as error:
-            problem = " ".join(str(error).split())[:300]
-            raise ImplausibleError(
-                f"The weights '{weights.name}' do not fit FaceNet: {problem}", "Get the published file."
-            ) from error
-        self._network = folded(self._network).to(device)
+        network = loaded(facenet_module, weights, Layout(spare=("logits.",)))
+        self._network = folded(network).to(device)
         if weights.must_pass_gate:
-            require_trained(weights.name, state)
+            require_trained(weights.name, network.state_dict())
             require_separating(weights.name, self.embed, 160)
 
     @torch.inference_mode()
@@ -70,7 +65,7 @@ class ArcFace:
     Facts: docs/reference/metrics.md, 'ArcFace'.
     """
 
-    def __init__(self, weights: JudgeWeights) -> None:
+    def __init__(self, weights: Weights, device: str) -> None:
         from evaluators.weights.onnx_net import OnnxNet
 
         if weights.must_pass_gate:
@@ -91,16 +86,22 @@ class ArcFace:
 class DemoIdentity:
     """The small network trained on puppets."""
 
-    def __init__(self, device: str) -> None:
-        from evaluators.weights.shipped import load_identity
-
-        self._network = load_identity().to(device)
+    def __init__(self, weights: Weights, device: str) -> None:
+        self._network = loaded(IdentityNet, weights).to(device)
         self._device = device
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[Picture]) -> Float:
         """(n, d) of uint8 RGB crops (evaluators.faces.crops.demo_crops)."""
         return _batched(crops, lambda part: self._network(identity_input(part, self._device)))
+
+
+#: The network of each crop rule.
+BY_RULE: dict[str, Callable[[Weights, str], IdentityEmbedder]] = {
+    "mtcnn-box": FaceNet,
+    "arcface5": ArcFace,
+    "mtcnn5": DemoIdentity,
+}
 
 
 def _batched(crops: Sequence[Picture], forward: Any) -> Float:

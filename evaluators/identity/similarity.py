@@ -11,30 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
 from evaluators.emotion.specs import Sampling
-from evaluators.packing import pack
+from evaluators.identity import files
+from evaluators.packing import mean_value, pack
+from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused, whole
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
-from harness.errors import Missing, UsageError
-from harness.evaluator import (
-    Chunk,
-    ClipContext,
-    Evaluator,
-    Fields,
-    Measurement,
-    MetricFacts,
-    Refusal,
-    Statistics,
-    weighted,
-)
-from harness.records import Row
+from evaluators.weights.judge_weights import in_use
+from harness.errors import UsageError
+from harness.evaluator import Chunk, ClipContext, Measurement, MetricFacts
+from harness.records import Row, Scored, Unscored
+from harness.signature import Signature
+from networks.files.official import Official
+from networks.files.shipped import Shipped
 
 if TYPE_CHECKING:
     from evaluators.faces.crops import Picture
@@ -51,51 +46,45 @@ class _Spec:
     rule: str  # crop rule (evaluators.faces.crops)
     size: int  # px
     resize: str
-    weights: str = ""  # row of weights.toml
+    weights: Official | Shipped
 
 
 _SPECS = {
-    "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", "facenet-vggface2"),
-    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", "arcface-r50"),
-    "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear"),
+    "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", files.FACENET),
+    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", files.ARCFACE),
+    "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear", files.SHIPPED.weights()),
 }
 
 
-class IdentitySimilarity(Evaluator):
+class IdentitySimilarity:
     """Identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
 
     `margin`: px of the crop, for box crops only.
     """
 
-    metrics: tuple[MetricFacts, ...] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("identity", settings, _KEYS)
         self.spec = _SPECS[choice(settings, "net", _SPECS, "facenet-vggface2")]
         self.reference = choice(settings, "ref", ("image", "first", "paired"), "image")
         self.aggregation = choice(settings, "agg", ("mean-cos", "cos-mean", "frame-mean"), "mean-cos")
-        if self.aggregation == "frame-mean":
-            self.metrics = weighted(self.metrics)
         self.miss = choice(settings, "miss", ("skip", "zero", "refuse"), "skip")
         self.sampling = Sampling.parse(settings.get("samp", "every5"))
         self.margin = whole(settings, "margin", 0, least=0)
         if self.margin and self.spec.rule != "mtcnn-box":
             raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
-        if not self.spec.weights:
+        if isinstance(self.spec.weights, Shipped):
             unused(f"The identity judge '{self.spec.name}'", settings, WEIGHT_SETTINGS)
-        self._weights = JudgeWeights(self.spec.weights, settings) if self.spec.weights else None
+        self._weights = in_use(self.spec.weights, settings)
         if self.sampling.count:
             raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
         self.device = device
         self._net: IdentityEmbedder | None = None
 
-    def missing(self) -> list[Missing]:
-        """Weights that are not here."""
-        if self._weights is not None:
-            return self._weights.missing()
-        from evaluators.weights import shipped
-
-        return shipped_missing(shipped.IDENTITY)
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights that are not here."""
+        return self._weights.missing()
 
     def load(self) -> None:
         """Build the network. Raises MissingError where its weights are absent or implausible."""
@@ -103,21 +92,16 @@ class IdentitySimilarity(Evaluator):
 
         if self._net is not None:
             return
-        if self._weights is None:
-            self._net = nets.DemoIdentity(self.device)
-        elif self.spec.rule == "arcface5":
-            self._net = nets.ArcFace(self._weights)
-        else:
-            self._net = nets.FaceNet(self._weights, self.device)
+        self._net = nets.BY_RULE[self.spec.rule](self._weights, self.device)
 
-    def crop_fields(self) -> Fields:
+    def crop_fields(self) -> tuple[tuple[str, str], ...]:
         """What changes an embedding."""
         crop = f"{self.spec.rule}-{self.spec.size}-m{self.margin}-{self.spec.resize}"
         return ("net", self.spec.name), ("det", "mtcnn-fn2.6.0"), ("crop", crop), ("face", "largest")
 
-    def fields(self, metric: str) -> Fields:
-        """Network and crop, reference, aggregation, sampling, weights."""
-        return (
+    def signature(self, metric: str) -> Signature:
+        """Everything that changes the similarity."""
+        fields = (
             *self.crop_fields(),
             ("fps", "25"),
             ("ref", self.reference),
@@ -125,19 +109,13 @@ class IdentitySimilarity(Evaluator):
             ("samp", self.sampling.text),
             ("miss", self.miss),
             *self.weight_fields(),
+            ("v", "1"),
         )
+        return Signature(metric, fields, self._weights.long())
 
-    def long_fields(self, metric: str) -> Fields:
-        """The whole hash of its weights."""
-        return self._weights.long() if self._weights is not None else ()
-
-    def weight_fields(self) -> Fields:
+    def weight_fields(self) -> tuple[tuple[str, str], ...]:
         """The signature's fields about the weights."""
-        if self._weights is not None:
-            return self._weights.fields()
-        from evaluators.weights import shipped
-
-        return (("w", short_hash(shipped.IDENTITY)),)
+        return self._weights.fields()
 
     def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
         """Embeddings (d,) of the crops that are there, by index."""
@@ -154,20 +132,21 @@ class IdentitySimilarity(Evaluator):
         crops = chunk_crops(chunk, wanted, self.spec.rule, self.spec.size, self.device, self.margin)
         return wanted, self.embed(crops)
 
-    def start(self, context: ClipContext) -> Measurement | Refusal:
+    def start(self, context: ClipContext) -> Measurement:
         """Follow one clip, or refuse it because its reference is absent or faceless."""
+        line = str(self.signature(METRIC))
         reference: dict[int, Float] = {}
         if self.reference != "first":
             path = context.sample.source_image if self.reference == "image" else context.sample.reference_video
             if path is None:
-                return Refusal("no_reference", f"sample {context.sample.id} has no ground-truth clip")
+                return Refused((METRIC,), (line,), "no_reference")
             reference = self._reference(path)
             if not reference:
-                return Refusal("no_reference_face", f"no face in {path.name}")
+                return Refused((METRIC,), (line,), "no_reference_face", f"no face in {path.name}")
         notes, common = context.notes, None
         if self.reference == "paired":
             notes, common = pairing.notes(context), pairing.reference_reader(context).frames
-        return IdentityMeasurement(self, notes, reference, common)
+        return IdentityMeasurement(self, notes, reference, line, common)
 
     def _reference(self, path: Path) -> dict[int, Float]:
         """Embeddings of the reference by frame (a picture is frame 0), kept in the cache by content."""
@@ -192,11 +171,11 @@ class IdentitySimilarity(Evaluator):
         rows = [np.concatenate([[np.float32(index)], embedding]) for index, embedding in found.items()]
         return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
 
-    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
+    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """Mean over clips; over frames of all clips for agg = frame-mean."""
         if rows and self.aggregation == "frame-mean":
             return float(np.concatenate([np.asarray(row["cosines"], dtype=np.float64) for row in rows]).mean())
-        return super().combine(metric, rows)
+        return mean_value(rows)
 
 
 @dataclass
@@ -206,6 +185,7 @@ class IdentityMeasurement:
     judge: IdentitySimilarity
     notes: tuple[str, ...]
     reference: dict[int, Float]  # by frame; empty for ref = first
+    signature: str
     common: int | None = None  # frames that have a partner; None: all
     found: dict[int, Float] = field(default_factory=dict)
     sampled: list[int] = field(default_factory=list)
@@ -217,21 +197,22 @@ class IdentityMeasurement:
         self.sampled += paired
         self.found |= {index: embeddings[index] for index in paired if index in embeddings}
 
-    def finish(self) -> Sequence[Row] | Refusal:
+    def finish(self) -> Sequence[Row]:
         """One row."""
         pairs = self._pairs()
         lost = len(self.sampled) - len(pairs)
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
             where = "have no face in both clips" if self.reference_moves else "show no face"
-            return Refusal("no_face", f"{lost} of {len(self.sampled)} sampled frames {where}")
+            detail = f"{lost} of {len(self.sampled)} sampled frames {where}"
+            return [Unscored(METRIC, "no_face", self.signature, detail)]
         cosines = np.array([float(clip @ reference) for clip, reference in pairs])
         if not np.isfinite(cosines).all():
-            return Refusal("not_finite", "an embedding is not finite")
+            return [Unscored(METRIC, "not_finite", self.signature, "an embedding is not finite")]
         value = self._value(pairs, cosines, lost)
         padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
         statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))
         left_out = ("frames_left_out",) if lost and self.judge.miss == "skip" else ()
-        return [self.judge.scored(METRIC, value, statistics, (*left_out, *self.notes))]
+        return [Scored(METRIC, value, self.signature, statistics, (*left_out, *self.notes))]
 
     @property
     def reference_moves(self) -> bool:

@@ -58,11 +58,13 @@ def run(check: Check) -> Finding:
 
 def shipped() -> Finding:
     """Whether the demo's judges are whole: a cut or foreign file would be told only when a clip is judged."""
-    from evaluators.weights import shipped as networks
+    from evaluators.emotion import files as emotion
+    from evaluators.identity import files as identity
+    from evaluators.sync import files as sync
 
     try:
-        for load in (networks.load_emotion, networks.load_identity, networks.load_sync):
-            load()
+        for family in (emotion, identity, sync):
+            family.SHIPPED.load()
     except BenchError as problem:
         return Finding("bad", problem.what, problem.cure)
     return Finding("ok", "the demo's judges load")

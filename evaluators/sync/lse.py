@@ -9,34 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
+from evaluators.packing import mean_value
+from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
-from evaluators.sync import dialect
+from evaluators.sync import dialect, files
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import JudgeWeights, shipped_missing, short_hash
-from harness.errors import MediaError, Missing
-from harness.evaluator import ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics, weighted
+from evaluators.weights.judge_weights import in_use
+from harness.errors import MediaError
+from harness.evaluator import ClipContext, Measurement, MetricFacts
+from harness.signature import Signature
 
 if TYPE_CHECKING:
     from evaluators.sync.inputs import Networks
-    from evaluators.sync.syncnet import SyncNet
 
 NET, DEMO_NET = "syncnet_v2", "demo-sync"
-WEIGHTS, FACE_WEIGHTS = "syncnet", "s3fd"
 
 
-class LipSync(Evaluator):
+class LipSync:
     """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
 
     Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own; `fps`:
     25 (other rates are converted by time stamps, with a note) or refuse (docs/reference/metrics.md, 'Sync refusals').
     """
 
-    metrics: tuple[MetricFacts, ...] = (
+    metrics: ClassVar[tuple[MetricFacts, ...]] = (
         MetricFacts("lse_c", "LSE-C", "", True, 0.0, float("inf")),
         MetricFacts("lse_d", "LSE-D", "", False, 0.0, float("inf")),
         MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False),
@@ -51,108 +52,77 @@ class LipSync(Evaluator):
             self.dialect = replace(self.dialect, detector=detector)
         elif "detector" in settings:
             self.dialect = replace(self.dialect, detector=choice(settings, "detector", (self.dialect.detector,), ""))
-        if self.dialect.average == "track":
-            self.metrics = weighted(self.metrics)
         self.device = device
         self.demo = self.dialect.name == "demo"
         if self.demo:
             unused("The lip-sync dialect 'demo'", settings, ("hash",))
         if self.dialect.detector != "s3fd":
             unused(f"The lip-sync dialect '{self.dialect.name}' without s3fd", settings, ("faces",))
-        self._demo_override = settings.get("weights") if self.demo else None
-        self._weights = JudgeWeights(WEIGHTS, settings)
+        self._weights = in_use(files.SHIPPED.weights() if self.demo else files.SYNCNET, settings)
         faces = {"weights": settings["faces"]} if settings.get("faces") else {}
-        self._face_weights = JudgeWeights(FACE_WEIGHTS, faces) if self.dialect.detector == "s3fd" else None
+        self._face_weights = in_use(files.FACES, faces) if self.dialect.detector == "s3fd" else None
         self._networks: Networks | None = None
 
-    def missing(self) -> list[Missing]:
-        """Weights that are not here."""
-        found: list[Missing] = []
-        if self.demo and not self._demo_file().is_file():
-            found += shipped_missing(self._demo_file())
-        elif not self.demo:
-            found += self._weights.missing()
-        return found + (self._face_weights.missing() if self._face_weights else [])
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) of weights that are not here."""
+        return self._weights.missing() + (self._face_weights.missing() if self._face_weights else [])
 
     def load(self) -> None:
         """Build the networks. Raises MissingError or ImplausibleError where their weights cannot be believed."""
         if self._networks is not None:
             return
+        from evaluators.sync import weights
         from evaluators.sync.inputs import Networks
         from evaluators.sync.syncnet_stream import LipRunner
 
-        net = self._net().to(self.device)
+        net = weights.load(self._weights).to(self.device)
         faces = None
         if self._face_weights is not None:
             from evaluators.faces import s3fd
 
             faces = s3fd.load(self._face_weights.path(), self.device)
-        key = "|".join(value for _, value in self._weight_fields())
+        key = "|".join(value for _, value in self._weights.fields())
         self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
 
-    def _net(self) -> SyncNet:
-        if self.demo:
-            from evaluators.sync.weights import load_demo
-
-            return load_demo(self._demo_file(), self._weights.gated)
-        from evaluators.sync.weights import load_official
-
-        return load_official(self._weights)
-
-    def _weight_fields(self) -> Fields:
-        if not self.demo:
-            return self._weights.fields()
-        open_gate = () if self._weights.gated else (("gate", "off"),)
-        return (*open_gate, ("w", short_hash(self._demo_file())))
-
-    def _demo_file(self) -> Path:
-        if self._demo_override:
-            return Path(self._demo_override)
-        from evaluators.weights.shipped import SYNC
-
-        return SYNC
-
-    def fields(self, metric: str) -> Fields:
-        """Dialect, frame rate, weights of both networks."""
+    def signature(self, metric: str) -> Signature:
+        """Everything that changes the number."""
         fields = self.dialect.signature(DEMO_NET if self.demo else NET)
         if self.strict:
             fields = tuple((key, "25-only" if key == "fps" else value) for key, value in fields)
         faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
-        return *fields, *faces, *self._weight_fields()
+        return Signature(metric, (*fields, *faces, *self._weights.fields(), ("v", "1")), self._weights.long())
 
-    def long_fields(self, metric: str) -> Fields:
-        """SyncNet's whole hash."""
-        return () if self.demo else self._weights.long()
-
-    def _face_fields(self) -> Fields:
+    def _face_fields(self) -> tuple[tuple[str, str], ...]:
         return self._face_weights.fields() if self._face_weights else ()
 
-    def start(self, context: ClipContext) -> Measurement | Refusal:
+    def start(self, context: ClipContext) -> Measurement:
         """Follow one clip; without sound there is nothing to follow."""
+        names = tuple(facts.name for facts in self.metrics)
+        lines = tuple(str(self.signature(name)) for name in names)
         if self.strict and {"fps_resampled", "vfr_resampled"} & set(context.notes):
-            return Refusal("fps_refused", ", ".join(context.notes))
+            return Refused(names, lines, "fps_refused")
         if self.dialect.source == "driving":
             from evaluators.sync.audio import of_driving
 
             try:
                 context = of_driving(context)
             except MediaError as error:
-                return Refusal("no_audio", f"driving sound: {error.what}")
+                return Refused(names, lines, "no_audio", f"driving sound: {error.what}")
         if context.audio is None:
-            return Refusal("no_audio", " ".join(context.notes))
+            return Refused(names, lines, "no_audio", " ".join(context.notes))
         if self.dialect.crop == "align68":
             from evaluators.sync import aligned
 
             if (problem := aligned.problem(context)) is not None:
-                return problem
+                return Refused(names, lines, *problem)
         from evaluators.sync.clip import SyncClip
 
         assert self._networks is not None, "load() comes first"
-        return SyncClip(self, self.dialect, self._networks, context)
+        return SyncClip(self.dialect, self._networks, context, dict(zip(names, lines, strict=True)))
 
-    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
+    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
         """Mean over clips, or over all tracks of all clips where the dialect averages lines."""
         if rows and self.dialect.average == "track":
             key = {"lse_c": "c", "lse_d": "d", "sync_offset": "offset"}[metric]
             return float(np.concatenate([np.asarray(row[key], np.float64) for row in rows]).mean())
-        return super().combine(metric, rows)
+        return mean_value(rows)

@@ -1,106 +1,56 @@
-"""The weights of one judge: where they are, what the signature says of them, and whether they can be believed.
+"""The weights of a judge as its settings want them, and the network that they make.
 
-Random weights also give a number (Emotion-FAN#11). A file with a published hash is taken by its hash; any other
-must pass the gate of evaluators.weights.plausibility, unless setting `gate` is `off`: the signature says so.
+Settings: `weights` another copy, `hash = any` own training, `gate = off` for tests; signatures say the last two.
 """
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from evaluators.settings import choice
-from evaluators.weights.plausibility import ImplausibleError
-from harness.digest import digest
-from harness.errors import Missing, MissingError
-from harness.provenance import ROOT
-from harness.weights import locate, table
+from harness.errors import UsageError
+from networks.files.layout import Layout
+from networks.files.official import Official
+from networks.files.plausibility import ImplausibleError
+from networks.files.shipped import Shipped
+from networks.files.weights import Weights
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import nn
 
 #: Settings of a judge that are read here.
 SETTINGS = ("weights", "hash", "gate")
+ANY = Layout()
+Network = TypeVar("Network", bound="nn.Module")
 
 
-class JudgeWeights:
-    """A row of weights.toml in use. `weights`: another copy; `hash=any`: own training; `gate=off`: for tests.
+def in_use(weights: Official | Shipped, settings: Mapping[str, str]) -> Weights:
+    """`weights` with what settings say of them. Raises UsageError for another `hash` or `gate`."""
+    own = Path(settings["weights"]) if settings.get("weights") else None
+    gated = choice(settings, "gate", ("on", "off"), "on") == "on"
+    any_hash = choice(settings, "hash", ("published", "any"), "published") == "any"
+    if isinstance(weights, Shipped):
+        return replace(weights, own=own, gated=gated)
+    return replace(weights, own=own, gated=gated, any_hash=any_hash)
 
-    Raises UsageError for another `hash` or `gate`.
+
+def loaded(build: Callable[..., Network], weights: Weights, layout: Layout = ANY) -> Network:
+    """The network of `weights`, strictly by names and shapes, in eval mode; not gated.
+
+    build: makes it from the constructor keywords that the file holds, none for a published one. Raises MissingError if
+    the file is absent, ImplausibleError if it is damaged or of another network.
     """
+    from networks.files.strict_loading import matched
 
-    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
-        self.name = name
-        self._override = settings.get("weights") or None
-        self._any_hash = choice(settings, "hash", ("published", "any"), "published") == "any"
-        self.gated = choice(settings, "gate", ("on", "off"), "on") == "on"
-
-    def path(self) -> Path:
-        """The verified file. Raises MissingError."""
-        return locate(self.name, self._override, any_hash=self._any_hash)
-
-    def missing(self) -> list[Missing]:
-        """What is missing where the file is not here or not the published one."""
-        try:
-            self.path()
-        except MissingError as error:
-            return [Missing.of(error)]
-        return []
-
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields about the weights."""
-        loose = (("hash", "any"),) if self._any_hash else ()
-        open_gate = () if self.gated else (("gate", "off"),)
-        return (*loose, *open_gate, ("w", "absent" if self.missing() else short_hash(self.path())))
-
-    def long(self) -> tuple[tuple[str, str], ...]:
-        """What the signature's `w` abbreviates: the whole SHA-256; nothing where the file is not here."""
-        return () if self.missing() else (("w", digest(self.path())),)
-
-    @property
-    def must_pass_gate(self) -> bool:
-        """Whether no published hash vouches for these bytes."""
-        return self.gated and (self._any_hash or not table()[self.name].sha256)
-
-    def state(self) -> dict[str, Tensor]:
-        """The tensors of the checkpoint, names without `module.`, from its `state_dict` entry if it has one.
-
-        Raises MissingError if it is absent, ImplausibleError if it cannot be read or holds no tensors.
-        """
-        import torch
-
-        path, cure = self.path(), f"Get {table()[self.name].file} again."
-        try:
-            loaded = torch.load(path, weights_only=True, map_location="cpu")
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
-            raise ImplausibleError(f"'{path}' is not a readable checkpoint ({_short(error)}).", cure) from error
-        inner = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-        if not isinstance(inner, dict) or not any(isinstance(value, torch.Tensor) for value in inner.values()):
-            raise ImplausibleError(f"'{path}' holds no state dict.", cure)
-        tensors = {name: value for name, value in inner.items() if isinstance(value, torch.Tensor)}
-        return {name.removeprefix("module."): value for name, value in tensors.items()}
-
-
-def short_hash(path: Path) -> str:
-    """First 8 hex digits of a file's SHA-256 for signatures; `absent` where it is not there."""
-    return digest(path)[:8] if path.is_file() else "absent"
-
-
-def shipped_missing(path: Path) -> list[Missing]:
-    """What is missing where a demo network that ships with the project is not in its place."""
-    if path.is_file():
-        return []
-    return [Missing(f"The demo weights {path} are not there.", restoring(path))]
-
-
-def restoring(path: Path) -> str:
-    """What to type to get back a file that is part of the repository."""
-    inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return f"Type: git checkout -- {inside} (the file is part of the repository)."
-
-
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:120] or type(error).__name__
+    where = f"The file of the weights '{weights.name}'"
+    config, state = weights.config(), weights.state()
+    try:
+        network = build(**config)
+        network.load_state_dict(matched(network, state, layout, where), strict=True)
+    except (UsageError, TypeError, ValueError) as error:
+        what = error.what if isinstance(error, UsageError) else f"{where} describes another network: {error}."
+        raise ImplausibleError(what, "Get the published file.") from error
+    return network.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.weights.plausibility import ImplausibleError
+from networks.files.plausibility import ImplausibleError
 
 Float = npt.NDArray[np.float32]
 _CURE = "Get the published file again; the setting `weights` names another copy."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from evaluators.weights.plausibility import ImplausibleError
 from harness.digest import digest
 from harness.errors import MissingError
+from networks.files.plausibility import ImplausibleError
 
 #: (package, file) → SHA-256 as the wheel of that version holds it.
 PINNED = {

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
 from networks.emotion2vec.layers import Block, DistanceBias, Linear, Positions, Waveforms
+from networks.emotion2vec.layout import OFFICIAL
 from networks.files.strict_loading import load_into
 
 #: Class names by output index, as the released tokens.txt lists them (English half).
@@ -193,7 +194,7 @@ class Emotion2Vec(nn.Module):
         Strict on the names and shapes of everything this network has; the optimiser state and a decoder are ignored
         and never unpickled. Raises UsageError with what is missing or unexpected.
         """
-        load_into(self, "emotion2vec", source)
+        load_into(self, OFFICIAL, source, "emotion2vec")
         return self
 
     def _run(self, waves: Sequence[Wave], names: Sequence[object] = ()) -> Iterator[Encoded]:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.digest import cache_dir
+from harness.digest import cache_dir, digest
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
 from networks.files.array_file import read_array
 
 if TYPE_CHECKING:
     from networks.emotion2vec.encoder import Emotion2Vec
+    from networks.emotion2vec.files import EncoderFile
 
 FEATURE_FOLDER = "emotion2vec+large_features"
 OFFICIAL_WIDTH = 1024  # of emotion2vec+ large
@@ -55,18 +56,14 @@ class SpeechFeatures:
         return self._width
 
     @classmethod
-    def official(cls, path: str | Path | None = None, device: str = "cpu") -> SpeechFeatures:
-        """emotion2vec+ large on `device` from the official file (`path`, else the cache). Raises MissingError."""
-        from harness import weights
+    def of(cls, file: EncoderFile, path: str | Path | None = None, device: str = "cpu") -> SpeechFeatures:
+        """The encoder of a file (networks.emotion2vec.files) on `device`; `path`: a copy of one's own.
 
-        file = weights.locate("emotion2vec", path, any_hash=True)
-
-        def load() -> Emotion2Vec:
-            from cmet.checkpoints import load_emotion2vec
-
-            return load_emotion2vec(file).to(device)
-
-        return cls(load, weights.digest(file))
+        Raises MissingError where there is no such file.
+        """
+        weights = file.weights(path)
+        place = weights.path()
+        return cls(lambda: file.load(place).to(device), digest(place), weights.config().get("width", OFFICIAL_WIDTH))
 
     def of_waves(self, waves: Sequence[Floats], names: Sequence[object] = ()) -> Floats:
         """Vectors (N, width) of 16 kHz mono waves in [-1, 1). Errors as Emotion2Vec.embed."""

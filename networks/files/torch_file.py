@@ -136,3 +136,12 @@ def state_dict_in(content: object, wrappers: tuple[str, ...]) -> Mapping[str, An
     assert isinstance(content, Mapping)
     tensors = {str(name): value for name, value in content.items() if shape_of(value) is not None}
     return {name.removeprefix("module."): value for name, value in tensors.items()} or None
+
+
+def read_state(path: Path, wrappers: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """The tensors of a file's state dict, as `state_dict_in` finds it. UsageError for a damaged file or none in it."""
+    file = TorchFile(path)
+    found = state_dict_in(file.content, wrappers)
+    if found is None:
+        raise UsageError(f"{path} holds no state dict.", "Is it the right file?")
+    return {name: file.tensor(value) for name, value in found.items()}

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from baselines.cmet import CMet, NoEdit
-from baselines.edtalk import EDTalk
+from baselines.edtalk import EDTalk, Label
 from cmet import weight_sets
-from cmet.checkpoints import load_connector
 from cmet.connector import Connector
+from cmet.connector_files import CONNECTOR
 from cmet.edit import Editor
 from cmet.training.checkpoint_files import WIDTHS, write_checkpoint, write_widths
 from cmet.weight_sets import digests, load_networks, speech_width
@@ -25,6 +25,8 @@ from harness.seeded import fill
 from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.talker import Networks, Talker
 from networks.emotion2vec.features import SpeechFeatures
+from networks.emotion2vec.files import EMOTION2VEC, SHIPPED_SPEECH, EncoderFile
+from networks.files import shipped
 from verbs.prepare import _check_weights
 
 SMALL = {"window": 7, "hidden": 34, "speech": 16, "layers": 1, "heads": 2, "feedforward": 16}
@@ -63,7 +65,7 @@ def trained(tmp_path: Path) -> Path:
 
 
 def test_a_connector_of_own_training_keeps_its_widths_and_window(trained: Path) -> None:
-    connector = load_connector(trained)
+    connector = CONNECTOR.load(trained)
     assert (connector.window, connector.speaker_encoder.proj.in_features) == (7, 16)
     expected = Connector(**SMALL)
     fill(expected)
@@ -73,7 +75,7 @@ def test_a_connector_of_own_training_keeps_its_widths_and_window(trained: Path) 
     )
     trained.with_name(WIDTHS).write_text("{", encoding="utf-8")
     with pytest.raises(UsageError, match="does not describe a connector"):
-        load_connector(trained)
+        CONNECTOR.load(trained)
 
 
 def test_a_connector_of_other_features_is_one_sentence(trained: Path) -> None:
@@ -85,7 +87,8 @@ def test_a_connector_of_other_features_is_one_sentence(trained: Path) -> None:
 
 def test_a_connector_of_own_training_counts_in_what_made_a_clip(trained: Path) -> None:
     own = CMet({"weights": "demo", "connector": str(trained)}, "cpu")
-    assert own.weights()["connector"] == digests("demo", (), trained)["connector"] != digests("demo", ())["connector"]
+    shipped = digests("demo", ("connector",))["connector"]
+    assert own.weights()["connector"] == digests("demo", (), trained)["connector"] != shipped
     assert own.missing() == []
     assert "no-such.pth" in CMet({"weights": "demo", "connector": "no-such.pth"}, "cpu").missing()[0].what
     with pytest.raises(MissingError, match=r"There is no connector 'no-such\.pth'"):
@@ -186,14 +189,27 @@ def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(tmp_path:
     np.testing.assert_array_equal(np.stack(out.frames), np.stack(expected))
 
 
-def test_the_official_speech_network_goes_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[str] = []
-    monkeypatch.setattr(weight_sets, "_demand", lambda parts: None)
-    monkeypatch.setattr(SpeechFeatures, "official", lambda device="cpu": taken.append(device))
-    for load in ("load_generator", "load_audio2lip"):
-        monkeypatch.setattr(f"cmet.checkpoints.{load}", torch.nn.Identity)
-    load_networks("official", ("backbone", "speech"), "meta")
-    assert taken == ["meta"]
+def test_the_speech_network_of_a_set_goes_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[EncoderFile, str]] = []
+    monkeypatch.setattr(SpeechFeatures, "of", lambda file, path=None, device="cpu": taken.append((file, device)))
+    for which, file in (("demo", SHIPPED_SPEECH), ("official", EMOTION2VEC)):
+        monkeypatch.setitem(weight_sets.SETS, which, replace(weight_sets.SETS["demo"], speech=file))
+        load_networks(which, ("backbone", "speech"), "meta")
+    assert taken == [(SHIPPED_SPEECH, "meta"), (EMOTION2VEC, "meta")]
+
+
+def test_only_the_files_that_a_method_loads_count_in_what_made_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = {kind: set(kind({"weights": "demo"}, "cpu").weights()) for kind in (CMet, NoEdit, Label)}
+    assert loads[CMet] == {"generator", "audio2lip", "speech", "connector"}
+    assert loads[NoEdit] == {"generator", "audio2lip"}
+    assert loads[Label] == {"generator", "audio2lip", "speech"}
+    opened: list[str] = []
+    read = shipped.read
+    monkeypatch.setattr(shipped, "read", lambda path: opened.append(path.stem) or read(path))
+    for kind in loads:
+        opened.clear()
+        kind({"weights": "demo"}, "cpu").load()
+        assert set(opened) <= loads[kind]
 
 
 def test_prepare_takes_weights_of_the_users_own_as_edit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,17 @@ def test_hugging_faces_datasets_stays_itself(home: Path, tmp_path: Path) -> None
     assert imported == str(["cmet_bench", "evaluators", "harness", "networks", "reports"])
 
 
+def test_transformers_finds_no_datasets_where_there_is_none_but_ours(tmp_path: Path) -> None:
+    code = (
+        f"import importlib.util as u; print(u.find_spec('datasets'), bool(u.find_spec('cmet')))\n"
+        "from transformers.utils import is_datasets_available as hf; print(hf())\n"
+        f"sys.path.insert(0, {str(ROOT)!r}); import datasets; print(sorted(datasets.DATASETS)[:1])"
+    )
+    done = importing(code, tmp_path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["None True", "False", "['crema_d']"], "who puts us first gets all of us"
+
+
 def test_importing_needs_neither_torch_nor_pandas_and_goes_last_on_the_path(tmp_path: Path) -> None:
     code = "print(sys.path[-1]); print([n for n in ('torch', 'pandas', 'av') if n in sys.modules]); m.frame"
     done = importing(code, tmp_path, tmp_path)

@@ -119,16 +119,18 @@ def test_weights_that_are_not_here_are_a_reason_with_its_cure(home: Path) -> Non
     assert "weights fetch syncnet" in str(found)
 
 
-def test_the_caller_keeps_its_threads(home: Path) -> None:
+def test_the_caller_keeps_its_threads_and_its_precision(home: Path) -> None:
     import torch
 
-    before = torch.get_num_threads()
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("high")
     try:
         measure(home / "clip.mp4", "faces")
-        assert torch.get_num_threads() == 2
+        assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (2, "high")
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
 
 
 @pytest.mark.parametrize(

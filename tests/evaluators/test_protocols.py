@@ -15,11 +15,11 @@ from evaluators import protocol
 from evaluators.cost import GenerationCost, counted_seconds
 from evaluators.fid.fid import Fid, PairFid
 from evaluators.judge import Judge
-from evaluators.weights import shipped
 from harness.errors import MediaError, MissingError, UsageError
 from harness.evaluator import NOT_APPLICABLE
 from harness.records import Clip, Emotion, Failed, Row, Sample, Scored, Unscored
 from harness.signature import Signature
+from networks.files import shipped
 from reports.published import PATH
 from tests.media_samples import film, write_film
 
@@ -216,12 +216,11 @@ def test_scoring_without_weights_names_every_file_and_leaves_with_the_right_code
 
 
 def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EMOTION", "IDENTITY", "SYNC"):
-        monkeypatch.setattr(shipped, name, tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     told = [judge for judge, metric, signature in columns("demo") if dict(signature.fields).get("w") == "absent"]
     assert {type(judge).__name__ for judge in told} >= {"EmotionAccuracy", "LipSync", "Fid", "IdentitySimilarity"}
     for judge in told:
-        assert any("git checkout" in one.cure or "weights fetch" in one.cure for one in judge.missing())
+        assert any("git checkout" in cure or "weights fetch" in cure for _, cure in judge.missing())
         with pytest.raises(MissingError):
             judge.load()
     rows = Judge("demo", "cpu").rows(*sample(tmp_path))
@@ -230,22 +229,21 @@ def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypat
 
 
 def test_damaged_demo_files_are_implausible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = {name: getattr(shipped, name).read_bytes() for name in ("EMOTION", "IDENTITY", "SYNC")}
-    for name, data in whole.items():
-        (tmp_path / name).write_bytes(data[: len(data) // 2])
-        monkeypatch.setattr(shipped, name, tmp_path / name)
+    for path in shipped.FOLDER.glob("*.safetensors"):
+        (tmp_path / path.name).write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     rows = Judge("demo", "cpu").rows(*sample(tmp_path))
     reasons = {row.metric: row.reason for row in rows if isinstance(row, Unscored)}
     assert {reasons[metric] for metric in ("emotion_acc", "lse_c", "fid", "identity_sim")} == {"weights_implausible"}
 
 
 def cost_rows(made: Clip | None) -> dict[str, Row]:
-    from evaluators.judge import rows_of
     from harness.evaluator import Chunk, ClipContext
 
-    context = ClipContext(None, Path("x.mp4"), None, made=made)  # type: ignore[arg-type]
-    rows = rows_of(GenerationCost({}, "cpu"), context, [Chunk(0, np.zeros((50, 4, 4, 3), np.uint8))])
-    return {row.metric: row for row in rows}
+    judge = GenerationCost({}, "cpu")
+    measurement = judge.start(ClipContext(None, Path("x.mp4"), None, made=made))  # type: ignore[arg-type]
+    measurement.feed(Chunk(0, np.zeros((50, 4, 4, 3), np.uint8)))
+    return {row.metric: row for row in measurement.finish()}
 
 
 def test_aitv_counts_preparing_and_generating_only(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from evaluators import protocol
 from evaluators.faces.mtcnn import Mtcnn
-from evaluators.weights import shipped, wheel_files
-from evaluators.weights.plausibility import ImplausibleError
+from evaluators.weights import wheel_files
 from harness.signature import Signature
+from networks.files import shipped
+from networks.files.plausibility import ImplausibleError
 
-#: Files that ship with the project, by their attribute of evaluators.weights.shipped.
-SHIPPED = ("EMOTION", "IDENTITY", "SYNC")
+#: Files that ship with the project and judge.
+SHIPPED = ("emotion.safetensors", "identity.safetensors", "sync.safetensors")
 SPEECH = "speech.safetensors"
 #: File of a voice → how the lines that hear it say so.
 VOICES = {"emotion2vec": "|voice:emotion2vec|", SPEECH: "|voice:emotion2vec-demo|"}
@@ -45,11 +46,8 @@ class Shelf:
             self.asked.add(name)
             return self.file(name, turned)
 
-        for module in ("harness.weights", "evaluators.weights.judge_weights"):
-            self._patch.setattr(f"{module}.locate", locate)
-        for name in SHIPPED:
-            self._patch.setattr(shipped, name, self.file(name, turned))
-        self._patch.setattr("cmet.demo_weights.FOLDER", self.file(SPEECH, turned).parent)
+        self._patch.setattr("harness.weights.locate", locate)
+        self._patch.setattr(shipped, "place", lambda name: self.file(f"{name}.safetensors", turned))
 
     def lines(self, name: str) -> dict[tuple[int, str], str]:
         """(place of the judge, metric) → signature, after each was read back in both forms."""

@@ -15,14 +15,15 @@ import torch
 
 from evaluators import EVALUATORS
 from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.files import EMOTION_FAN, SHIPPED
 from evaluators.emotion.nets import ResNet18Classifier
 from evaluators.sync import dialect
-from evaluators.weights.judge_weights import JudgeWeights
-from evaluators.weights.plausibility import ImplausibleError, fresh, require_trained
+from evaluators.weights.judge_weights import in_use
 from harness import registry
 from harness.errors import UsageError
 from harness.footprint import Footprint
 from harness.signature import Signature
+from networks.files.plausibility import ImplausibleError, fresh, require_trained
 
 #: Judge -> settings one by one, each away from its default; "+" puts the base settings of a change together.
 CHANGES: dict[str, list[dict[str, str]]] = {
@@ -193,9 +194,7 @@ def test_a_trained_trunk_under_a_fresh_head_is_no_judge(kind: Any) -> None:
 
 
 def test_shipped_heads_are_not_fresh() -> None:
-    from evaluators.weights.shipped import load_emotion
-
-    assert not fresh(load_emotion().state_dict()["pred_fc2.weight"])
+    assert not fresh(SHIPPED.load().state_dict()["pred_fc2.weight"])
 
 
 def test_weights_that_are_not_finite_never_judge(tmp_path: Path) -> None:
@@ -203,9 +202,9 @@ def test_weights_that_are_not_finite_never_judge(tmp_path: Path) -> None:
     state = {**module.state_dict(), "conv1.weight": torch.full_like(module.state_dict()["conv1.weight"], float("nan"))}
     with pytest.raises(ImplausibleError, match="not finite"):
         require_trained("judge", state)
-    weights = JudgeWeights("emotion-fan-eat", {"weights": stored(tmp_path / "x.pth", module), "hash": "any"})
+    weights = in_use(EMOTION_FAN, {"weights": stored(tmp_path / "x.pth", module), "hash": "any"})
     assert weights.must_pass_gate
-    assert not JudgeWeights("emotion-fan-eat", {"gate": "off"}).must_pass_gate
+    assert not in_use(EMOTION_FAN, {"gate": "off"}).must_pass_gate
 
 
 def test_no_judge_imports_torch_to_be_signed() -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import errno
 import importlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from cmet import demo_weights
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN, pose_track
-from evaluators.weights import shipped as judge_weights
 from harness.errors import MissingError
 from harness.records import BASIC_EMOTIONS
+from networks.edtalk.files import SHIPPED_GENERATOR, shipped_expression_codes
 from networks.edtalk.generator import Codes
+from networks.files import shipped
 from recipes import PRESETS
 from recipes import connector as connector_recipe
 from recipes import generator as generator_recipe
@@ -169,18 +168,14 @@ def test_a_recipe_gives_the_same_file_twice(preset: str, tmp_path: Path, monkeyp
         monkeypatch.setattr(recipe, *{"demo-speech": ("TAKES", 1), "demo-audio2lip": ("UTTERANCES", 80)}[preset])
     for name in ("one", "two"):
         getattr(recipe, function)(RecipeRun(tmp_path / name, 3, lambda _: None, steps=2))
-    one, two = (demo_weights.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))
+    one, two = (shipped.read(next((tmp_path / name).glob("*.safetensors"))) for name in ("one", "two"))
     assert one[1] == two[1]
     assert all(torch.equal(tensor, two[0][name]) for name, tensor in one[0].items())
 
 
-@pytest.mark.parametrize("weights", [demo_weights, judge_weights])
-def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(
-    weights: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, module = tmp_path / "net.safetensors", torch.nn.Linear(2, 2)
-    more: list[dict[str, Any]] = [{}] if weights is demo_weights else []
-    weights.store(path, module, {}, {}, *more)
+    shipped.store(path, module, {}, {})
     before = path.read_bytes()
 
     def full(_: Path, data: bytes) -> int:
@@ -188,7 +183,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(MissingError, match="disk is full"):
-        weights.store(path, module, {}, {}, *more)
+        shipped.store(path, module, {}, {})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -204,8 +199,8 @@ def test_the_picture_loss_asks_for_the_change() -> None:
 
 @torch.no_grad()
 def test_the_shipped_generator_puts_expressions_on_strangers() -> None:
-    generator, alphabet = demo_weights.load_generator(), Alphabet()
-    stored = demo_weights.expression_codes()
+    generator, alphabet = SHIPPED_GENERATOR.load(), Alphabet()
+    stored = shipped_expression_codes()
     assert set(stored) == set(BASIC_EMOTIONS)
     closer = []
     for who, emotion in zip(range(64, 128, 8), (*BASIC_EMOTIONS[:5], *BASIC_EMOTIONS[6:], "happy"), strict=True):

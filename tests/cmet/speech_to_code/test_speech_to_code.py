@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from cmet.connector_files import CONNECTOR
 from cmet.speech_to_code.results import Profile, Recognition, as_csv, as_markdown, as_svg, nearest, recognise
 from cmet.speech_to_code.sampler import Batch, Sampler, Settings
 from cmet.speech_to_code.speech_bank import EMOTIONS, FEATURE_FOLDER, NEUTRAL, SpeechBank, read_bank
 from cmet.speech_to_code.training import Member, build, directions_table, freeze_batch_norm, train
 from cmet.speech_to_code.verb import command
-from cmet.training.checkpoint_files import checkpoints, load_trained
+from cmet.training.checkpoint_files import checkpoints
 from harness.errors import BenchError
 
 QUICK = Settings(hidden=64, feedforward=64, steps=70, batch=32, warmup=5, learning_rate=5e-3, noise=0.05, members=1)
@@ -158,7 +159,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(report["confusion"]["happy"]) == set(EMOTIONS)
     assert report["training_speakers"] == ["M1", "M2"]
     assert list(report["extended"]) == ["more/wry"]
-    members = [load_trained(checkpoints(tmp_path / "o" / f"member_{number}")[0]) for number in (0, 1)]
+    members = [CONNECTOR.load(checkpoints(tmp_path / "o" / f"member_{number}")[0]) for number in (0, 1)]
     assert not torch.equal(members[0].Norm.weight, members[1].Norm.weight)
     bank = read_bank(speech, codes)
     alone = [recognise([member], bank, "W1").macro_accuracy for member in members]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from cmet.training.checkpoint_files import checkpoints, load_trained
+from cmet.connector_files import CONNECTOR
+from cmet.training.checkpoint_files import checkpoints
 from cmet.training.plan import leave_seat, take_seat
 from tests.training_samples import forks, losses, packed_corpus, trainer
 
@@ -53,7 +54,7 @@ def test_two_processes_train_as_one(tmp_path: Path, packed: Path) -> None:
     for ours, alone in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
         # AdamW makes steps of full length of rounding noise (biases in front of batch norm): later steps drift apart
         assert ours == pytest.approx(alone, rel=1e-5 if ours["step"] == 0 else 2e-3)
-    one, two = (load_trained(checkpoints(tmp_path / name)[-1]).state_dict() for name in ("one", "two"))
+    one, two = (CONNECTOR.load(checkpoints(tmp_path / name)[-1]).state_dict() for name in ("one", "two"))
     for name in ("exp_encoder.3.conv_block.1.running_var", "projector.projector.2.weight", "Norm.weight"):
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
 

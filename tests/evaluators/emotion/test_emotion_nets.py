@@ -10,21 +10,22 @@ import pytest
 import torch
 
 from evaluators.emotion.accuracy import EmotionAccuracy, EmotionFAN
+from evaluators.emotion.files import EMOTION_FAN
 from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input
 from evaluators.emotion.specs import Sampling
 from evaluators.packing import unpack
-from evaluators.weights.judge_weights import JudgeWeights
-from evaluators.weights.plausibility import (
+from evaluators.weights.judge_weights import in_use
+from harness.errors import MissingError, UsageError
+from harness.records import BASIC_EMOTIONS
+from harness.seeded import fill
+from networks.files.plausibility import (
     ImplausibleError,
     normalisation_spread,
     probe_pictures,
     require_separating,
     require_trained,
 )
-from harness.errors import MissingError, UsageError
-from harness.records import BASIC_EMOTIONS
-from harness.seeded import fill
 from tests import face_samples
 from tests.places import GOLDEN
 
@@ -183,7 +184,7 @@ def test_checkpoints_load_as_published(tmp_path: Path) -> None:
     state["module.fc.weight"] = torch.zeros(7, 512)
     file = tmp_path / "fan.pth.tar"
     torch.save({"epoch": 61, "state_dict": state}, file)
-    weights = JudgeWeights("emotion-fan-eat", {"weights": str(file), "hash": "any"})
+    weights = in_use(EMOTION_FAN, {"weights": str(file), "hash": "any"})
     assert "conv1.weight" in weights.state()
     assert weights.must_pass_gate
     assert dict(weights.fields())["hash"] == "any"
@@ -194,10 +195,10 @@ def test_checkpoints_load_as_published(tmp_path: Path) -> None:
     torch.save({"epoch": 61, "state_dict": state}, file)
     for kept in (0, 1, 100, file.stat().st_size // 2, file.stat().st_size - 10):
         (tmp_path / "cut.pth").write_bytes(file.read_bytes()[:kept])
-        cut = JudgeWeights("emotion-fan-eat", {"weights": str(tmp_path / "cut.pth"), "hash": "any"})
-        with pytest.raises(ImplausibleError, match="not a readable checkpoint"):
+        cut = in_use(EMOTION_FAN, {"weights": str(tmp_path / "cut.pth"), "hash": "any"})
+        with pytest.raises(ImplausibleError, match="no complete PyTorch checkpoint"):
             cut.state()
-    absent = JudgeWeights("emotion-fan-eat", {})
+    absent = in_use(EMOTION_FAN, {})
     assert absent.missing()
     assert dict(absent.fields())["w"] == "absent"
 

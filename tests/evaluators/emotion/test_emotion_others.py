@@ -10,7 +10,7 @@ import pytest
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.labels import HSEMOTION_8
 from evaluators.packing import unpack
-from evaluators.weights.plausibility import ImplausibleError
+from networks.files.plausibility import ImplausibleError
 from tests import face_samples, onnx_bytes
 
 

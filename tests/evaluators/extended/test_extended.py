@@ -15,11 +15,11 @@ from evaluators.extended import consistency, direction, spaces
 from evaluators.extended.edge_space import edge_histograms
 from evaluators.extended.extended_emotion import NAMES, ExtendedEmotion
 from evaluators.packing import unpack
-from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.media import VideoWriter
 from harness.records import Scored
 from harness.seeded import fill
+from networks.files import shipped
 from tests import face_samples
 
 EMOTIONS = ("charismatic", "envious", "romantic", "sarcastic")
@@ -290,7 +290,7 @@ def test_pseudo_labels_need_a_judge(video: Path, tmp_path: Path, monkeypatch: py
     network = EmotionFAN(width=4)
     fill(network)
     shipped.store(tmp_path / "emotion.safetensors", network, {"width": 4}, {})
-    monkeypatch.setattr(shipped, "EMOTION", tmp_path / "emotion.safetensors")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     judge = ExtendedEmotion({"net": "demo"}, "cpu")
     fields = {"label": "happy", "label_is": "pseudo"}
     rows = rows_of(judge, "sarcastic", video, emotion_fields=fields)

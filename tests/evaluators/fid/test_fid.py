@@ -21,11 +21,11 @@ from evaluators.fid.inception import TAPS, ImageNetInception
 from evaluators.fid.inputs import EAT, TF_FID
 from evaluators.identity.demo_net import IdentityNet
 from evaluators.packing import unpack
-from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.records import Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
 from tests.places import GOLDEN
 from tests.reference_pairs import context, film, judged, noisy
 
@@ -199,7 +199,7 @@ def test_demo_features_are_those_of_the_small_identity_judge(tmp_path: Path, mon
     network = IdentityNet(width=4, size=32, embedding=8)
     fill(network)
     shipped.store(tmp_path / "identity.safetensors", network, {"width": 4, "size": 32, "embedding": 8}, {})
-    monkeypatch.setattr(shipped, "IDENTITY", tmp_path / "identity.safetensors")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     judge = Fid({"net": "demo", "samp": "3"}, "cpu")
     assert judge.missing() == []
     judge.load()
@@ -250,7 +250,7 @@ def test_signature_names_what_changes_the_number(weights: str) -> None:
 
 def test_missing_random_and_foreign_weights_are_refused(weights: str, tmp_path: Path) -> None:
     absent = Fid({}, "cpu").missing()
-    assert "weights fetch pt_inception-2015-12-05" in absent[0].cure
+    assert "weights fetch pt_inception-2015-12-05" in absent[0][1]
     assert Fid({"weights": weights}, "cpu").missing()  # not the published hash
     with pytest.raises(MissingError, match="not the published"):
         Fid({"weights": weights}, "cpu").load()
@@ -258,7 +258,7 @@ def test_missing_random_and_foreign_weights_are_refused(weights: str, tmp_path: 
         Fid({"weights": weights, "hash": "any"}, "cpu").load()
     foreign = tmp_path / "other.pth"
     torch.save({"fc.weight": torch.ones(2)}, foreign)
-    with pytest.raises(MissingError, match="does not hold the network"):
+    with pytest.raises(MissingError, match="holds another network"):
         Fid({"weights": str(foreign), "hash": "any", "gate": "off"}, "cpu").load()
 
 

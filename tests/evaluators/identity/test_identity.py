@@ -16,12 +16,12 @@ from evaluators.identity.demo_net import IdentityNet
 from evaluators.identity.nets import facenet_input, facenet_module
 from evaluators.identity.similarity import IdentityMeasurement, IdentitySimilarity
 from evaluators.packing import unpack
-from evaluators.weights import shipped
 from harness.errors import MissingError, UsageError
 from harness.evaluator import Chunk
 from harness.records import Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
 from tests import face_samples, onnx_bytes
 
 KEYS = ("mead_w009_038.mp4#0", "hdtf_radio1.mp4#50", "id_m003.jpg", "quarter(mead_w009_038.mp4#0)")
@@ -42,7 +42,7 @@ def small_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         network = IdentityNet(width=4, embedding=16)
         fill(network)
         shipped.store(path, network, {"width": 4, "embedding": 16}, {"seed": 0})
-    monkeypatch.setattr(shipped, "IDENTITY", path)
+    monkeypatch.setattr(shipped, "FOLDER", path.parent)
 
 
 def judge(**settings: str) -> IdentitySimilarity:
@@ -131,7 +131,7 @@ def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
 def test_frames_after_the_end_of_the_reference_are_not_missing_faces() -> None:
     evaluator = judge(ref="paired", miss="refuse", samp="all")
     face = np.eye(1, 4, dtype=np.float32)[0]
-    measurement = IdentityMeasurement(evaluator, (), dict.fromkeys(range(3), face), common=3)
+    measurement = IdentityMeasurement(evaluator, (), dict.fromkeys(range(3), face), "line", common=3)
     evaluator.chunk_embeddings = lambda chunk: (  # type: ignore[method-assign]
         indexes := list(range(chunk.first, chunk.first + len(chunk.frames))),
         dict.fromkeys(indexes, face),
@@ -176,9 +176,9 @@ def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Mo
     file = tmp_path / "mine.pt"
     torch.save({**facenet.state_dict(), "logits.weight": torch.zeros(1, 512)}, file)
     strict = IdentitySimilarity({"weights": str(file)}, "cpu")
-    (lack,) = strict.missing()
-    assert "SHA-256" in lack.what
-    assert "weights fetch facenet-vggface2" in lack.cure
+    ((what, cure),) = strict.missing()
+    assert "SHA-256" in what
+    assert "weights fetch facenet-vggface2" in cure
     own = {"weights": str(file), "hash": "any"}
     with pytest.raises(MissingError, match="untrained"):
         IdentitySimilarity(own, "cpu").load()
@@ -187,7 +187,7 @@ def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Mo
     fields = dict(tested.signature("identity_sim").fields)
     assert (fields["hash"], fields["gate"]) == ("any", "off")
     torch.save({"conv2d_1a.conv.weight": torch.zeros(1)}, file)
-    with pytest.raises(MissingError, match="do not fit"):
+    with pytest.raises(MissingError, match="holds another network"):
         IdentitySimilarity({**own, "gate": "off"}, "cpu").load()
 
 
@@ -206,9 +206,9 @@ def test_arcface_runs_from_a_users_onnx(tmp_path: Path, clips: Path) -> None:
     assert picture is not None
     assert picture.shape == (112, 112, 3)
     assert unpack(row.statistics)["cosines"][0] == pytest.approx(1.0, abs=1e-6)
-    (lack,) = IdentitySimilarity({"net": "arcface-r50"}, "cpu").missing()
-    assert "w600k_r50.onnx" in lack.what
-    assert "insightface" in lack.cure
+    ((what, cure),) = IdentitySimilarity({"net": "arcface-r50"}, "cpu").missing()
+    assert "w600k_r50.onnx" in what
+    assert "insightface" in cure
 
 
 def test_hard_clips_are_refused_or_scored(clips: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 import bench
 from evaluators.selftest import checks
 from evaluators.selftest.checks import CHECKS, DATA, Check
-from evaluators.weights import shipped
 from harness.errors import MissingError
+from networks.files import shipped
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.measure.__name__)
@@ -57,9 +57,9 @@ def test_doctor_tells_a_cut_demo_file_and_an_unpublished_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut = tmp_path / "emotion.safetensors"
-    cut.write_bytes(shipped.EMOTION.read_bytes()[:5000])
+    cut.write_bytes(shipped.place("emotion").read_bytes()[:5000])
     assert checks.shipped().status == "ok"
-    monkeypatch.setattr(shipped, "EMOTION", cut)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     (tmp_path / "fan.pth").write_bytes(b"anything")
     monkeypatch.setenv("CMET_BENCH_WEIGHTS_EMOTION_FAN_EAT", str(tmp_path / "fan.pth"))
     (tmp_path / "syncnet.model").write_bytes(b"random")

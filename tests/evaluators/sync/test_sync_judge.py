@@ -15,7 +15,6 @@ import torch
 
 from evaluators.faces import s3fd
 from evaluators.faces.mtcnn import NAME as MTCNN_NAME
-from evaluators.judge import rows_of
 from evaluators.packing import unpack
 from evaluators.sync import dialect as sync_dialect
 from evaluators.sync import weights
@@ -27,13 +26,16 @@ from evaluators.sync.lse import LipSync
 from evaluators.sync.syncnet import SyncNet
 from evaluators.sync.syncnet_stream import LipRunner
 from evaluators.sync.tracks import Track
-from evaluators.weights import shipped
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Emotion, Row, Sample, Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
+from networks.files import shipped
+from networks.files.official import Official
+from networks.files.plausibility import ImplausibleError
+from networks.files.weights import Weights
 
 METRICS = ("lse_c", "lse_d", "sync_offset")
 
@@ -48,15 +50,13 @@ def seeded_net(*_: object) -> SyncNet:
 @pytest.fixture
 def judges(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Loaded judges of the given dialects around a seeded network."""
-    monkeypatch.setattr(weights, "load_official", seeded_net)
-    monkeypatch.setattr(LipSync, "missing", lambda self: [])
+    monkeypatch.setattr(weights, "load", seeded_net)
     monkeypatch.setattr(s3fd, "load", lambda path, device: "detector")
-    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.path", lambda self: Path(self.name))
-    monkeypatch.setattr("evaluators.weights.judge_weights.JudgeWeights.long", lambda self: ())
+    monkeypatch.setattr(Official, "path", lambda self: Path(self.name))
+    monkeypatch.setattr(Official, "long", lambda self: ())
+    monkeypatch.setattr(Weights, "short", lambda self: "seeded")
 
     def make(*dialects: str) -> list[LipSync]:
-        monkeypatch.setattr(LipSync, "_weight_fields", lambda self: (("w", "seeded"),))
-        monkeypatch.setattr(LipSync, "_face_fields", lambda self: ())
         made = [LipSync({"dialect": name}, "cpu") for name in dialects]
         for judge in made:
             judge.load()
@@ -71,9 +71,13 @@ def judged(path: Path, judges: Iterable[LipSync], chunk: int = 32) -> list[list[
     sound = read_audio(path) if reader.info.has_audio else None
     notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
     context = ClipContext(None, path, sound.samples if sound else None, notes)  # type: ignore[arg-type]
-    frames = np.concatenate(list(reader))
-    pieces = [Chunk(first, frames[first : first + chunk]) for first in range(0, len(frames), chunk)]
-    return [rows_of(judge, context, pieces) for judge in judges]
+    measurements, first = [judge.start(context) for judge in judges], 0
+    for frames in reader:
+        piece = Chunk(first, frames)
+        first += len(frames)
+        for measurement in measurements:
+            measurement.feed(piece)
+    return [list(measurement.finish()) for measurement in measurements]
 
 
 def codes(row: Row) -> set[str]:
@@ -108,7 +112,7 @@ def test_strict_mode_refuses_another_frame_rate() -> None:
     judge = LipSync({"dialect": "demo", "fps": "refuse"}, "cpu")
     sample = Sample("s", "test", "who", Emotion("happy"), Path("none.png"), Path("none.wav"), 50)
     for note in ("fps_resampled", "vfr_resampled"):
-        rows = rows_of(judge, ClipContext(sample, Path("clip.mp4"), np.zeros(32000, np.float32), (note,)), ())
+        rows = judge.start(ClipContext(sample, Path("clip.mp4"), np.zeros(32000, np.float32), (note,))).finish()
         assert [(row.metric, row.reason) for row in rows if isinstance(row, Unscored)] == [
             (facts.name, "fps_refused") for facts in judge.metrics
         ]
@@ -251,7 +255,7 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
 def test_absent_weights_are_named_with_their_cure() -> None:
     missing = LipSync({"dialect": "sp"}, "cpu").missing()
     assert len(missing) == 2
-    assert all("weights fetch" in lack.cure for lack in missing)
+    assert all("weights fetch" in cure for _, cure in missing)
     assert len(LipSync({}, "cpu").missing()) == 1
 
 
@@ -263,10 +267,10 @@ def test_random_official_weights_never_give_a_number_unless_the_signature_says_s
     path = str(tmp_path / "mine.model")
     torch.save(net.state_dict(), path)
     published = LipSync({"weights": path}, "cpu")
-    assert "not the published" in published.missing()[0].what
+    assert "not the published" in published.missing()[0][0]
     own = LipSync({"weights": path, "hash": "any"}, "cpu")
     assert own.missing() == []
-    with pytest.raises(weights.ImplausibleError, match="untrained"):
+    with pytest.raises(ImplausibleError, match="untrained"):
         own.load()
     trusted = LipSync({"weights": path, "hash": "any", "gate": "off"}, "cpu")
     trusted.load()
@@ -281,7 +285,7 @@ def test_the_demo_dialect_is_the_same_judge_around_a_stored_small_network(shared
     fill(net)
     shipped.store(tmp_path / "sync.safetensors", net, config, {"seed": 0})
     settings = {"dialect": "demo", "weights": str(tmp_path / "sync.safetensors")}
-    with pytest.raises(weights.ImplausibleError):
+    with pytest.raises(ImplausibleError):
         LipSync(settings, "cpu").load()
     judge = LipSync({**settings, "gate": "off"}, "cpu")
     judge.load()
@@ -303,8 +307,12 @@ def test_the_driving_sound_may_stand_in_for_the_clips_own(judges: Any, shared: P
 
     def rows(judge: LipSync, audio: Any, driving: Path, notes: tuple[str, ...] = ()) -> list[Row]:
         sample = Sample("s", "test", "w", Emotion("happy"), path, driving, 100)
-        frames = np.concatenate(list(VideoReader(path)))
-        return rows_of(judge, ClipContext(sample, path, audio, notes), [Chunk(0, frames)])
+        measurement = judge.start(ClipContext(sample, path, audio, notes))
+        first = 0
+        for frames in VideoReader(path):
+            measurement.feed(Chunk(first, frames))
+            first += len(frames)
+        return list(measurement.finish())
 
     want = rows(own, read_audio(path).samples, tmp_path / "none.wav")
     for audio in (None, np.zeros(64_000, np.float32)):

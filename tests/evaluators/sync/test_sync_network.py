@@ -16,8 +16,12 @@ from evaluators.sync.syncnet import SyncNet, last_map_px
 from evaluators.sync.syncnet_first import FirstLipLayer
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, audio_rows
 from evaluators.sync.toom_cook import transforms
-from evaluators.sync.weights import ImplausibleError, fitted, neighbours_alike, require_plausible
+from evaluators.sync.weights import neighbours_alike, require_plausible
+from harness.errors import UsageError
 from harness.seeded import fill
+from networks.files.layout import Layout
+from networks.files.plausibility import ImplausibleError
+from networks.files.strict_loading import matched
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,8 @@ def test_first_windows_at_realistic_scale(clip: str, official: SyncNet, shared: 
     state["netcnnaud.0.weight"] /= 16
     with torch.device("meta"):
         net = SyncNet()
-    net = fitted(net.to_empty(device="cpu"), state, "scaled")
+    net.to_empty(device="cpu").load_state_dict(state)
+    net.eval()
     lip = LipRunner(net).rows(frames_of(stored, 9))
     norms = np.linalg.norm(lip, axis=1)
     np.testing.assert_allclose(norms, scaled["lip_norm"][:5], rtol=1e-5)
@@ -185,9 +190,9 @@ def test_a_trained_first_layer_is_smooth_and_a_random_one_is_not() -> None:
 def test_only_counters_may_be_absent() -> None:
     net = thin()
     state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    fitted(thin(False), state, "mine")
+    assert matched(thin(False), state, Layout(), "mine").keys() == net.state_dict().keys()
     for odd in ({**state, "extra": torch.zeros(1)}, {k: v for k, v in state.items() if k != "netfclip.0.bias"}):
-        with pytest.raises(ImplausibleError, match="does not fit"):
-            fitted(thin(False), odd, "mine")
-    with pytest.raises(ImplausibleError, match="netfcaud"):
-        fitted(SyncNet(divide=16, input_px=96, embedding=32), state, "mine")
+        with pytest.raises(UsageError, match="holds another network"):
+            matched(thin(False), odd, Layout(), "mine")
+    with pytest.raises(UsageError, match="netfcaud"):
+        matched(SyncNet(divide=16, input_px=96, embedding=32), state, Layout(), "mine")

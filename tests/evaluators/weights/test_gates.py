@@ -17,13 +17,14 @@ from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.nets import ResNet18Classifier
 from evaluators.faces.dlib_points import DlibPoints
 from evaluators.faces.dlib_predictor import require_face
+from evaluators.identity import files as identity_files
+from evaluators.sync import files as sync_files
 from evaluators.sync.syncnet import SyncNet
 from evaluators.sync.weights import require_plausible
-from evaluators.weights.plausibility import ImplausibleError, require_separating, require_trained
-from evaluators.weights.shipped import load_identity, load_sync
 from harness import registry
 from harness.seeded import fill
 from harness.weights import table
+from networks.files.plausibility import ImplausibleError, require_separating, require_trained
 from tests import onnx_bytes
 
 #: Rows of weights.toml without a published hash that make clips, and judge none.
@@ -88,7 +89,7 @@ def test_files_that_no_gate_can_judge_are_refused_outright(name: str, settings: 
 
 def test_the_gate_lets_a_trained_network_through_and_its_shuffled_self_not() -> None:
     """The same numbers in another order: the gate does not look at their size alone."""
-    state = load_sync().state_dict()
+    state = sync_files.SHIPPED.load().state_dict()
     require_trained("sync", state)
     require_plausible("sync", state)
     first = state["netcnnlip.0.weight"]
@@ -110,7 +111,7 @@ def test_neither_fresh_nor_seeded_statistics_pass(kind: Callable[[], torch.nn.Mo
 def test_the_trained_identity_network_tells_pictures_apart_and_one_that_is_blind_does_not() -> None:
     from evaluators.faces.crops import identity_input
 
-    network = load_identity()
+    network = identity_files.SHIPPED.load()
 
     def embed(pictures: Any) -> Any:
         with torch.inference_mode():

@@ -15,14 +15,15 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from cmet.checkpoints import BUILDERS, load, load_audio2lip, load_expression_codes
-from cmet.seeded_checkpoints import official_layout, write_seeded_checkpoints
+from cmet.seeded_checkpoints import FILES, official_layout, write_seeded_checkpoints
 from harness import weights
 from harness.digest import cache_dir, digest
 from harness.errors import MissingError, UsageError
 from networks.edtalk.audio2lip import Audio2Lip
+from networks.edtalk.files import AUDIO2LIP, expression_codes
 from networks.emotion2vec.encoder import Emotion2Vec
 from networks.files import strict_loading
+from networks.files.plausibility import ImplausibleError
 from networks.files.torch_file import TorchFile
 
 torch.set_num_threads(1)
@@ -54,10 +55,10 @@ def altered(official: Path, target: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize("name", ["edtalk", "edtalk-lip-pose", "cmet-connector", "audio2lip"])
 def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None:
-    module = BUILDERS[name]()
+    module = FILES[name].build(None)
     path = tmp_path / "name with space ü.pt"
     torch.save({**official_layout(name, module), "d_optim": {"state": torch.ones(7)}}, path)
-    loaded = load(name, path)
+    loaded = FILES[name].load(path)
     assert type(loaded) is type(module)
     assert not loaded.training
     expected = module.state_dict()
@@ -66,7 +67,7 @@ def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None
 
 
 def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = load_audio2lip(official)
+    first = AUDIO2LIP.load(official)
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
     with safe_open(copy, framework="pt") as file:
         assert file.metadata() == {"name": "audio2lip", "source_sha256": digest(official)}
@@ -76,29 +77,29 @@ def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: p
         raise AssertionError("the pickle was opened again")
 
     monkeypatch.setattr(strict_loading, "TorchFile", refuse)
-    again = load_audio2lip(official)
+    again = AUDIO2LIP.load(official)
     x = torch.rand(2, 1, 80, 16)
     assert torch.equal(first(x), again(x))
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered"])
 def test_a_damaged_copy_is_made_again(official: Path, damage: str) -> None:
-    state = load_audio2lip(official).state_dict()
+    state = AUDIO2LIP.load(official).state_dict()
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
     raw = bytearray(copy.read_bytes())
     raw[-100] ^= 64  # a safetensors file has no checksum of its own
     copy.write_bytes(raw if damage == "altered" else raw[:1000])
-    again = load_audio2lip(official).state_dict()
+    again = AUDIO2LIP.load(official).state_dict()
     assert all(torch.equal(again[name], value) for name, value in state.items())
     assert copy.stat().st_size == len(raw)
 
 
 def test_a_cut_safetensors_file_of_the_user_is_one_sentence(official: Path, tmp_path: Path) -> None:
-    load_audio2lip(official)
+    AUDIO2LIP.load(official)
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
     (tmp_path / "mine.safetensors").write_bytes(copy.read_bytes()[:1000])
     with pytest.raises(UsageError, match="no complete safetensors file"):
-        load_audio2lip(tmp_path / "mine.safetensors")
+        AUDIO2LIP.load(tmp_path / "mine.safetensors")
 
 
 def test_a_truncated_file_is_one_sentence_with_both_hashes(official: Path, tmp_path: Path) -> None:
@@ -107,10 +108,10 @@ def test_a_truncated_file_is_one_sentence_with_both_hashes(official: Path, tmp_p
     with pytest.raises(
         UsageError, match=rf"no complete PyTorch checkpoint.*SHA-256 published: none, found: {digest(path)}"
     ):
-        load_audio2lip(path)
+        AUDIO2LIP.load(path)
     path.write_bytes(b"")
     with pytest.raises(UsageError, match="0 bytes"):
-        load_audio2lip(path)
+        AUDIO2LIP.load(path)
 
 
 def test_a_flipped_byte_is_noticed(official: Path, tmp_path: Path) -> None:
@@ -119,42 +120,42 @@ def test_a_flipped_byte_is_noticed(official: Path, tmp_path: Path) -> None:
     path = tmp_path / "flipped.pt"
     path.write_bytes(raw)
     with pytest.raises(UsageError, match="Bad CRC-32"):
-        load_audio2lip(path)
+        AUDIO2LIP.load(path)
 
 
 def test_a_wrong_file_names_what_differs(official: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"under 'gen'\. SHA-256 published: 138b4980\w+, found: {digest(official)}"):
-        load("edtalk", official)
+        FILES["edtalk"].load(official)
     state = Audio2Lip().state_dict()
     name = next(iter(state))
     renamed = OrderedDict(("other" if key == name else key, value) for key, value in state.items())
     with pytest.raises(UsageError, match=rf"1 tensors are missing \({name}\), 1 are unexpected \(other\)"):
-        load_audio2lip(altered(official, tmp_path / "renamed.pt", audio2lip=renamed))
+        AUDIO2LIP.load(altered(official, tmp_path / "renamed.pt", audio2lip=renamed))
     reshaped = {**state, name: state[name][:1].clone()}
     with pytest.raises(UsageError, match=rf"{name} must be \(32, 1, 3, 3\), found \(1, 1, 3, 3\)"):
-        load_audio2lip(altered(official, tmp_path / "reshaped.pt", audio2lip=reshaped))
+        AUDIO2LIP.load(altered(official, tmp_path / "reshaped.pt", audio2lip=reshaped))
     with pytest.raises(UsageError, match="holds no state dict under 'audio2lip'"):
-        load_audio2lip(altered(official, tmp_path / "empty.pt", audio2lip=None))
+        AUDIO2LIP.load(altered(official, tmp_path / "empty.pt", audio2lip=None))
     broken = {**state, name: torch.full_like(state[name], torch.nan)}
     with pytest.raises(UsageError, match="not finite"):
-        load_audio2lip(altered(official, tmp_path / "nan.pt", audio2lip=broken))
+        AUDIO2LIP.load(altered(official, tmp_path / "nan.pt", audio2lip=broken))
 
 
 def test_what_is_not_needed_is_never_run(official: Path, tmp_path: Path) -> None:
     marker = tmp_path / "was run"
     path = altered(official, tmp_path / "foreign.pt", args=Foreign(f"touch '{marker}'"), extra={1: {Foreign("true")}})
-    assert isinstance(load_audio2lip(path), Audio2Lip)
+    assert isinstance(AUDIO2LIP.load(path), Audio2Lip)
     assert not marker.exists()
 
 
 def test_files_from_before_torch_1_6_are_read_as_inertly(official: Path, tmp_path: Path) -> None:
     marker, legacy = tmp_path / "was run", tmp_path / "legacy.pt"
     foreign = {"args": Foreign(f"touch '{marker}'"), "loss": nn.Linear(2, 2), "name": argparse.Namespace(lr=1)}
-    state = load_audio2lip(official).state_dict()
+    state = AUDIO2LIP.load(official).state_dict()
     shared = torch.arange(12.0).reshape(3, 4)
     mixed = {"doubles": torch.ones(3, dtype=torch.float64), "views": [shared[1], shared.T]}
     torch.save({**foreign, **mixed, "audio2lip": state}, legacy, _use_new_zipfile_serialization=False)
-    loaded = load_audio2lip(legacy).state_dict()
+    loaded = AUDIO2LIP.load(legacy).state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
     assert not marker.exists()
     file = TorchFile(legacy)
@@ -164,7 +165,7 @@ def test_files_from_before_torch_1_6_are_read_as_inertly(official: Path, tmp_pat
     for size in (legacy.stat().st_size - 4, 5000, 40):
         cut.write_bytes(legacy.read_bytes()[:size])
         with pytest.raises(UsageError, match="no complete PyTorch checkpoint"):
-            load_audio2lip(cut)
+            AUDIO2LIP.load(cut)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_what_is_no_checkpoint_is_called_by_its_name(tmp_path: Path, content: by
     path = tmp_path / "Audio2Lip.pt"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=why) as error:
-        load_audio2lip(path)
+        AUDIO2LIP.load(path)
     assert "weights_only" not in error.value.what  # PyTorch's own sentence advises to switch the refusal off
     assert hashlib.sha256(content).hexdigest() in error.value.what
 
@@ -221,34 +222,34 @@ def test_a_file_in_the_cache_without_published_hash_must_look_trained(official: 
     path = weights.cached_path(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(official.read_bytes())
-    assert isinstance(load_audio2lip(), Audio2Lip)
+    assert isinstance(AUDIO2LIP.load(), Audio2Lip)
     path.unlink()
     (path.parents[1] / "recorded.json").unlink()
     fresh: nn.Module = Audio2Lip()
     torch.save(official_layout("audio2lip", fresh), path)
-    with pytest.raises(UsageError, match="was never trained"):
-        load_audio2lip()
+    with pytest.raises(ImplausibleError, match="was never trained"):
+        AUDIO2LIP.load()
     path.unlink()
     with pytest.raises(MissingError, match="weights fetch audio2lip"):
-        load_audio2lip()
+        AUDIO2LIP.load()
 
 
 def test_expression_codes(shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MissingError):
-        load_expression_codes()
+        expression_codes()
     folder = shared / "real" / "edtalk_expression_codes"
     for entry in weights.select(["edtalk-codes"]):
         path = weights.cached_path(entry)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((folder / entry.file).read_bytes())
-    codes = load_expression_codes()
+    codes = expression_codes()
     assert sorted(codes) == sorted(path.stem for path in folder.iterdir())
     assert all(np.array_equal(code, np.load(folder / f"{name}.npy")) for name, code in codes.items())
     own = tmp_path / "own.npy"
     np.save(own, np.zeros((2, 10), np.float32))
     monkeypatch.setenv(weights.variable("edtalk-code-happy"), str(own))
     with pytest.raises(UsageError, match=r"\(2, 10\)"):
-        load_expression_codes()
+        expression_codes()
     own.write_bytes(own.read_bytes()[:50])
     with pytest.raises(UsageError, match=r"own\.npy is no readable numpy array"):
-        load_expression_codes()
+        expression_codes()

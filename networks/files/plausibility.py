@@ -1,4 +1,6 @@
-"""Can these weights have been trained? A gate for files without a published hash, so that noise is no judge.
+"""Can these weights have been trained? A gate for files without a published hash, so that noise is no network.
+
+Judges, which decide, must pass `require_trained`; a file that makes clips, whose clips are judged, `require_touched`.
 
 Training leaves traces in normalisation layers: running variances of neighbouring channels differ by orders of
 magnitude, while initial or seeded ones are equal or nearly so. And a trained face network separates pictures
@@ -65,6 +67,17 @@ def require_trained(name: str, state: Mapping[str, Tensor], head: str = "") -> N
         )
     if head and fresh(state[head]):
         raise ImplausibleError(f"The weights '{name}' look untrained: '{head}' is as a fresh layer begins.", _CURE)
+
+
+def require_touched(name: str, state: Mapping[str, Tensor]) -> None:
+    """Raise ImplausibleError where the statistics of a normalisation layer are those of a new network."""
+    for key, tensor in state.items():
+        if key.endswith("running_mean") and not bool(tensor.any()):
+            layer = key.removesuffix(".running_mean")
+            raise ImplausibleError(
+                f"{name} was never trained: the statistics of {layer} are those of a new network.",
+                "Get the file again.",
+            )
 
 
 def fresh(matrix: Tensor) -> bool:

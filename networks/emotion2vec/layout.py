@@ -1,0 +1,5 @@
+"""How emotion2vec's published checkpoints hold the encoder; a decoder and averages of the weights are left over."""
+
+from networks.files.layout import Layout
+
+OFFICIAL = Layout(("model", "state_dict", "model_state_dict"), spare=(".decoder.", "_ema"))

@@ -1,0 +1,64 @@
+"""The weights of a network in use: a published file, or one that ships; where it is, and what signatures say of it.
+
+Random weights also give a number (Emotion-FAN#11). A file with a published hash is taken by its hash; any other must
+pass a gate of networks.files.plausibility, unless `gated` is off: the signature says so.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.digest import digest
+from harness.errors import MissingError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Weights(ABC):
+    """One file of weights. `own`: another copy, of the user's; `gated`: False for tests, which signatures say."""
+
+    name: str
+    own: Path | None = None
+    gated: bool = True
+
+    @abstractmethod
+    def path(self) -> Path:
+        """The file. Raises MissingError where it is not here, or not the one it must be."""
+
+    @property
+    @abstractmethod
+    def must_pass_gate(self) -> bool:
+        """Whether nothing vouches for these bytes."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Constructor keywords of the network that the file holds; {} for the published size."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """The tensors by name. MissingError if the file is absent, ImplausibleError if it cannot be read."""
+
+    @abstractmethod
+    def long(self) -> tuple[tuple[str, str], ...]:
+        """What the signature's `w` abbreviates, for its long form."""
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(what, cure) where the file is not here or not the published one."""
+        try:
+            self.path()
+        except MissingError as error:
+            return [(error.what, error.cure)]
+        return []
+
+    def short(self) -> str:
+        """First 8 hex digits of the file's SHA-256; `absent` where it is not here."""
+        return "absent" if self.missing() else digest(self.path())[:8]
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The signature's fields about the weights, the hash last."""
+        return (*(() if self.gated else (("gate", "off"),)), ("w", self.short()))
