@@ -25,8 +25,8 @@ _REWRITE = "Repeat the run with --resume; it is rewritten."
 def load_run(folder: Path, pools: bool = False) -> RunData:
     """Everything the reports know of the run in `folder`.
 
-    With `pools`, the per-clip statistics of pooled metrics (FID) are read too, for paired tests. UsageError when the
-    folder is no run, or one of another schema.
+    With `pools`, the per-clip statistics of pooled metrics (FID) are read for the gate's paired tests, and what was
+    taken for what is not. UsageError when the folder is no run, or one of another schema.
     """
     with RunStore(folder, create=False) as store:
         facts = _facts(folder)
@@ -45,7 +45,7 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             comparisons=tuple(store.comparisons()),
             clips=_clips(store, folder.resolve()),
             long_signatures=_long(store, metrics, summary),
-            confusions=_confusions(store, summary, rows),
+            confusions=() if pools else _confusions(store, summary, rows),
             folder=folder,
             pools=_pools(store, asked, metrics, signed) if pools else {},
         )

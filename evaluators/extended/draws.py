@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from evaluators.extended import direction, resampled
 from harness.statistics import LEVEL
@@ -201,8 +200,14 @@ def _structure(rows: Rows, weights: Float) -> Float:
         unit = means / np.maximum(np.linalg.norm(means, axis=2, keepdims=True), 1e-12)
         apart = (1.0 - unit @ unit.transpose(0, 2, 1))[:, above[0], above[1]].round(12)
         there = ((totals > 0)[:, above[0]] & (totals > 0)[:, above[1]]).astype(np.float64)
-        ranks.append(rankdata(np.where(there > 0, apart, np.inf), axis=1) if len(names) > 1 else apart)
+        ranks.append(_ranks(np.where(there > 0, apart, np.inf)))
     return resampled.correlations(ranks[0], ranks[1], there > 0)
+
+
+def _ranks(values: Float) -> Float:
+    """Ranks within each row (n, m), from 1; equal values share the mean of theirs."""
+    here, there = values[:, :, None], values[:, None, :]
+    return (there < here).sum(axis=2) + ((there == here).sum(axis=2) + 1) / 2
 
 
 def _agreement(rows: Rows, weights: Float) -> Float:

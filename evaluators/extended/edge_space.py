@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.sync.dialect import MTCNN_NAME
+from evaluators.faces.mtcnn import NAME, sampled
 from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
@@ -42,7 +42,7 @@ class EdgeSpace:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Space, crop, detector, sampling."""
-        crop = (("align", f"mtcnn5-{CHIP_PX}"), ("det", MTCNN_NAME))
+        crop = (("align", f"mtcnn5-{CHIP_PX}"), ("det", NAME))
         return ("space", "hog680"), *crop, ("fps", "25"), ("samp", f"every{EVERY}")
 
     def follow(self, path: Path) -> EdgeTrack:
@@ -60,7 +60,6 @@ class EdgeTrack:
     def feed(self, chunk: Chunk) -> None:
         """Take the sampled frames that show a face."""
         from evaluators.faces.crops import chunk_crops
-        from evaluators.faces.mtcnn import sampled
 
         chips = chunk_crops(chunk, sampled(chunk, EVERY), "mtcnn5", CHIP_PX, self._device)
         self._rows += [edge_histograms(chip) for chip in chips.values() if chip is not None]

@@ -11,18 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from evaluators.faces import mtcnn_boxes as stage
 from evaluators.faces.area_pool import IntegralImages, crops, integral_images, resized
 from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
-from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
 from evaluators.weights.wheel_files import wheel_file
 from harness.evaluator import Chunk
 from networks.files.torch_file import read_state
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
@@ -48,25 +50,30 @@ class Mtcnn:
     """The detector. Its networks (2 MB, in the installed wheel) load on construction."""
 
     def __init__(self, device: str = "cpu") -> None:
-        self._device = torch.device(device)
+        from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
+
+        self._device = device
         self._pnet = self._network(PNet, "pnet.pt")
         self._rnet = self._network(RNet, "rnet.pt")
         self._onet = self._network(ONet, "onet.pt")
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
+
         network = kind()
         network.load_state_dict(read_state(_file(name)))
         return network.eval().requires_grad_(False).to(self._device)
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
         """Faces of uint8 RGB frames (n, height, width, 3): one `Faces` per frame, empty where there is none."""
+        import torch
+
         if len(frames) == 0:
             return []
         step = max(1, _PIXELS_PER_BATCH // (frames.shape[1] * frames.shape[2]))
         batches = [frames[first : first + step] for first in range(0, len(frames), step)]
-        return [faces for batch in batches for faces in self._detect_batch(batch)]
+        with torch.inference_mode():
+            return [faces for batch in batches for faces in self._detect_batch(batch)]
 
-    @torch.inference_mode()
     def _detect_batch(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
         integral = integral_images(frames)
         candidates = stage.squared(stage.moved(self._propose(integral), 0))
@@ -103,6 +110,8 @@ class Mtcnn:
 
     def _forward(self, network: torch.nn.Module, pictures: Float, batch: int = 64) -> list[Float]:
         """Outputs of a network on n >= 1 pictures (n, h, w, 3) with values 0..255."""
+        import torch
+
         outputs = []
         for first in range(0, len(pictures), batch):
             x = torch.from_numpy(pictures[first : first + batch]).to(self._device).permute(0, 3, 1, 2)

@@ -12,14 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from evaluators.fid.inception import TAPS, ImageNetInception, Inception
-from evaluators.fid.inputs import EAT, TF_FID, InputRule
+from evaluators.fid.inputs import EAT, TAPS, TF_FID, InputRule
 from evaluators.identity import files
 from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use, loaded
+from harness import registry
 from harness.errors import UsageError, unknown_name
 from networks.files.official import Official
 from networks.files.plausibility import require_trained
@@ -63,13 +62,15 @@ class Recipe:
 
     name: str
     weights: Official
-    network: type[Inception]
+    network: str  # imported by load, for it is torch's
     input: InputRule
 
 
 INCEPTIONS: dict[str, Recipe] = {
-    "tf-fid-2015": Recipe("tf-fid-2015", Official("pt_inception-2015-12-05"), Inception, TF_FID),
-    "tv-in1k": Recipe("tv-in1k", Official("inception_v3"), ImageNetInception, EAT),
+    "tf-fid-2015": Recipe(
+        "tf-fid-2015", Official("pt_inception-2015-12-05"), "evaluators.fid.inception:Inception", TF_FID
+    ),
+    "tv-in1k": Recipe("tv-in1k", Official("inception_v3"), "evaluators.fid.inception:ImageNetInception", EAT),
 }
 
 
@@ -79,8 +80,8 @@ class InceptionNet:
     def __init__(self, recipe: Recipe, settings: Mapping[str, str], device: str) -> None:
         self._recipe = recipe
         self._weights = in_use(recipe.weights, settings)
-        self._device = torch.device(device)
-        self._network: Inception | None = None
+        self._device = device
+        self._network: Any = None
         text = settings.get("dim", "2048")
         if text not in map(str, TAPS):
             raise UsageError(f"FID has no features of width '{text}'.", "dim is one of 64, 192, 768, 2048.")
@@ -97,7 +98,7 @@ class InceptionNet:
 
     def load(self) -> None:
         """Read the weights, strictly, and fold the normalisation into the convolutions."""
-        network = loaded(self._recipe.network, self._weights)
+        network = loaded(registry.load(self._recipe.network), self._weights)
         if self._weights.must_pass_gate:
             require_trained(self._recipe.name, network.state_dict())
         self._network = network.folded().to(self._device)
@@ -116,12 +117,14 @@ class InceptionNet:
         """The whole hash of the weights."""
         return self._weights.long()
 
-    @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        import torch
+
         assert self._network is not None, "load() first"
         prepare = self._recipe.input
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # a GPU gives the same number as a CPU
+        # A GPU gives the same number as a CPU.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             rows = [
                 self._network(prepare(frames[first : first + _BATCH]).to(self._device), self._width).cpu().numpy()
                 for first in range(0, len(frames), _BATCH)
@@ -136,7 +139,7 @@ class DemoNet:
     """
 
     def __init__(self, device: str) -> None:
-        self._device = torch.device(device)
+        self._device = device
         self._weights = files.SHIPPED.weights()
         self._network: Any = None
 
@@ -168,15 +171,16 @@ class DemoNet:
         """Nothing: the file ships with the project."""
         return ()
 
-    @torch.inference_mode()
     def features(self, frames: Frames) -> Features:
         """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        import torch
+
         from evaluators.faces.crops import identity_input, whole
 
         side = int(self._network.size)
         rows = [np.zeros((0, self.width), dtype=np.float32)]
         for first in range(0, len(frames), _BATCH):
             sized = [whole(frame, side) for frame in frames[first : first + _BATCH]]
-            x = identity_input(sized, str(self._device))
-            rows.append(self._network.features(x).cpu().numpy())
+            with torch.inference_mode():
+                rows.append(self._network.features(identity_input(sized, self._device)).cpu().numpy())
         return np.concatenate(rows)

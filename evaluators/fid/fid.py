@@ -1,6 +1,6 @@
 """FID: Fréchet distance between the frames of a method's clips and those of their ground truth.
 
-Public names: `Inception`, `frechet`, and two judges: `Fid` pools all clips of a set (the usual meaning), `PairFid` is
+Public names: `frechet`, and two judges: `Fid` pools all clips of a set (the usual meaning), `PairFid` is
 the C-MET paper's form: one FID for each clip against its target, then the mean (docs/reference/metrics.md,
 'C-MET scoring').
 """
@@ -19,7 +19,6 @@ from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
 from evaluators.fid.collector import Sampling
 from evaluators.fid.distance import frechet
 from evaluators.fid.features import build
-from evaluators.fid.inception import Inception
 from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
@@ -31,7 +30,7 @@ from harness.evaluator import ClipContext, MetricFacts
 from harness.records import Row, Scored
 from harness.signature import Signature
 
-__all__ = ["Fid", "Inception", "PairFid", "frechet"]
+__all__ = ["Fid", "PairFid", "frechet"]
 
 _SETTINGS = ("net", "dim", "samp", *alignment.SETTINGS, *judge_weights.SETTINGS)
 _INFINITE = float("inf")

@@ -15,9 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-#: Feature widths by name of the tap: after the first and second max pool, after Mixed_6e, and at the end.
-TAPS: tuple[int, ...] = (64, 192, 768, 2048)
-INPUT_PIXELS = 299
+from evaluators.fid.inputs import TAPS
 
 
 class Step(NamedTuple):

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
 
-from evaluators.fid.inception import INPUT_PIXELS
 from harness.sources import digest_of
 from networks import imagenet
 
+if TYPE_CHECKING:
+    import torch
+
+INPUT_PIXELS = 299
+#: Feature widths by name of the tap: after the first and second max pool, after Mixed_6e, and at the end.
+TAPS: tuple[int, ...] = (64, 192, 768, 2048)
 Frames = npt.NDArray[np.uint8]  # (n, h, w, 3)
 
 
@@ -34,12 +38,17 @@ def reversed_order(frames: Frames) -> Frames:
 
 def torch_bilinear(frames: Frames) -> torch.Tensor:
     """(n, 3, 299, 299) in [0, 1]: PyTorch's bilinear without antialiasing, as pytorch-fid resizes."""
+    import torch
+    import torch.nn.functional as F
+
     x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 255
     return F.interpolate(x, size=(INPUT_PIXELS, INPUT_PIXELS), mode="bilinear", align_corners=False)
 
 
 def opencv_linear(frames: Frames) -> torch.Tensor:
     """(n, 3, 299, 299) in [0, 1]: OpenCV's bilinear on float pictures, as EAT resizes."""
+    import torch
+
     size = (INPUT_PIXELS, INPUT_PIXELS)
     sized = [cv2.resize(picture.astype(np.float32) / 255, size, interpolation=cv2.INTER_LINEAR) for picture in frames]
     return torch.from_numpy(np.stack(sized)).permute(0, 3, 1, 2)
@@ -52,6 +61,8 @@ def plus_minus_one(x: torch.Tensor) -> torch.Tensor:
 
 def plus_minus_one_and_imagenet(x: torch.Tensor) -> torch.Tensor:
     """[0, 1] to [-1, 1], and torchvision's own normalisation on top: EAT normalises twice."""
+    import torch
+
     gain = torch.from_numpy(np.array(imagenet.STD) / 0.5).float()[:, None, None]
     shift = torch.from_numpy((np.array(imagenet.MEAN) - 0.5) / 0.5).float()[:, None, None]
     return plus_minus_one(x) * gain + shift

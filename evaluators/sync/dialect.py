@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evaluators.faces import mtcnn
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
 JPEG_NAME = "mjpeg@ffmpeg-5.1-emulated"
 AVI_NAME = "avi-q2@ffmpeg-5.1-emulated+jpeg-q2"
-MTCNN_NAME = "mtcnn-fn2.6.0"  # evaluators.faces.mtcnn.NAME; that module imports torch
-DETECTORS = {"mtcnn": MTCNN_NAME, "s3fd": "s3fd@.25"}
+DETECTORS = {"mtcnn": mtcnn.NAME, "s3fd": "s3fd@.25"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Dialect:
             ("rs", self.resize),
             *self._followed(),
             ("file", self.file),
-            ("face", self.face if self.tracked else f"{self.face}-{MTCNN_NAME}/{self.every}"),
+            ("face", self.face if self.tracked else f"{self.face}-{mtcnn.NAME}/{self.every}"),
             ("aud", self.sound if self.source == "clip" else f"{self.sound}@{self.source}"),
             *((("async", "1"),) if self.sound != "clean" else ()),
             ("mfcc", "psf0.6"),

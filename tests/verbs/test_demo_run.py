@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import bench
 from harness.store import RunStore
+from tests.places import ROOT
 
 METRICS = {"emotion_acc", "lse_c", "lse_d", "fid", "identity_sim", "psnr", "lpips", "face_rate"}
 
@@ -59,3 +62,12 @@ def test_a_run_compared_with_itself_is_the_same(run_folder: Path, tmp_path: Path
     code = bench.main(["compare", str(run_folder), str(run_folder), "--junit", str(junit)])
     assert code in (0, 4)  # three clips may be too few to tell
     assert junit.is_file()
+
+
+def test_run_folders_are_compared_without_torch(run_folder: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; import bench; sys.exit(bench.main(['compare', *2 * sys.argv[1:]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, run_folder], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 4), done.stderr
+    assert "FID" in done.stdout

@@ -16,9 +16,9 @@ from PIL import Image
 from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.fid import collector, features, inputs
 from evaluators.fid.collector import Sampling
-from evaluators.fid.fid import Fid, Inception, PairFid, frechet
-from evaluators.fid.inception import TAPS, ImageNetInception
-from evaluators.fid.inputs import EAT, TF_FID
+from evaluators.fid.fid import Fid, PairFid, frechet
+from evaluators.fid.inception import ImageNetInception, Inception
+from evaluators.fid.inputs import EAT, TAPS, TF_FID
 from evaluators.identity.demo_net import IdentityNet
 from evaluators.packing import unpack
 from harness.errors import MissingError, UsageError

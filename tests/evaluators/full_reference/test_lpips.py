@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluators.full_reference.lpips import Distance, Lpips, Trunk
+from evaluators.full_reference.lpips import Lpips
+from evaluators.full_reference.lpips_net import Distance, Trunk
 from evaluators.packing import unpack
 from harness.errors import MissingError
 from harness.records import Scored, Unscored

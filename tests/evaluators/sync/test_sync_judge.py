@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from evaluators.faces import s3fd
-from evaluators.faces.mtcnn import NAME as MTCNN_NAME
 from evaluators.packing import unpack
 from evaluators.sync import dialect as sync_dialect
 from evaluators.sync import weights
@@ -235,7 +234,6 @@ def test_every_dialect_has_its_own_signature_that_reads_back() -> None:
         assert str(Signature.parse(line)) == line
         assert fields["dialect"] == name
         assert {"net", "img", "pad", "win", "minN", "gate", "w", "v"} <= set(fields)
-    assert sync_dialect.MTCNN_NAME == MTCNN_NAME
     assert "det:s3fd" in str(LipSync({"detector": "s3fd"}, "cpu").signature("lse_c"))
 
 
