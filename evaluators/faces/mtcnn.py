@@ -21,7 +21,6 @@ from evaluators.faces.area_pool import IntegralImages, crops, integral_images, r
 from evaluators.faces.mtcnn_boxes import Candidates, Float, Int
 from evaluators.weights.wheel_files import wheel_file
 from harness.evaluator import Chunk
-from networks.files.torch_file import read_state
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +57,7 @@ class Mtcnn:
         self._onet = self._network(ONet, "onet.pt")
 
     def _network(self, kind: type[torch.nn.Module], name: str) -> torch.nn.Module:
+        from networks.files.torch_file import read_state
 
         network = kind()
         network.load_state_dict(read_state(_file(name)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -262,6 +263,22 @@ def test_pooled_statistics_are_compared_by_clip_swaps() -> None:
     cell = next(c for c in worse.cells if c.metric == "fid")
     assert cell.p_value is not None
     assert cell.change == pytest.approx((cell.run or 0) - (cell.baseline or 0))
+
+
+def test_pools_that_are_the_same_need_no_swaps() -> None:
+    """Their answer is known: hundreds of scores would cost seconds of a comparison and say nothing."""
+    asked: list[int] = []
+    run = pooled_run(0)
+    ((key, pool),) = run.pools.items()
+
+    def score(items: Sequence[Any]) -> float:
+        asked.append(len(items))
+        return pool.score(items)
+
+    same = replace(run, pools={key: Pool(pool.items, score)})
+    (cell,) = [one for one in compare(same, same).cells if one.metric == "fid"]
+    assert (cell.state, cell.change, cell.p_value) == ("same", 0.0, None)
+    assert asked == [60]
 
 
 def counted(run: RunData, line: str) -> RunData:
