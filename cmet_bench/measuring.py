@@ -48,14 +48,11 @@ def measure(
     """Measure clips by one judge with its settings, or by every judge of a protocol; the numbers by column name.
 
     files: a path, a folder, a list of paths, or mappings with `clip` and what is known of it. metric: a judge of
-    `python bench.py list` (`lse`, `fid`, `identity`, …), with its settings as further keywords (`net="demo"`), or
-    protocol: a name, or a path to a toml file.
-    emotion, identity, reference (the ground-truth clip), aligned (True: its frame k is frame k of the clip), image (a
-    picture of the identity), audio (the driving sound), source (the clip before the edit): one for all clips, a list in
-    their order, or a mapping by file name; `reference` may be a folder with files of the clips' names.
-    name: what the clips are called in tables, where a method would stand. seed: of the intervals' draws.
-
-    A clip that cannot be measured says why in `reasons`. UsageError for what does not exist or does not fit.
+    `python bench.py list` with its settings as further keywords (`net="demo"`); or protocol: a name, or a toml file.
+    emotion, identity, reference (the ground truth), aligned (True: its frame k is frame k of the clip), image (of the
+    identity), audio (the driving sound), source (the clip before the edit): one for all clips, a list in their order,
+    or a mapping by file name; `reference` may be a folder with files of the clips' names. name: the method's, in
+    tables. seed: of the intervals. A clip that cannot be measured says why in `reasons`; UsageError for a slip.
     """
     facts = {"emotion": emotion, "identity": identity, "reference": reference, "aligned": aligned}
     clips = described(listed(files), {**facts, "image": image, "audio": audio, "source": source})
