@@ -13,6 +13,7 @@ from PIL import Image
 
 from harness.emotions import free_label
 from harness.errors import MediaError, UsageError, unknown_name
+from harness.labels_csv import read_labels, truth
 from harness.media import VideoReader
 from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
 
@@ -22,7 +23,7 @@ FACTS = ("emotion", "identity", "reference", "aligned", "image", "audio", "sourc
 _PATHS = ("reference", "image", "audio", "source")
 
 
-#: A path, a folder, a mapping with `clip` and any of FACTS, or several of these.
+#: A path, a folder, a csv of labels, a mapping with `clip` and any of FACTS, or several of these.
 Files = str | os.PathLike[str] | Mapping[str, Any] | Iterable[str | os.PathLike[str] | Mapping[str, Any]]
 
 
@@ -36,7 +37,7 @@ class Given:
 
 
 def listed(files: Files) -> list[Given]:
-    """The clips that were given, in their order; those of a folder by name.
+    """The clips that were given, in their order; those of a folder by name, or as its labels.csv has them.
 
     UsageError where there is no such file, no clip, or one of them twice.
     """
@@ -65,11 +66,29 @@ def _given(item: Any) -> list[Given]:
 
 def _at(place: Any, facts: Mapping[str, Any]) -> list[Given]:
     path = _path(place)
+    table = path / "labels.csv" if path.is_dir() else path
+    if table.suffix.lower() == ".csv" and table.is_file():
+        return _labelled(table)
     if not path.is_dir():
         return [Given(path, Path(path.name), facts)]
     inside = (found for found in sorted(path.rglob("*")) if found.suffix.lower() in MEDIA_SUFFIXES)
     names = [found.relative_to(path) for found in inside]
     return [Given(path / name, name, facts) for name in names if not any(part.startswith(".") for part in name.parts)]
+
+
+def _labelled(table: Path) -> list[Given]:
+    """The clips that a csv names, with what it says of them; its paths start in its folder (harness/labels_csv.py)."""
+    found = []
+    for line, row in read_labels(table):
+        where = f"Line {line} of {table}"
+        if not row["clip"].strip():
+            raise UsageError(f"{where} names no clip.", "Mend that line.")
+        told = {key: text.strip() for key, text in row.items() if key in FACTS and text.strip()}
+        facts: dict[str, Any] = {key: table.parent / text if key in _PATHS else text for key, text in told.items()}
+        if "aligned" in facts:
+            facts["aligned"] = truth(facts["aligned"], where)
+        found.append(Given(_path(table.parent / row["clip"].strip()), Path(row["clip"].strip()), facts))
+    return found
 
 
 def _path(place: Any) -> Path:

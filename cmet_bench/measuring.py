@@ -47,8 +47,8 @@ def measure(
 ) -> Measures:
     """Measure clips by one judge with its settings, or by every judge of a protocol; the numbers by column name.
 
-    files: a path, a folder, a list of paths, or mappings with `clip` and what is known of it. metric: a judge of
-    `python bench.py list` with its settings as further keywords (`net="demo"`); or protocol: a name, or a toml file.
+    files: a path, a folder, a csv (harness/labels_csv.py), a list of these, or mappings with `clip` and what is known
+    of it. metric: a judge of `python bench.py list`, its settings as keywords; or protocol: a name, or a toml file.
     emotion, identity, reference (the ground truth), aligned (True: its frame k is frame k of the clip), image (of the
     identity), audio (the driving sound), source (the clip before the edit): one for all clips, a list in their order,
     or a mapping by file name; `reference` may be a folder with files of the clips' names. name: the method's, in

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.derived import Lengths, Recipe, Workshop, make
-from datasets.labels_csv import read_labels, truth
 from harness.emotions import free_label
 from harness.errors import MissingError, UsageError, unknown_name
+from harness.labels_csv import read_labels, truth
 from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
 
 UNLABELLED = "unlabelled"
@@ -75,7 +75,7 @@ class Folder:
     """Every media file under `root` is a sample, an unreadable one too: it becomes an unscored row with its reason.
 
     `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of
-    datasets/labels_csv.py; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity,
+    harness/labels_csv.py; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity,
     reference (the ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving
     sound, if not the clip's own), image (identity picture, if not the clip's first frame), speech (emotional
     utterances, ';' between them). A csv names the clips: others in the folder are left out. `references` is a folder

@@ -30,15 +30,7 @@ def test_one_file_gives_values_with_their_signatures(home: Path) -> None:
 
 def test_the_numbers_are_those_of_a_run_on_the_same_clips(home: Path) -> None:
     run = load_run(home / "runs" / "mine")
-    found = measure(
-        home / "made",
-        protocol=home / "small.toml",
-        emotion=EMOTIONS,
-        identity=NAMES,
-        image=[home / "made" / f"{name}.png" for name in NAMES],
-        reference=home / "true",
-        name="made",
-    )
+    found = measure(home / "made", protocol=home / "small.toml", reference=home / "true", name="made")
     told = {(row.metric, row.signature): row for row in run.summary if row.value is not None}
     assert {"emotion_acc", "identity_sim", "fid"} <= {metric for metric, _ in told}
     for (metric, signature), row in told.items():
@@ -64,6 +56,19 @@ def test_facts_come_as_one_for_all_as_lists_as_mappings_or_with_each_clip(home: 
     assert with_each.reasons == ("", "", "the clip has no emotion label"), "an empty cell of a table tells nothing"
     assert for_all.values == (100.0, 0.0)
     assert for_all.value == pytest.approx(50.0)
+
+
+def test_a_csv_of_labels_is_read_as_score_reads_it(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.mp4").write_bytes((home / "clip.mp4").read_bytes())
+    (tmp_path / "two.mp4").write_bytes((home / "clip.mp4").read_bytes())
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,emotion,reference,aligned,speech\ntwo.mp4,joy,one.mp4,yes,\n", encoding="utf-8")
+    found = measure(table, "pixels")["ssim"]
+    assert found.values == measure(tmp_path, "pixels")["ssim"].values == (1.0,), "the clip that it names, and no other"
+    assert set(clips(measure(tmp_path, "faces"))["emotion"]) == {"happy"}
+    table.write_text("clip,aligned\ntwo.mp4,perhaps\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"Line 2 of .*neither 1 nor 0"):
+        measure(tmp_path, "pixels")
 
 
 def test_a_pooled_metric_has_one_number_for_the_set(home: Path) -> None:
