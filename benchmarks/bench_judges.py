@@ -25,6 +25,7 @@ from typing import Any
 import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported
 
 from benchmarks import material
 from benchmarks.judge_parts import convolutions, faces, frechet, sync

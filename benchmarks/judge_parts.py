@@ -42,7 +42,6 @@ def sync(clip: Path, seconds: float) -> None:
     """Time SyncNet over a clip (dialect w2l-lrs), against the order of work of Wav2Lip's script, same network class."""
     from evaluators.sync.syncnet_stream import LipRunner
 
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     frames = min(int(seconds * 25), VideoReader(clip).frames)
     sound, net = to_pcm16(read_audio(clip).samples), filled(SyncNet())
@@ -114,7 +113,6 @@ def faces(clip: Path, count: int) -> None:
     from evaluators.faces.crops import box_crop, mtcnn_chip
     from networks.folding import folded
 
-    torch.set_num_threads(1)
     frames = next(iter(VideoReader(clip, chunk=count)))
     theirs, ours, embedder = MTCNN(), Mtcnn(), filled(InceptionResnetV1(pretrained=None))
     plain, emotion = folded(filled(facenet_module())), filled(EmotionFAN())

@@ -36,7 +36,8 @@ def ours(frames: str, words: list[str]) -> int:
 
     VideoWriter.write = recorded  # type: ignore[method-assign]
     code = bench.main(words)
-    np.save(frames, np.stack(kept))
+    if code == 0:
+        np.save(frames, np.stack(kept))
     return code
 
 

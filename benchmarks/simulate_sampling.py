@@ -119,7 +119,7 @@ def told(found: Sequence[Line]) -> None:
             mark = "will do" if will_do[sampling] else "too few"
             print(f"  {sampling:8} {mark:8} {row[0].off:5.2f}  {cells}")
         known = SAMPLINGS[{"fid": "fid", "identity_sim": "identity", "emotion_acc": "emotion"}[metric]]
-        print(f"  choice: {next(s for s in known if will_do.get(s))}")
+        print(f"  choice: {next((s for s in known if will_do.get(s)), 'none')}")
 
 
 def _part(resolved: float | None) -> str:
