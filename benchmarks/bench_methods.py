@@ -35,8 +35,7 @@ def main() -> None:
 
 @main.command()
 @official_option
-@click.option("--rounds", default=3, show_default=True)
-def frame(official: Path, rounds: int) -> None:
+def frame(official: Path) -> None:
     """Time one audio-driven frame, and the encoding of a frame for its codes, at full size with stand-in weights."""
     import torch
 
@@ -55,14 +54,14 @@ def frame(official: Path, rounds: int) -> None:
             "audio-driven frame",
             lambda: released.test_EDTalk_AV_use_exp_weight(photo, lip, pose_image, exp),
             lambda: network.render(source, lip, pose, exp),
-            rounds,
+            3,
         )
         print(f"  largest difference {float((theirs - ours).abs().max()):.1e} of 2")
         theirs, ours = versus(
             "codes of a frame",
             lambda: released.compute_alpha_D(pose_image),
             lambda: network.codes([pose_image]),
-            rounds,
+            3,
         )
     gaps = [(mine - code).abs().max() for mine, code in zip((ours.exp, ours.pose, ours.lip), theirs, strict=True)]
     print(f"  largest difference {float(max(gaps)):.1e}")
