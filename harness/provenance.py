@@ -21,7 +21,6 @@ PACKAGES = (
     "numpy",
     "pandas",
     "pillow",
-    "scipy",
     "torch",
     "torchvision",
     "transformers",
