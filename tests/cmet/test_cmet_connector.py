@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,8 +26,8 @@ def small_connector(**changes: object) -> Connector:
 
 
 @pytest.mark.parametrize("case", ["B1", "B4", "B9", "T8"])
-def test_forward(shared: Path, case: str) -> None:
-    golden, network = Golden(shared, "connector_forward"), connector()
+def test_forward(case: str) -> None:
+    golden, network = Golden("connector_forward"), connector()
     inputs = [golden.tensor(f"in_{name}_{case}") for name in ("ref", "e2v", "ed")]
     with torch.no_grad():
         directions, embeddings = network(*inputs)
@@ -139,8 +138,8 @@ GRADIENTS = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_loss_and_its_gradients(shared: Path, name: str) -> None:
-    golden = Golden(shared, "losses")
+def test_loss_and_its_gradients(name: str) -> None:
+    golden = Golden("losses")
     given = {key[3:]: golden.tensor(key) for key in golden.names("in_")}
     given["rows"] = given["label"].repeat_interleave(5)
     for value in given.values():
@@ -154,8 +153,8 @@ def test_loss_and_its_gradients(shared: Path, name: str) -> None:
             golden.check(f"grad_{name}__{short}", given[full].grad)
 
 
-def test_every_gradient_of_the_golden_file_is_checked(shared: Path) -> None:
-    stored = set(Golden(shared, "losses").names("grad_"))
+def test_every_gradient_of_the_golden_file_is_checked() -> None:
+    stored = set(Golden("losses").names("grad_"))
     assert stored <= {f"grad_{name}__{short}" for name in LOSSES for short in GRADIENTS}
 
 
@@ -166,8 +165,8 @@ def test_balanced_scale_learns() -> None:
     assert float(loss.sigma.grad.abs()) > 0
 
 
-def test_rollout(shared: Path) -> None:
-    golden = Golden(shared, "rollout")
+def test_rollout() -> None:
+    golden = Golden("rollout")
     neutral, emotion = golden.array("in_neutral_features"), golden.array("in_emotion_features")
     golden.check("e2v_neutral_mean", neutral.mean(axis=0))
     golden.check("e2v_emotion_mean", emotion.mean(axis=0))
@@ -181,8 +180,8 @@ def test_rollout(shared: Path) -> None:
     golden.check("out_extended", fit_track(edited, len(golden.array("out_extended"))))
 
 
-def test_picks_are_those_of_the_released_code(shared: Path) -> None:
-    golden = Golden(shared, "rollout")
+def test_picks_are_those_of_the_released_code() -> None:
+    golden = Golden("rollout")
     names = [
         [f"{index:04d}.npy" for index in range(int(golden.array(f"n_sorted_{part}")))]
         for part in ("neutral", "emotion")

@@ -57,8 +57,8 @@ def options_of(config: dict[str, object]) -> SampleOptions:
     )
 
 
-def test_official_order_and_arrays(shared: Path, corpus: TrainingCorpus) -> None:
-    golden = Golden(shared, "dataset_samples")
+def test_official_order_and_arrays(corpus: TrainingCorpus) -> None:
+    golden = Golden("dataset_samples")
     assert len(corpus.clips) == 1144
     for entry in json.loads(str(golden.array("meta_json"))):
         options, name = options_of(entry["config"]), f"s{entry['sample']:02d}"

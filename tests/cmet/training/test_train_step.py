@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,8 +26,8 @@ from tests.cmet_golden import Golden
 SMALL = {"hidden": 64, "speech": 1024, "layers": 2, "feedforward": 48, "dropout": 0.0}
 
 
-def test_three_steps(shared: Path) -> None:
-    golden = Golden(shared, "train_step")
+def test_three_steps() -> None:
+    golden = Golden("train_step")
     connector = Connector(dropout=0.0)
     fill(connector, "connector.")
     module = TrainingPass(connector, Objective()).train()
@@ -58,7 +57,7 @@ def check_rows(golden: Golden, name: str, ours: list[float]) -> None:
     """One number per parameter; rows whose true gradient is zero are left out, as the golden's README says."""
     kept = ~golden.array("noise_param_mask")
     error = np.abs(np.array(ours) - golden.array(name))[kept].max()
-    assert error <= golden._tolerance[name], f"{name}: differs by {error:.3g}"
+    assert error <= golden.tolerance[name], f"{name}: differs by {error:.3g}"
 
 
 def names_of(golden: Golden, key: str) -> list[str]:

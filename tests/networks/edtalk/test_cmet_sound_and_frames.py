@@ -17,32 +17,38 @@ from networks.edtalk.generator import Audio2Lip
 from networks.edtalk.lips import lips_from_audio, smooth
 from networks.edtalk.mel import mel_batches, mel_spectrogram, mel_windows, window_starts
 from tests.cmet_golden import Golden, audio2lip
-
-WAV = "W009_038"
-
-
-@pytest.fixture
-def speech(shared: Path) -> np.ndarray:
-    return Golden(shared, "audio2lip").array(f"{WAV}_wav_i16").astype(np.float32) / 32768
+from tests.places import CLIPS
 
 
-def test_mel_and_its_windows(shared: Path, speech: np.ndarray) -> None:
-    golden = Golden(shared, "audio2lip")
-    frames = int(golden.array(f"{WAV}_n_frames"))
-    golden.check(f"{WAV}_wav_head", speech[2000:2032])
-    golden.check(f"{WAV}_mel", mel_spectrogram(speech[: frames * 640]))
-    golden.check(f"{WAV}_win_start", window_starts(frames))
+@pytest.fixture(scope="module")
+def golden() -> Golden:
+    """Our answers about formula pictures and a puppet, by the code that meets the official ones below."""
+    return Golden("sound_and_frames")
+
+
+def mel_and_windows(golden: Golden, prefix: str) -> None:
+    speech = golden.array(f"{prefix}_wav_i16").astype(np.float32) / 32768
+    frames = int(golden.array(f"{prefix}_n_frames"))
+    golden.check(f"{prefix}_wav_head", speech[2000:2032])
+    golden.check(f"{prefix}_mel", mel_spectrogram(speech[: frames * 640]))
+    golden.check(f"{prefix}_win_start", window_starts(frames))
     windows = mel_windows(speech)
     assert windows.shape == (frames, 1, 80, 16)
-    golden.check(f"{WAV}_windows_pick", windows[golden.array(f"{WAV}_pick")])
-    golden.check(f"{WAV}_windows_sum", windows.sum(axis=(1, 2, 3)))
-
-
-def test_lip_codes_from_sound(shared: Path, speech: np.ndarray) -> None:
-    golden = Golden(shared, "audio2lip")
+    golden.check(f"{prefix}_windows_pick", windows[golden.array(f"{prefix}_pick")])
+    golden.check(f"{prefix}_windows_sum", windows.sum(axis=(1, 2, 3)))
     raw = lips_from_audio(audio2lip(), speech, smoothed=False)
-    golden.check(f"{WAV}_lip_raw", raw)
-    golden.check(f"{WAV}_lip_smooth", smooth(raw))
+    golden.check(f"{prefix}_lip_raw", raw)
+    golden.check(f"{prefix}_lip_smooth", smooth(raw))
+
+
+@pytest.mark.full_size
+def test_a_puppets_mel_and_lip_codes(golden: Golden) -> None:
+    mel_and_windows(golden, "puppet")
+
+
+@pytest.mark.full_size
+def test_official_mel_and_lip_codes(shared: Path) -> None:
+    mel_and_windows(Golden("audio2lip", shared / "golden"), "W009_038")
 
 
 def test_window_starts_truncate_toward_zero() -> None:
@@ -77,59 +83,86 @@ def test_silence_is_the_floor_of_the_mel_scale() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 50])
-def test_smoothing(shared: Path, count: int) -> None:
-    golden = Golden(shared, "lip_smoothing")
+def test_smoothing(count: int) -> None:
+    golden = Golden("lip_smoothing")
     golden.check(f"out_n{count}", smooth(golden.tensor(f"in_n{count}")))
 
 
-def test_smoothing_with_other_kernels(shared: Path) -> None:
-    golden = Golden(shared, "lip_smoothing")
+def test_smoothing_with_other_kernels() -> None:
+    golden = Golden("lip_smoothing")
     track = golden.tensor("in_n50")
     golden.check("out_n50_k5_s2", smooth(track, kernel=5, sigma=2.0))
     golden.check("out_n50_w", smooth(track, weights=(0.2, 0.5, 0.3)))
 
 
-@pytest.mark.parametrize("name", ["sydney", "leijun512", "uncrop840x1024", "w009"])
-def test_picture_input(shared: Path, name: str) -> None:
-    golden = Golden(shared, "image_preproc")
-    picture = Image.open(io.BytesIO(golden.array(f"{name}_file").tobytes())).convert("RGB")
-    tensor = picture_input(np.asarray(picture))
-    assert np.array_equal(fixed_pixels(tensor)[0].transpose(2, 0, 1), golden.array(f"{name}_u8_chw"))
+def formula_picture(height: int, width: int) -> np.ndarray:
+    """Rings and stripes in integers: the same uint8 (height, width, 3) on every machine."""
+    y, x = np.mgrid[:height, :width]
+    rings = (x * x + 2 * y * y) // (height + width) % 256
+    return np.stack([rings, (3 * x + y) // 4 % 256, (x * y) // 512 % 256], axis=-1).astype(np.uint8)
+
+
+SIZES = {"square256": (256, 256), "square512": (512, 512), "upright": (1024, 840)}
+
+
+def input_of(golden: Golden, name: str, picture: np.ndarray, every: int = 1) -> None:
+    tensor = picture_input(picture)
+    pixels = fixed_pixels(tensor)[0].transpose(2, 0, 1)
+    assert np.array_equal(pixels[:, ::every, ::every], golden.array(f"{name}_u8_chw"))
     golden.check(f"{name}_f32_head", tensor[0, :, 100, 100:116])
 
 
-def test_clip_input(shared: Path, tmp_path: Path) -> None:
-    golden = Golden(shared, "video_preproc")
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(golden.array("w009_mp4_file").tobytes())
+@pytest.mark.parametrize("name", SIZES)
+def test_picture_input(golden: Golden, name: str) -> None:
+    input_of(golden, name, formula_picture(*SIZES[name]), every=8)
+
+
+def input_of_clip(golden: Golden, name: str, path: Path, every: int = 1) -> None:
     digest, means, heads = hashlib.sha256(), [], []
-    reader = VideoReader(path, fps=None)
-    for chunk in reader:
+    for chunk in VideoReader(path, fps=None):
         digest.update(chunk.tobytes())
         if not heads:
-            assert np.array_equal(chunk[:3], golden.array("w009_u8_thwc_first3"))
+            assert np.array_equal(chunk[:3, ::every, ::every], golden.array(f"{name}_u8_thwc_first3"))
         pictures = clip_input(chunk)
         heads.append(pictures[2, :, 100, 100:116])
         means += pictures.double().mean(dim=(1, 2, 3)).tolist()
-    assert digest.hexdigest() == str(golden.array("w009_rgb24_sha256"))
-    golden.check("w009_f32_head", heads[0])
-    golden.check("w009_f32_frame_mean", np.array(means))
+    assert digest.hexdigest() == str(golden.array(f"{name}_rgb24_sha256"))
+    golden.check(f"{name}_f32_head", heads[0])
+    golden.check(f"{name}_f32_frame_mean", np.array(means))
 
 
-@pytest.mark.parametrize("antialias", [True, False])
-def test_resized_clip(shared: Path, antialias: bool) -> None:
-    golden = Golden(shared, "video_preproc")
-    name = f"obama450_resized_aa{int(antialias)}"
-    resized = clip_input(golden.array("obama450_u8_first")[None], antialias=antialias)[0]
-    golden.check(f"{name}_crop", resized[:, 100:132, 100:132])
-    pixels = fixed_pixels(resized[None])[0].transpose(2, 0, 1).astype(int)
-    assert np.abs(pixels - golden.array(f"{name}_u8")).max() <= 1
+def test_clip_input(golden: Golden) -> None:
+    input_of_clip(golden, "second", CLIPS / "second.mp4", every=8)
+
+
+def resized(golden: Golden, name: str, picture: np.ndarray, every: int = 1) -> None:
+    for antialias in (True, False):
+        key = f"{name}_resized_aa{int(antialias)}"
+        tensor = clip_input(picture[None], antialias=antialias)[0]
+        golden.check(f"{key}_crop", tensor[:, 100:132, 100:132])
+        pixels = fixed_pixels(tensor[None])[0].transpose(2, 0, 1).astype(int)[:, ::every, ::every]
+        assert np.abs(pixels - golden.array(f"{key}_u8")).max() <= 1
+
+
+def test_resized_clip(golden: Golden) -> None:
+    resized(golden, "square450", formula_picture(450, 450), every=8)
+
+
+def test_official_pictures_and_clip(shared: Path, tmp_path: Path) -> None:
+    stored = Golden("image_preproc", shared / "golden")
+    for name in ("sydney", "leijun512", "uncrop840x1024", "w009"):
+        picture = Image.open(io.BytesIO(stored.array(f"{name}_file").tobytes())).convert("RGB")
+        input_of(stored, name, np.asarray(picture))
+    stored = Golden("video_preproc", shared / "golden")
+    (tmp_path / "clip.mp4").write_bytes(stored.array("w009_mp4_file").tobytes())
+    input_of_clip(stored, "w009", tmp_path / "clip.mp4")
+    resized(stored, "obama450", stored.array("obama450_u8_first"))
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
 @pytest.mark.parametrize(("chunk", "most_held"), [(1, 512), (4, 512), (6, 512), (1, 2)])
-def test_official_stretch_of_a_clip_in_chunks(shared: Path, name: str, chunk: int, most_held: int) -> None:
-    golden = Golden(shared, "save_video")
+def test_official_stretch_of_a_clip_in_chunks(name: str, chunk: int, most_held: int) -> None:
+    golden = Golden("save_video")
     frames = golden.tensor(f"in_{name}")[0].transpose(0, 1)
     golden.check(f"out_{name}_thwc", np.concatenate(list(stretched_pixels(lambda: frames.split(chunk), most_held))))
 
