@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -31,28 +30,6 @@ def clip(path: Path, frames: int = 400) -> np.ndarray:
             break
         pictures.append(frame[:, :, ::-1])
     return np.ascontiguousarray(np.stack(pictures))
-
-
-def golden_picture(clips: Path, key: str) -> np.ndarray:
-    """The picture that a key of faces.json names: file, file#frame, or one of its variants."""
-    kind, _, inside = key.partition("(")
-    inside = inside.rstrip(")")
-    if kind == "hstack":
-        return np.hstack([golden_picture(clips, part) for part in inside.split(",")])
-    if kind == "gray":
-        gray = cv2.cvtColor(golden_picture(clips, inside), cv2.COLOR_RGB2GRAY)
-        return np.stack([gray] * 3, axis=-1)
-    if kind == "rot90":
-        return np.ascontiguousarray(np.rot90(golden_picture(clips, inside)))
-    if kind == "quarter":
-        return cv2.resize(golden_picture(clips, inside), (64, 64), interpolation=cv2.INTER_AREA)
-    name, _, index = key.partition("#")
-    return clip(clips / name, 101)[int(index)] if index else rgb(clips / name)
-
-
-def sha16(array: np.ndarray) -> str:
-    """First 16 hex digits of SHA-256 over the bytes, as the goldens note it."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
 
 
 def golden(shared: Path, name: str) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:

@@ -88,3 +88,20 @@ def write_encoded(
         container.mux(sound.encode(block))
         container.mux(sound.encode(None))
     return path
+
+
+def write_sines(path: Path, rate: int, channels: int) -> Path:
+    """A wav of a second: chords of three sines, another one in each channel, 16 bits."""
+    time = np.arange(rate) / rate
+    chords = [sum(np.sin(2 * np.pi * f * (k + 2) * time) for f in (97, 411, 1903)) for k in range(channels)]
+    samples = np.round(np.stack(chords) * 6000).astype(np.int16)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=rate)
+        stream.codec_context.layout = {1: "mono", 6: "5.1"}[channels]
+        frame = av.AudioFrame.from_ndarray(
+            samples.T.reshape(1, -1), format="s16", layout=stream.codec_context.layout.name
+        )
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path

@@ -16,7 +16,6 @@ def names_and_shapes(network: str) -> dict[str, tuple[int, ...]]:
     return {name: tuple(shape) for name, shape in table.items()}
 
 
-
 def shown_in_readme(part: str) -> str:
     """The README's Python example that holds `part`."""
     (block,) = [

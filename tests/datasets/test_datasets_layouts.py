@@ -20,6 +20,7 @@ from harness.media.resample import resample
 from harness.records import SAMPLES_PER_FRAME
 from tests import corpus_samples as corpus
 from tests.media_samples import film, voice, write_encoded, write_film
+from tests.places import CLIPS
 
 
 def frames_of(path: Path, count: int) -> npt.NDArray[np.uint8]:
@@ -27,16 +28,11 @@ def frames_of(path: Path, count: int) -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture
-def official(shared: Path, tmp_path: Path) -> Path:
-    """MEAD's download, unpacked: real clips at 30 fps, real speech as 44.1 kHz stereo m4a."""
+def official(tmp_path: Path) -> Path:
+    """MEAD's download, unpacked: clips at 30 fps, speech as 44.1 kHz stereo m4a."""
     root = tmp_path / "MEAD"
-    films = [frames_of(shared / "real/clips" / name, 30) for name in ("mead_w009_038.mp4", "edtalk_a.mp4")]
-    speech = shared / "real/emotion_speech/MEAD"
-    wavs = [
-        speech / "neutral/W009_001.wav",
-        speech / "happy/M030_level_3_015.wav",
-        speech / "happy/M003_level_3_012.wav",
-    ]
+    films = [frames_of(CLIPS / name, 30) for name in ("full_range.mp4", "second.mp4")]
+    wavs = [read_audio(CLIPS / name).samples[:16000] for name in ("full_range.mp4", "second.mp4", "talking.mp4")]
     clips = {
         Clip("W009", "neutral", 1, 38): (films[0], wavs[0]),
         Clip("W009", "happy", 3, 28): (films[1], wavs[1]),
@@ -46,7 +42,7 @@ def official(shared: Path, tmp_path: Path) -> Path:
     for clip, (pictures, wav) in clips.items():
         place = f"{clip.emotion}/level_{clip.level}/{clip.number:03d}"
         write_film(root / clip.identity / "video/front" / f"{place}.mp4", pictures, fps=30)
-        sound = resample(read_audio(wav).samples[:16000], 16000, 44100)
+        sound = resample(wav, 16000, 44100)
         write_encoded(root / clip.identity / "audio" / f"{place}.m4a", np.stack([sound, sound]), 44100, "stereo")
     return root
 

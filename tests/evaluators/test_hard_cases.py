@@ -14,6 +14,7 @@ from harness.errors import MediaError
 from harness.media import VideoReader
 from harness.reasons import REASONS
 from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
+from tests.places import CLIPS, GOLDEN
 
 PROTOCOL = """
 [[metric]]
@@ -70,18 +71,18 @@ def rows_of(judge: Judge, path: Path, truth: Path, emotion: str = "happy") -> di
     return {row.metric: row for row in judge.rows(asked, Clip(path, 1, 0, 0, "unknown"))}
 
 
-def test_every_hard_clip_is_in_this_list(shared: Path) -> None:
-    expected = json.loads((shared / "golden" / "metrics" / "hard_cases_expected.json").read_text(encoding="utf-8"))
-    names = {path.name for path in (shared / "real" / "clips").glob("hard_*.mp4")}
+def test_every_hard_clip_is_in_this_list() -> None:
+    expected = json.loads((GOLDEN / "hard_cases.json").read_text(encoding="utf-8"))
+    names = {path.name for path in (CLIPS).glob("hard_*.mp4")}
     assert names <= set(expected)
     assert set(REFUSED) <= set(expected)
     for entry in expected.values():
         assert set(entry["codes"]) <= set(REASONS)
 
 
-def test_hard_clips_end_as_numbers_or_reasons(judge: Judge, shared: Path) -> None:
-    expected = json.loads((shared / "golden" / "metrics" / "hard_cases_expected.json").read_text(encoding="utf-8"))
-    clips = shared / "real" / "clips"
+def test_hard_clips_end_as_numbers_or_reasons(judge: Judge) -> None:
+    expected = json.loads((GOLDEN / "hard_cases.json").read_text(encoding="utf-8"))
+    clips = CLIPS
     for name, want in expected.items():
         rows = rows_of(judge, clips / name, clips / "hard_4frames.mp4")
         refused = {metric: row.reason for metric, row in rows.items() if isinstance(row, Unscored)}
@@ -103,9 +104,9 @@ def told(rows: dict[str, Row]) -> set[str]:
     return notes | {row.reason for row in rows.values() if isinstance(row, Unscored)}
 
 
-def test_a_faceless_clip_touches_no_other(judge: Judge, shared: Path) -> None:
+def test_a_faceless_clip_touches_no_other(judge: Judge) -> None:
     """In the reference one clip without a face turns every clip's decision into the first class."""
-    clips = shared / "real" / "clips"
+    clips = CLIPS
     good, bad = clips / "hard_100frames.mp4", clips / "hard_noface.mp4"
     alone = rows_of(judge, good, good)
     rows_of(judge, bad, good)
@@ -120,8 +121,8 @@ def test_a_faceless_clip_touches_no_other(judge: Judge, shared: Path) -> None:
     assert emotion.combine("emotion_acc", kept) == alone["emotion_acc"].value
 
 
-def test_files_that_are_no_clip_are_reasons_for_every_metric(judge: Judge, shared: Path, tmp_path: Path) -> None:
-    truth = shared / "real" / "clips" / "hard_4frames.mp4"
+def test_files_that_are_no_clip_are_reasons_for_every_metric(judge: Judge, tmp_path: Path) -> None:
+    truth = CLIPS / "hard_4frames.mp4"
     data = truth.read_bytes()
     files = {"empty": b"", "text": b"hello" * 100, "cut": data[: len(data) // 2], "header": data[:40]}
     for name, content in files.items():

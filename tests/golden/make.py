@@ -9,6 +9,7 @@ with the official tolerances. Run the `official` tests first: they show that thi
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,10 +23,13 @@ from torch import Tensor
 from datasets.puppets.affect import affect_point
 from datasets.puppets.face import render
 from datasets.puppets.voice import speak
+from harness.media import read_audio
 from tests.cmet import test_edit
 from tests.cmet_golden import Golden, statistics
+from tests.media_samples import write_sines
 from tests.networks.edtalk import test_cmet_edtalk_golden as edtalk
 from tests.networks.edtalk import test_cmet_sound_and_frames as frames
+from tests.networks.emotion2vec import test_emotion2vec_golden as e2v
 from tests.places import CLIPS
 
 HERE = Path(__file__).resolve().parent
@@ -185,8 +189,41 @@ def edit(shared: Path) -> None:
             test_edit.released_edit(editing, every=4)
         except AssertionError:  # the pictures, of which a blank is stored so far
             golden._file["out_u8_frames_0_20_last"] = test_edit.released_pictures(editing, 4)
-        golden._file["source_lip"] = editing[2].source.lip.numpy()
+    first = next(iter(frames.VideoReader(CLIPS / "second.mp4", fps=None, chunk=2)))
+    golden._file["source_lip"] = edtalk.generator().codes([frames.clip_input(first)]).lip.numpy()
     golden.save("inference_e2e")
+
+
+def emotion2vec(shared: Path) -> None:
+    """Official answers to sounds without a person; ours to a puppet's voice."""
+    folder = HERE / "emotion2vec"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(shared / "golden" / "emotion2vec" / "edge.npz", folder / "edge.npz")
+    with tempfile.TemporaryDirectory() as place:
+        model = e2v.official_model(Path(place))
+    wave = said(61, 30)
+    count = audio_frames(model, len(wave))
+    given = {"wav_i16": wave, "n_frames": np.array(count), "token_index": np.array([0, 5, 10, count // 2, count + 9])}
+    golden = Recording(given, {})
+    e2v.every_stage(golden, model, wave.astype(np.float32) / 32768)
+    kept = {}
+    for name, values in golden._file.items():
+        if values.ndim and values.shape[-1] == 1024:
+            golden._file[name], kept[name] = values[..., ::8], 8
+    np.savez_compressed(folder / "puppet.npz", **golden._file, columns_json=json.dumps(kept))  # type: ignore[arg-type]
+
+
+def audio_frames(model: Any, samples: int) -> int:
+    return int(e2v.audio_of(model).local_encoder.frames(samples))
+
+
+def resampled() -> None:
+    arrays = {}
+    for name, rate, channels in (("g24k", 24000, 1), ("m48k6", 48000, 6)):
+        with tempfile.TemporaryDirectory() as folder:
+            samples = read_audio(write_sines(Path(folder) / "a.wav", rate, channels)).samples
+        arrays |= {name: samples[::8], f"{name}_length": np.array(len(samples))}
+    np.savez_compressed(HERE / "resample.npz", **arrays)  # type: ignore[arg-type]
 
 
 def main(shared: Path) -> None:
@@ -197,6 +234,8 @@ def main(shared: Path) -> None:
     generator(shared)
     sound_and_frames(shared)
     edit(shared)
+    emotion2vec(shared)
+    resampled()
 
 
 if __name__ == "__main__":

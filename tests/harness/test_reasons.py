@@ -19,7 +19,7 @@ from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
 from tests import face_samples
 from tests.evaluators.sync.test_sync_judge import constant_faces, judges  # noqa: F401 (a fixture)
 from tests.evaluators.sync.test_sync_judge import judged as sync_judged
-from tests.places import ROOT
+from tests.places import CLIPS, ROOT
 from tests.reference_pairs import context, film, judged
 
 _FACE = [50.0, 40.0, 200.0, 210.0]
@@ -46,11 +46,9 @@ def test_every_named_failure_mode_has_its_test() -> None:
         assert f'"{code}"' in file.read_text(encoding="utf-8")
 
 
-def test_a_short_track_is_a_reason_and_padding_a_note(
-    judges: Any, shared: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_track_is_a_reason_and_padding_a_note(judges: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluators.faces.s3fd.detect", constant_faces([_FACE]))
-    clips = shared / "real" / "clips"
+    clips = CLIPS
     short = sync_judged(clips / "hard_30fps.mp4", judges("sp"))[0][0]
     assert isinstance(short, Unscored)
     assert short.reason == "track_too_short"
@@ -111,7 +109,7 @@ def test_a_network_that_blows_up_is_not_finite(rows: Any, tmp_path: Path, monkey
     assert not any(isinstance(row, Scored) for row in found)
 
 
-def test_no_judge_can_put_nan_into_a_mean(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_judge_can_put_nan_into_a_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wrote it: the pass itself looks at every value."""
     path = tmp_path / "p.toml"
     path.write_text("[[metric]]\nevaluator = 'faces'\nevery = 25\n")
@@ -133,7 +131,7 @@ def test_no_judge_can_put_nan_into_a_mean(tmp_path: Path, shared: Path, monkeypa
                     if isinstance(row, Scored) else row for row in rows]  # fmt: skip
 
     monkeypatch.setattr(type(one), "start", lambda self, given: Odd(plain(self, given)))
-    clip = shared / "real" / "clips" / "hard_4frames.mp4"
+    clip = CLIPS / "hard_4frames.mp4"
     asked = Sample("s", "test", "who", Emotion("happy"), clip, clip, 4)
     rows = judge.rows(asked, Clip(clip, 4, 256, 256, "none"))
     assert [row.reason for row in rows if isinstance(row, Unscored) and row.reason == "not_finite"] == ["not_finite"]

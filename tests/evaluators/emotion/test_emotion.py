@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from harness.seeded import fill
 from harness.signature import Signature
 from networks.files import shipped
 from tests import face_samples
+from tests.places import CLIPS
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +40,8 @@ def judge(**settings: str) -> EmotionAccuracy:
 
 
 @pytest.fixture(scope="module")
-def talking(shared: Path) -> np.ndarray:
-    return face_samples.clip(shared / "real" / "clips" / "hdtf_radio1.mp4", 101)[:40]
+def talking() -> np.ndarray:
+    return face_samples.clip(CLIPS / "talking.mp4", 101)[:40]
 
 
 def noise(seed: int, frames: int = 12) -> np.ndarray:
@@ -156,8 +156,8 @@ def test_a_closed_set_decides_among_its_names() -> None:
         EmotionAccuracy({"net": "cmet7", "among": "joy,neutral"}, "cpu")
 
 
-def test_evenly_spaced_frames_need_the_length_of_the_clip(shared: Path, talking: np.ndarray) -> None:
-    path = shared / "real" / "clips" / "hard_100frames.mp4"
+def test_evenly_spaced_frames_need_the_length_of_the_clip(talking: np.ndarray) -> None:
+    path = CLIPS / "hard_100frames.mp4"
     evaluator = judge(align="frame", samp="even16")
     (row,) = face_samples.judged(evaluator, face_samples.sample(), face_samples.clip(path), path)
     assert int(unpack(row.statistics)["frames"]) == 16

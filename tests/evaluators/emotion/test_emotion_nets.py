@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +26,9 @@ from networks.files.plausibility import (
     require_trained,
 )
 from tests import face_samples
-from tests.places import GOLDEN
+from tests.places import GOLDEN, names_and_shapes
 
-CLIPS = (slice(0, 5), slice(5, 8), slice(8, 12))
+PARTS = (slice(0, 5), slice(5, 8), slice(8, 12))
 
 
 @pytest.fixture(scope="module")
@@ -39,23 +38,14 @@ def network() -> EmotionFAN:
     return module
 
 
-def test_names_and_shapes_are_the_checkpoints(shared: Path, network: EmotionFAN) -> None:
-    manifest = json.loads((shared / "specs" / "emotion_fan_state_dict.json").read_text())
-    wanted = [(name, tuple(shape), kind) for name, shape, kind in manifest["tensors"]]
-    found = [(n, tuple(t.shape), str(t.dtype).removeprefix("torch.")) for n, t in network.state_dict().items()]
-    assert found == wanted
-    assert sum(p.numel() for p in network.parameters()) == manifest["parameters"]
-
-
-def test_features_are_the_references(shared: Path, network: EmotionFAN) -> None:
-    _, data = face_samples.golden(shared, "emotion_fan")
-    features = FrameAttention(network, "eval", "cpu").features(list(face_samples.jpegs(data)))
-    np.testing.assert_allclose(features, data["f"], atol=1e-5)
+def test_names_and_shapes_are_the_checkpoints(network: EmotionFAN) -> None:
+    assert {n: tuple(t.shape) for n, t in network.state_dict().items()} == names_and_shapes("emotion_fan")
+    assert sum(p.numel() for p in network.parameters()) == 11_190_354
 
 
 @pytest.mark.parametrize("row", range(3))
 def test_both_formulas_are_the_references(network: EmotionFAN, row: int) -> None:
-    data, frames = np.load(GOLDEN / "emotion" / "emotion_fan.npz"), CLIPS[row]
+    data, frames = np.load(GOLDEN / "emotion" / "emotion_fan.npz"), PARTS[row]
     features = torch.from_numpy(data["f"][frames])
     judged, trained = network.decide(features), network.decide(features, "train")
     np.testing.assert_allclose(judged.alpha, data["alpha"][frames], atol=1e-5)
@@ -66,33 +56,54 @@ def test_both_formulas_are_the_references(network: EmotionFAN, row: int) -> None
     np.testing.assert_allclose(network.pred_fc1(judged.mean), data["logits_self_attention_head"][row], atol=2e-5)
 
 
-@pytest.mark.parametrize("place", ["empty_first", "empty_in_middle", "empty_last"])
-def test_an_empty_video_changes_no_other(
-    shared: Path, network: EmotionFAN, place: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def fan_judge(network: EmotionFAN, folder: Path) -> EmotionAccuracy:
+    """The judge around the seeded network, whole pictures in the place of face crops."""
+    torch.save(network.state_dict(), folder / "fan.pth")
+    settings = {"align": "frame", "samp": "all", "weights": str(folder / "fan.pth"), "hash": "any", "gate": "off"}
+    judge = EmotionAccuracy(settings, "cpu")
+    judge.front.net = FrameAttention(network, "eval", "cpu")
+    return judge
+
+
+@pytest.mark.full_size
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_an_empty_video_changes_no_other(network: EmotionFAN, place: int, tmp_path: Path) -> None:
     """The reference answers "Happy" for everything when a video without faces is among them.
 
     Facts: docs/reference/metrics.md, 'Emotion accuracy of EAT'.
     """
+    judge, rng = fan_judge(network, tmp_path), np.random.default_rng(0)
+    clips = [rng.integers(0, 256, (count, 64, 64, 3)).astype(np.uint8) for count in (2, 1, 2)]
+    asked = face_samples.sample("angry")
+    alone = [face_samples.judged(judge, asked, frames)[0] for frames in clips]
+    clips.insert(place, clips[0][:0])
+    rows = [face_samples.judged(judge, asked, frames)[0] for frames in clips]
+    assert rows.pop(place).reason == "no_face"
+    assert [row.value for row in rows] == [row.value for row in alone]
+    kept = [unpack(row.statistics) for row in rows]
+    assert judge.combine("emotion_acc", kept) == pytest.approx(np.mean([row.value for row in alone]))
+
+
+@pytest.mark.full_size
+def test_official_faces(shared: Path, network: EmotionFAN, tmp_path: Path) -> None:
+    """Features, decisions and accuracy of people's face crops, with and without an empty video among them."""
     notes, data = face_samples.golden(shared, "emotion_fan")
-    file = tmp_path_factory.getbasetemp() / "fan.pth"
-    if not file.is_file():
-        torch.save(network.state_dict(), file)
-    settings = {"align": "frame", "samp": "all", "weights": str(file), "hash": "any", "gate": "off"}
-    judge = EmotionAccuracy(settings, "cpu")
-    judge.front.net = FrameAttention(network, "eval", "cpu")
     pictures = face_samples.jpegs(data)
-    clips = {name: pictures[frames] for name, frames in zip(notes["order"], CLIPS, strict=True)}
-    rows = {
-        name: face_samples.judged(judge, face_samples.sample(canonical(name[-3:])), clips.get(name, pictures[:0]))[0]
-        for name in notes[place]["order"]
-    }
-    assert rows.pop("vidZ_ang").reason == "no_face"
-    kept = {name: unpack(row.statistics) for name, row in rows.items()}
-    assert [judge.classes.index(str(kept[name]["predicted"])) for name in notes["order"]] == notes["pred_class"]
-    for name, wanted in zip(notes["order"], notes["pred_softmax"], strict=True):
-        np.testing.assert_allclose(kept[name]["probabilities"], wanted, atol=1e-5)
-    assert judge.combine("emotion_acc", list(kept.values())) == pytest.approx(notes["acc_video"], abs=1e-4)
+    features = FrameAttention(network, "eval", "cpu").features(list(pictures))
+    np.testing.assert_allclose(features, data["f"], atol=1e-5)
+    judge = fan_judge(network, tmp_path)
+    clips = {name: pictures[frames] for name, frames in zip(notes["order"], PARTS, strict=True)}
+    for place in ("empty_first", "empty_in_middle", "empty_last"):
+        rows = {}
+        for name in notes[place]["order"]:
+            asked, frames = face_samples.sample(canonical(name[-3:])), clips.get(name, pictures[:0])
+            (rows[name],) = face_samples.judged(judge, asked, frames)
+        assert rows.pop("vidZ_ang").reason == "no_face"
+        kept = {name: unpack(row.statistics) for name, row in rows.items()}
+        assert [judge.classes.index(str(kept[name]["predicted"])) for name in notes["order"]] == notes["pred_class"]
+        for name, wanted in zip(notes["order"], notes["pred_softmax"], strict=True):
+            np.testing.assert_allclose(kept[name]["probabilities"], wanted, atol=1e-5)
+        assert judge.combine("emotion_acc", list(kept.values())) == pytest.approx(notes["acc_video"], abs=1e-4)
 
 
 def test_small_network_is_the_same_class_and_trains() -> None:

@@ -21,6 +21,7 @@ from harness.records import Scored
 from harness.seeded import fill
 from networks.files import shipped
 from tests import face_samples
+from tests.places import CLIPS, GOLDEN
 
 EMOTIONS = ("charismatic", "envious", "romantic", "sarcastic")
 BASIC = ("happy", "sad", "neutral")
@@ -117,8 +118,8 @@ def test_lost_clips_as_wrong(judge: ExtendedEmotion) -> None:
     assert judge.with_wrong("ext_shift", rows, ["sarcastic"]) is None
 
 
-def test_label_ceiling_is_the_published_one(shared: Path) -> None:
-    with (shared / "real" / "emotion_speech" / "gemini" / "test.csv").open(newline="") as file:
+def test_label_ceiling_is_the_published_one() -> None:
+    with (GOLDEN / "emotion" / "gemini_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     emotions, given = [row["emotion"] for row in rows], [row["ser_emotion"] for row in rows]
     assert direction.label_ceiling(emotions, given) == pytest.approx(100 * 76 / 150)
@@ -224,11 +225,11 @@ def test_pseudo_labels_are_judged_in_their_closed_set(judge: ExtendedEmotion) ->
 
 
 @pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten frames of a real face."""
     path = tmp_path_factory.mktemp("clips") / "face.mp4"
     with VideoWriter(path, 256, 256) as writer:
-        for frame in face_samples.clip(shared / "real" / "clips" / "hdtf_radio1.mp4", 101)[:10]:
+        for frame in face_samples.clip(CLIPS / "talking.mp4", 101)[:10]:
             writer.write(frame)
     return path
 

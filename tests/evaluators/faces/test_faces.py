@@ -18,6 +18,7 @@ from harness.evaluator import Chunk
 from harness.media import VideoReader
 from harness.records import Scored, Unscored
 from tests.media_samples import film, write_film
+from tests.places import CLIPS
 from tests.reference_pairs import context, judged
 
 
@@ -36,8 +37,8 @@ def test_a_pattern_shows_no_face_and_has_a_length(tmp_path: Path) -> None:
     assert rows[0].notes == ("no_face",)
 
 
-def test_half_a_film_of_a_real_face_counts_half(shared: Path, tmp_path: Path) -> None:
-    real = next(iter(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4", chunk=6)))
+def test_half_a_film_of_a_real_face_counts_half(tmp_path: Path) -> None:
+    real = next(iter(VideoReader(CLIPS / "talking.mp4", chunk=6)))
     frames = np.concatenate([real, np.zeros_like(real)])
     path = write_film(tmp_path / "half.mp4", frames)
     judge = FacePresence({"every": "3"}, "cpu")
@@ -70,9 +71,9 @@ def test_angles_wrap_and_points_that_coincide_have_none() -> None:
         angles(np.ones((5, 2)))
 
 
-def test_a_turned_head_is_measured_against_its_pose_clip(shared: Path, tmp_path: Path) -> None:
+def test_a_turned_head_is_measured_against_its_pose_clip(tmp_path: Path) -> None:
     """The same real face tilted by ten degrees in the picture, and a clip without any face."""
-    frames = next(iter(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4", chunk=6)))
+    frames = next(iter(VideoReader(CLIPS / "talking.mp4", chunk=6)))
     height, width = frames.shape[1:3]
     tilt = cv2.getRotationMatrix2D((width / 2, height / 2), 10, 1)
     tilted = np.stack([cv2.warpAffine(frame, tilt, (width, height), borderValue=(90, 90, 90)) for frame in frames])
@@ -101,8 +102,8 @@ def test_means_signatures_and_settings() -> None:
         FacePresence({"every": "0"}, "cpu")
 
 
-def test_faces_of_a_reference_are_the_same_from_the_cache(shared: Path, tmp_path: Path) -> None:
-    frames = next(iter(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4", chunk=8)))
+def test_faces_of_a_reference_are_the_same_from_the_cache(tmp_path: Path) -> None:
+    frames = next(iter(VideoReader(CLIPS / "talking.mp4", chunk=8)))
     frames = np.concatenate([frames, np.zeros_like(frames[:4]), frames[:4, :, ::-1]])
     path = write_film(tmp_path / "clip.mp4", frames)
     direct: dict[int, mtcnn.Faces] = {}

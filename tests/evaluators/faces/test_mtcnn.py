@@ -1,4 +1,7 @@
-"""MTCNN equals facenet-pytorch one by one, never raises for a face-less frame, and is asked once per frame."""
+"""MTCNN in batches: no frame changes another, a face-less one raises nothing, each is asked once.
+
+tests/evaluators/test_references.py holds it against facenet-pytorch.
+"""
 
 from __future__ import annotations
 
@@ -10,54 +13,17 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from datasets.puppets.affect import affect_point
-from datasets.puppets.face import render
 from evaluators.faces import mtcnn
 from evaluators.faces.area_pool import crops, integral_images, resized
 from evaluators.faces.face_chip import MTCNN_POINTS, chip, dlib_chip, mtcnn_chip, similarity
 from evaluators.faces.mtcnn_boxes import keep_min
 from harness.evaluator import Chunk
 from tests import face_samples
-
-KEYS = (
-    "mead_w009_038.mp4#0",
-    "hdtf_radio1.mp4#100",
-    "edtalk_a.mp4#100",
-    "float_altman.mp4#0",
-    "id_m003.jpg",
-    "id_sydney.png",
-    "hstack(mead_w009_038.mp4#0,id_sydney.png)",
-    "gray(mead_w009_038.mp4#0)",
-    "rot90(mead_w009_038.mp4#0)",
-    "quarter(mead_w009_038.mp4#0)",
-)
+from tests.places import CLIPS
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_faces_are_those_of_the_reference(shared: Path, key: str) -> None:
-    wanted = face_samples.golden(shared, "faces")[0][key]
-    picture = face_samples.golden_picture(shared / "real" / "clips", key)
-    assert face_samples.sha16(picture) == wanted["sha"]
-    (found,) = mtcnn.detector().detect(picture[None])
-    assert len(found) == wanted["n"]
-    np.testing.assert_allclose(found.boxes, wanted["boxes"], atol=1e-3)
-    np.testing.assert_allclose(found.probs, wanted["probs"], atol=1e-5)
-    np.testing.assert_allclose(found.landmarks, wanted["landmarks"], atol=1e-3)
-
-
-def test_a_puppets_face_is_found_as_by_the_wheel() -> None:
-    wheel = pytest.importorskip("facenet_pytorch").MTCNN()
-    frame = render(70, np.array([4.0, 2, 3, 2, 1, 0]), np.array([0.4, 0.0]), affect_point("happy"), 256)
-    boxes, probs, points = wheel.detect(frame, landmarks=True)
-    (found,) = mtcnn.detector().detect(frame[None])
-    assert len(found) == len(boxes) == 1
-    np.testing.assert_allclose(found.boxes, boxes.astype(float), atol=1e-3)
-    np.testing.assert_allclose(found.probs, np.array(probs, float), atol=1e-5)
-    np.testing.assert_allclose(found.landmarks, points.astype(float), atol=1e-3)
-
-
-def test_frames_in_a_batch_do_not_change_each_other(shared: Path) -> None:
-    frames = face_samples.clip(shared / "real" / "clips" / "hdtf_radio1.mp4", 101)[:40:10].copy()
+def test_frames_in_a_batch_do_not_change_each_other() -> None:
+    frames = face_samples.clip(CLIPS / "talking.mp4", 101)[:40:10].copy()
     frames[1] = 0  # no face among faces
     together = mtcnn.detector().detect(frames)
     alone = [mtcnn.detector().detect(frame[None])[0] for frame in frames]
@@ -124,6 +90,7 @@ def test_a_face_inside_a_face_is_suppressed() -> None:
 
 
 def test_chip_is_dlibs(shared: Path) -> None:
+    """dlib's own chips of people's pictures: the project's material is needed."""
     notes, data = face_samples.golden(shared, "dlib_align")
     for key, item in notes["items"].items():
         name, _, index = key.partition("#")

@@ -26,7 +26,7 @@ from harness.records import Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
 from networks.files import shipped
-from tests.places import GOLDEN
+from tests.places import names_and_shapes
 from tests.reference_pairs import context, film, judged, noisy
 
 Floats = npt.NDArray[np.float32]
@@ -46,41 +46,15 @@ def weights(seeded: Inception, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def _names(shared: Path, file: str) -> dict[str, tuple[int, ...]]:
-    manifest = json.loads((shared / "specs" / file).read_text())["tensors"]
-    return {name: tuple(shape) for name, shape, _ in manifest}
-
-
-def test_names_and_shapes_are_the_published_ones(shared: Path, seeded: Inception) -> None:
+def test_names_and_shapes_are_the_published_ones(seeded: Inception) -> None:
+    """Those of the ImageNet network are torchvision's: tests/evaluators/test_references.py loads one into the other."""
     own = {name: tuple(tensor.shape) for name, tensor in seeded.state_dict().items()}
-    assert own == _names(shared, "fid_inception_state_dict.json")
-    with torch.device("meta"):
-        eat = ImageNetInception()
-    own = {name: tuple(tensor.shape) for name, tensor in eat.state_dict().items()}
-    assert own == _names(shared, "eat_fid_inception_state_dict.json")
+    assert own == names_and_shapes("fid_inception")
 
 
-def _close(found: Floats, wanted: Floats, largest: Floats) -> None:
-    """1e-5 of each column's largest value, or of a hundredth of the largest column for columns that are nearly dead.
-
-    pytorch-fid itself, run on another processor than the golden's, misses it by 1e-3 of such dead columns.
-    """
-    scale = np.maximum(largest, 1e-2 * largest.max())
-    assert float((np.abs(found - wanted) / scale).max()) < 1e-5
-
-
-@pytest.mark.parametrize("folded", [False, True])
-def test_two_frames_meet_pytorch_fid_at_every_width(seeded: Inception, folded: bool) -> None:
-    golden = np.load(GOLDEN / "fid" / "inception_two_frames.npz")
-    network = seeded.folded() if folded else seeded
-    for which in "ab":
-        picture = np.asarray(Image.open(io.BytesIO(golden[f"jpeg_{which}"].tobytes())).convert("RGB"))
-        for width in TAPS:
-            found = network(TF_FID(picture[None]), width).numpy()[0]
-            _close(found, golden[f"features_{which}_{width}"], golden[f"largest_{which}_{width}"])
-
-
-def test_eat_features_meet_its_evaluation(shared: Path) -> None:
+@pytest.mark.full_size
+def test_official_features(shared: Path) -> None:
+    """EAT's three ways to prepare a frame, on a person's picture; then its distance by pytorch-fid at every width."""
     folder = shared / "golden" / "metrics"
     golden = np.load(folder / "eat_fid_edtalk_a_vs_hdtf_radio1.npz")
     source = np.load(folder / "syncnet_w2l_edtalk_a.npz")
@@ -97,7 +71,16 @@ def test_eat_features_meet_its_evaluation(shared: Path) -> None:
         "act_fake_rgb_order": replace(EAT, channels=inputs.same_order)(picture),
     }
     for name, given in cases.items():
-        _close(network(given).numpy()[0], golden[name][1], np.abs(golden[name]).max(axis=0))
+        largest = np.abs(golden[name]).max(axis=0)
+        found = np.abs(network(given).numpy()[0] - golden[name][1])
+        assert float((found / np.maximum(largest, 1e-2 * largest.max())).max()) < 1e-5
+    features = np.load(folder / "fid_edtalk_a_vs_hdtf_radio1.npz")
+    told = json.loads((folder / "fid_edtalk_a_vs_hdtf_radio1.json").read_text())
+    for width in TAPS:
+        value, wanted = frechet(features[f"feat_a_{width}"], features[f"feat_b_{width}"]), told[str(width)]
+        assert value == pytest.approx(wanted["fid_reference"], rel=1e-7)
+        spread = wanted["fid_reference"] - wanted["mean_term"]
+        assert value - wanted["mean_term"] == pytest.approx(spread, rel=1e-5)
 
 
 def test_gray_levels_map_onto_the_networks_range() -> None:

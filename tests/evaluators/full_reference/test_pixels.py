@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from dataclasses import replace
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
 
 from evaluators import pairing
 from evaluators.faces.eat_crop import crop128
@@ -30,45 +28,6 @@ from tests.places import GOLDEN
 from tests.reference_pairs import context, film, judged, noisy
 
 Picture = npt.NDArray[np.uint8]
-
-
-def _picture(path: Path) -> Picture:
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-def _gray(picture: Picture) -> Picture:
-    judge = PixelQuality({"col": "gray"}, "cpu")
-    assert judge.measure(picture, picture)[1] == 1.0
-    import cv2
-
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-
-def test_a_real_pair_meets_scikit_image() -> None:
-    first, second = (_picture(GOLDEN / "pixels" / f"pair_{which}.png") for which in "ab")
-    golden = json.loads((GOLDEN / "pixels" / "pair.json").read_text())
-    assert psnr(first, second) == pytest.approx(golden["psnr"], abs=1e-9)
-    assert ssim(first, second, "u7", "sample") == pytest.approx(golden["ssim_eat"], abs=1e-9)
-
-
-def test_four_real_pairs_meet_scikit_image_in_every_variant(shared: Path) -> None:
-    path = shared / "golden" / "metrics" / "pairs_edtalk_a_vs_weights"
-    arrays, golden = np.load(f"{path}.npz"), json.loads(path.with_suffix(".json").read_text())
-    pairs = []
-    for which in "ab":
-        ends = np.cumsum(arrays[f"len_{which}"])
-        data = arrays[f"png_{which}"].tobytes()
-        parts = [data[end - size : end] for end, size in zip(ends, arrays[f"len_{which}"], strict=True)]
-        pairs.append([np.asarray(Image.open(io.BytesIO(part)).convert("RGB")) for part in parts])
-    for first, second, wanted in zip(*pairs, golden["pairs"], strict=True):
-        found = {
-            "psnr": psnr(first, second),
-            "psnr_gray": psnr(_gray(first), _gray(second)),
-            "ssim_eat": ssim(first, second, "u7", "sample"),
-            "ssim_gaussian": ssim(first, second, "g1.5", "pop"),
-            "ssim_gray_eat": ssim(_gray(first), _gray(second), "u7", "sample"),
-        }
-        assert found == pytest.approx({key: wanted[key] for key in found}, abs=1e-9)
 
 
 def test_identical_pictures_are_infinite_and_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -10,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators.faces.crops import box_crop, crop
+from evaluators.faces.crops import crop
 from evaluators.faces.mtcnn import detector
 from evaluators.identity.demo_net import IdentityNet
-from evaluators.identity.nets import facenet_input, facenet_module
+from evaluators.identity.nets import facenet_module
 from evaluators.identity.similarity import IdentityMeasurement, IdentitySimilarity
 from evaluators.packing import unpack
 from harness.errors import MissingError, UsageError
@@ -23,8 +22,7 @@ from harness.seeded import fill
 from harness.signature import Signature
 from networks.files import shipped
 from tests import face_samples, onnx_bytes
-
-KEYS = ("mead_w009_038.mp4#0", "hdtf_radio1.mp4#50", "id_m003.jpg", "quarter(mead_w009_038.mp4#0)")
+from tests.places import CLIPS
 
 
 @pytest.fixture(scope="module")
@@ -53,33 +51,12 @@ def judge(**settings: str) -> IdentitySimilarity:
 
 
 @pytest.fixture(scope="module")
-def clips(shared: Path) -> Path:
-    return shared / "real" / "clips"
-
-
-def test_facenet_names_are_the_checkpoints(shared: Path, facenet: torch.nn.Module) -> None:
-    manifest = json.loads((shared / "specs" / "facenet_state_dict.json").read_text())
-    wanted = {name: tuple(shape) for name, shape, _ in manifest["tensors"]}
-    assert {name: tuple(t.shape) for name, t in facenet.state_dict().items()} == wanted
-
-
-def test_crops_and_embeddings_are_the_references(shared: Path, clips: Path, facenet: torch.nn.Module) -> None:
-    _, data = face_samples.golden(shared, "faces")
-    pictures = {key: face_samples.golden_picture(clips, key) for key in KEYS}
-    boxes = {key: detector().detect(picture[None])[0].boxes[0] for key, picture in pictures.items()}
-    tight = facenet_input([box_crop(pictures[key], boxes[key], 160) for key in KEYS])
-    wide = facenet_input([box_crop(pictures[key], boxes[key], 160, 40) for key in KEYS])
-    with torch.inference_mode():
-        embedded, embedded_wide = facenet(tight).numpy(), facenet(wide).numpy()
-    for row, key in enumerate(KEYS):
-        name = key.replace(".", "_")
-        np.testing.assert_allclose(tight[row, :, ::16, ::16], data[f"crop/{name}"], atol=1 / 128)
-        assert embedded[row] @ data[f"emb/{name}"] > 1 - 1e-6
-        assert embedded_wide[row] @ data[f"emb/{name}|margin40"] > 1 - 1e-6
+def clips() -> Path:
+    return CLIPS
 
 
 def test_identical_files_give_one(clips: Path) -> None:
-    path = clips / "hdtf_radio1.mp4"
+    path = clips / "talking.mp4"
     frames = face_samples.clip(path, 101)[:40]
     pair = face_samples.sample(reference_video=path)
     (row,) = face_samples.judged(judge(ref="paired", samp="every20"), pair, frames)
@@ -89,7 +66,7 @@ def test_identical_files_give_one(clips: Path) -> None:
 
 
 def test_a_source_picture_is_embedded_once(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = face_samples.clip(clips / "hdtf_radio1.mp4", 101)[:6]
+    frames = face_samples.clip(clips / "talking.mp4", 101)[:6]
     picture = tmp_path / "source.png"
     cv2.imwrite(str(picture), frames[0][:, :, ::-1])
     asked = face_samples.sample(source_image=picture)
@@ -112,7 +89,7 @@ def test_references_without_a_face_are_refused(tmp_path: Path) -> None:
 
 
 def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
-    frames = face_samples.clip(clips / "hdtf_radio1.mp4", 101)[:20].copy()
+    frames = face_samples.clip(clips / "talking.mp4", 101)[:20].copy()
     frames[10:] = 0
     rows = {}
     for rule in ("skip", "zero", "refuse"):
@@ -143,7 +120,7 @@ def test_frames_after_the_end_of_the_reference_are_not_missing_faces() -> None:
 
 
 def test_aggregations_are_what_they_say(clips: Path) -> None:
-    frames = face_samples.clip(clips / "mead_w009_038.mp4", 101)[:31]
+    frames = face_samples.clip(clips / "full_range.mp4", 101)[:31]
     values, cosines = {}, np.zeros(0)
     for rule in ("mean-cos", "cos-mean", "frame-mean"):
         evaluator = judge(ref="first", agg=rule, samp="every10")
@@ -199,7 +176,7 @@ def test_arcface_runs_from_a_users_onnx(tmp_path: Path, clips: Path) -> None:
         IdentitySimilarity(own, "cpu").load()
     evaluator = IdentitySimilarity({**own, "gate": "off"}, "cpu")
     evaluator.load()
-    frames = face_samples.clip(clips / "hdtf_radio1.mp4", 101)[:6]
+    frames = face_samples.clip(clips / "talking.mp4", 101)[:6]
     (row,) = face_samples.judged(evaluator, face_samples.sample(), frames)
     faces = detector().detect(frames[:1])[0]
     picture = crop(frames[0], faces, "arcface5", 112)

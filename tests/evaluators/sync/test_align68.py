@@ -22,23 +22,21 @@ from evaluators.sync.lse import LipSync
 from harness.media import VideoReader, VideoWriter, read_audio, write_wav
 from harness.records import Scored, Unscored
 from tests.evaluators.sync.test_sync_judge import is_scored, judged, judges  # noqa: F401 (a fixture)
+from tests.places import CLIPS, GOLDEN
 
-_FACE = np.array([(100.0, 110.0), (156.0, 110.0), (128.0, 170.0)])  # eyes and mouth of hdtf_radio1
+_FACE = np.array([(100.0, 110.0), (156.0, 110.0), (128.0, 170.0)])  # eyes and mouth of talking
 
 
-@pytest.fixture(scope="module")
-def golden(shared: Path) -> tuple[dict[str, Any], Any]:
+def test_transforms_are_the_references() -> None:
+    """EAT's own matrices for the landmarks of a film of 50 frames."""
+    arrays = np.load(GOLDEN / "sync" / "align68.npz")
+    assert np.abs(transforms(arrays["track"]) - arrays["matrices"]).max() < 1e-4
+
+
+def test_crops_are_the_references(shared: Path) -> None:
+    """EAT's pictures of a person: the project's material is needed."""
     folder = shared / "golden" / "metrics"
-    return json.loads((folder / "eat_align.json").read_text())["_align68"], np.load(folder / "eat_align.npz")
-
-
-def test_transforms_are_the_references(golden: tuple[dict[str, Any], Any]) -> None:
-    arrays = golden[1]
-    assert np.abs(transforms(arrays["align68_track"]) - arrays["align68_M"]).max() < 1e-4
-
-
-def test_crops_are_the_references(golden: tuple[dict[str, Any], Any], shared: Path) -> None:
-    told, arrays = golden
+    told, arrays = json.loads((folder / "eat_align.json").read_text())["_align68"], np.load(folder / "eat_align.npz")
     reader = VideoReader(shared / "real" / "clips" / told["clip"])
     frames = [jpeg95(one) for _, part in frames_at(reader, np.array(told["frames"])) for one in part]
     exact = [aligned(frame, matrix) for frame, matrix in zip(frames, arrays["align68_M"], strict=True)]
@@ -91,9 +89,9 @@ def test_the_crop_file_keeps_count_and_picture() -> None:
 
 
 @pytest.fixture
-def clip(shared: Path, tmp_path: Path) -> Path:
+def clip(tmp_path: Path) -> Path:
     """The first second of a real clip in a folder of its own."""
-    source = shared / "real" / "clips" / "hdtf_radio1.mp4"
+    source = CLIPS / "talking.mp4"
     frames = next(iter(VideoReader(source)))
     with VideoWriter(tmp_path / "clip.mp4", 256, 256, audio=read_audio(source).samples[: 32 * 640]) as writer:
         for frame in frames:

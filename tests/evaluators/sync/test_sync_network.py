@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ from harness.seeded import fill
 from networks.files.layout import Layout
 from networks.files.plausibility import ImplausibleError
 from networks.files.strict_loading import matched
+from tests.places import names_and_shapes
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +41,17 @@ def thin(seeded: bool = True) -> SyncNet:
     return net.eval()
 
 
-def frames_of(stored: dict, count: int) -> np.ndarray:
+def test_published_names_and_shapes() -> None:
+    with torch.device("meta"):
+        state = SyncNet().state_dict()
+    assert {name: tuple(tensor.shape) for name, tensor in state.items()} == names_and_shapes("syncnet")
+
+
+def jpegs_of(stored: Mapping[str, np.ndarray], count: int) -> np.ndarray:
     """The first frames the reference read, RGB 224 px."""
     ends = np.r_[0, np.cumsum(stored["jpg_len"][:count])]
     pictures = [cv2.imdecode(stored["jpg_bytes"][ends[i] : ends[i + 1]], cv2.IMREAD_COLOR) for i in range(count)]
     return np.stack([cv2.resize(picture, (224, 224))[..., ::-1] for picture in pictures])
-
-
-def test_published_names_and_shapes(shared: Path) -> None:
-    manifest = json.loads((shared / "specs" / "syncnet_state_dict.json").read_text(encoding="utf-8"))
-    with torch.device("meta"):
-        state = SyncNet().state_dict()
-    assert [(name, tuple(tensor.shape)) for name, tensor in state.items()] == [
-        (name, tuple(shape)) for name, shape, _ in manifest["tensors"]
-    ]
 
 
 def assert_rows(got: np.ndarray, want: np.ndarray) -> None:
@@ -61,9 +59,12 @@ def assert_rows(got: np.ndarray, want: np.ndarray) -> None:
     assert error.max() < 1e-5
 
 
-def test_a_whole_clip_scores_as_the_reference_scored_it(official: SyncNet, shared: Path) -> None:
-    stored = np.load(shared / "golden" / "metrics" / "syncnet_w2l_hdtf_radio1.npz")
-    stream, frames = LipStream(LipRunner(official)), frames_of(stored, 125)
+@pytest.mark.full_size
+def test_official_clips(official: SyncNet, shared: Path) -> None:
+    """A whole film of a person, fed in pieces, and the first windows of three at distances of a realistic size."""
+    folder = shared / "golden" / "metrics"
+    stored = np.load(folder / "syncnet_w2l_hdtf_radio1.npz")
+    stream, frames = LipStream(LipRunner(official)), jpegs_of(stored, 125)
     for first in range(0, 125, 40):
         stream.feed(frames[first : first + 40])
     count = int(stored["n_windows"])
@@ -76,23 +77,26 @@ def test_a_whole_clip_scores_as_the_reference_scored_it(official: SyncNet, share
     assert got.offset == int(stored["offset"])
     assert got.lse_c == pytest.approx(float(stored["confidence"]), abs=5e-4)
     assert got.lse_d == pytest.approx(float(stored["min_dist"]), rel=1e-5)
+    net = scaled_net(official)
+    for clip in ("eat_edtalk_radio51_512", "joon_hdtf_radio1", "w2l_edtalk_a"):
+        stored, scaled = (np.load(folder / f"syncnet_{kind}{clip}.npz") for kind in ("", "scaled_"))
+        at_realistic_scale(net, jpegs_of(stored, 9), stored["audio"], scaled)
 
 
-@pytest.mark.parametrize("clip", ["eat_edtalk_radio51_512", "joon_hdtf_radio1", "w2l_edtalk_a"])
-def test_first_windows_at_realistic_scale(clip: str, official: SyncNet, shared: Path) -> None:
-    stored = np.load(shared / "golden" / "metrics" / f"syncnet_{clip}.npz")
-    scaled = np.load(shared / "golden" / "metrics" / f"syncnet_scaled_{clip}.npz")
+def scaled_net(official: SyncNet) -> SyncNet:
     state = {name: tensor.clone() for name, tensor in official.state_dict().items()}
     state["netcnnlip.0.weight"] /= 128
     state["netcnnaud.0.weight"] /= 16
     with torch.device("meta"):
         net = SyncNet()
     net.to_empty(device="cpu").load_state_dict(state)
-    net.eval()
-    lip = LipRunner(net).rows(frames_of(stored, 9))
-    norms = np.linalg.norm(lip, axis=1)
-    np.testing.assert_allclose(norms, scaled["lip_norm"][:5], rtol=1e-5)
-    audio = audio_rows(net, curve.mfcc(stored["audio"]), 40)
+    return net.eval()
+
+
+def at_realistic_scale(net: SyncNet, frames: np.ndarray, sound: np.ndarray, scaled: Mapping[str, np.ndarray]) -> None:
+    lip = LipRunner(net).rows(frames)
+    np.testing.assert_allclose(np.linalg.norm(lip, axis=1), scaled["lip_norm"][:5], rtol=1e-5)
+    audio = audio_rows(net, curve.mfcc(sound), 40)
     np.testing.assert_allclose(np.linalg.norm(audio, axis=1), scaled["aud_norm"][:40], rtol=1e-5)
     np.testing.assert_allclose(curve.distances(lip, audio[:5])[0, 15:20], scaled["dists"][0, 15:20], atol=2e-4)
 

@@ -14,6 +14,7 @@ from harness.media import write_wav
 from harness.seeded import fill
 from networks.emotion2vec.encoder import Emotion2Vec
 from networks.emotion2vec.features import FEATURE_FOLDER, SpeechFeatures, read_features
+from tests.places import GOLDEN
 
 
 class Counting:
@@ -110,10 +111,14 @@ def test_bad_input_is_one_sentence(wavs: list[Path], tmp_path: Path) -> None:
         read_features(folder)
 
 
-def test_real_features_are_read(shared: Path) -> None:
-    names, values = read_features(shared / "real" / "emotion_speech" / "MEAD" / "happy")
-    assert values.shape == (len(names), 1024)
+def test_published_features_are_read(tmp_path: Path) -> None:
+    """Ten of C-MET's published vectors (Apache-2.0), as they lie in its repository."""
+    published = np.load(GOLDEN / "cmet" / "rollout.npz")["in_emotion_features"]
+    for k, values in enumerate(published):
+        np.save(tmp_path / f"{9 - k:03d}.npy", values)
+    names, values = read_features(tmp_path)
     assert names == sorted(names)
+    np.testing.assert_array_equal(values, published[::-1])
     assert float(np.linalg.norm(values, axis=1).min()) > 5
 
 

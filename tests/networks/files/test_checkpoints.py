@@ -25,6 +25,7 @@ from networks.emotion2vec.encoder import Emotion2Vec
 from networks.files import strict_loading
 from networks.files.plausibility import ImplausibleError
 from networks.files.torch_file import TorchFile
+from tests.places import GOLDEN
 
 torch.set_num_threads(1)
 
@@ -234,10 +235,10 @@ def test_a_file_in_the_cache_without_published_hash_must_look_trained(official: 
         AUDIO2LIP.load()
 
 
-def test_expression_codes(shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_expression_codes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MissingError):
         expression_codes()
-    folder = shared / "real" / "edtalk_expression_codes"
+    folder = GOLDEN / "edtalk_expression_codes"
     for entry in weights.select(["edtalk-codes"]):
         path = weights.cached_path(entry)
         path.parent.mkdir(parents=True, exist_ok=True)
