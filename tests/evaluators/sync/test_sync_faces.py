@@ -101,7 +101,7 @@ def test_s3fd_equals_the_reference(detector: s3fd.S3FD, shared: Path) -> None:
     stored = np.load(shared / "golden" / "metrics" / "s3fd.npz")
     frames = np.concatenate(list(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4")))[50:51]
     for scale in (0.25, 1.0):
-        key = "talking_mp4#50@" + str(scale).replace(".", "_")
+        key = "hdtf_radio1_mp4#50@" + str(scale).replace(".", "_")
         with torch.inference_mode():
             scores, offsets, where = detector(s3fd.pictures(frames, scale))
         top = stored[f"{key}/top_idx"]
