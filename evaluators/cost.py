@@ -10,23 +10,21 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
-from evaluators.packing import mean_value, pack
+from evaluators.packing import pack
 from evaluators.settings import check
-from harness.evaluator import Chunk, ClipContext, MetricFacts
-from harness.records import FPS, Clip, Row, Scored, Unscored
-from harness.signature import Signature
+from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, MetricFacts, Refusal
+from harness.records import FPS, Clip, Row
 
 _MIB = 2.0**20
 _COUNTED = ("prepare", "generate")
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
-class GenerationCost:
+class GenerationCost(Evaluator):
     """AITV in seconds per clip and per second of video, and the method's own peak memory. No settings."""
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("aitv", "AITV", "s", False, 0.0, float("inf")),
         MetricFacts("aitv_ratio", "Seconds per video second", "s/s", False, 0.0, float("inf")),
         MetricFacts("memory_peak", "Peak memory", "MiB", False, 0.0, float("inf")),
@@ -36,27 +34,16 @@ class GenerationCost:
         check("cost", settings, ())
         self._device = device
 
-    def missing(self) -> list[tuple[str, str]]:
-        """Nothing: the runner measures."""
-        return []
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """What is counted, and on which machine."""
         kind = "cuda-allocated" if self._device.startswith("cuda") else "rss"
         scope = f"weights+peak-{kind}" if metric == "memory_peak" else "prepare+generate"
         device = device_name(self._device)
-        return Signature(metric, (("scope", scope), ("first", "counted"), ("agg", "clip"), ("dev", device), ("v", "1")))
+        return ("scope", scope), ("first", "counted"), ("agg", "clip"), ("dev", device)
 
     def start(self, context: ClipContext) -> _Cost:
         """Begin one clip."""
         return _Cost(self, context)
-
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
-        """The mean over clips; nan for none."""
-        return mean_value(rows)
 
 
 class _Cost:
@@ -79,10 +66,9 @@ class _Cost:
         return [self._row(facts.name, value) for facts, value in zip(self._judge.metrics, values, strict=True)]
 
     def _row(self, metric: str, value: float | None) -> Row:
-        line = str(self._judge.signature(metric))
         if value is None:
-            return Unscored(metric, "not_recorded", line, "the clip was there before this run")
-        return Scored(metric, value, line, pack(value=value, frames=self._frames))
+            return self._judge.unscored(metric, Refusal("not_recorded", "the clip was there before this run"))
+        return self._judge.scored(metric, value, pack(value=value, frames=self._frames))
 
 
 def counted_seconds(made: Clip | None) -> float | None:

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from evaluators import protocol
 from harness.errors import MediaError, MissingError
-from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement
+from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Column, Evaluator, Measurement, Refusal
 from harness.guard import Crash, attempt
 from harness.media import AudioTrack, VideoReader, read_audio
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
@@ -22,9 +21,9 @@ CHUNK_FRAMES = 32
 class _Seat:
     """One judge at the table for one clip; `problem` is set when it drops out."""
 
-    evaluator: Any
+    evaluator: Evaluator
     measurement: Measurement | None = None
-    problem: tuple[str, str] | None = None  # reason code, detail
+    problem: Refusal | None = None
 
 
 class Judge:
@@ -33,14 +32,14 @@ class Judge:
     def __init__(self, asked: str | protocol.EvaluationProtocol, device: str) -> None:
         self.protocol = protocol.read(asked) if isinstance(asked, str) else asked
         self.evaluators = protocol.build(self.protocol, device)
-        self._ready: dict[int, tuple[str, str] | None] = {}
+        self._ready: dict[int, Refusal | None] = {}
 
-    def columns(self) -> list[tuple[Any, str, str]]:
+    def columns(self) -> list[Column]:
         """(evaluator, metric name, signature line) of everything this protocol measures, each line once.
 
         Two judges may share a line (PSNR, where they differ in SSIM's window): the first one's counts.
         """
-        found: dict[str, tuple[Any, str, str]] = {}
+        found: dict[str, Column] = {}
         for evaluator in self.evaluators:
             for facts in evaluator.metrics:
                 line = str(evaluator.signature(facts.name))
@@ -54,11 +53,12 @@ class Judge:
         open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
         if isinstance(clip, Failed):
             code = clip.code or ("unsupported" if clip.kind == "unsupported" else "generation_failed")
-            return _once(_as_expected(e, row, sample) for e in open_judges for row in unscored(e, code, clip.reason))
+            refusal = Refusal(code, clip.reason)
+            return _once(_as_expected(e, row, sample) for e in open_judges for row in e.refused(refusal))
         rows = self._pass(sample, clip, open_judges)
         return _once(row for row in rows if (row.metric, row.signature) not in finished)
 
-    def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Any]) -> list[Row]:
+    def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Evaluator]) -> list[Row]:
         seats = [_Seat(evaluator, problem=self._load(evaluator)) for evaluator in judges]
         rows = self._judged(sample, clip, seats)
         return [
@@ -68,13 +68,13 @@ class Judge:
     def _judged(self, sample: Sample, clip: Clip, seats: list[_Seat]) -> list[list[Row]]:
         opened = attempt(lambda: self._open(sample, clip))
         if isinstance(opened, Crash):
-            return [unscored(seat.evaluator, opened.code, opened.reason) for seat in seats]
+            return [seat.evaluator.refused(Refusal(opened.code, opened.reason)) for seat in seats]
         reader, context = opened
         for seat in seats:
             self._try(seat, lambda seat=seat: _start(seat, context))  # type: ignore[misc]
         decoded = attempt(lambda: self._feed(reader, seats))
         if isinstance(decoded, Crash):
-            return [unscored(seat.evaluator, decoded.code, decoded.reason) for seat in seats]
+            return [seat.evaluator.refused(Refusal(decoded.code, decoded.reason)) for seat in seats]
         return [self._finish(seat) for seat in seats]
 
     def _open(self, sample: Sample, clip: Clip) -> tuple[VideoReader, ClipContext]:
@@ -95,7 +95,7 @@ class Judge:
         rows: list[Row] = []
         self._try(seat, lambda: rows.extend(_finish(seat)))
         if seat.problem is not None:
-            return unscored(seat.evaluator, *seat.problem)
+            return seat.evaluator.refused(seat.problem)
         return rows
 
     def _try(self, seat: _Seat, work: Callable[[], None]) -> None:
@@ -104,13 +104,22 @@ class Judge:
             return
         outcome = attempt(work)
         if isinstance(outcome, Crash):
-            seat.problem = (outcome.code, outcome.detail or outcome.reason)
+            seat.problem = Refusal(outcome.code, outcome.detail or outcome.reason)
 
-    def _load(self, evaluator: Any) -> tuple[str, str] | None:
+    def _load(self, evaluator: Evaluator) -> Refusal | None:
         key = id(evaluator)
         if key not in self._ready:
             self._ready[key] = _load(evaluator)
         return self._ready[key]
+
+
+def rows_of(evaluator: Evaluator, context: ClipContext, chunks: Iterable[Chunk]) -> list[Row]:
+    """The rows that one loaded judge gives of one clip."""
+    seat = _Seat(evaluator)
+    _start(seat, context)
+    for chunk in chunks if seat.problem is None else ():
+        _feed(seat, chunk)
+    return list(_finish(seat)) if seat.problem is None else evaluator.refused(seat.problem)
 
 
 def _sound(path: Path) -> AudioTrack | None:
@@ -131,22 +140,26 @@ def _once(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(found.values())
 
 
-def _load(evaluator: Any) -> tuple[str, str] | None:
-    """None when the judge is ready, else the reason code and sentence why it is not."""
+def _load(evaluator: Evaluator) -> Refusal | None:
+    """None when the judge is ready, else why it is not."""
     missing = evaluator.missing()
     if missing:
-        return "weights_missing", "\n".join(f"{what} {cure}" for what, cure in missing)
+        return Refusal("weights_missing", "\n".join(map(str, missing)))
     try:
         loaded = attempt(evaluator.load)
     except MissingError as error:
-        return getattr(error, "reason", "weights_missing"), str(error)
+        return Refusal(getattr(error, "reason", "weights_missing"), str(error))
     if isinstance(loaded, Crash):
-        return loaded.code, loaded.detail or f"{loaded.reason} {loaded.cure}".strip()
+        return Refusal(loaded.code, loaded.detail or f"{loaded.reason} {loaded.cure}".strip())
     return None
 
 
 def _start(seat: _Seat, context: ClipContext) -> None:
-    seat.measurement = seat.evaluator.start(context)
+    begun = seat.evaluator.start(context)
+    if isinstance(begun, Refusal):
+        seat.problem = begun
+    else:
+        seat.measurement = begun
 
 
 def _feed(seat: _Seat, chunk: Chunk) -> None:
@@ -156,7 +169,13 @@ def _feed(seat: _Seat, chunk: Chunk) -> None:
 
 def _finish(seat: _Seat) -> Iterable[Row]:
     assert seat.measurement is not None
-    return [_finite(row) for row in seat.measurement.finish()]
+    found = seat.measurement.finish()
+    if isinstance(found, Refusal):
+        return seat.evaluator.refused(found)
+    rows = [_finite(row) for row in found]
+    told = {row.metric for row in rows}
+    silent = Refusal("crashed", f"{type(seat.evaluator).__name__} gave no row of this metric")
+    return rows + [seat.evaluator.unscored(m.name, silent) for m in seat.evaluator.metrics if m.name not in told]
 
 
 def _finite(row: Row) -> Row:
@@ -166,22 +185,16 @@ def _finite(row: Row) -> Row:
     return Unscored(row.metric, "not_finite", row.signature, f"the value is {row.value}")
 
 
-def _keys(evaluator: Any) -> frozenset[tuple[str, str]]:
+def _keys(evaluator: Evaluator) -> frozenset[tuple[str, str]]:
     return frozenset((m.name, str(evaluator.signature(m.name))) for m in evaluator.metrics)
 
 
-def unscored(evaluator: Any, code: str, detail: str) -> list[Row]:
-    """A row for each metric of a judge that could not measure."""
-    return [Unscored(m.name, code, str(evaluator.signature(m.name)), detail) for m in evaluator.metrics]
-
-
-def _as_expected(evaluator: Any, row: Row, sample: Sample) -> Row:
+def _as_expected(evaluator: Evaluator, row: Row, sample: Sample) -> Row:
     """The row; where it lacks a value that nobody expects of this sample, `not_applicable` whatever went wrong.
 
     Judges of a part of the emotions say so in `applies(metric, sample)`, so that a clip that failed, or a judge without
     weights, does not count in what it would never have been measured by.
     """
-    applies = getattr(evaluator, "applies", None)
-    if applies is None or isinstance(row, Scored) or applies(row.metric, sample):
+    if isinstance(row, Scored) or evaluator.applies(row.metric, sample):
         return row
     return replace(row, reason=NOT_APPLICABLE, detail="")

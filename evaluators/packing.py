@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,3 @@ def unpack(statistics: bytes) -> dict[str, npt.NDArray[Any]]:
     """The arrays by name."""
     with np.load(io.BytesIO(statistics), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
-
-
-def mean_value(rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
-    """The mean of what the clips' statistics hold as `value` (a number, or an array of one); nan for no clips."""
-    values = [float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]
-    return float(np.mean(values)) if values else float("nan")

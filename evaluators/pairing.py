@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import MediaError
-from harness.evaluator import Chunk, ClipContext
+from harness.evaluator import Chunk, ClipContext, Refusal
 from harness.media import VideoReader
 
 Indices = npt.NDArray[np.int64]
 Frames = npt.NDArray[np.uint8]
-Problem = tuple[str, str]  # reason code, detail
 
 
 def stretch(clip_frames: int, reference_frames: int) -> tuple[Indices, Indices]:
@@ -62,17 +61,17 @@ def notes(context: ClipContext) -> tuple[str, ...]:
     return (*context.notes, *(("reference_resampled",) if moved else ()))
 
 
-def reference_problem(context: ClipContext, rule: str | None) -> Problem | None:
+def reference_problem(context: ClipContext, rule: str | None) -> Refusal | None:
     """Why the reference cannot be used, or None. `rule` is the pairing; None where frames are not paired."""
     path = context.sample.reference_video
     if path is None:
-        return "no_reference", f"sample {context.sample.id} has no ground-truth clip"
+        return Refusal("no_reference", f"sample {context.sample.id} has no ground-truth clip")
     if rule == "trunc" and not context.sample.reference_aligned:
-        return "not_aligned", f"frame k of {path.name} is not frame k of the result"
+        return Refusal("not_aligned", f"frame k of {path.name} is not frame k of the result")
     try:
         reference_reader(context)
     except MediaError as error:
-        return error.reason, f"reference: {error.what}"
+        return Refusal(error.reason, f"reference: {error.what}")
     return None
 
 
@@ -115,15 +114,15 @@ def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
 SIZE_RULES = ("refuse", "area")
 
 
-def sized(pairs: Pairs, rule: str) -> tuple[Pairs, Problem | None]:
+def sized(pairs: Pairs, rule: str) -> Pairs | Refusal:
     """The pairs with the reference at the clip's size (rule `area`: by area averaging), or why they stay unequal."""
     wanted, found = pairs.clip.shape[1:3], pairs.reference.shape[1:3]
     if wanted == found or not len(pairs.index):
-        return pairs, None
+        return pairs
     if rule == "refuse":
-        return pairs, ("size_mismatch", f"clip {wanted[1]}x{wanted[0]}, reference {found[1]}x{found[0]}")
+        return Refusal("size_mismatch", f"clip {wanted[1]}x{wanted[0]}, reference {found[1]}x{found[0]}")
     resized = [cv2.resize(f, (wanted[1], wanted[0]), interpolation=cv2.INTER_AREA) for f in pairs.reference]
-    return replace(pairs, reference=np.stack(resized)), None
+    return replace(pairs, reference=np.stack(resized))
 
 
 class _LockStep:

@@ -11,6 +11,7 @@ from typing import Any
 from evaluators import EVALUATORS
 from harness import registry
 from harness.errors import UsageError, unknown_name
+from harness.evaluator import Evaluator
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -80,12 +81,12 @@ def _entry(where: str, item: Mapping[str, Any]) -> Entry:
     return Entry(name, {key: str(value) for key, value in settings.items()})
 
 
-def build(protocol: EvaluationProtocol, device: str) -> list[Any]:
+def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
     """The judges of a protocol, nothing loaded yet. UsageError for one whose every number another one gives already."""
-    judges: list[Any] = []
+    judges: list[Evaluator] = []
     named: set[str] = set()
     for entry in protocol.entries:
-        judge = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
+        judge: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
         lines = {str(judge.signature(facts.name)) for facts in judge.metrics}
         if lines <= named:
             raise UsageError(

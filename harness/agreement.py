@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from harness.evaluator import Column, Evaluator
 from harness.records import SummaryRow
 from harness.signature import Signature
 
@@ -20,16 +20,16 @@ _ABOUT_FILES = ("w", "hash", "gate", "classes")  # fields that do not tell one j
 
 def noted(
     rows: Sequence[SummaryRow],
-    columns: Sequence[tuple[Any, str, str]],
-    answered: Callable[[str, Any, str, str], Answers],
+    columns: Sequence[Column],
+    answered: Callable[[str, Evaluator, str, str], Answers],
 ) -> list[SummaryRow]:
     """The rows of one dataset, with the agreement of judges in their notes.
 
-    `answered(method, evaluator, metric, line)` gives a judge's answers; asked of judges with `answers` only.
+    `answered(method, evaluator, metric, line)` gives a judge's answers; asked only of those that answer with names.
     """
-    several: dict[str, list[tuple[Any, str]]] = defaultdict(list)
+    several: dict[str, list[tuple[Evaluator, str]]] = defaultdict(list)
     for evaluator, metric, line in columns:
-        if hasattr(evaluator, "answers") and evaluator.answers(metric, []) is not None:
+        if evaluator.answers(metric, []) is not None:
             several[metric].append((evaluator, line))
     told: dict[tuple[str, str, str], str] = {}
     for metric, judges in several.items():

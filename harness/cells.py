@@ -6,17 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.reasons import reason
 from harness.store import RunStore, StoredRow
 
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature line
-
-#: Reasons that are the judge's, the data's or this machine's, and say nothing about the method.
-_NOT_THE_METHODS = frozenset(
-    {
-        *("no_label", "label_unknown", "not_validated", "no_reference", "no_reference_face", "not_aligned"),
-        *("weights_missing", "weights_implausible", "tool_missing", "not_implemented_here", "crashed"),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class Cell:
     @property
     def lost(self) -> list[str]:
         """The emotions asked for in clips that have no number by the method's fault: failed, cut, faceless."""
-        lost = (row for row in self.rows if not row.scored and row.reason not in _NOT_THE_METHODS)
+        lost = (row for row in self.rows if not row.scored and reason(row.reason or "").fault == "clip")
         return [self.emotion[row.sample] for row in lost]
 
 

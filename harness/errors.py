@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 EXIT_FINE = 0
 EXIT_CRASH = 1
@@ -40,6 +41,22 @@ class MissingError(BenchError):
     """A prerequisite is missing: weights, data, a tool, or space."""
 
     exit_code = EXIT_MISSING
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One prerequisite that is not on this machine, as methods and judges list them, and its cure."""
+
+    what: str
+    cure: str
+
+    @classmethod
+    def of(cls, error: BenchError) -> Missing:
+        """What an error says."""
+        return cls(error.what, error.cure)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.cure}".strip()
 
 
 class CannotCompareError(BenchError):

@@ -1,24 +1,39 @@
-"""What a judge is: facts as class attributes, one streaming pass over a clip, pure statistics after it.
+"""The contract of a judge: facts as class attributes, one streaming pass over a clip, pure statistics after it.
 
 One pass (docs/reference/runs.md, 'Protocols'): the harness decodes a clip once and feeds chunks of frames to every
 judge of the protocol; what several judges need (faces by one detector, MFCC, crops) is computed once per chunk and
 cached on the chunk or the context under a key. Judges never learn which method made the clip.
+
+A judge derives from `Evaluator` and must say three things: its `metrics`, the signature's `fields`, and how to `start`
+on a clip. All else has a default. The README shows one of twenty lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.records import Clip, Row, Sample
+from harness.errors import Missing, UsageError
+from harness.provenance import code_outside
+from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 from harness.signature import Signature
+from harness.statistics import pooled_interval
 
 T = TypeVar("T")
+
+#: How clips make the score of a set. `mean`: each clip has a value, the score is their mean. `weighted`: each clip has
+#: a value, but the score weighs clips (by frames, by face tracks). `pooled`: only a set has a value (FID).
+Aggregation = Literal["mean", "weighted", "pooled"]
+Fields = tuple[tuple[str, str], ...]  # of a signature: (key, value), in order
+Statistics = Mapping[str, Any]  # a row's sufficient statistics: arrays, numbers and strings by name, as packed
+Interval = tuple[float, float] | None
 
 #: Reason code of rows that are not expected in a metric (extended emotions under basic-emotion accuracy).
 NOT_APPLICABLE = "not_applicable"
@@ -35,9 +50,28 @@ class MetricFacts:
     low: float  # range of possible values
     high: float
     needs_reference: bool = False
-    pooled: bool = False  # the value belongs to a set of clips, not to one (FID)
+    aggregation: Aggregation = "mean"
     ranked: bool = True  # False: descriptive only (offset), never bold
     of: str = ""  # the judge's metric whose statistics this one is made from: its own rows hold none
+    version: int = 1  # last field of its signature; raise it where the number moves and no other field says so
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the value belongs to a set of clips and not to one."""
+        return self.aggregation == "pooled"
+
+
+def weighted(metrics: Iterable[MetricFacts]) -> tuple[MetricFacts, ...]:
+    """The metrics of a judge whose settings make its scores weigh clips."""
+    return tuple(replace(facts, aggregation="weighted") for facts in metrics)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a clip cannot be measured: a code of harness.reasons, and what was found beside what is needed."""
+
+    reason: str
+    detail: str = ""
 
 
 @dataclass
@@ -82,28 +116,120 @@ class Measurement(Protocol):
     def feed(self, chunk: Chunk) -> None:
         """Take the next frames. Memory must stay bounded over a long clip (keep features, not frames)."""
 
-    def finish(self) -> Sequence[Row]:
-        """One row for each of the judge's metrics: Scored or Unscored, never fewer."""
+    def finish(self) -> Sequence[Row] | Refusal:
+        """One row for each of the judge's metrics, never fewer; or a refusal, which stands for all of them."""
 
 
-class Evaluator(Protocol):
-    """A judge. Networks load in `load`, never in `__init__` or at import.
+class Evaluator(ABC):
+    """A judge. Networks load in `load`, never in `__init__` or at import."""
 
-    A judge of some samples only may say so by a method `applies(metric, sample) -> bool`: what fails elsewhere is then
-    not counted as missing.
-    """
+    metrics: tuple[MetricFacts, ...]  # of the class; an instance may narrow them by its settings
+    draws: int = 200  # of the intervals of scores that are no means: each draw costs a whole score
 
-    metrics: ClassVar[tuple[MetricFacts, ...]]
+    def __init__(self, settings: Mapping[str, str], device: str) -> None:
+        """Take no settings. A judge with settings has its own __init__, and refuses those that it does not know."""
+        for key in settings:
+            raise UsageError(f"{type(self).__name__} takes no settings, and was given '{key}'.", "Leave it out.")
 
-    def __init__(self, settings: Mapping[str, str], device: str) -> None: ...
+    @abstractmethod
+    def fields(self, metric: str) -> Fields:
+        """Everything that changes the number, as fields of its signature. Needs no load beyond hashing weights."""
 
-    def missing(self) -> list[tuple[str, str]]: ...  # (what, cure) of weights or tools not here; loads nothing
+    @abstractmethod
+    def start(self, context: ClipContext) -> Measurement | Refusal:
+        """Begin one clip, or say why it cannot be measured."""
 
-    def load(self) -> None: ...
+    # What a judge may say more of itself.
 
-    def signature(self, metric: str) -> Signature: ...  # needs no load beyond hashing the weights
+    def missing(self) -> list[Missing]:
+        """Weights and tools that are not on this machine; loads nothing."""
+        return []
 
-    def start(self, context: ClipContext) -> Measurement: ...
+    def load(self) -> None:  # noqa: B027 (most judges of one's own have nothing to load)
+        """Build networks, once per process. Raises MissingError or MediaError where they cannot be believed."""
 
-    def combine(self, metric: str, rows: Sequence[npt.NDArray[np.float64] | Mapping[str, npt.NDArray[Any]]]) -> float:
-        """The score of a set of clips from their statistics alone: pure, numpy only."""
+    def long_fields(self, metric: str) -> Fields:
+        """What fields of the signature abbreviate (whole hashes, class lists)."""
+        return ()
+
+    def applies(self, metric: str, sample: Sample) -> bool:
+        """Whether `metric` is expected of `sample`. What fails elsewhere does not count as missing."""
+        return True
+
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
+        """The score of a set of clips from their statistics alone: pure numpy; nan where the set has none.
+
+        The mean of what they hold as `value`, unless a judge says otherwise.
+        """
+        values = [float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]
+        return float(np.mean(values)) if values else float("nan")
+
+    def interval(
+        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
+    ) -> Interval:
+        """95 % interval of a score that is no mean, over groups of clips; None with fewer than two groups."""
+        return pooled_interval(rows, partial(self.combine, metric), rng, groups, "percentile", draws)
+
+    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
+        """The signature of a set of clips: with what only a measured set has (picture sizes, N)."""
+        return self.signature(metric)
+
+    def note(self, metric: str, rows: Sequence[Statistics]) -> str:
+        """What must be read beside the number of these clips: chance, ceiling, warnings."""
+        return ""
+
+    def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
+        """The score if clips of these emotions, which have no number, counted as wrong; None where it is no share."""
+        return None
+
+    def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
+        """What each clip adds to a pooled score that is a mean of such parts (None: the clip only lends its truth).
+
+        None for all other scores.
+        """
+        return None
+
+    def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str] | None:
+        """The name that each clip was taken for ("": undecided); None where the metric answers with no name."""
+        return None
+
+    # What is the same for all judges.
+
+    def signature(self, metric: str) -> Signature:
+        """The one-line form of `fields`, with a digest of the code of a judge that is none of ours, and the version."""
+        code = code_outside(type(self), "evaluators")
+        own: Fields = (("code", code),) if code else ()
+        last = ("v", str(self.facts(metric).version))
+        return Signature(metric, (*self.fields(metric), *own, last), self.long_fields(metric))
+
+    def facts(self, metric: str) -> MetricFacts:
+        """The facts of one metric."""
+        return next(facts for facts in self.metrics if facts.name == metric)
+
+    def scored(self, metric: str, value: float | None, statistics: bytes = b"", notes: tuple[str, ...] = ()) -> Scored:
+        """The row of a clip that has a number, or (`value` None) that takes part in a pooled one.
+
+        statistics: of evaluators.packing.pack; the value alone where there are none.
+        """
+        return Scored(metric, value, str(self.signature(metric)), statistics, notes)
+
+    def unscored(self, metric: str, refusal: Refusal) -> Unscored:
+        """The row of a clip that has no number in one metric."""
+        return Unscored(metric, refusal.reason, str(self.signature(metric)), refusal.detail)
+
+    def refused(self, refusal: Refusal) -> list[Row]:
+        """A row for each metric of a clip that cannot be measured."""
+        return [self.unscored(facts.name, refusal) for facts in self.metrics]
+
+
+Column = tuple[Evaluator, str, str]  # of the table: a judge, one of its metrics, its signature line
+
+
+class Panel(Protocol):
+    """All judges of one protocol, as the runner asks them (evaluators.judge.Judge)."""
+
+    def columns(self) -> list[Column]:
+        """Everything that is measured, each signature line once."""
+
+    def rows(self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]]) -> tuple[Row, ...]:
+        """One row per metric that is not in `finished` (pairs of metric and signature)."""

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.digest import digest
+from harness.evaluator import Panel
+from harness.reasons import reason
 from harness.records import Clip, Failed, Sample
 from harness.store import RunStore
 from harness.worker import Item
-
-#: Reasons that may be gone by now: the judge was mended, the file was laid beside the clip.
-_PASSING = ("crashed", "tool_missing")
 
 
 class Finished:
     """The store as it was when the run was opened. `marks`: method → what its clips are made with now."""
 
-    def __init__(self, store: RunStore, marks: Mapping[str, str], judge: Any) -> None:
+    def __init__(self, store: RunStore, marks: Mapping[str, str], judge: Panel) -> None:
         self._home = store.path.parent.resolve()
         self._marks = marks
         self._clips = store.clips()
         columns = judge.columns()
         self._wanted = frozenset((metric, line) for _, metric, line in columns)
-        lacking = {line for evaluator, _, line in columns if hasattr(evaluator, "missing") and evaluator.missing()}
+        lacking = {line for evaluator, _, line in columns if evaluator.missing()}
         self._rows: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
-        for (dataset, method, sample, metric, line), reason in store.row_reasons().items():
-            if reason not in _PASSING and (reason != "weights_missing" or line in lacking):
+        for (dataset, method, sample, metric, line), code in store.row_reasons().items():
+            # What may be gone by now is tried again: the judge was mended, the file was laid beside the clip.
+            if not reason(code or "").may_pass or (code == "weights_missing" and line in lacking):
                 self._rows.setdefault((dataset, method, sample), set()).add((metric, line))
 
     def item(self, method: str, sample: Sample, donor: Sample | None) -> Item | None:

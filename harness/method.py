@@ -7,24 +7,18 @@ method has a default for it. Class facts are literals, so that `list` and `docto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import Missing
 from harness.records import Clip, Failed, Request
 
+__all__ = ["Frame", "Method", "Missing", "Output"]
+
 Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
-
-
-@dataclass(frozen=True)
-class Missing:
-    """One prerequisite that is not on this machine, and its cure."""
-
-    what: str
-    cure: str
 
 
 class Output(Protocol):

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,40 @@ def version_of(dataset: Any) -> str:
 
 def sources(method: Any) -> list[Path]:
     """The files of a method's classes and of what they import from the project, with what writes its frames."""
-    kinds = (method if inspect.isclass(method) else type(method)).__mro__
-    own = [inspect.getsourcefile(kind) for kind in kinds if kind.__module__ not in ("builtins", "typing", "abc")]
-    return sources_of_code.imported([_DRIVER, *(Path(file) for file in own if file is not None)], ROOT)
+    kind = method if inspect.isclass(method) else type(method)
+    return sources_of_code.imported([_DRIVER, *files_of(kind)], ROOT)
+
+
+@lru_cache(maxsize=64)
+def code_outside(kind: type, package: str) -> str:
+    """8 hex digits of the code of a class that lies outside our `package`; "" for one inside, which has a version.
+
+    The code is that of its file, of files beside it that it imports, and of all project files that these import, but
+    for harness/: the contract is the same for everyone. Taken once a class: later changes are another class.
+    """
+    ours = (ROOT / package, ROOT / "harness")
+    files = [path for path in files_of(kind) if not any(path.is_relative_to(folder) for folder in ours)]
+    if not files and kind.__module__.partition(".")[0] in (package, "harness"):
+        return ""
+    found = {path for file in files for root in (file.parent, ROOT) for path in sources_of_code.imported([file], root)}
+    text = hashlib.sha256()
+    for path in sorted(found):
+        if not path.is_relative_to(ours[1]):
+            text.update(sources_of_code.code_digest(path).encode())
+    return text.hexdigest()[:8]
+
+
+def files_of(kind: type) -> list[Path]:
+    """The files of a class and of those that it derives from; a class typed into a console has none."""
+    own = [one for one in kind.__mro__ if one.__module__ not in ("builtins", "typing", "abc")]
+    return [Path(file).resolve() for one in own if (file := _file(one)) is not None]
+
+
+def _file(kind: type) -> str | None:
+    try:
+        return inspect.getsourcefile(kind)
+    except (TypeError, OSError):  # of __main__ in a console
+        return None
 
 
 def weights_of(method: Any) -> dict[str, str]:

@@ -1,58 +1,80 @@
-"""Reason codes of unscored rows and of notes on scored ones; one line each, as users read it.
+"""Reason codes of unscored rows and of notes on scored ones: one table.
 
 The codes are part of the run format: add, never rename.
 """
 
 from __future__ import annotations
 
-REASONS: dict[str, str] = {
-    "unreadable": "the file cannot be decoded",
-    "empty": "the file has no bytes or no frames",
-    "no_audio": "the clip has no sound stream",
-    "silent_audio": "the sound is silent, so sync means nothing",
-    "downmix_cancels": "the channels cancel in the mono down-mix",
-    "no_face": "no face was found",
-    "frames_left_out": "frames without a face were left out of this value",
-    "multiple_faces": "several faces were found",
-    "too_short": "the clip is too short for this measure",
-    "track_too_short": "no face track is long enough for this protocol",
-    "padding_dominates": "zero padding decides most of this value",
-    "length_mismatch": "sound and picture differ in length; the common part was used",
-    "audio_partial": "too little of the picture has sound",
-    "audio_offset": "the sound starts later than the picture; the delay was kept",
-    "fps_resampled": "the frame rate was converted to 25 by time stamps",
-    "vfr_resampled": "the variable frame rate was converted to 25 by time stamps",
-    "fps_refused": "the frame rate is not a constant 25, and this protocol takes no other",
-    "reference_resampled": "the frame rate of the reference was converted to 25 by time stamps",
-    "grayscale": "the picture is gray",
-    "rotation_applied": "the rotation of the display matrix was applied",
-    "not_finite": "the value is not a finite number",
-    "size_mismatch": "picture sizes differ",
-    "too_small": "the picture is too small for this measure",
-    "no_reference": "there is no reference for this clip",
-    "no_reference_face": "no face was found in the reference",
-    "not_aligned": "the reference is not frame-aligned with the clip",
-    "label_unknown": "the judge does not know this label",
-    "no_label": "the clip has no emotion label",
-    "undecided": "the judge could not decide",
-    "too_few": "the clips are too few, or too alike, for this measure",
-    "identical": "picture and reference are identical",
-    "not_applicable": "this measure does not apply to this sample",
-    "not_validated": "the judge was not validated on real labelled faces for this emotion",
-    "reference_only": "this sample only lends its ground truth to a pooled measure",
-    "pooled": "only the whole set has a value",
-    "weights_missing": "the judge's weights are not on this machine",
-    "weights_implausible": "the judge's weights fail the plausibility gate",
-    "tool_missing": "a required external tool is not installed",
-    "not_implemented_here": "this protocol cannot be computed here",
-    "generation_failed": "the method made no clip for this sample",
-    "unsupported": "the method cannot take this request",
-    "not_recorded": "nothing was recorded about how the clip was made",
-    "missing_clip": "there is no clip for this sample",
-    "crashed": "the judge failed on this clip",
+from dataclasses import dataclass
+from typing import Literal
+
+#: Whose fault a lost number is: the clip's (and so the method's that made it), the data's, the judge's, this machine's
+#: (something is not installed), or nobody's (a note, or a number that nobody expects).
+Fault = Literal["clip", "data", "judge", "machine", "nobody"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One code: its sentence, as users read it; whose fault it is; and whether it may be gone at the next --resume."""
+
+    sentence: str
+    fault: Fault = "clip"
+    may_pass: bool = False
+
+
+REASONS: dict[str, Reason] = {
+    "unreadable": Reason("the file cannot be decoded"),
+    "empty": Reason("the file has no bytes or no frames"),
+    "no_audio": Reason("the clip has no sound stream"),
+    "silent_audio": Reason("the sound is silent, so sync means nothing"),
+    "downmix_cancels": Reason("the channels cancel in the mono down-mix"),
+    "no_face": Reason("no face was found"),
+    "frames_left_out": Reason("frames without a face were left out of this value", "nobody"),
+    "multiple_faces": Reason("several faces were found"),
+    "too_short": Reason("the clip is too short for this measure"),
+    "track_too_short": Reason("no face track is long enough for this protocol"),
+    "padding_dominates": Reason("zero padding decides most of this value", "nobody"),
+    "length_mismatch": Reason("sound and picture differ in length; the common part was used"),
+    "audio_partial": Reason("too little of the picture has sound"),
+    "audio_offset": Reason("the sound starts later than the picture; the delay was kept", "nobody"),
+    "fps_resampled": Reason("the frame rate was converted to 25 by time stamps", "nobody"),
+    "vfr_resampled": Reason("the variable frame rate was converted to 25 by time stamps", "nobody"),
+    "fps_refused": Reason("the frame rate is not a constant 25, and this protocol takes no other"),
+    "reference_resampled": Reason("the frame rate of the reference was converted to 25 by time stamps", "nobody"),
+    "grayscale": Reason("the picture is gray"),
+    "rotation_applied": Reason("the rotation of the display matrix was applied", "nobody"),
+    "not_finite": Reason("the value is not a finite number"),
+    "size_mismatch": Reason("picture sizes differ"),
+    "too_small": Reason("the picture is too small for this measure"),
+    "no_reference": Reason("there is no reference for this clip", "data"),
+    "no_reference_face": Reason("no face was found in the reference", "data"),
+    "not_aligned": Reason("the reference is not frame-aligned with the clip", "data"),
+    "label_unknown": Reason("the judge does not know this label", "judge"),
+    "no_label": Reason("the clip has no emotion label", "data"),
+    "undecided": Reason("the judge could not decide"),
+    "too_few": Reason("the clips are too few, or too alike, for this measure"),
+    "identical": Reason("picture and reference are identical"),
+    "not_applicable": Reason("this measure does not apply to this sample", "nobody"),
+    "not_validated": Reason("the judge was not validated on real labelled faces for this emotion", "judge"),
+    "reference_only": Reason("this sample only lends its ground truth to a pooled measure", "nobody"),
+    "pooled": Reason("only the whole set has a value", "nobody"),
+    "weights_missing": Reason("the judge's weights are not on this machine", "machine", may_pass=True),
+    "weights_implausible": Reason("the judge's weights fail the plausibility gate", "machine"),
+    "tool_missing": Reason("a required external tool is not installed", "machine", may_pass=True),
+    "not_implemented_here": Reason("this protocol cannot be computed here", "judge"),
+    "generation_failed": Reason("the method made no clip for this sample"),
+    "unsupported": Reason("the method cannot take this request"),
+    "not_recorded": Reason("nothing was recorded about how the clip was made", "data"),
+    "missing_clip": Reason("there is no clip for this sample"),
+    "crashed": Reason("the judge failed on this clip", "judge", may_pass=True),
 }
+
+
+def reason(code: str) -> Reason:
+    """What is known of a code; one that is not in the table is its own sentence, and the clip's fault."""
+    return REASONS.get(code, Reason(code))
 
 
 def sentence(code: str) -> str:
     """The sentence of a reason code; the code itself if it is not in the table."""
-    return REASONS.get(code, code)
+    return reason(code).sentence

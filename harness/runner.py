@@ -15,13 +15,14 @@ from harness import provenance, registry
 from harness.atomic import replacing, sweep
 from harness.digest import recall
 from harness.errors import UsageError
+from harness.evaluator import Column, Panel
 from harness.executors import EXECUTORS
 from harness.finished import Finished
 from harness.progress import Progress
 from harness.records import Clip, Failed, Sample
 from harness.store import RunStore
 from harness.store_file import SCHEMA_VERSION
-from harness.summary import Column, facts_of, summarise
+from harness.summary import summarise
 from harness.worker import Item, Plan, Result
 
 #: What must be the same when a run goes on, and how it is typed; methods and the limit may be extended.
@@ -89,7 +90,7 @@ def run(
     store: RunStore,
     plan: Plan,
     samples: Sequence[Sample],
-    judge: Any,
+    judge: Panel,
     asked: Asked,
     jobs: int,
     executor: str = "local",
@@ -114,7 +115,7 @@ def run(
 
 
 def _store_all(
-    results: Iterator[Result], count: int, store: RunStore, finished: Finished, judge: Any
+    results: Iterator[Result], count: int, store: RunStore, finished: Finished, judge: Panel
 ) -> tuple[int, int]:
     """Store each result as it comes, and show how far it is; (clips made, clips failed)."""
     progress = Progress("clips", count)
@@ -133,7 +134,7 @@ def _store_all(
     return made, failed
 
 
-def finish(store: RunStore, judge: Any, seed: int) -> None:
+def finish(store: RunStore, judge: Panel, seed: int) -> None:
     """Compute the summary of whatever is in the store."""
     datasets = {dataset for dataset, *_ in store.samples()}
     progress = Progress("metrics summed up", len(judge.columns()) * len(datasets))
@@ -143,10 +144,11 @@ def finish(store: RunStore, judge: Any, seed: int) -> None:
         progress.close()
 
 
-def summed_up(store: RunStore, judge: Any, seed: int, tell: Callable[[str], None] | None = None) -> None:
+def summed_up(store: RunStore, judge: Panel, seed: int, tell: Callable[[str], None] | None = None) -> None:
     """Write the summary of the store's rows, and what its signatures and metrics mean; `tell` hears of each metric."""
     columns = judge.columns()
-    store.set_meta("metrics", {metric: asdict(facts_of(evaluator, metric)) for evaluator, metric, _ in columns})
+    store.set_meta("metrics", {metric: asdict(evaluator.facts(metric)) for evaluator, metric, _ in columns})
+    store.set_meta("aggregations", {line: evaluator.facts(metric).aggregation for evaluator, metric, line in columns})
     store.set_meta("signatures", _abbreviated(columns))
     store.set_summary(*summarise(store, columns, seed, tell))
 
@@ -188,7 +190,7 @@ def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
     return next(iter(same_identity or different), None)
 
 
-def _keep(store: RunStore, result: Result, finished: Finished, judge: Any) -> None:
+def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> None:
     item = result.item
     key = (item.sample.dataset, item.method, item.sample.id)
     if result.clip is not item.clip:
@@ -199,7 +201,7 @@ def _keep(store: RunStore, result: Result, finished: Finished, judge: Any) -> No
     store.put_rows(*key, rows)
 
 
-def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Any, marks: Mapping[str, str]) -> None:
+def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Panel, marks: Mapping[str, str]) -> None:
     """run.json: what was asked, with what, on what; written atomically. Methods of earlier calls stay recorded."""
     before = recall(folder / "run.json")
     facts = {

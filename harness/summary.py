@@ -8,22 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from harness import agreement, pairs, statistics
 from harness.cells import Cell, Key, gathered
+from harness.evaluator import Column, Evaluator, Interval, Statistics
 from harness.records import Comparison, SummaryRow
 from harness.seeds import seed_for
 from harness.store import RunStore, StoredRow
-
-Statistics = Mapping[str, Any]
-Column = tuple[Any, str, str]  # evaluator, metric name, signature line
-
-#: A set of clips whose mean misses the judge's own score by more than this is not a plain mean.
-_SAME = 1e-9
-_POOLED_DRAWS = 200  # where each costs a whole score (FID); a judge whose draws are cheap says how many in `draws`
 
 
 def unpack(row: StoredRow) -> Statistics:
@@ -66,13 +59,13 @@ def _together(column: Sequence[SummaryRow]) -> list[SummaryRow]:
 
 
 def _answers(
-    store: RunStore, cells: Mapping[Key, Cell], dataset: str, method: str, evaluator: Any, metric: str, line: str
+    store: RunStore, cells: Mapping[Key, Cell], dataset: str, method: str, evaluator: Evaluator, metric: str, line: str
 ) -> dict[str, str]:
     """Sample → what a judge took the method's clip for."""
     cell = cells.get((dataset, method, metric, line))
     if cell is None:
         return {}
-    names = evaluator.answers(metric, _items(store, cell, evaluator, metric, line))
+    names = evaluator.answers(metric, _items(store, cell, evaluator, metric, line)) or ()
     return {row.sample: name for row, name in zip(cell.scored, names, strict=True)}
 
 
@@ -81,13 +74,8 @@ def _methods_in_order(store: RunStore) -> list[str]:
     return [*asked.get("methods", ()), *sorted({method for _, method, _ in store.clips()})]
 
 
-def facts_of(evaluator: Any, metric: str) -> Any:
-    """The MetricFacts of one metric of a judge."""
-    return next(facts for facts in evaluator.metrics if facts.name == metric)
-
-
-def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature: str, seed: int) -> SummaryRow:
-    facts, items = facts_of(evaluator, metric), _items(store, cell, evaluator, metric, signature)
+def _summary(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, signature: str, seed: int) -> SummaryRow:
+    facts, items = evaluator.facts(metric), _items(store, cell, evaluator, metric, signature)
     value, interval, clustered = _score(cell, items, evaluator, metric, seed)
     return SummaryRow(
         cell.dataset,
@@ -107,26 +95,26 @@ def _summary(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature
     )
 
 
-def _items(store: RunStore, cell: Cell, evaluator: Any, metric: str, signature: str) -> list[Statistics]:
+def _items(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:
     """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory.
 
     A metric that is made from another one's statistics finds them in that one's rows.
     """
-    source = getattr(facts_of(evaluator, metric), "of", "")
+    source = evaluator.facts(metric).of
     line = str(evaluator.signature(source)) if source else signature
     rows = store.rows(cell=(cell.dataset, cell.method, source or metric, line))
     return [unpack(row) for row in rows if row.scored]
 
 
-def _signed(items: Sequence[Statistics], evaluator: Any, metric: str, line: str) -> str:
+def _signed(items: Sequence[Statistics], evaluator: Evaluator, metric: str, line: str) -> str:
     """The signature of the number: with what only a measured set has (picture sizes, N), where the judge says so."""
-    return str(evaluator.measured(metric, items)) if items and hasattr(evaluator, "measured") else line
+    return str(evaluator.measured(metric, items)) if items else line
 
 
-def _note(items: Sequence[Statistics], evaluator: Any, metric: str, cell: Cell) -> str:
+def _note(items: Sequence[Statistics], evaluator: Evaluator, metric: str, cell: Cell) -> str:
     """What a judge wants read beside its number (chance, ceiling), and the number if lost clips counted as wrong."""
-    told = [str(evaluator.note(metric, items))] if hasattr(evaluator, "note") else []
-    if cell.lost and hasattr(evaluator, "with_wrong"):
+    told = [evaluator.note(metric, items)]
+    if cell.lost:
         value = evaluator.with_wrong(metric, items, cell.lost)
         clips = f"{len(cell.lost)} lost clip{'' if len(cell.lost) == 1 else 's'}"
         told += [] if value is None or not math.isfinite(value) else [f"{value:.1f} % with {clips} as wrong"]
@@ -138,11 +126,8 @@ def _why(rows: Sequence[StoredRow]) -> str:
     return max(set(reasons), key=reasons.count) if reasons else ""
 
 
-Interval = tuple[float, float] | None
-
-
 def _score(
-    cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str, seed: int
+    cell: Cell, items: Sequence[Statistics], evaluator: Evaluator, metric: str, seed: int
 ) -> tuple[float | None, Interval, Interval]:
     """(value, interval over clips, interval over identities); no number when nothing was scored."""
     if not items:
@@ -151,28 +136,17 @@ def _score(
     if not math.isfinite(value):
         return None, None, None
     rng = np.random.default_rng(seed_for(seed, "interval", cell.dataset, cell.method, metric))
-    if _is_mean(cell, value):
-        values = [float(row.value or 0.0) for row in cell.scored]
-        unit, people = facts_of(evaluator, metric).unit, len(set(cell.clusters))
+    facts = evaluator.facts(metric)
+    unit = facts.unit
+    if facts.aggregation == "mean":
+        values, people = [float(row.value or 0.0) for row in cell.scored], len(set(cell.clusters))
         by_clip = _share_interval(unit, values, len(values)) or statistics.mean_interval(values, rng)
         clustered = statistics.mean_interval(values, rng, cell.clusters)
         return value, by_clip, (clustered and _share_interval(unit, values, people)) or clustered
-    by_clip, clustered = _pooled_intervals(cell, items, evaluator, metric, rng)
-    unit, people = facts_of(evaluator, metric).unit, len(set(cell.answering))
+    groups = [str(k) for k in range(len(items))], cell.clusters
+    by_clip, clustered = (evaluator.interval(metric, items, one, evaluator.draws, rng) for one in groups)
+    people = len(set(cell.answering))
     return value, _with_width(by_clip, unit, value, cell.answers), _with_width(clustered, unit, value, people)
-
-
-def _pooled_intervals(
-    cell: Cell, items: Sequence[Statistics], evaluator: Any, metric: str, rng: np.random.Generator
-) -> tuple[Interval, Interval]:
-    """Over clips and over identities of a score that is no mean over clips; by the judge itself where it can."""
-    if hasattr(evaluator, "interval"):
-        singles, draws = [str(k) for k in range(len(items))], getattr(evaluator, "draws", _POOLED_DRAWS)
-        by_clip = evaluator.interval(metric, items, singles, draws, rng)
-        return by_clip, evaluator.interval(metric, items, cell.clusters, draws, rng)
-    score = lambda chosen: float(evaluator.combine(metric, chosen))  # noqa: E731
-    by_clip = statistics.pooled_interval(items, score, rng, None, "percentile", _POOLED_DRAWS)
-    return by_clip, statistics.pooled_interval(items, score, rng, cell.clusters, "percentile", _POOLED_DRAWS)
 
 
 def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
@@ -190,16 +164,9 @@ def _with_width(found: Interval, unit: str, value: float, n: int) -> Interval:
     return _share_interval(unit, [value], n) or found
 
 
-def _is_mean(cell: Cell, value: float) -> bool:
-    values = [row.value for row in cell.scored]
-    if any(v is None or not math.isfinite(v) for v in values):
-        return False
-    return abs(float(np.mean(np.array(values, dtype=np.float64))) - value) <= _SAME * max(1.0, abs(value))
-
-
-def _with_outcomes(store: RunStore, cell: Cell, evaluator: Any, metric: str, line: str) -> Cell:
+def _with_outcomes(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, line: str) -> Cell:
     """The cell with what each clip adds to a pooled score that is a mean of such parts."""
-    parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line))
+    parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line)) or ()
     counted = zip(cell.scored, parts, strict=True)
     return replace(cell, rows=tuple(replace(row, value=part) for row, part in counted if part is not None))
 
@@ -208,22 +175,23 @@ def _compare(
     store: RunStore,
     column: Sequence[Cell],
     rows: Sequence[SummaryRow],
-    evaluator: Any,
+    evaluator: Evaluator,
     metric: str,
     line: str,
     seed: int,
 ) -> list[Comparison]:
-    """All pairs of methods whose numbers have one signature."""
-    facts = facts_of(evaluator, metric)
+    """All pairs of methods whose numbers have one signature: by clip where the score is a mean over clips."""
+    facts = evaluator.facts(metric)
     if not facts.ranked:
         return []
-    if hasattr(evaluator, "outcomes") and evaluator.outcomes(metric, []) is not None:
+    in_parts = evaluator.outcomes(metric, []) is not None
+    if in_parts:
         column = [_with_outcomes(store, cell, evaluator, metric, line) for cell in column]
     found = []
     for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
         if one.signature != two.signature or one.value is None or two.value is None:
             continue
-        if _is_mean(a, one.value) and _is_mean(b, two.value):
+        if in_parts or facts.aggregation == "mean":
             found.append(pairs.by_clip(a, b, metric, facts.unit, one.signature, seed))
         else:
             items = lambda cell: _items(store, cell, evaluator, metric, line)  # noqa: E731

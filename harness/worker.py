@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import parallel, registry
+from harness.evaluator import Panel
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
 from harness.method import Method
@@ -108,7 +109,7 @@ class Worker:
         self._load_seconds: dict[str, float] = {}
         self._footprint = Footprint(plan.device)
         self._own_bytes: dict[str, int] = {}  # method → what loading it added
-        self._judge: Any = None
+        self._judge: Panel | None = None
 
     def work(self, item: Item) -> Result:
         """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
@@ -178,9 +179,9 @@ class Worker:
 
     def _judge_rows(self, item: Item, clip: Clip | Failed) -> tuple[Row, ...]:
         if self._judge is None:
-            self._judge = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
-        rows: tuple[Row, ...] = self._judge.rows(item.sample, clip, item.finished)
-        return rows
+            built: Panel = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
+            self._judge = built
+        return self._judge.rows(item.sample, clip, item.finished)
 
 
 #: The lane that offers what a method takes the emotion as.

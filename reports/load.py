@@ -10,10 +10,12 @@ from typing import Any
 
 from harness import registry
 from harness.errors import CannotCompareError, SchemaError, UsageError
+from harness.evaluator import Aggregation
 from harness.records import Clip, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore, StoredRow
 from harness.summary import unpack
+from reports.aggregation import undeclared
 from reports.confusion import counted
 from reports.model import Confusion, MetricFact, Pool, RunData, RunRow
 
@@ -46,6 +48,7 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             clips=_clips(store, folder.resolve()),
             long_signatures=_long(store, metrics, summary),
             confusions=() if pools else _confusions(store, summary, rows),
+            aggregations=_aggregations(store, metrics, summary),
             folder=folder,
             pools=_pools(store, asked, metrics, signed) if pools else {},
         )
@@ -159,7 +162,20 @@ def _facts(folder: Path) -> Mapping[str, Any]:
 
 
 def _fact(name: str, told: Mapping[str, Any]) -> MetricFact:
-    return MetricFact(name, told["title"], told["unit"], told["higher_is_better"], told["ranked"], told["pooled"])
+    aggregation: Aggregation = told.get("aggregation") or ("pooled" if told["pooled"] else "mean")
+    return MetricFact(name, told["title"], told["unit"], told["higher_is_better"], told["ranked"], aggregation)
+
+
+def _aggregations(
+    store: RunStore, metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
+) -> dict[str, Aggregation]:
+    """Signature of the summary → how clips make its number."""
+    told: Mapping[str, Aggregation] = store.meta("aggregations") or {}
+    pooled = {name for name, facts in metrics.items() if _fact(name, facts).pooled}
+    return {
+        row.signature: told.get(_settings(row.signature)) or undeclared(row.signature, row.metric in pooled)
+        for row in summary
+    }
 
 
 def _pools(
@@ -169,7 +185,8 @@ def _pools(
     signed: Mapping[tuple[str, str, str, str], str],
 ) -> dict[tuple[str, str, str, str], Pool]:
     """Per-clip statistics of the pooled metrics; only here the judges are imported (for their `combine`)."""
-    pooled = {name for name, told in metrics.items() if told["pooled"] and told["ranked"]}
+    facts = [_fact(name, told) for name, told in metrics.items()]
+    pooled = {fact.name for fact in facts if fact.pooled and fact.ranked}
     if not pooled:
         return {}
     try:

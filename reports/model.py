@@ -4,7 +4,8 @@
 which tables, page and gate rely:
 
 * a row's `value` is in the unit of its metric, and the mean over the scored rows of a (dataset, method, metric) is the
-  value in the summary, unless the metric is pooled (then `value` is None, or descriptive only);
+  value in the summary where the metric is a mean; where it is weighted it is not, and where it is pooled `value` is
+  None, or descriptive only;
 * a row with `value` None has a `reason` (a code of harness.reasons), or is part of a pool; nothing is left out;
 * two numbers may share a column only if their signatures are equal.
 """
@@ -19,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.evaluator import Aggregation
 from harness.records import Comparison, SummaryRow
 
 __all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "Pool", "RunData", "RunRow"]
@@ -64,7 +66,12 @@ class MetricFact:
     unit: str  # "", "%", "dB", "s"
     higher_is_better: bool
     ranked: bool = True  # False: descriptive only, never bold, never gated
-    pooled: bool = False  # the value belongs to a set of clips (FID)
+    aggregation: Aggregation = "mean"  # how clips make the number of a set
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the value belongs to a set of clips (FID)."""
+        return self.aggregation == "pooled"
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ class RunData:
     anchors: frozenset[str] = CEILINGS | FLOORS
     long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
     confusions: tuple[Confusion, ...] = ()  # of the metrics that answer with a name
+    aggregations: Mapping[str, Aggregation] = field(default_factory=dict)  # signature → how clips make the number
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
     pools: Mapping[tuple[str, str, str, str], Pool] = field(default_factory=dict)
@@ -137,6 +145,7 @@ class RunData:
         if known is None:
             row = next((row for row in self.summary if row.metric == metric), None)
             known = MetricFact(metric, metric, row.unit if row else "", row.higher_is_better if row else True)
+        known = replace(known, aggregation=self.aggregations.get(signature, known.aggregation))
         several = dict.fromkeys(row.signature for row in self.summary if row.metric == metric)
         words = distinctions(list(several)).get(signature, "")
         return replace(known, title=f"{known.title} ({words})") if words else known

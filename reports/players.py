@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from harness.reasons import REASONS
+from harness.reasons import sentence
 from reports.layout import Line, sections
 from reports.model import RunData, RunRow
 from reports.numbers import decimals
@@ -45,7 +45,7 @@ def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
         ),
         "metrics": list(metrics.values()),
         "samples": list(samples.values()),
-        "reasons": {code: REASONS.get(code, code) for code in sorted(seen)},
+        "reasons": {code: sentence(code) for code in sorted(seen)},
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from harness.errors import CannotCompareError, UsageError
 from harness.records import SummaryRow
 from reports import confusion, tidy
+from reports.aggregation import undeclared
 from reports.model import Confusion, MetricFact, RunData, RunRow
 
 SCHEMA_VERSION = 1
@@ -34,10 +35,11 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 def to_json(runs: Sequence[RunData]) -> str:
     """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a line.
 
-    `lane`, `dataset_version` (of data that code draws) and `descriptive` (metrics without a better or worse) are there
-    for `compare`, `confusion` (metrics that answer with a name: who was taken for whom, and the recall of each label)
-    for readers; a row names its signature only where its metric has several, a number its lane only where the runs have
-    several. Names of several runs are joined; a method that several have says whose it is.
+    `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse) and
+    `aggregation` (signatures of numbers that are no means over their clips) are there for `compare`, `confusion`
+    (metrics that answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its
+    signature only where its metric has several, a number its lane only where the runs have several. Names of several
+    runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
@@ -60,9 +62,11 @@ def to_json(runs: Sequence[RunData]) -> str:
 
 
 def _head(runs: Sequence[RunData]) -> dict[str, Any]:
-    """What is said of the runs as a whole; the last two only where there is something to say."""
+    """What is said of the runs as a whole; the last three only where there is something to say."""
     drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
     descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
+    made = {row.signature: run.fact(row.metric, row.signature).aggregation for run in runs for row in run.summary}
+    others = {line: aggregation for line, aggregation in made.items() if aggregation != "mean"}
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _joined(run.name for run in runs),
@@ -70,6 +74,7 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
         "lane": _joined(run.lane for run in runs),
         **({"dataset_version": drawn} if drawn else {}),
         **({"descriptive": descriptive} if descriptive else {}),
+        **({"aggregation": others} if others else {}),
     }
 
 
@@ -204,7 +209,12 @@ def _run(found: dict[str, Any]) -> RunData:
         for row in summary
         if row.metric in found.get("descriptive", ())
     }
+    pooled = {row.metric for row in rows if row.reason == "pooled"}
+    said = found.get("aggregation", {})
+    aggregations = {
+        row.signature: said.get(row.signature) or undeclared(row.signature, row.metric in pooled) for row in summary
+    }
     names = (str(found["run"]), str(found["protocol"]), str(found.get("lane", "")))
     taken = tuple(confusion.from_json(item) for item in found.get("confusion", ()))
     facts = {key: found[key] for key in ("dataset_version",) if key in found}
-    return RunData(*names, facts, summary, rows, descriptive, confusions=taken)
+    return RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from harness.records import SummaryRow
 from reports.model import RunData
 
-_SAME = 1e-6
-
 
 def on_shared_clips(cells: Sequence[tuple[RunData, SummaryRow]], least: float) -> list[float]:
     """One value a cell (each with a value, all of one column), over the clips that all of them have scored.
@@ -19,7 +17,7 @@ def on_shared_clips(cells: Sequence[tuple[RunData, SummaryRow]], least: float) -
     """
     own = [row.value for _, row in cells if row.value is not None]
     found = [run.values.get((row.dataset, row.method, row.metric, row.signature), {}) for run, row in cells]
-    if any(not values or not _is_mean(values, row) for values, (_, row) in zip(found, cells, strict=True)):
+    if any(not values or not _is_mean(values, *cell) for values, cell in zip(found, cells, strict=True)):
         return own
     common = set.intersection(*(set(values) for values in found))
     if len(common) < least:
@@ -29,8 +27,6 @@ def on_shared_clips(cells: Sequence[tuple[RunData, SummaryRow]], least: float) -
     return [math.fsum(values[sample] for sample in common) / len(common) for values in found]
 
 
-def _is_mean(values: Mapping[str, float], cell: SummaryRow) -> bool:
+def _is_mean(values: Mapping[str, float], run: RunData, cell: SummaryRow) -> bool:
     """Whether the cell's number is the mean over just these clips."""
-    if len(values) != cell.n_scored or cell.value is None:
-        return False
-    return abs(math.fsum(values.values()) / len(values) - cell.value) <= _SAME * max(1.0, abs(cell.value))
+    return len(values) == cell.n_scored and run.fact(cell.metric, cell.signature).aggregation == "mean"

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from evaluators.judge import rows_of
 from harness.evaluator import Chunk, ClipContext
 from harness.records import Emotion, Sample
 
@@ -64,7 +65,4 @@ def chunks(frames: np.ndarray, size: int = 32) -> Iterable[Chunk]:
 
 def judged(evaluator: Any, asked: Sample, frames: np.ndarray, path: Path = Path("/nowhere.mp4")) -> Any:
     """The rows of one clip."""
-    measurement = evaluator.start(context(asked, path))
-    for chunk in chunks(frames):
-        measurement.feed(chunk)
-    return measurement.finish()
+    return rows_of(evaluator, context(asked, path), chunks(frames))

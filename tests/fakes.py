@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.errors import MediaError
-from harness.evaluator import MetricFacts
+from harness.errors import MediaError, Missing
+from harness.evaluator import ClipContext, Column, Evaluator, Fields, MetricFacts, Refusal
 from harness.media import write_wav
 from harness.method import Output
 from harness.records import Clip, Emotion, Failed, Request, Row, Sample, Scored, Unscored
@@ -70,18 +70,25 @@ class Painter:
         return out.clip(used="speech")
 
 
-class FakeJudge:
-    """Scores a clip by the brightness of its first frame's file size; the protocol name chooses the version."""
+class FakeJudge(Evaluator):
+    """A judge and its whole panel: scores a clip by its file size; the protocol name chooses the version."""
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts("bytes", "Bytes", "", True, 0, 1e9),)
+    metrics: tuple[MetricFacts, ...] = (MetricFacts("bytes", "Bytes", "", True, 0, 1e9),)
 
     def __init__(self, protocol: str, device: str) -> None:
-        self._version = protocol
+        self.version = protocol
+
+    def fields(self, metric: str) -> Fields:
+        return ()
 
     def signature(self, metric: str) -> Signature:
-        return Signature(metric, (("v", self._version),))
+        """Without a digest of this file's code, as of a judge in evaluators/."""
+        return Signature(metric, (("v", self.version),))
 
-    def columns(self) -> list[tuple[Any, str, str]]:
+    def start(self, context: ClipContext) -> Refusal:
+        return Refusal("not_implemented_here")
+
+    def columns(self) -> list[Column]:
         return [(self, "bytes", str(self.signature("bytes")))]
 
     def rows(
@@ -93,9 +100,6 @@ class FakeJudge:
         if isinstance(clip, Failed):
             return (Unscored("bytes", "generation_failed", line, clip.reason),)
         return (Scored("bytes", float(clip.path.stat().st_size), line),)
-
-    def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
-        return float(np.mean([row["value"][0] for row in rows]))
 
 
 class Borrower(Painter):
@@ -119,8 +123,9 @@ class Waiting(FakeJudge):
     here: ClassVar[bool] = False
     reason: ClassVar[str] = "weights_missing"
 
-    def missing(self) -> list[tuple[str, str]]:
-        return [] if self.here or self.reason != "weights_missing" else [("The file is not there.", "Fetch it.")]
+    def missing(self) -> list[Missing]:
+        absent = Missing("The file is not there.", "Fetch it.")
+        return [] if self.here or self.reason != "weights_missing" else [absent]
 
     def rows(self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()) -> Any:
         found: tuple[Row, ...] = super().rows(sample, clip, finished)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.judge import rows_of
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
 from harness.records import Emotion, Row, Sample
@@ -39,13 +40,14 @@ def context(
 
 def judged(judge: Any, given: ClipContext, chunk: int = 5) -> Sequence[Row]:
     """The rows of a clip that is decoded in chunks."""
-    measurement = judge.start(given)
+    return rows_of(judge, given, _chunks(given.path, chunk))
+
+
+def _chunks(path: Path, size: int) -> Iterator[Chunk]:
     first = 0
-    for frames in VideoReader(given.path, chunk=chunk):
-        measurement.feed(Chunk(first, frames))
+    for frames in VideoReader(path, chunk=size):
+        yield Chunk(first, frames)
         first += len(frames)
-    rows: Sequence[Row] = measurement.finish()
-    return rows
 
 
 def noisy(frames: Frames, strength: float, seed: int = 0) -> Frames:

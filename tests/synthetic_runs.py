@@ -15,7 +15,7 @@ from reports.model import MetricFact, RunData, RunRow
 FACTS = {
     "emotion_accuracy": MetricFact("emotion_accuracy", "Emotion accuracy", "%", True),
     "lse_c": MetricFact("lse_c", "LSE-C", "", True),
-    "fid": MetricFact("fid", "FID", "", False, pooled=True),
+    "fid": MetricFact("fid", "FID", "", False, aggregation="pooled"),
     "identity": MetricFact("identity", "Identity similarity", "", True),
     "lpips": MetricFact("lpips", "LPIPS", "", False),
     "offset": MetricFact("offset", "Sync offset", "frames", False, ranked=False),

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +19,10 @@ import numpy.typing as npt
 from evaluators.calibration.corruption import Damage, Donors, Take, damaged, possible
 from evaluators.calibration.score import Floats, Score
 from harness.errors import MediaError
+from harness.evaluator import Column, Panel
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored
 from harness.seeds import seed_for
-from harness.summary import facts_of
 
 UNDAMAGED = "none"
 _LEVEL = (0.025, 0.975)
@@ -102,7 +101,11 @@ def plan(damages: Sequence[Damage], donors: Donors) -> list[tuple[str, Damage | 
 
 
 def measure(
-    subject: Subject, damages: Sequence[Damage], judge: Any, seed: int, step: Callable[[str], None] = lambda note: None
+    subject: Subject,
+    damages: Sequence[Damage],
+    judge: Panel,
+    seed: int,
+    step: Callable[[str], None] = lambda note: None,
 ) -> list[Reading]:
     """Every metric of `judge` on one clip under every damage; clips live in a temporary folder only.
 
@@ -120,7 +123,7 @@ def measure(
             rng = np.random.default_rng(seed_for(seed, "damage", subject.sample.id, name, str(strength)))
             take = damaged(subject.take, damage, strength, subject.donors, rng) if damage else subject.take
             clip = _written(take, Path(folder) / "clip.mp4")
-            found += [Reading(sample.id, name, strength, row) for row in judge.rows(sample, clip)]
+            found += [Reading(sample.id, name, strength, row) for row in judge.rows(sample, clip, frozenset())]
             step(f"{sample.id} {name} {strength:g}")
     return found
 
@@ -134,7 +137,7 @@ def _written(take: Take, path: Path, lossless: bool = False) -> Clip:
 
 
 def curves(
-    readings: Iterable[Reading], columns: Sequence[tuple[Any, str, str]], damages: Sequence[Damage], seed: int
+    readings: Iterable[Reading], columns: Sequence[Column], damages: Sequence[Damage], seed: int
 ) -> list[tuple[str, Curve]]:
     """(signature, curve) of every column and damage that was measured. `columns` as Judge.columns gives them."""
     rows: dict[tuple[str, str, str], dict[float, dict[str, Row]]] = {}
@@ -143,7 +146,7 @@ def curves(
         rows.setdefault(key, {}).setdefault(reading.strength, {})[reading.sample] = reading.row
     found = []
     for evaluator, metric, signature in columns:
-        if facts_of(evaluator, metric).of:  # FID∞: what moves the metric that it is made from moves it too
+        if evaluator.facts(metric).of:  # FID∞: what moves the metric that it is made from moves it too
             continue
         score = Score(evaluator, metric, seed_for(seed, "curve", signature))
         base = rows.get((metric, signature, UNDAMAGED), {}).get(0.0, {})

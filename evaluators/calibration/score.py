@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.packing import unpack
-from harness.evaluator import MetricFacts
+from harness.evaluator import Evaluator
 from harness.records import Scored
 from harness.seeds import seed_for
-from harness.summary import facts_of
 
 _DRAWS = 1000
 _POOLED_DRAWS = 100
@@ -27,9 +26,9 @@ class Score:
     damages, and what a damage did not touch is not drawn again.
     """
 
-    def __init__(self, evaluator: Any, metric: str, seed: int) -> None:
+    def __init__(self, evaluator: Evaluator, metric: str, seed: int) -> None:
         self._evaluator, self._metric, self._seed = evaluator, metric, seed
-        self.facts: MetricFacts = facts_of(evaluator, metric)
+        self.facts = evaluator.facts(metric)
         self.pooled = self.facts.pooled
         self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 

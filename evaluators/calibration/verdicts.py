@@ -10,8 +10,7 @@ from typing import Any, Literal
 from evaluators.calibration.corruption import DAMAGES, Damage
 from evaluators.calibration.curves import Curve, Point
 from evaluators.calibration.expectations import Expectation, expected
-from harness.evaluator import MetricFacts
-from harness.summary import facts_of
+from harness.evaluator import Column, MetricFacts
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]
 
@@ -125,7 +124,7 @@ def _turned(point: Point, sign: float) -> tuple[float, float] | None:
 
 def document(
     found: Sequence[tuple[str, Curve]],
-    columns: Sequence[tuple[Any, str, str]],
+    columns: Sequence[Column],
     facts: Mapping[str, Any],
     unmeasured: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def document(
     metrics = []
     for evaluator, name, signature in columns:
         own = [curve for line, curve in found if line == signature and curve.metric == name]
-        known: MetricFacts = facts_of(evaluator, name)
+        known = evaluator.facts(name)
         if known.of:  # calibrated as the metric that it is made from
             continue
         metrics.append(_metric(known, signature, own, unmeasured.get(signature, "")))

@@ -10,20 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluators.emotion import labels
 from evaluators.emotion.features import SETTINGS, EmotionFront, FeatureTrack
-from evaluators.packing import mean_value, pack
-from evaluators.refusal import Refused
+from evaluators.packing import pack
 from evaluators.settings import check, choice
-from harness.errors import unknown_name
-from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
-from harness.records import Row, Sample, Scored, Unscored
-from harness.signature import Signature
+from harness.errors import Missing, unknown_name
+from harness.evaluator import (
+    NOT_APPLICABLE,
+    Chunk,
+    ClipContext,
+    Evaluator,
+    Fields,
+    Measurement,
+    MetricFacts,
+    Refusal,
+    Statistics,
+)
+from harness.records import Row, Sample
 
 if TYPE_CHECKING:
     from evaluators.emotion.emotion_fan import ClipDecision, EmotionFAN
@@ -40,12 +48,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-class EmotionAccuracy:
+class EmotionAccuracy(Evaluator):
     """Emotion accuracy. Settings: those of EmotionFront, `miss` (skip|wrong), `among` (names of a closed set)."""
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
-        MetricFacts("emotion_acc", "Emotion accuracy", "%", True, 0.0, 100.0),
-    )
+    metrics: tuple[MetricFacts, ...] = (MetricFacts("emotion_acc", "Emotion accuracy", "%", True, 0.0, 100.0),)
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("emotion", settings, (*SETTINGS, "miss", "among"))
@@ -54,18 +60,18 @@ class EmotionAccuracy:
         self.classes = self.front.spec.classes
         self.among = _closed_set(settings.get("among", ""), self.classes)
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of weights and tools that are not here."""
+    def missing(self) -> list[Missing]:
+        """Weights and tools that are not here."""
         return self.front.missing()
 
     def load(self) -> None:
         """Build the network."""
         self.front.load()
 
-    def signature(self, metric: str) -> Signature:
-        """Everything that changes the accuracy."""
+    def fields(self, metric: str) -> Fields:
+        """Network and crop, classes and their names, what no decision means, weights."""
         closed = f"closed-{labels.digest(self.among)}" if self.among else "open"
-        fields = (
+        return (
             *self.front.fields(),
             ("classes", labels.digest(self.classes)),
             ("map", labels.map_digest()),
@@ -73,37 +79,33 @@ class EmotionAccuracy:
             ("miss", self.miss),
             ("dec", "argmax"),
             *self.front.weight_fields(),
-            ("v", "1"),
         )
+
+    def long_fields(self, metric: str) -> Fields:
+        """The names of its classes, and whole hashes."""
         named = (("classes", ",".join(self.classes)), ("among", ",".join(self.among or self.classes)))
-        long = (*named, *self.front.long_fields())
-        return Signature(metric, fields, long)
+        return (*named, *self.front.long_fields())
 
     def applies(self, metric: str, sample: Sample) -> bool:
         """Whether `metric` is expected of `sample`: of basic emotions only."""
         return not sample.emotion.name or sample.emotion.basic
 
-    def start(self, context: ClipContext) -> Measurement:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip, or refuse it because of its label."""
-        line = str(self.signature("emotion_acc"))
         emotion = context.sample.emotion.name
         if not emotion:
-            return Refused(("emotion_acc",), (line,), "no_label")
+            return Refusal("no_label")
         if not self.applies("emotion_acc", context.sample):
-            return Refused(("emotion_acc",), (line,), NOT_APPLICABLE, f"'{emotion}' is not a basic emotion")
+            return Refusal(NOT_APPLICABLE, f"'{emotion}' is not a basic emotion")
         if emotion not in (self.among or self.classes):
-            return Refused(("emotion_acc",), (line,), "label_unknown", f"'{emotion}' is not one of its classes")
-        return EmotionMeasurement(self, context, self.front.follow(context.path), line)
+            return Refusal("label_unknown", f"'{emotion}' is none of {', '.join(self.among or self.classes)}")
+        return EmotionMeasurement(self, context, self.front.follow(context.path))
 
-    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
-        """Percent of clips judged as their label; nan for no clips."""
-        return mean_value(rows)
-
-    def with_wrong(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]], lost: Sequence[str]) -> float:
+    def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float:
         """The accuracy if clips of these emotions, which have no number, counted as wrong."""
         return self.combine(metric, rows) * len(rows) / (len(rows) + len(lost))
 
-    def answers(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[str]:
+    def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str]:
         """What each clip was taken for; "" where it is undecided."""
         return [str(row["predicted"]) for row in rows]
 
@@ -115,21 +117,20 @@ class EmotionMeasurement:
     judge: EmotionAccuracy
     context: ClipContext
     track: FeatureTrack
-    signature: str
 
     def feed(self, chunk: Chunk) -> None:
         """Take the sampled frames' features."""
         self.track.feed(chunk)
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """One row: right (100), wrong (0), or the reason why there is no decision."""
         features = self.track.stacked()
         if len(features) == 0:
-            return [self._undecided("no_face", f"no face in {self.track.sampled} sampled frames")]
+            return self._undecided(Refusal("no_face", f"no face in {self.track.sampled} sampled frames"))
         assert self.judge.front.net is not None
         logits = self.judge.front.net.logits(features).astype(np.float64)
         if not np.isfinite(logits).all():
-            return [self._undecided("not_finite", "the judge's logits are not finite")]
+            return self._undecided(Refusal("not_finite", "the judge's logits are not finite"))
         allowed = np.array([not self.judge.among or name in self.judge.among for name in self.judge.classes])
         logits = np.where(allowed, logits, -np.inf)
         probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
@@ -137,11 +138,12 @@ class EmotionMeasurement:
         notes = (*left_out, *self.context.notes)
         return [self._row(self.judge.classes[int(np.argmax(logits))], probabilities, notes)]
 
-    def _undecided(self, reason: str, detail: str) -> Row:
+    def _undecided(self, refusal: Refusal) -> Sequence[Row] | Refusal:
+        """No number, or (`miss` = wrong) a wrong answer with the reason in its notes."""
         if self.judge.miss == "skip":
-            return Unscored("emotion_acc", reason, self.signature, detail)
+            return refusal
         nothing = np.zeros(len(self.judge.classes))
-        return self._row("", nothing, (*self.context.notes, "undecided", reason))
+        return [self._row("", nothing, (*self.context.notes, "undecided", refusal.reason))]
 
     def _row(self, predicted: str, probabilities: npt.NDArray[np.float64], notes: tuple[str, ...]) -> Row:
         """`predicted` is a name of `classes` (the judge's order, as `probabilities`), or "" where it is undecided."""
@@ -156,7 +158,7 @@ class EmotionMeasurement:
             frames=self.track.sampled,
             faces=len(self.track.features),
         )
-        return Scored("emotion_acc", value, self.signature, statistics, notes)
+        return self.judge.scored("emotion_acc", value, statistics, notes)
 
 
 def _closed_set(text: str, classes: Sequence[str]) -> tuple[str, ...]:

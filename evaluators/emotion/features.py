@@ -14,6 +14,7 @@ from evaluators.emotion.specs import NetSpec, Sampling, spec
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
+from harness.errors import Missing
 from harness.evaluator import Chunk
 from networks.files.shipped import Shipped
 
@@ -42,9 +43,9 @@ class EmotionFront:
         self.net: EmotionNet | None = None
         self._key = ""  # of features on a chunk, known after load
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of weights and tools that are not here."""
-        lacks: list[tuple[str, str]] = []
+    def missing(self) -> list[Missing]:
+        """Weights and tools that are not here."""
+        lacks: list[Missing] = []
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.faces.mtcnn import NAME, sampled
+from harness.errors import Missing
 from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
@@ -33,7 +34,7 @@ class EdgeSpace:
     def __init__(self, device: str) -> None:
         self.device = device
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """Nothing: the detector is in the wheel."""
         return []
 

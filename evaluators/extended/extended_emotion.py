@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,21 @@ from evaluators.extended import draws as extended_draws
 from evaluators.extended import pool, spaces
 from evaluators.extended.voice import NETS, Voice
 from evaluators.packing import pack
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice, positive, several, unused
-from harness.errors import MissingError
-from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Measurement, MetricFacts
-from harness.records import Row, Sample, Scored, Unscored
-from harness.signature import Signature
+from harness.errors import Missing, MissingError
+from harness.evaluator import (
+    NOT_APPLICABLE,
+    Chunk,
+    ClipContext,
+    Evaluator,
+    Fields,
+    Interval,
+    Measurement,
+    MetricFacts,
+    Refusal,
+    Statistics,
+)
+from harness.records import Row, Sample
 from harness.statistics import DRAWS
 
 Float = npt.NDArray[np.float32]
@@ -38,31 +47,32 @@ _LENT = ("ext_acc", "ext_shift", "ext_profile")
 
 
 def _facts(name: str, title: str, unit: str, low: float, high: float, reference: bool = False) -> MetricFacts:
-    return MetricFacts(name, title, unit, True, low, high, needs_reference=reference, pooled=True)
+    ranked = name not in ("ext_shift", "ext_profile")
+    return MetricFacts(name, title, unit, True, low, high, reference, "pooled", ranked)
 
 
-class ExtendedEmotion:
+class ExtendedEmotion(Evaluator):
     """Extended emotions. Settings: of spaces and EmotionFront, `dist` (euclid|cosine), `voice`, `scale`, `metrics`.
 
     `metrics` names those to report (comma between them), so that a second space need not fill five columns.
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         _facts("ext_acc", "Extended-emotion accuracy", "%", 0.0, 100.0, reference=True),
-        MetricFacts("ext_shift", "Shift strength", "", True, 0.0, float("inf"), pooled=True, ranked=False),
+        _facts("ext_shift", "Shift strength", "", 0.0, float("inf")),
         _facts("ext_identifiability", "Identifiability", "%", 0.0, 100.0),
         _facts("ext_consistency", "Within − between cosine", "", -2.0, 2.0),
-        MetricFacts("ext_profile", "Profile reliability", "", True, -1.0, 1.0, pooled=True, ranked=False),
+        _facts("ext_profile", "Profile reliability", "", -1.0, 1.0),
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
     )
 
-    draws: ClassVar[int] = DRAWS  # of its intervals: they cost no more than those of a mean
+    draws = DRAWS  # of its intervals: they cost no more than those of a mean
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
         self.names = several(settings, "metrics", NAMES)
-        self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)  # type: ignore[misc]
+        self.metrics = tuple(facts for facts in type(self).metrics if facts.name in self.names)
         self.space = spaces.build(settings, device)
         self.distance = choice(settings, "dist", ("euclid", "cosine"), "euclid")
         default_voice = "demo" if settings.get("net") == "demo" else "emotion2vec"
@@ -72,16 +82,16 @@ class ExtendedEmotion:
             if name not in self.names:
                 unused(f"The extended-emotion judge without {name}", settings, (key,))
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of what the space needs; without the speech encoder only av_structure is unscored."""
+    def missing(self) -> list[Missing]:
+        """What the space needs; without the speech encoder only av_structure is unscored."""
         return self.space.missing()
 
     def load(self) -> None:
         """Build the space's network."""
         self.space.load()
 
-    def signature(self, metric: str) -> Signature:
-        """Everything that changes the metric."""
+    def fields(self, metric: str) -> Fields:
+        """Space, base line, and what is the metric's own."""
         own = {
             "ext_acc": (("dec", f"centroid-{self.distance}-loio"),),
             "ext_shift": (("scale", f"{self.scale:g}" if self.scale else "truth"),),
@@ -91,7 +101,7 @@ class ExtendedEmotion:
             "av_structure": self.voice.fields(),
             "pseudo_agreement": (("set", "closed-occurring"), ("agg", "macro-recall")),
         }[metric]
-        return Signature(metric, (*self.space.fields(), ("base", "neutral-clip"), *own, ("v", "1")))
+        return *self.space.fields(), ("base", "neutral-clip"), *own
 
     def applies(self, metric: str, sample: Sample) -> bool:
         """Whether `metric` is expected of `sample`: most are of extended emotions only."""
@@ -102,41 +112,37 @@ class ExtendedEmotion:
             return emotion.label_is == "pseudo" and emotion.label not in (None, "", "neutral", "unknown")
         return not emotion.name or not emotion.basic
 
-    def start(self, context: ClipContext) -> Measurement:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip, unless the sample has no neutral clip or no emotion."""
-        names, lines = self.names, tuple(str(self.signature(name)) for name in self.names)
-        sample = context.sample
-        if not sample.emotion.name:
-            return Refused(names, lines, "no_label")
-        if sample.source_video is None:
-            return Refused(names, lines, "no_reference", "the sample has no neutral clip of its identity")
-        return DirectionMeasurement(
-            self, context, self.space.follow(context.path), dict(zip(names, lines, strict=True))
-        )
+        if not context.sample.emotion.name:
+            return Refusal("no_label")
+        if context.sample.source_video is None:
+            return Refusal("no_reference", "the sample has no neutral clip of its identity")
+        return DirectionMeasurement(self, context, self.space.follow(context.path))
 
-    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
         return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def interval(
-        self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> tuple[float, float] | None:
+        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
+    ) -> Interval:
         """95 % percentile bootstrap interval over groups of clips; None where there is nothing to resample."""
         return extended_draws.interval(metric, rows, groups, draws, rng, self.distance == "cosine", self.scale)
 
-    def with_wrong(self, metric: str, rows: Sequence[Any], lost: Sequence[str]) -> float | None:
+    def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
         """The score if clips of these emotions, which have no number, counted as wrong; None for what is no share."""
         return pool.with_wrong(metric, rows, lost, self.distance == "cosine")
 
-    def outcomes(self, metric: str, rows: Sequence[Any]) -> list[float | None] | None:
+    def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
         """What each clip adds to a score that is a mean over clips (None: it only lends its truth); None for others."""
         return pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
 
-    def answers(self, metric: str, rows: Sequence[Any]) -> list[str] | None:
+    def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str] | None:
         """What each clip was taken for, in the pseudo-label agreement; None for what answers with no name."""
         return pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None
 
-    def note(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> str:
+    def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """What must be read beside the number: chance, ceiling, spread, p."""
         return pool.note(metric, rows, self.scale)
 
@@ -148,24 +154,23 @@ class DirectionMeasurement:
     judge: ExtendedEmotion
     context: ClipContext
     track: spaces.Track
-    lines: Mapping[str, str]
 
     def feed(self, chunk: Chunk) -> None:
         """Take the sampled frames' features."""
         self.track.feed(chunk)
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """One row for each metric."""
         sample = self.context.sample
         assert sample.source_video is not None
         clip = spaces.mean_of(self.track)
         base = spaces.clip_mean(self.judge.space, sample.source_video)
         if len(clip) == 0:
-            return [Unscored(name, "no_face", self.lines[name]) for name in self.judge.names]
+            return Refusal("no_face", "no sampled frame shows a face")
         if len(base) == 0:
-            return [Unscored(name, "no_reference_face", self.lines[name]) for name in self.judge.names]
+            return Refusal("no_reference_face", f"no face in {sample.source_video.name}")
         if not np.isfinite(clip).all():
-            return [Unscored(name, "not_finite", self.lines[name]) for name in self.judge.names]
+            return Refusal("not_finite", "a feature is not finite")
         truth: Float = np.zeros(0, np.float32)
         if sample.reference_video is not None:
             truth = spaces.clip_mean(self.judge.space, sample.reference_video)
@@ -190,7 +195,7 @@ class DirectionMeasurement:
         if name == "pseudo_agreement":
             return self._pseudo_row(sample, common)
         if name in ("ext_acc", "ext_shift") and not scaled and len(common["truth"]) == 0:
-            return Unscored(name, "no_reference", self.lines[name])
+            return self.judge.unscored(name, Refusal("no_reference", "there is no true clip, or no face in it"))
         return self._scored(name, common, self.context.notes)
 
     def _structure_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
@@ -198,9 +203,9 @@ class DirectionMeasurement:
         try:
             voice = self.judge.voice.direction(sample)
         except MissingError as error:
-            return Unscored(name, "weights_missing", self.lines[name], str(error))
+            return self.judge.unscored(name, Refusal("weights_missing", str(error)))
         if voice is None:
-            return Unscored(name, "no_reference", self.lines[name], "the sample names no emotional and neutral speech")
+            return self.judge.unscored(name, Refusal("no_reference", "the sample has no emotional and neutral speech"))
         return self._scored(name, {**common, "voice": voice}, self.context.notes)
 
     def _pseudo_row(self, sample: Sample, common: Mapping[str, Any]) -> Row:
@@ -211,7 +216,7 @@ class DirectionMeasurement:
         assert space.front.net is not None
         classes = space.front.spec.classes
         if label not in classes:
-            return Unscored(name, "label_unknown", self.lines[name], f"'{label}' is not one of the judge's classes")
+            return self.judge.unscored(name, Refusal("label_unknown", f"'{label}' is none of {', '.join(classes)}"))
         logits = space.front.net.logits(self.track.stacked())
         more: dict[str, Any] = {"logits": logits, "classes": np.array(classes)}
         if self.context.made is not None and self.context.made.used not in ("", "unknown"):
@@ -219,7 +224,7 @@ class DirectionMeasurement:
         return self._scored(name, {**common, **more}, self.context.notes)
 
     def _scored(self, name: str, common: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Row:
-        return Scored(name, None, self.lines[name], pack(**common), notes)
+        return self.judge.scored(name, None, pack(**common), notes)
 
     def _not_applicable(self, name: str) -> Row:
-        return Unscored(name, NOT_APPLICABLE, self.lines[name])
+        return self.judge.unscored(name, Refusal(NOT_APPLICABLE))

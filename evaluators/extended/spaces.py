@@ -19,6 +19,7 @@ from evaluators.emotion.features import SETTINGS as FRONT_SETTINGS
 from evaluators.emotion.features import EmotionFront
 from evaluators.extended.edge_space import EdgeSpace
 from evaluators.settings import choice, unused
+from harness.errors import Missing
 from harness.evaluator import Chunk
 
 Float = npt.NDArray[np.float32]
@@ -41,7 +42,7 @@ class Space(Protocol):
     @property
     def searches(self) -> int: ...  # MTCNN looks at each N-th frame; 0: at none
 
-    def missing(self) -> list[tuple[str, str]]: ...
+    def missing(self) -> list[Missing]: ...
 
     def load(self) -> None: ...
 
@@ -93,8 +94,8 @@ class JudgeSpace:
         """The step of a sampling that MTCNN serves."""
         return self.front.sampling.step if self.front.align.startswith("mtcnn") else 0
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of the judge."""
+    def missing(self) -> list[Missing]:
+        """What the judge lacks."""
         return self.front.missing()
 
     def load(self) -> None:

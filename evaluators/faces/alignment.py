@@ -17,10 +17,11 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.faces.eat_crop import SIZE_PX, crop128
-from evaluators.pairing import Frames, Indices, Pairs, Problem
+from evaluators.pairing import Frames, Indices, Pairs
 from evaluators.settings import choice, unused
 from harness.digest import digest
-from harness.evaluator import ClipContext
+from harness.errors import Missing
+from harness.evaluator import ClipContext, Refusal
 
 #: Settings of a judge that are read here.
 SETTINGS = ("crop", "points")
@@ -55,7 +56,7 @@ class Alignment:
         """Height and width of the pictures that come of frames of this size."""
         return height_width if self.crop == "none" else (SIZE_PX, SIZE_PX)
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """dlib and its predictor, where they are asked for and not here."""
         return dlib_landmarks.PREDICTOR.missing() if self._needs_dlib else []
 
@@ -64,7 +65,7 @@ class Alignment:
         if self._needs_dlib:
             self._dlib = dlib_landmarks.Dlib68()
 
-    def problem(self, context: ClipContext) -> Problem | None:
+    def problem(self, context: ClipContext) -> Refusal | None:
         """Why the points cannot be used, or None."""
         return sidecar_landmarks.problem(context) if self.crop != "none" and self._sidecar else None
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness import weights
 from harness.digest import digest
-from harness.errors import MissingError
+from harness.errors import Missing, MissingError
 from networks.files.plausibility import ImplausibleError
 
 Points = npt.NDArray[np.float64]
@@ -37,16 +37,16 @@ class Predictor:
     points: int
     instead: str
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """What of dlib and the file is not on this machine, and its cure."""
         lacks = []
         if importlib.util.find_spec("dlib") is None:
             cure = f"Type: pip install dlib, or set {self.instead}."
-            lacks.append(("The Python package dlib is not installed.", cure))
+            lacks.append(Missing("The Python package dlib is not installed.", cure))
         try:
             weights.locate(self.weights, any_hash=True)
         except MissingError as error:
-            lacks.append((error.what, error.cure))
+            lacks.append(Missing.of(error))
         return lacks
 
     def digest8(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +14,20 @@ import numpy.typing as npt
 from evaluators.faces import mtcnn
 from evaluators.faces.head_pose import angles, turned
 from evaluators.faces.reference_faces import faces_of
-from evaluators.packing import mean_value
 from evaluators.reference_cache import cached
 from evaluators.settings import check, whole
 from harness.errors import MediaError
-from harness.evaluator import Chunk, ClipContext, MetricFacts
-from harness.records import FPS, SAMPLE_RATE_HZ, Row, Scored, Unscored
-from harness.signature import Signature
+from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, MetricFacts, Refusal
+from harness.records import FPS, SAMPLE_RATE_HZ, Row
 
 
-class FacePresence:
+class FacePresence(Evaluator):
     """Share of frames with a face, frames at 25 fps, turn of the head from its pose clip, sound over picture length.
 
     Setting `every`: each N-th frame is searched (default 5, the sampling of the identity judge, which shares it).
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("face_rate", "Face rate", "%", True, 0.0, 100.0),
         MetricFacts("frames", "Frames", "", True, 1.0, float("inf"), ranked=False),
         MetricFacts("pose_shift", "Head pose shift", "deg", False, 0.0, 180.0, ranked=False),
@@ -42,21 +39,17 @@ class FacePresence:
         self.every = whole(settings, "every", 5)
         self.device = device
 
-    def missing(self) -> list[tuple[str, str]]:
-        """Nothing: the detector is installed."""
-        return []
-
     def load(self) -> None:
         """Open the detector, once per process for all judges."""
         mtcnn.detector(self.device)
 
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """Detector and sampling for the face rate; the frame rate for all."""
         searched = (
             (("det", mtcnn.NAME), ("samp", f"every{self.every}")) if metric in ("face_rate", "pose_shift") else ()
         )
         posed = (("pose", "5pt-weak"), ("ref", "pose-or-source-clip")) if metric == "pose_shift" else ()
-        return Signature(metric, (*searched, *posed, ("fps", str(FPS)), ("agg", "clip"), ("v", "1")))
+        return *searched, *posed, ("fps", str(FPS)), ("agg", "clip")
 
     def start(self, context: ClipContext) -> _Clip:
         """Begin one clip."""
@@ -70,10 +63,6 @@ class FacePresence:
             return np.asarray(np.mean(found, axis=0) if found else np.zeros(0), dtype=np.float32)
 
         return cached(path, f"pose|{self.signature('pose_shift')}", [], compute)
-
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
-        """The mean over clips; nan for none."""
-        return mean_value(rows)
 
 
 def poses(faces: Mapping[int, mtcnn.Faces]) -> list[npt.NDArray[np.float64]]:
@@ -110,26 +99,33 @@ class _Clip:
             self._ratio(),
         ]
 
-    def _scored(self, metric: str, value: float, notes: tuple[str, ...] = ()) -> Scored:
-        return Scored(metric, value, str(self._judge.signature(metric)), b"", (*notes, *self._context.notes))
+    def _scored(self, metric: str, value: float, notes: tuple[str, ...] = ()) -> Row:
+        return self._judge.scored(metric, value, notes=(*notes, *self._context.notes))
 
     def _turn(self) -> Row:
-        signature, sample = str(self._judge.signature("pose_shift")), self._context.sample
+        found = self._shift()
+        if isinstance(found, Refusal):
+            return self._judge.unscored("pose_shift", found)
+        return self._scored("pose_shift", found)
+
+    def _shift(self) -> float | Refusal:
+        """By how many degrees the head is turned from that of the pose clip."""
+        sample = self._context.sample
         path = sample.pose_video or sample.source_video
         if path is None or not path.exists():  # a clip without sound has no derived pose clip
-            return Unscored("pose_shift", "no_reference", signature, "there is no clip of the head to compare with")
+            return Refusal("no_reference", "there is no clip of the head to compare with")
         if not self._poses:
-            return Unscored("pose_shift", "no_face", signature)
+            return Refusal("no_face", f"no face in {len(self._found)} searched frames")
         try:
             wanted = self._judge.mean_pose(path)
         except MediaError as error:
-            return Unscored("pose_shift", error.reason, signature, f"pose clip: {error.what}")
+            return Refusal(error.reason, f"pose clip: {error.what}")
         if not len(wanted):
-            return Unscored("pose_shift", "no_reference_face", signature, f"no face in {path.name}")
-        return self._scored("pose_shift", turned(np.mean(self._poses, axis=0), wanted))
+            return Refusal("no_reference_face", f"no face in {path.name}")
+        return turned(np.mean(self._poses, axis=0), wanted)
 
     def _ratio(self) -> Row:
         sound = self._context.audio
         if sound is None:
-            return Unscored("av_length_ratio", "no_audio", str(self._judge.signature("av_length_ratio")))
+            return self._judge.unscored("av_length_ratio", Refusal("no_audio"))
         return self._scored("av_length_ratio", (len(sound) / SAMPLE_RATE_HZ) / (self._frames / FPS))

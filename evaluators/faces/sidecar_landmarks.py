@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.pairing import Problem
-from harness.evaluator import Chunk, ClipContext
+from harness.evaluator import Chunk, ClipContext, Refusal
 
 Points = npt.NDArray[np.float64]
 _POINTS = 68
@@ -21,33 +20,34 @@ def sidecar(video: Path, suffix: str = ".landmarks.npy") -> Path:
     return video.with_suffix(suffix)
 
 
-def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | Problem:
+def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | Refusal:
     """The points of a video, nan rows where it has no face, or why there are none."""
     path = sidecar(video, suffix)
     if not path.is_file():
-        return "tool_missing", f"there is no {path}: save float ({frames}, {_POINTS}, 2), nan where no face is found"
+        needed = f"save float ({frames}, {_POINTS}, 2), nan where no face is found"
+        return Refusal("tool_missing", f"there is no {path}: {needed}")
     try:
         points = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
     except (OSError, ValueError, EOFError) as error:
-        return "unreadable", f"{path}: {error}"
+        return Refusal("unreadable", f"{path}: {error}")
     if points.shape != (frames, _POINTS, 2):
-        return "length_mismatch", f"{path} has shape {points.shape}, not ({frames}, {_POINTS}, 2)"
+        return Refusal("length_mismatch", f"{path} has shape {points.shape}, not ({frames}, {_POINTS}, 2)")
     return points
 
 
 def points(video: Path, frames: int) -> Points:
     """The points of a video of which `problem` found none; read once in a row."""
     found = _remembered(video, frames, sidecar(video).stat().st_mtime_ns)
-    assert not isinstance(found, tuple), found
+    assert not isinstance(found, Refusal), found
     return found
 
 
 @lru_cache(maxsize=4)
-def _remembered(video: Path, frames: int, changed_ns: int) -> Points | Problem:
+def _remembered(video: Path, frames: int, changed_ns: int) -> Points | Refusal:
     return read(video, frames)
 
 
-def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
+def _both(context: ClipContext) -> tuple[Points | Refusal, Points | Refusal]:
     reference = pairing.reference_reader(context)
     return context.once(
         "sidecar-landmarks",
@@ -55,9 +55,9 @@ def _both(context: ClipContext) -> tuple[Points | Problem, Points | Problem]:
     )
 
 
-def problem(context: ClipContext) -> Problem | None:
+def problem(context: ClipContext) -> Refusal | None:
     """Why the points of a clip or of its reference cannot be used, or None."""
-    return next((part for part in _both(context) if isinstance(part, tuple)), None)
+    return next((part for part in _both(context) if isinstance(part, Refusal)), None)
 
 
 class SidecarPoints:
@@ -66,8 +66,8 @@ class SidecarPoints:
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
         """Points of the pairs whose clip frame lies in `chunk`."""
         clip, reference = _both(context)
-        assert not isinstance(clip, tuple)
-        assert not isinstance(reference, tuple)
+        assert not isinstance(clip, Refusal)
+        assert not isinstance(reference, Refusal)
         first, second = pairing.RULES[rule](len(clip), len(reference))
         start, stop = np.searchsorted(first, [chunk.first, chunk.first + len(chunk.frames)])
         return clip[first[start:stop]], reference[second[start:stop]]

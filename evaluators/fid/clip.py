@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,7 @@ from evaluators.faces import alignment
 from evaluators.fid import collector
 from evaluators.fid.collector import Collector, Sampling
 from evaluators.fid.features import FeatureNet, Features
-from harness.evaluator import Chunk, ClipContext
-from harness.records import Row, Unscored
+from harness.evaluator import Chunk, ClipContext, Evaluator, Statistics
 
 
 class FeatureClip:
@@ -22,16 +21,16 @@ class FeatureClip:
 
     def __init__(
         self,
+        judge: Evaluator,
         context: ClipContext,
         net: FeatureNet,
         aligned: alignment.Alignment,
         sampling: Sampling,
-        lines: Mapping[str, str],
     ) -> None:
+        self._judge = judge
         self._context = context
         self._net = net
         self._aligned = aligned
-        self._lines = lines  # metric -> signature
         self._shape = (0, 0)  # height and width of the clip's frames
         self._collector: Collector
         self._collector, self._wanted = collector.start(context, net, aligned, sampling)
@@ -60,10 +59,6 @@ class FeatureClip:
         whole = len(clip) == len(self._collector.wanted) and len(reference) == len(self._wanted)
         return (*(() if whole else ("frames_left_out",)), *pairing.notes(self._context))
 
-    def refused(self, reason: str, detail: str) -> list[Row]:
-        """A row for each metric of the judge."""
-        return [Unscored(name, reason, line, detail) for name, line in self._lines.items()]
-
 
 def packed(**arrays: Any) -> bytes:
     """Features hardly compress: plain npz bytes."""
@@ -72,17 +67,17 @@ def packed(**arrays: Any) -> bytes:
     return buffer.getvalue()
 
 
-def count(row: Any, side: str) -> int:
+def count(row: Statistics, side: str) -> int:
     """How many frames a row has on one side."""
     return len(row[side]) if side in row else 0
 
 
-def both(rows: Sequence[Any]) -> tuple[list[Features], list[Features]]:
+def both(rows: Sequence[Statistics]) -> tuple[list[Features], list[Features]]:
     """Features of the clips and of their references, one array a clip."""
     return [row["clip"] for row in rows], [row["reference"] for row in rows]
 
 
-def stacked(rows: Sequence[Any]) -> tuple[Features, Features]:
+def stacked(rows: Sequence[Statistics]) -> tuple[Features, Features]:
     """The same, all frames of a side in one array."""
     clips, references = both(rows)
     if not rows:

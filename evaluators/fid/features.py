@@ -19,7 +19,7 @@ from evaluators.settings import unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use, loaded
 from harness import registry
-from harness.errors import UsageError, unknown_name
+from harness.errors import Missing, UsageError, unknown_name
 from networks.files.official import Official
 from networks.files.plausibility import require_trained
 
@@ -34,7 +34,7 @@ class FeatureNet(Protocol):
     @property
     def width(self) -> int: ...  # columns of a feature row
 
-    def missing(self) -> list[tuple[str, str]]: ...
+    def missing(self) -> list[Missing]: ...
 
     def load(self) -> None: ...
 
@@ -92,7 +92,7 @@ class InceptionNet:
         """Columns of a feature row."""
         return self._width
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """The weights, where they are not here."""
         return self._weights.missing()
 
@@ -148,7 +148,7 @@ class DemoNet:
         """Columns of a feature row (known after load)."""
         return int(self._network.feature_size)
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """The file that ships with the project, where it was removed."""
         return self._weights.missing()
 

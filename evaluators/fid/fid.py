@@ -8,7 +8,7 @@ the C-MET paper's form: one FID for each clip against its target, then the mean 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,12 +22,11 @@ from evaluators.fid.features import build
 from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
-from evaluators.packing import mean_value
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
-from harness.evaluator import ClipContext, MetricFacts
-from harness.records import Row, Scored
+from harness.errors import Missing
+from harness.evaluator import ClipContext, Evaluator, Fields, Interval, Measurement, MetricFacts, Refusal, Statistics
+from harness.records import Row
 from harness.signature import Signature
 
 __all__ = ["Fid", "PairFid", "frechet"]
@@ -38,7 +37,7 @@ _COUNTED = {"fid": ("n1", "n2"), "fid_inf": ("n2",)}  # whose sizes are fields o
 _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the version
 
 
-class _Judge:
+class _Judge(Evaluator):
     """What both judges share: the network, the sampling, the signature."""
 
     _name: ClassVar[str]
@@ -51,8 +50,8 @@ class _Judge:
         self._aligned = alignment.Alignment(settings)
         self._samples = Sampling(settings, self._sampling)
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of weights that are not here."""
+    def missing(self) -> list[Missing]:
+        """Weights that are not here."""
         return [*self._net.missing(), *self._aligned.missing()]
 
     def load(self) -> None:
@@ -60,17 +59,20 @@ class _Judge:
         self._net.load()
         self._aligned.load()
 
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """Network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling, weights."""
         fields = self._net.fields()
         net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
         pictures = (("src", "raw"), *self._aligned.fields(), *self._aligned.codec(), ("fps", "25"))
         term = (("cov", "n-1"), ("root", "svd"), ("eps", "0"), ("agg", self._aggregation))
-        long = self._net.long()
-        return Signature(metric, (*net, *pictures, ("samp", self._samples.text), *term, *weights, ("v", "1")), long)
+        return *net, *pictures, ("samp", self._samples.text), *term, *weights
 
-    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+    def long_fields(self, metric: str) -> Fields:
+        """Whole hashes of the network's weights."""
+        return self._net.long()
+
+    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
         sides = [one for one in zip(("n1", "n2"), SIDES, strict=True) if one[0] in _COUNTED.get(metric, ())]
         counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
@@ -84,35 +86,31 @@ class Fid(_Judge):
     its own signature, in which `n1` is no field because the number is that of infinitely many frames.
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
-        MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, pooled=True),
-        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, pooled=True, ranked=False, of="fid"),
+    metrics: tuple[MetricFacts, ...] = (
+        MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, aggregation="pooled"),
+        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, "pooled", False, "fid", version=2),
     )
     _name, _sampling, _aggregation = "fid", "5", "pool"
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         super().__init__({key: value for key, value in settings.items() if key != "limit"}, device)
         shown = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
-        self.metrics = type(self).metrics[:shown]  # type: ignore[misc]
+        self.metrics = type(self).metrics[:shown]
 
-    def signature(self, metric: str) -> Signature:
-        """As of every FID; that of FID∞ says how it was extrapolated and what it needs."""
-        line = super().signature(metric)
+    def fields(self, metric: str) -> Fields:
+        """As of every FID; those of FID∞ say how it was extrapolated and what it needs."""
+        fields = super().fields(metric)
         if metric != "fid_inf":
-            return line
-        place = next(k for k, (key, _) in enumerate(line.fields) if key == "agg") + 1
-        fields = (*line.fields[:place], *fid_limit.FIELDS, *line.fields[place:-1], ("v", "2"))
-        return Signature(metric, fields, line.long)
+            return fields
+        place = next(k for k, (key, _) in enumerate(fields) if key == "agg") + 1
+        return *fields[:place], *fid_limit.FIELDS, *fields[place:]
 
-    def start(self, context: ClipContext) -> _PooledClip | Refused:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip."""
         problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
-        lines = {facts.name: str(self.signature(facts.name)) for facts in self.metrics}
-        if problem is not None:
-            return Refused(tuple(lines), tuple(lines.values()), *problem)
-        return _PooledClip(context, self._net, self._aligned, self._samples, lines)
+        return problem or _PooledClip(self, context, self._net, self._aligned, self._samples)
 
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """The FID of the clips whose statistics these are; nan where they are too few.
 
         That is fewer than two frames on either side, and for FID∞ fewer than its line needs.
@@ -123,12 +121,12 @@ class Fid(_Judge):
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
 
     def interval(
-        self, metric: str, rows: Sequence[Any], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> tuple[float, float] | None:
+        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
+    ) -> Interval:
         """95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
         return None if metric == "fid_inf" else half_sample_interval(*both(rows), groups, draws, rng)
 
-    def note(self, metric: str, rows: Sequence[Any]) -> str:
+    def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """What must stand beside the number: sample sizes and their warning, or why FID∞ is refused."""
         clip, reference = stacked(rows)
         if metric == "fid_inf":
@@ -141,48 +139,42 @@ class Fid(_Judge):
 
 
 class _PooledClip(FeatureClip):
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """A row that holds the features, and one of FID∞ that points to it; only a set of clips has a value."""
         clip, reference = self.features()
         if not (len(clip) and len(reference)):
-            return self.refused("no_face", "no sampled frame has a face")
+            faces = f"{len(clip)} of the clip, {len(reference)} of its reference"
+            return Refusal("no_face", f"sampled frames with a face: {faces}")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return self.refused("not_finite", "a feature is not finite")
+            return Refusal("not_finite", "a feature is not finite")
         kept = packed(clip=clip, reference=reference, **self.sizes())
         notes = ("pooled", *self.notes(clip, reference))
-        return [Scored(name, None, line, kept if name == "fid" else b"", notes) for name, line in self._lines.items()]
+        names = [facts.name for facts in self._judge.metrics]
+        return [self._judge.scored(name, None, kept if name == "fid" else b"", notes) for name in names]
 
 
 class PairFid(_Judge):
     """The C-MET paper's FID: all frames of a clip against all frames of its target; the mean over clips."""
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("fid_pair", "FID (per pair)", "", False, 0.0, float("inf"), needs_reference=True),
     )
     _name, _sampling, _aggregation = "fid_pair", "all", "pair-mean"
 
-    def start(self, context: ClipContext) -> _PairedClip | Refused:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip."""
         problem = pairing.reference_problem(context, None) or self._aligned.problem(context)
-        signature = str(self.signature("fid_pair"))
-        if problem is not None:
-            return Refused(("fid_pair",), (signature,), *problem)
-        return _PairedClip(context, self._net, self._aligned, self._samples, {"fid_pair": signature})
-
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
-        """The mean of the clips' own values."""
-        return mean_value(rows)
+        return problem or _PairedClip(self, context, self._net, self._aligned, self._samples)
 
 
 class _PairedClip(FeatureClip):
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """The clip's own FID; it needs two frames on both sides."""
         clip, reference = self.features()
         if min(len(clip), len(reference)) < 2:
-            return self.refused("too_short", "a covariance needs two frames")
+            return Refusal("too_short", f"{len(clip)} and {len(reference)} frames; a covariance needs two")
         if not (np.isfinite(clip).all() and np.isfinite(reference).all()):
-            return self.refused("not_finite", "a feature is not finite")
+            return Refusal("not_finite", "a feature is not finite")
         value = frechet(clip, reference)
         kept = packed(value=[value], **self.sizes())
-        notes = self.notes(clip, reference)
-        return [Scored(name, value, line, kept, notes) for name, line in self._lines.items()]
+        return [self._judge.scored("fid_pair", value, kept, self.notes(clip, reference))]

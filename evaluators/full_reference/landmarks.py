@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,10 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.faces.sidecar_landmarks import SidecarPoints
-from evaluators.packing import mean_value
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice
-from harness.evaluator import Chunk, ClipContext, MetricFacts
-from harness.records import Row, Scored, Unscored
-from harness.signature import Signature
+from harness.errors import Missing
+from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal
+from harness.records import Row
 
 Points = npt.NDArray[np.float64]  # (n, 68, 2) px, x before y; nan where there is no face
 POINTS = 68
@@ -73,7 +71,7 @@ class PointSource(Protocol):
         """Points of the pairs in this chunk, of the clip and of the reference."""
 
 
-class LandmarkDistance:
+class LandmarkDistance(Evaluator):
     """M-LMD, F-LMD, M-LVD, F-LVD against a reference.
 
     Settings: points (dlib68: dlib's detector and predictor; sidecar: NAME.landmarks.npy beside each video), crop
@@ -81,7 +79,7 @@ class LandmarkDistance:
     Sidecar points are taken as they are: crop must be none.
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = tuple(
+    metrics: tuple[MetricFacts, ...] = tuple(
         MetricFacts(name, name.upper().replace("_", "-"), unit, False, 0.0, float("inf"), needs_reference=True)
         for name, unit in zip(_METRICS, ("px", "px", "px/frame", "px/frame"), strict=True)
     )
@@ -95,7 +93,7 @@ class LandmarkDistance:
         self.repaired = choice(settings, "fix", ("0", "1"), "0") == "1"
         self._source: PointSource | None = None
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """dlib and its predictor, where they are asked for and not here."""
         return dlib_landmarks.PREDICTOR.missing() if self.points == "dlib68" else []
 
@@ -103,26 +101,20 @@ class LandmarkDistance:
         """Open the detector. Raises MissingError without it."""
         self._source = SidecarPoints() if self.points == "sidecar" else dlib_landmarks.DlibSource(self.crop)
 
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """Points, crop, normalisation, pairing, and whether the LVD is mended."""
         fields = (("det", self.points), ("in", self.crop), ("norm", "mean-only"), ("fps", "25"), ("pair", self.pair))
         fixed = (("fix", str(int(self.repaired))),) if metric.endswith("lvd") else ()
         weights = (("w", dlib_landmarks.PREDICTOR.digest8()),) if self.points == "dlib68" else ()
-        return Signature(metric, (*fields, ("miss", "skip"), ("agg", "clip"), *fixed, *weights, ("v", "1")))
+        return *fields, ("miss", "skip"), ("agg", "clip"), *fixed, *weights
 
-    def start(self, context: ClipContext) -> _Clip | Refused:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip."""
         assert self._source is not None, "load() first"
         problem = pairing.reference_problem(context, self.pair)
         if problem is None and self.points == "sidecar":
             problem = sidecar_landmarks.problem(context)
-        if problem is not None:
-            return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
-        return _Clip(self, self._source, context)
-
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
-        """The mean over clips; nan for none."""
-        return mean_value(rows)
+        return problem or _Clip(self, self._source, context)
 
 
 class _Clip:
@@ -141,14 +133,12 @@ class _Clip:
         self._clip.append(clip)
         self._reference.append(reference)
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """Four rows; `no_face` as a note where some pairs were left out."""
         clip, reference = (np.concatenate([np.zeros((0, POINTS, 2)), *x]) for x in (self._clip, self._reference))
         found = landmark_distances(clip, reference, self._judge.repaired)
-        signatures = {metric: str(self._judge.signature(metric)) for metric in _METRICS}
         if found is None:
-            detail = f"none of {len(clip)} pairs of frames has a face on both sides"
-            return [Unscored(metric, "no_face", signature, detail) for metric, signature in signatures.items()]
+            return Refusal("no_face", f"none of {len(clip)} pairs of frames has a face on both sides")
         skipped = ("no_face",) if found.valid < len(clip) else ()
         notes = (*skipped, *pairing.notes(self._context))
-        return [Scored(metric, getattr(found, metric), text, b"", notes) for metric, text in signatures.items()]
+        return [self._judge.scored(metric, getattr(found, metric), notes=notes) for metric in _METRICS]

@@ -8,7 +8,7 @@ must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,21 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice, whole
 from evaluators.weights.judge_weights import SETTINGS, in_use
-from harness.evaluator import Chunk, ClipContext, MetricFacts
-from harness.records import Row, Scored, Unscored
+from harness.errors import Missing
+from harness.evaluator import (
+    Chunk,
+    ClipContext,
+    Evaluator,
+    Fields,
+    Measurement,
+    MetricFacts,
+    Refusal,
+    Statistics,
+    weighted,
+)
+from harness.records import Row
 from harness.signature import Signature
 from networks.files.official import Official
 from networks.files.plausibility import ImplausibleError
@@ -34,7 +44,7 @@ _LEAST_PX = 32  # below this the last pooling has nothing left
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
 
 
-class Lpips:
+class Lpips(Evaluator):
     """LPIPS v0.1 against a frame-aligned reference.
 
     Settings: net (alex, vgg), pair (trunc, stretch), every (each N-th pair; default 1), agg (clip, frame),
@@ -42,7 +52,7 @@ class Lpips:
     published one: no gate can vouch for it, so gate=off is needed too).
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("lpips", "LPIPS", "", False, 0.0, float("inf"), needs_reference=True),
     )
 
@@ -52,12 +62,14 @@ class Lpips:
         self.pair = choice(settings, "pair", pairing.RULES, "trunc")
         self.every = whole(settings, "every", 1)
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
+        if self.aggregation == "frame":
+            self.metrics = weighted(self.metrics)
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
         self._weights = in_use(Official(TRUNKS[self.net]), settings)
         self._device = device
         self._distance: Distance | None = None
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """The trunk, where it is not here."""
         return self._weights.missing()
 
@@ -80,7 +92,7 @@ class Lpips:
         distance.load_heads(self.net)
         self._distance = distance.eval().requires_grad_(False).to(self._device)
 
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """Network, heads, input range, pairing, pooling, weights."""
         net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
         rest = (
@@ -89,20 +101,21 @@ class Lpips:
             ("samp", "all" if self.every == 1 else f"every{self.every}"),
             ("agg", self.aggregation),
         )
-        return Signature(metric, (*net, *rest, *self._weights.fields(), ("v", "1")), self._weights.long())
+        return *net, *rest, *self._weights.fields()
 
-    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+    def long_fields(self, metric: str) -> Fields:
+        """The trunk's whole hash."""
+        return self._weights.long()
+
+    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures."""
         return self.signature(metric).with_fields("size", picture_sizes.field(rows))
 
-    def start(self, context: ClipContext) -> _Clip | Refused:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip."""
-        problem = pairing.reference_problem(context, self.pair)
-        if problem is not None:
-            return Refused(("lpips",), (str(self.signature("lpips")),), *problem)
-        return _Clip(self, context)
+        return pairing.reference_problem(context, self.pair) or _Clip(self, context)
 
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Mean over clips of their means, or over all frames; nan for none."""
         sums, counts = np.array([[float(row["sum"]), float(row["count"])] for row in rows]).reshape(-1, 2).T
         if not len(counts):
@@ -124,7 +137,7 @@ class _Clip:
         self._judge = judge
         self._context = context
         self._values: list[float] = []
-        self._problem: pairing.Problem | None = None
+        self._problem: Refusal | None = None
         self._sizes: dict[str, tuple[int, ...]] = {}
 
     def feed(self, chunk: Chunk) -> None:
@@ -133,21 +146,22 @@ class _Clip:
             return
         chosen = pairing.pairs(self._context, chunk, self._judge.pair).every(self._judge.every)
         self._sizes = chosen.sizes() or self._sizes
-        pairs, self._problem = pairing.sized(chosen, self._judge.size)
-        if self._problem is None and min(chunk.frames.shape[1:3]) < _LEAST_PX:
-            self._problem = "too_small", f"frames smaller than {_LEAST_PX} px"
-        if self._problem is None:
+        pairs = pairing.sized(chosen, self._judge.size)
+        if isinstance(pairs, Refusal):
+            self._problem = pairs
+        elif (side := min(chunk.frames.shape[1:3])) < _LEAST_PX:
+            self._problem = Refusal("too_small", f"frames of {side} px; {_LEAST_PX} px are needed")
+        else:
             self._values += self._judge.distances(pairs.clip, pairs.reference).tolist()
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """The clip's mean."""
-        signature = str(self._judge.signature("lpips"))
-        if self._problem is None and not self._values:
-            self._problem = "too_short", "no pair of frames"
-        if self._problem is None and not np.isfinite(self._values).all():
-            self._problem = "not_finite", "a distance is not finite"
         if self._problem is not None:
-            return [Unscored("lpips", self._problem[0], signature, self._problem[1])]
+            return self._problem
+        if not self._values:
+            return Refusal("too_short", "no pair of frames")
+        if not np.isfinite(self._values).all():
+            return Refusal("not_finite", "a distance is not finite")
         statistics = pack(sum=np.sum(self._values), count=len(self._values), **self._sizes)
         value = float(np.mean(self._values))
-        return [Scored("lpips", value, signature, statistics, pairing.notes(self._context))]
+        return [self._judge.scored("lpips", value, statistics, pairing.notes(self._context))]

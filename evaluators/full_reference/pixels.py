@@ -7,7 +7,6 @@ Facts: docs/reference/metrics.md, 'PSNR and SSIM'.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -17,10 +16,20 @@ from evaluators import pairing
 from evaluators.faces import alignment
 from evaluators.full_reference import picture_sizes
 from evaluators.packing import pack
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice
-from harness.evaluator import Chunk, ClipContext, MetricFacts
-from harness.records import Row, Scored, Unscored
+from harness.errors import Missing
+from harness.evaluator import (
+    Chunk,
+    ClipContext,
+    Evaluator,
+    Fields,
+    Measurement,
+    MetricFacts,
+    Refusal,
+    Statistics,
+    weighted,
+)
+from harness.records import Row
 from harness.signature import Signature
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB, or (height, width)
@@ -95,7 +104,7 @@ def _gray(picture: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-class PixelQuality:
+class PixelQuality(Evaluator):
     """PSNR and SSIM against a frame-aligned reference.
 
     Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
@@ -103,7 +112,7 @@ class PixelQuality:
     EAT: pair=stretch win=u7 cov=sample agg=frame crop=eat128, without its MPEG-4 pass over the crops.
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("psnr", "PSNR", "dB", True, 0.0, float("inf"), needs_reference=True),
         MetricFacts("ssim", "SSIM", "", True, -1.0, 1.0, needs_reference=True),
     )
@@ -115,10 +124,12 @@ class PixelQuality:
         self.covariance = choice(settings, "cov", ("pop", "sample"), "pop")
         self.colour = choice(settings, "col", ("rgb", "gray"), "rgb")
         self.aggregation = choice(settings, "agg", ("clip", "frame"), "clip")
+        if self.aggregation == "frame":
+            self.metrics = weighted(self.metrics)
         self.size = choice(settings, "size", pairing.SIZE_RULES, "refuse")
         self.alignment = alignment.Alignment(settings)
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Missing]:
         """Nothing, unless EAT's crop is asked for."""
         return self.alignment.missing()
 
@@ -126,26 +137,24 @@ class PixelQuality:
         """Open the landmark detector, if one is asked for."""
         self.alignment.load()
 
-    def signature(self, metric: str) -> Signature:
+    def fields(self, metric: str) -> Fields:
         """Pixel format, window and covariance (SSIM only), pairing, pooling."""
         windowed = (("win", self.window), ("cov", self.covariance)) if metric == "ssim" else ()
         infinite = (("inf", "left-out"),) if metric == "psnr" else ()
         fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour))
         pooled = (("enc", "none"), ("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation))
-        return Signature(metric, (*fields, *self.alignment.fields(), *pooled, *infinite, ("v", "1")))
+        return *fields, *self.alignment.fields(), *pooled, *infinite
 
-    def measured(self, metric: str, rows: Sequence[Any]) -> Signature:
+    def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """The signature of a set of clips: with the sizes of its pictures."""
         return self.signature(metric).with_fields("size", picture_sizes.field(rows))
 
-    def start(self, context: ClipContext) -> _Clip | Refused:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip."""
         problem = pairing.reference_problem(context, self.pair) or self.alignment.problem(context)
-        if problem is not None:
-            return Refused(_METRICS, tuple(str(self.signature(metric)) for metric in _METRICS), *problem)
-        return _Clip(self, context)
+        return problem or _Clip(self, context)
 
-    def combine(self, metric: str, rows: Sequence[Any]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Mean over clips of their means, or over all frames; PSNR without infinite frames; nan for none."""
         sums = np.array([float(row["sum"]) for row in rows])
         counts = np.array([float(row["count"]) for row in rows])
@@ -168,7 +177,7 @@ class _Clip:
         self._judge = judge
         self._context = context
         self._values: list[tuple[float, float]] = []
-        self._problem: pairing.Problem | None = None
+        self._problem: Refusal | None = None
         self._sizes: dict[str, tuple[int, ...]] = {}
         self._faceless = 0  # pairs left out by the crop
 
@@ -180,30 +189,32 @@ class _Clip:
         aligned = self._judge.alignment.pairs(self._context, found)
         self._faceless += len(found.index) - len(aligned.index)
         self._sizes = aligned.sizes() or self._sizes
-        pairs, self._problem = pairing.sized(aligned, self._judge.size)
+        pairs = pairing.sized(aligned, self._judge.size)
         side = _UNIFORM_PX if self._judge.window == "u7" else _GAUSSIAN_PX
-        if self._problem is None and min(pairs.clip.shape[1:3]) < side:
-            self._problem = "too_small", f"pictures smaller than the {side} px window"
-        if self._problem is None:
+        if isinstance(pairs, Refusal):
+            self._problem = pairs
+        elif (least := min(pairs.clip.shape[1:3])) < side:
+            self._problem = Refusal("too_small", f"pictures of {least} px; the window is {side} px wide")
+        else:
             self._values += [self._judge.measure(a, b) for a, b in zip(pairs.clip, pairs.reference, strict=True)]
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """Both rows."""
-        if self._problem is None and not self._values:
-            self._problem = ("no_face", "no pair has a face") if self._faceless else ("too_short", "no pair of frames")
+        if self._problem is not None:
+            return self._problem
+        if not self._values:
+            none = Refusal("no_face", f"none of {self._faceless} pairs has a face on both sides")
+            return none if self._faceless else Refusal("too_short", "no pair of frames")
         columns = np.array(self._values, dtype=np.float64).reshape(-1, 2).T
         return [self._row(metric, column) for metric, column in zip(_METRICS, columns, strict=True)]
 
     def _row(self, metric: str, values: npt.NDArray[np.float64]) -> Row:
-        signature = str(self._judge.signature(metric))
-        if self._problem is not None:
-            return Unscored(metric, self._problem[0], signature, self._problem[1])
         finite = values[np.isfinite(values)]
         if not len(finite):
-            return Unscored(metric, "identical", signature, f"all {len(values)} pairs are identical")
+            return self._judge.unscored(metric, Refusal("identical", f"all {len(values)} pairs are identical"))
         identical = ("identical",) if len(finite) < len(values) else ()
         notes = (*identical, *(("no_face",) if self._faceless else ()))
         counts = {"count": len(finite), "infinite": len(values) - len(finite)}
         statistics = pack(sum=finite.sum(), **counts, **self._sizes)
         value = float(finite.mean())
-        return Scored(metric, value, signature, statistics, (*notes, *pairing.notes(self._context)))
+        return self._judge.scored(metric, value, statistics, (*notes, *pairing.notes(self._context)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +19,23 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.emotion.specs import Sampling
 from evaluators.identity import files
-from evaluators.packing import mean_value, pack
-from evaluators.refusal import Refused
+from evaluators.packing import pack
 from evaluators.settings import check, choice, unused, whole
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
-from harness.errors import UsageError
-from harness.evaluator import Chunk, ClipContext, Measurement, MetricFacts
-from harness.records import Row, Scored, Unscored
-from harness.signature import Signature
+from harness.errors import Missing, UsageError
+from harness.evaluator import (
+    Chunk,
+    ClipContext,
+    Evaluator,
+    Fields,
+    Measurement,
+    MetricFacts,
+    Refusal,
+    Statistics,
+    weighted,
+)
+from harness.records import Row
 from networks.files.official import Official
 from networks.files.shipped import Shipped
 
@@ -56,19 +64,21 @@ _SPECS = {
 }
 
 
-class IdentitySimilarity:
+class IdentitySimilarity(Evaluator):
     """Identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
 
     `margin`: px of the crop, for box crops only.
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
+    metrics: tuple[MetricFacts, ...] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("identity", settings, _KEYS)
         self.spec = _SPECS[choice(settings, "net", _SPECS, "facenet-vggface2")]
         self.reference = choice(settings, "ref", ("image", "first", "paired"), "image")
         self.aggregation = choice(settings, "agg", ("mean-cos", "cos-mean", "frame-mean"), "mean-cos")
+        if self.aggregation == "frame-mean":
+            self.metrics = weighted(self.metrics)
         self.miss = choice(settings, "miss", ("skip", "zero", "refuse"), "skip")
         self.sampling = Sampling.parse(settings.get("samp", "every5"))
         self.margin = whole(settings, "margin", 0, least=0)
@@ -82,8 +92,8 @@ class IdentitySimilarity:
         self.device = device
         self._net: IdentityEmbedder | None = None
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of weights that are not here."""
+    def missing(self) -> list[Missing]:
+        """Weights that are not here."""
         return self._weights.missing()
 
     def load(self) -> None:
@@ -94,14 +104,14 @@ class IdentitySimilarity:
             return
         self._net = nets.BY_RULE[self.spec.rule](self._weights, self.device)
 
-    def crop_fields(self) -> tuple[tuple[str, str], ...]:
+    def crop_fields(self) -> Fields:
         """What changes an embedding."""
         crop = f"{self.spec.rule}-{self.spec.size}-m{self.margin}-{self.spec.resize}"
         return ("net", self.spec.name), ("det", "mtcnn-fn2.6.0"), ("crop", crop), ("face", "largest")
 
-    def signature(self, metric: str) -> Signature:
-        """Everything that changes the similarity."""
-        fields = (
+    def fields(self, metric: str) -> Fields:
+        """Network and crop, reference, aggregation, sampling, weights."""
+        return (
             *self.crop_fields(),
             ("fps", "25"),
             ("ref", self.reference),
@@ -109,11 +119,13 @@ class IdentitySimilarity:
             ("samp", self.sampling.text),
             ("miss", self.miss),
             *self.weight_fields(),
-            ("v", "1"),
         )
-        return Signature(metric, fields, self._weights.long())
 
-    def weight_fields(self) -> tuple[tuple[str, str], ...]:
+    def long_fields(self, metric: str) -> Fields:
+        """The whole hash of its weights."""
+        return self._weights.long()
+
+    def weight_fields(self) -> Fields:
         """The signature's fields about the weights."""
         return self._weights.fields()
 
@@ -132,21 +144,20 @@ class IdentitySimilarity:
         crops = chunk_crops(chunk, wanted, self.spec.rule, self.spec.size, self.device, self.margin)
         return wanted, self.embed(crops)
 
-    def start(self, context: ClipContext) -> Measurement:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip, or refuse it because its reference is absent or faceless."""
-        line = str(self.signature(METRIC))
         reference: dict[int, Float] = {}
         if self.reference != "first":
             path = context.sample.source_image if self.reference == "image" else context.sample.reference_video
             if path is None:
-                return Refused((METRIC,), (line,), "no_reference")
+                return Refusal("no_reference", f"sample {context.sample.id} has no ground-truth clip")
             reference = self._reference(path)
             if not reference:
-                return Refused((METRIC,), (line,), "no_reference_face", f"no face in {path.name}")
+                return Refusal("no_reference_face", f"no face in {path.name}")
         notes, common = context.notes, None
         if self.reference == "paired":
             notes, common = pairing.notes(context), pairing.reference_reader(context).frames
-        return IdentityMeasurement(self, notes, reference, line, common)
+        return IdentityMeasurement(self, notes, reference, common)
 
     def _reference(self, path: Path) -> dict[int, Float]:
         """Embeddings of the reference by frame (a picture is frame 0), kept in the cache by content."""
@@ -171,11 +182,11 @@ class IdentitySimilarity:
         rows = [np.concatenate([[np.float32(index)], embedding]) for index, embedding in found.items()]
         return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
 
-    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Mean over clips; over frames of all clips for agg = frame-mean."""
         if rows and self.aggregation == "frame-mean":
             return float(np.concatenate([np.asarray(row["cosines"], dtype=np.float64) for row in rows]).mean())
-        return mean_value(rows)
+        return super().combine(metric, rows)
 
 
 @dataclass
@@ -185,7 +196,6 @@ class IdentityMeasurement:
     judge: IdentitySimilarity
     notes: tuple[str, ...]
     reference: dict[int, Float]  # by frame; empty for ref = first
-    signature: str
     common: int | None = None  # frames that have a partner; None: all
     found: dict[int, Float] = field(default_factory=dict)
     sampled: list[int] = field(default_factory=list)
@@ -197,22 +207,21 @@ class IdentityMeasurement:
         self.sampled += paired
         self.found |= {index: embeddings[index] for index in paired if index in embeddings}
 
-    def finish(self) -> Sequence[Row]:
+    def finish(self) -> Sequence[Row] | Refusal:
         """One row."""
         pairs = self._pairs()
         lost = len(self.sampled) - len(pairs)
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
             where = "have no face in both clips" if self.reference_moves else "show no face"
-            detail = f"{lost} of {len(self.sampled)} sampled frames {where}"
-            return [Unscored(METRIC, "no_face", self.signature, detail)]
+            return Refusal("no_face", f"{lost} of {len(self.sampled)} sampled frames {where}")
         cosines = np.array([float(clip @ reference) for clip, reference in pairs])
         if not np.isfinite(cosines).all():
-            return [Unscored(METRIC, "not_finite", self.signature, "an embedding is not finite")]
+            return Refusal("not_finite", "an embedding is not finite")
         value = self._value(pairs, cosines, lost)
         padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
         statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))
         left_out = ("frames_left_out",) if lost and self.judge.miss == "skip" else ()
-        return [Scored(METRIC, value, self.signature, statistics, (*left_out, *self.notes))]
+        return [self.judge.scored(METRIC, value, statistics, (*left_out, *self.notes))]
 
     @property
     def reference_moves(self) -> bool:

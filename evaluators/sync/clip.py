@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from evaluators.sync.detections import largest, together
 from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
 from evaluators.sync.inputs import Inputs, Networks, Piece
 from evaluators.sync.tracks import Track
-from harness.evaluator import Chunk, ClipContext
-from harness.records import SAMPLES_PER_FRAME, Row, Scored, Unscored
+from harness.evaluator import Chunk, ClipContext, Evaluator, Refusal
+from harness.records import SAMPLES_PER_FRAME, Row
 
 _UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note
 _BARELY = "; the reference scores it only because its AVI file repeats a frame or two"
@@ -23,10 +24,8 @@ _Values = dict[str, float]
 class SyncClip:
     """Measurement of one clip that has sound."""
 
-    def __init__(
-        self, dialect: Dialect, networks: Networks, context: ClipContext, signatures: Mapping[str, str]
-    ) -> None:
-        self._dialect, self._context, self._signatures = dialect, context, signatures
+    def __init__(self, judge: Evaluator, dialect: Dialect, networks: Networks, context: ClipContext) -> None:
+        self._judge, self._dialect, self._context = judge, dialect, context
         self._inputs = Inputs(dialect, networks, context)
         assert context.audio is not None
         self._samples = len(context.audio)
@@ -39,64 +38,72 @@ class SyncClip:
         if self._sound_problem is None:
             self._inputs.feed(chunk)
 
-    def finish(self) -> Sequence[Row]:
-        """Three rows: LSE-C, LSE-D, offset."""
-        problem = self._too_short() or self._sound_problem or self._partial()
-        if problem is not None:
-            return self._refused(*problem)
+    def finish(self) -> Sequence[Row] | Refusal:
+        """Three rows: LSE-C, LSE-D, offset; or a refusal that names what was noted when decoding, too."""
+        found = self._too_short() or self._sound_problem or self._partial() or self._pieces()
+        if isinstance(found, Refusal):
+            return replace(found, detail="; ".join([found.detail, *self._context.notes]))
+        return self._scored(found)
+
+    def _pieces(self) -> Sequence[Piece] | Refusal:
+        """What is scored: the face tracks, or the whole picture, as far as they have sound."""
         self._inputs.search()
         found = self._stretches()
-        if isinstance(found, tuple):
-            return self._refused(*found)
+        if isinstance(found, Refusal):
+            return found
         pieces = [piece for track in found if (piece := self._inputs.piece(track)) is not None]
-        pieces = [piece for piece in pieces if piece.windows >= self._dialect.least]
-        if not pieces:
-            return self._refused("audio_partial", "no face track has enough sound")
-        return self._scored(pieces)
+        fit = [piece for piece in pieces if piece.windows >= self._dialect.least]
+        if not fit:
+            most = max((piece.windows for piece in pieces), default=0)
+            needed = f"{self._dialect.least} windows with sound"
+            return Refusal("audio_partial", f"no face track has {needed}; the best of {len(found)} has {most}")
+        return fit
 
-    def _too_short(self) -> tuple[str, str] | None:
+    def _too_short(self) -> Refusal | None:
         count = windows(self._frames, self._frames * SAMPLES_PER_FRAME)
         if count >= self._dialect.least:
             return None
         detail = f"{self._frames} frames give {count} windows; this protocol needs {self._dialect.least}"
-        return "too_short", detail + (" (padding_dominates)" if count else "")
+        return Refusal("too_short", detail + (" (padding_dominates)" if count else ""))
 
-    def _partial(self) -> tuple[str, str] | None:
+    def _partial(self) -> Refusal | None:
         cover = self._cover()
         if cover < LEAST_COVER:
-            return "audio_partial", f"sound covers {cover:.2f} of the picture; at least {LEAST_COVER} is needed"
+            return Refusal("audio_partial", f"sound covers {cover:.2f} of the picture; {LEAST_COVER} is needed")
         count = windows(self._frames, self._samples)
         if count < self._dialect.least:
             detail = f"{self._samples / 16000:.2f} s of sound give {count} windows, not {self._dialect.least}"
-            return "too_short", detail
+            return Refusal("too_short", detail)
         return None
 
     def _cover(self) -> float:
         return min(1.0, (self._samples // SAMPLES_PER_FRAME) / max(1, self._frames))
 
-    def _stretches(self) -> Sequence[Track | None] | tuple[str, str]:
+    def _stretches(self) -> Sequence[Track | None] | Refusal:
         """The tracks to score ([None]: the whole picture), or why there is none."""
         log, d = self._inputs.log, self._dialect
         if not log.any:
-            return "no_face", f"no face in {len(log.found)} searched frames"
+            return Refusal("no_face", f"no face in {len(log.found)} searched frames")
         if not d.tracked:
             if d.whole and log.crowded:
-                return "multiple_faces", "this protocol takes the picture as one face crop"
+                return Refusal("multiple_faces", "this protocol takes the picture as one face crop")
             return [None]
         repeats = self._inputs.store.repeats
         fit = self._long_enough(log.tracks(d, repeats))
         if not fit:
-            need = f"more than {d.more_than} detections, {d.least + 5} frames, wider than {d.wider_than_px} px"
             barely = repeats and self._long_enough(log.tracks(d))
-            return "track_too_short", f"no face track has {need}" + (_BARELY if barely else "")
+            return Refusal("track_too_short", self._longest() + (_BARELY if barely else ""))
         return fit
+
+    def _longest(self) -> str:
+        """What the longest face track lacks."""
+        d, one = self._dialect, self._inputs.log.longest(self._dialect)
+        found = f"{one.detections} detections in {len(one.boxes)} frames, {one.side_px:.0f} px wide"
+        need = f"more than {d.more_than} detections, {d.least + 5} frames, wider than {d.wider_than_px} px"
+        return f"the longest face track has {found}; needed are {need}"
 
     def _long_enough(self, found: Sequence[Track]) -> list[Track]:
         return [track for track in found if len(track.boxes) >= self._dialect.least + 5]
-
-    def _refused(self, reason: str, detail: str) -> list[Row]:
-        told = "; ".join([detail, *self._context.notes])
-        return [Unscored(metric, reason, line, told) for metric, line in self._signatures.items()]
 
     def _notes(self, pieces: Sequence[Piece]) -> tuple[str, ...]:
         notes = list(self._context.notes)
@@ -127,8 +134,7 @@ class SyncClip:
             "cover": self._cover(),
         }
         return [
-            Scored(metric, values[metric], line, pack(value=values[metric], **facts), notes)
-            for metric, line in self._signatures.items()
+            self._judge.scored(metric, value, pack(value=value, **facts), notes) for metric, value in values.items()
         ]
 
 
@@ -141,14 +147,15 @@ def left_out(rule: str, pieces: Sequence[Piece], frames: int) -> bool:
     return len({index for piece in counted for index in range(piece.first, piece.last + 1)}) < frames
 
 
-def _sound_problem(context: ClipContext) -> tuple[str, str] | None:
+def _sound_problem(context: ClipContext) -> Refusal | None:
     assert context.audio is not None
     if "downmix_cancels" in context.notes:
-        return "downmix_cancels", "what is left of the sound is not the speech"
+        return Refusal("downmix_cancels", "what is left of the sound is not the speech")
     power = float(np.mean(np.square(context.audio, dtype=np.float64))) if len(context.audio) else 0.0
     level = 10 * np.log10(power) if power > 0 else -np.inf
     if level < SILENCE_DB:
-        return "silent_audio", f"the sound's level is {level:.0f} dB of full scale; {SILENCE_DB} dB is the gate"
+        found = f"the sound's level is {level:.0f} dB of full scale"
+        return Refusal("silent_audio", f"{found}; {SILENCE_DB} dB is the gate")
     return None
 
 

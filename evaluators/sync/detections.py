@@ -59,6 +59,10 @@ class FaceLog:
             return built
         return [tracks.extended(track, 0, self.frames - 1, self.every - 1) for track in built]
 
+    def longest(self, dialect: Dialect) -> Track:
+        """The track with most detections, whatever its length and width; some searched frame must show a face."""
+        return max(tracks.build(self.found, dialect.rule), key=lambda track: track.detections)
+
     @property
     def any(self) -> bool:
         """Whether any searched frame shows a face."""

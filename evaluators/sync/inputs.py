@@ -26,7 +26,7 @@ from evaluators.sync.syncnet import WINDOW_FRAMES, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
 from evaluators.sync.tracks import Track
 from harness.errors import MediaError
-from harness.evaluator import Chunk, ClipContext
+from harness.evaluator import Chunk, ClipContext, Refusal
 
 Frames = npt.NDArray[np.uint8]
 _CROPS_PER_CHUNK = 32
@@ -151,7 +151,7 @@ class Inputs:
     def _aligned(self) -> Iterator[Frames]:
         """EAT's crops of the decoded frames; JPEGs of quality 95 before, as in its script."""
         found = aligned.transforms(self.context)
-        assert not isinstance(found, tuple), "start() has refused it"
+        assert not isinstance(found, Refusal), "start() has refused it"
         for chunk in self.store.chunks():
             for index, frame in enumerate(chunk.frames, chunk.first):
                 yield align68.aligned(jpeg95(frame), found[index])

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from evaluators.packing import mean_value
-from evaluators.refusal import Refused
 from evaluators.settings import check, choice, unused
 from evaluators.sync import dialect, files
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
-from harness.errors import MediaError
-from harness.evaluator import ClipContext, Measurement, MetricFacts
-from harness.signature import Signature
+from harness.errors import MediaError, Missing
+from harness.evaluator import ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics, weighted
 
 if TYPE_CHECKING:
     from evaluators.sync.inputs import Networks
@@ -30,14 +26,14 @@ if TYPE_CHECKING:
 NET, DEMO_NET = "syncnet_v2", "demo-sync"
 
 
-class LipSync:
+class LipSync(Evaluator):
     """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
 
     Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own; `fps`:
     25 (other rates are converted by time stamps, with a note) or refuse (docs/reference/metrics.md, 'Sync refusals').
     """
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("lse_c", "LSE-C", "", True, 0.0, float("inf")),
         MetricFacts("lse_d", "LSE-D", "", False, 0.0, float("inf")),
         MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False),
@@ -52,6 +48,8 @@ class LipSync:
             self.dialect = replace(self.dialect, detector=detector)
         elif "detector" in settings:
             self.dialect = replace(self.dialect, detector=choice(settings, "detector", (self.dialect.detector,), ""))
+        if self.dialect.average == "track":
+            self.metrics = weighted(self.metrics)
         self.device = device
         self.demo = self.dialect.name == "demo"
         if self.demo:
@@ -63,8 +61,8 @@ class LipSync:
         self._face_weights = in_use(files.FACES, faces) if self.dialect.detector == "s3fd" else None
         self._networks: Networks | None = None
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) of weights that are not here."""
+    def missing(self) -> list[Missing]:
+        """Weights that are not here."""
         return self._weights.missing() + (self._face_weights.missing() if self._face_weights else [])
 
     def load(self) -> None:
@@ -84,45 +82,47 @@ class LipSync:
         key = "|".join(value for _, value in self._weights.fields())
         self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
 
-    def signature(self, metric: str) -> Signature:
-        """Everything that changes the number."""
+    def fields(self, metric: str) -> Fields:
+        """Dialect, frame rate, weights of both networks."""
         fields = self.dialect.signature(DEMO_NET if self.demo else NET)
         if self.strict:
             fields = tuple((key, "25-only" if key == "fps" else value) for key, value in fields)
         faces = tuple(("wf", value) for key, value in self._face_fields() if key == "w")
-        return Signature(metric, (*fields, *faces, *self._weights.fields(), ("v", "1")), self._weights.long())
+        return *fields, *faces, *self._weights.fields()
 
-    def _face_fields(self) -> tuple[tuple[str, str], ...]:
+    def long_fields(self, metric: str) -> Fields:
+        """SyncNet's whole hash."""
+        return self._weights.long()
+
+    def _face_fields(self) -> Fields:
         return self._face_weights.fields() if self._face_weights else ()
 
-    def start(self, context: ClipContext) -> Measurement:
+    def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip; without sound there is nothing to follow."""
-        names = tuple(facts.name for facts in self.metrics)
-        lines = tuple(str(self.signature(name)) for name in names)
         if self.strict and {"fps_resampled", "vfr_resampled"} & set(context.notes):
-            return Refused(names, lines, "fps_refused")
+            return Refusal("fps_refused", ", ".join(context.notes))
         if self.dialect.source == "driving":
             from evaluators.sync.audio import of_driving
 
             try:
                 context = of_driving(context)
             except MediaError as error:
-                return Refused(names, lines, "no_audio", f"driving sound: {error.what}")
+                return Refusal("no_audio", f"driving sound: {error.what}")
         if context.audio is None:
-            return Refused(names, lines, "no_audio", " ".join(context.notes))
+            return Refusal("no_audio", " ".join(context.notes))
         if self.dialect.crop == "align68":
             from evaluators.sync import aligned
 
             if (problem := aligned.problem(context)) is not None:
-                return Refused(names, lines, *problem)
+                return problem
         from evaluators.sync.clip import SyncClip
 
         assert self._networks is not None, "load() comes first"
-        return SyncClip(self.dialect, self._networks, context, dict(zip(names, lines, strict=True)))
+        return SyncClip(self, self.dialect, self._networks, context)
 
-    def combine(self, metric: str, rows: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+    def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Mean over clips, or over all tracks of all clips where the dialect averages lines."""
         if rows and self.dialect.average == "track":
             key = {"lse_c": "c", "lse_d": "d", "sync_offset": "offset"}[metric]
             return float(np.concatenate([np.asarray(row[key], np.float64) for row in rows]).mean())
-        return mean_value(rows)
+        return super().combine(metric, rows)

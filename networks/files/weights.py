@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.digest import digest
-from harness.errors import MissingError
+from harness.errors import Missing, MissingError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,12 +47,12 @@ class Weights(ABC):
     def long(self) -> tuple[tuple[str, str], ...]:
         """What the signature's `w` abbreviates, for its long form."""
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(what, cure) where the file is not here or not the published one."""
+    def missing(self) -> list[Missing]:
+        """What is missing where the file is not here or not the published one."""
         try:
             self.path()
         except MissingError as error:
-            return [(error.what, error.cure)]
+            return [Missing.of(error)]
         return []
 
     def short(self) -> str:

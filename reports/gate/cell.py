@@ -21,7 +21,6 @@ from reports.model import MetricFact, Pool, RunData, RunRow
 
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 Rows = Mapping[str, RunRow]  # sample → row
-_SAME = 1e-6
 _COUNTS = ("n1", "n2")
 
 
@@ -86,7 +85,7 @@ class Cell:
         """The test that the numbers at hand allow."""
         both = [s for s, row in before.items() if row.scored and s in after and after[s].scored]
         pairs = [(_number(after[s]), _number(before[s])) for s in both]
-        if pairs and not self.fact.pooled and not np.isnan(pairs).any() and self._is_mean(before):
+        if pairs and self.fact.aggregation == "mean" and not np.isnan(pairs).any():
             return self._mean(np.array(pairs, dtype=np.float64))
         return self._pooled(*pools) if (pools := self._pools()) is not None else self._intervals(new)
 
@@ -118,12 +117,6 @@ class Cell:
         if not before and new.n_scored < self.old.n_scored:
             return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
         return None
-
-    def _is_mean(self, before: Rows) -> bool:
-        """Whether the table's value is the mean of its clips' values; if not, testing that mean would test another."""
-        values = [_number(row) for row in before.values() if row.scored]
-        value = self.old.value
-        return value is not None and abs(float(np.mean(values)) - value) <= _SAME * max(1.0, abs(value))
 
     def _mean(self, pairs: npt.NDArray[np.float64]) -> CellVerdict:
         """Per-clip values (n, 2) of run and baseline: the sign-flip test of their mean difference."""

@@ -15,6 +15,7 @@ from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.identity.similarity import IdentitySimilarity
+from evaluators.judge import rows_of
 from evaluators.sync.lse import LipSync
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio
@@ -50,12 +51,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, int,
 def judged(judge: Any, path: Path, emotion: str = "neutral", picture: Path = Path("none"), wav: Any = None) -> Row:
     """The first row of one judge's pass over a clip, as the harness makes it; `wav` replaces the clip's sound."""
     sample = Sample("s", "puppets", "p", Emotion(emotion), picture, Path("none"), FRAMES)
-    measurement = judge.start(ClipContext(sample, path, read_audio(path).samples if wav is None else wav))
-    first = 0
-    for frames in VideoReader(path):
-        measurement.feed(Chunk(first, frames))
-        first += len(frames)
-    rows: list[Row] = list(measurement.finish())
+    context = ClipContext(sample, path, read_audio(path).samples if wav is None else wav)
+    rows = rows_of(judge, context, [Chunk(0, np.concatenate(list(VideoReader(path))))])
     return rows[-1] if isinstance(judge, LipSync) and wav is None else rows[0]
 
 

@@ -220,7 +220,7 @@ def test_the_demo_without_its_files_is_told_and_signed(tmp_path: Path, monkeypat
     told = [judge for judge, metric, signature in columns("demo") if dict(signature.fields).get("w") == "absent"]
     assert {type(judge).__name__ for judge in told} >= {"EmotionAccuracy", "LipSync", "Fid", "IdentitySimilarity"}
     for judge in told:
-        assert any("git checkout" in cure or "weights fetch" in cure for _, cure in judge.missing())
+        assert any("git checkout" in one.cure or "weights fetch" in one.cure for one in judge.missing())
         with pytest.raises(MissingError):
             judge.load()
     rows = Judge("demo", "cpu").rows(*sample(tmp_path))
@@ -238,12 +238,12 @@ def test_damaged_demo_files_are_implausible(tmp_path: Path, monkeypatch: pytest.
 
 
 def cost_rows(made: Clip | None) -> dict[str, Row]:
+    from evaluators.judge import rows_of
     from harness.evaluator import Chunk, ClipContext
 
-    judge = GenerationCost({}, "cpu")
-    measurement = judge.start(ClipContext(None, Path("x.mp4"), None, made=made))  # type: ignore[arg-type]
-    measurement.feed(Chunk(0, np.zeros((50, 4, 4, 3), np.uint8)))
-    return {row.metric: row for row in measurement.finish()}
+    context = ClipContext(None, Path("x.mp4"), None, made=made)  # type: ignore[arg-type]
+    rows = rows_of(GenerationCost({}, "cpu"), context, [Chunk(0, np.zeros((50, 4, 4, 3), np.uint8))])
+    return {row.metric: row for row in rows}
 
 
 def test_aitv_counts_preparing_and_generating_only(tmp_path: Path) -> None:

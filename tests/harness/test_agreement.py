@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,25 @@ from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.extended.extended_emotion import ExtendedEmotion
 from evaluators.packing import pack
 from harness import agreement
+from harness.evaluator import ClipContext, Evaluator, Fields, MetricFacts, Refusal
 from harness.records import Emotion, Sample, Scored, SummaryRow, Unscored
 from harness.store import RunStore
 from harness.summary import summarise
 
 
-@dataclass
-class Named:
+class Silent(Evaluator):
+    """A judge that answers with no name."""
+
+    metrics = (MetricFacts("acc", "Accuracy", "%", True, 0.0, 100.0),)
+
+    def fields(self, metric: str) -> Fields:
+        return ()
+
+    def start(self, context: ClipContext) -> Refusal:
+        return Refusal("not_implemented_here")
+
+
+class Named(Silent):
     """A judge that answers with names."""
 
     def answers(self, metric: str, rows: Any) -> list[str]:
@@ -35,13 +46,13 @@ def test_agreement_is_over_the_clips_that_both_decided() -> None:
         lines[0]: {"1": "happy", "2": "sad", "3": "sad", "4": "", "6": "sad"},
         lines[1]: {"1": "happy", "2": "sad", "3": "angry", "4": "sad", "5": "sad"},
     }
-    columns = [(Named(), "acc", line) for line in lines]
+    columns = [(Named({}, "cpu"), "acc", line) for line in lines]
     rows = [row("acc", lines[0], note="kappa 0.5"), row("acc", lines[1]), row("acc", lines[1], None, "no_face")]
     found = agreement.noted(rows, columns, lambda method, judge, metric, line: given[line])
     told = [one.note for one in found]
     assert told == ["kappa 0.5; agrees with b on 67 % of 3 clips", "agrees with a on 67 % of 3 clips", "no_face"]
     assert agreement.noted(rows, columns[:1], lambda *_: {}) == rows
-    assert agreement.noted(rows, [(object(), "acc", line) for line in lines], lambda *_: {}) == rows
+    assert agreement.noted(rows, [(Silent({}, "cpu"), "acc", line) for line in lines], lambda *_: {}) == rows
 
 
 def test_two_judges_of_pseudo_labels_say_how_far_they_agree(tmp_path: Path) -> None:

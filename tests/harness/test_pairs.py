@@ -9,24 +9,26 @@ import numpy as np
 import pytest
 
 from evaluators.packing import pack
-from harness.evaluator import MetricFacts
-from harness.records import Comparison, Emotion, Sample, Scored, SummaryRow
-from harness.signature import Signature
+from harness.evaluator import ClipContext, Evaluator, Fields, MetricFacts, Refusal
+from harness.records import Comparison, Emotion, Sample, SummaryRow
 from harness.store import RunStore
 from harness.summary import summarise
 
 
-class Judge:
+class Judge(Evaluator):
     """Means over clips (`acc`, `level`), or over the frames of all clips (`frames`)."""
 
-    metrics = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("acc", "Accuracy", "%", True, 0.0, 100.0),
         MetricFacts("level", "Level", "", True, 0.0, 9.0),
-        MetricFacts("frames", "Of frames", "", True, 0.0, 9.0),
+        MetricFacts("frames", "Of frames", "", True, 0.0, 9.0, aggregation="weighted"),
     )
 
-    def signature(self, metric: str) -> Signature:
-        return Signature(metric, (("v", "1"),))
+    def fields(self, metric: str) -> Fields:
+        return ()
+
+    def start(self, context: ClipContext) -> Refusal:
+        return Refusal("not_implemented_here")
 
     def combine(self, metric: str, rows: Any) -> float:
         sums, counts = np.array([[float(row["sum"]), float(row["count"])] for row in rows]).T
@@ -35,7 +37,7 @@ class Judge:
 
 def summed(folder: Path, values: dict[str, list[float]], metric: str, counts: list[int]) -> Any:
     """The summary and comparisons of clips with these values and lengths, two of each person."""
-    judge = Judge()
+    judge = Judge({}, "cpu")
     columns = [(judge, facts.name, str(judge.signature(facts.name))) for facts in judge.metrics]
     with RunStore(folder) as store:
         store.set_meta("asked", {"methods": list(values)})
@@ -45,7 +47,7 @@ def summed(folder: Path, values: dict[str, list[float]], metric: str, counts: li
         for method, found in values.items():
             for k, (value, n) in enumerate(zip(found, counts, strict=True)):
                 kept = pack(sum=value * n, count=float(n))
-                store.put_rows("set", method, str(k), [Scored(metric, value, f"{metric}|v:1", kept)])
+                store.put_rows("set", method, str(k), [judge.scored(metric, value, kept)])
         return summarise(store, columns, 0)
 
 
@@ -87,7 +89,7 @@ def test_all_right_against_all_wrong_is_no_interval_without_width(tmp_path: Path
 class Hits(Judge):
     """A pooled accuracy: rows hold no value, and every third clip only lends what the others are compared with."""
 
-    metrics = (MetricFacts("hits", "Hits", "%", True, 0.0, 100.0, pooled=True),)
+    metrics = (MetricFacts("hits", "Hits", "%", True, 0.0, 100.0, aggregation="pooled"),)
 
     def combine(self, metric: str, rows: Any) -> float:
         return float(np.mean([part for part in self.outcomes(metric, rows) if part is not None]))
@@ -97,7 +99,8 @@ class Hits(Judge):
 
 
 def test_a_pooled_accuracy_is_compared_clip_by_clip(tmp_path: Path) -> None:
-    judge, line = Hits(), "hits|v:1"
+    judge = Hits({}, "cpu")
+    line = str(judge.signature("hits"))
     found = {"a": [1, 1, -1] * 8, "b": [0, 1, -1] * 8}
     with RunStore(tmp_path) as store:
         store.set_meta("asked", {"methods": list(found)})
@@ -105,7 +108,7 @@ def test_a_pooled_accuracy_is_compared_clip_by_clip(tmp_path: Path) -> None:
         for method, hits in found.items():
             for k, hit in enumerate(hits):
                 notes = ("reference_only",) if hit < 0 else ()
-                store.put_rows("set", method, str(k), [Scored("hits", None, line, pack(hit=float(hit)), notes)])
+                store.put_rows("set", method, str(k), [judge.scored("hits", None, pack(hit=float(hit)), notes)])
         rows, pair = only(summarise(store, [(judge, "hits", line)], 0))
     assert (rows["a"].value, rows["b"].value, pair.difference) == (100.0, 50.0, 50.0)
     assert (rows["a"].low, rows["a"].cluster_low) == pytest.approx((80.64, 80.64), abs=0.01)  # Wilson's of 16, not 24

@@ -227,7 +227,7 @@ def test_a_fingerprint_covers_the_classes_that_a_method_is_made_of() -> None:
     sources = provenance.sources(EDTalk)
     for name in (
         "baselines/edtalk.py",
-        "baselines/cmet.py",
+        "baselines/backbone.py",
         "networks/edtalk/talker.py",
         "harness/media/__init__.py",
         "harness/media/video.py",

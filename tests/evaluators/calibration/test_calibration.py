@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +17,9 @@ from evaluators.calibration.curves import UNDAMAGED, Curve, Point, Reading, Subj
 from evaluators.calibration.expectations import TABLE
 from evaluators.calibration.verdicts import Range, document, range_of, silent, verdict
 from harness.errors import UsageError
-from harness.evaluator import MetricFacts
+from harness.evaluator import ClipContext, Column, Evaluator, Fields, MetricFacts, Refusal
 from harness.media import VideoReader, VideoWriter
-from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Row, Sample, Scored, Unscored
-from harness.signature import Signature
+from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Row, Sample, Scored, Unscored
 from reports.calibration import render
 from verbs.calibrating import orders
 
@@ -86,22 +85,26 @@ def test_dropped_frames_repeat_the_one_before() -> None:
         assert np.array_equal(hurt[k], whole[k]) or np.array_equal(hurt[k], hurt[k - 1])
 
 
-class Known:
+class Known(Evaluator):
     """A judge whose answers are known: a metric that sees sharpness, one that sees nothing, one of sound only."""
 
-    metrics: ClassVar[tuple[MetricFacts, ...]] = (
+    metrics: tuple[MetricFacts, ...] = (
         MetricFacts("psnr", "Sharp", "dB", True, 0, 100),
         MetricFacts("frames", "Blind", "", True, 0, 100),
-        MetricFacts("fid", "Pool", "", False, 0, 100, pooled=True),
+        MetricFacts("fid", "Pool", "", False, 0, 100, aggregation="pooled"),
     )
 
-    def signature(self, metric: str) -> Signature:
-        return Signature(metric, (("v", "1"),))
+    def fields(self, metric: str) -> Fields:
+        return ()
 
-    def columns(self) -> list[tuple[Any, str, str]]:
+    def start(self, context: ClipContext) -> Refusal:
+        return Refusal("not_implemented_here")
+
+    def columns(self) -> list[Column]:
         return [(self, fact.name, str(self.signature(fact.name))) for fact in self.metrics]
 
-    def rows(self, sample: Sample, clip: Clip) -> tuple[Row, ...]:
+    def rows(self, sample: Sample, clip: Clip | Failed, finished: Any = frozenset()) -> tuple[Row, ...]:
+        assert isinstance(clip, Clip)
         frames = np.concatenate(list(VideoReader(clip.path))).astype(np.float64)
         sharp = float(np.abs(np.diff(frames, axis=2)).mean())
         stored = _packed(sharp)
@@ -125,7 +128,7 @@ def _packed(sharp: float) -> bytes:
 @pytest.fixture(scope="module")
 def content() -> dict[str, Any]:
     """Three clips, blurred and shifted, judged by Known."""
-    judge, damages = Known(), [DAMAGES["blur"], DAMAGES["sound_shift"]]
+    judge, damages = Known({}, "cpu"), [DAMAGES["blur"], DAMAGES["sound_shift"]]
     subjects = [Subject(sample(f"s{k}"), take(k), Donors()) for k in range(3)]
     readings = [reading for subject in subjects for reading in measure(subject, damages, judge, 0)]
     found = curves(readings, judge.columns(), damages, 0)
@@ -235,7 +238,8 @@ def test_a_refusal_at_full_strength_is_an_answer_and_nothing_measured_is_none() 
 
 
 def test_unscored_clips_leave_the_curve_with_their_reason() -> None:
-    judge, line = Known(), str(Known().signature("psnr"))
+    judge = Known({}, "cpu")
+    line = str(judge.signature("psnr"))
     rows: dict[str, list[Row]] = {
         UNDAMAGED: [Scored("psnr", 9.0, line), Scored("psnr", 7.0, line)],
         "blur": [Scored("psnr", 5.0, line), Unscored("psnr", "no_face", line)],
@@ -308,12 +312,13 @@ def test_metrics_of_one_title_are_told_apart_by_what_differs(content: dict[str, 
 
 def test_the_interval_of_a_bounded_pool_stays_within_its_bounds() -> None:
     class Share(Known):
-        metrics = (MetricFacts("fid", "Share", "%", True, 0, 10, pooled=True),)
+        metrics = (MetricFacts("fid", "Share", "%", True, 0, 10, aggregation="pooled"),)
 
         def combine(self, metric: str, rows: Sequence[Mapping[str, Any]]) -> float:
             return float(np.mean([float(row["sharp"]) for row in rows]) ** 2 * 10)
 
-    judge, line = Share(), str(Share().signature("fid"))
+    judge = Share({}, "cpu")
+    line = str(judge.signature("fid"))
     readings = [
         Reading(f"s{k}", name, strength, Scored("fid", None, line, _packed(float(k < 3))))
         for name, strength in ((UNDAMAGED, 0.0), ("blur", 8.0))

@@ -10,6 +10,7 @@ import pytest
 from evaluators.emotion import labels
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.judge import rows_of
 from evaluators.packing import unpack
 from harness.errors import UsageError
 from harness.evaluator import Chunk
@@ -98,10 +99,8 @@ def test_chunks_do_not_change_the_answer() -> None:
     evaluator, frames = judge(align="frame", samp="every3"), noise(2, 50)
     results = []
     for size in (50, 32, 7):
-        measurement = evaluator.start(face_samples.context(face_samples.sample()))
-        for chunk in face_samples.chunks(frames, size):
-            measurement.feed(chunk)
-        results.append(unpack(measurement.finish()[0].statistics))
+        rows = rows_of(evaluator, face_samples.context(face_samples.sample()), face_samples.chunks(frames, size))
+        results.append(unpack(rows[0].statistics))
     assert [int(kept["frames"]) for kept in results] == [17, 17, 17]
     for kept in results[1:]:
         np.testing.assert_allclose(kept["probabilities"], results[0]["probabilities"], atol=1e-6)
@@ -117,9 +116,7 @@ def test_two_judges_of_one_network_share_its_features(monkeypatch: pytest.Monkey
     chunk, asked = Chunk(0, noise(3)), face_samples.context(face_samples.sample())
     rows = []
     for evaluator in (first, second):
-        measurement = evaluator.start(asked)
-        measurement.feed(chunk)
-        rows.append(measurement.finish()[0])
+        rows.append(rows_of(evaluator, asked, [chunk])[0])
     assert looked_at == [3]
     assert rows[0].statistics == rows[1].statistics
 
@@ -184,10 +181,10 @@ def test_the_signature_says_everything() -> None:
 
 def test_weights_that_are_not_here_come_with_their_cure() -> None:
     for net, name in (("efan8-eat", "emotion-fan-eat"), ("cmet7", "emotion-cmet7"), ("hsemotion8", "hsemotion-b0-8")):
-        ((what, cure),) = EmotionAccuracy({"net": net}, "cpu").missing()
-        assert name in what
-        assert cure
-    assert any("dlib" in what for what, _ in EmotionAccuracy({"net": "demo", "align": "dlib5"}, "cpu").missing())
+        (lack,) = EmotionAccuracy({"net": net}, "cpu").missing()
+        assert name in lack.what
+        assert lack.cure
+    assert any("dlib" in lack.what for lack in EmotionAccuracy({"net": "demo", "align": "dlib5"}, "cpu").missing())
     with pytest.raises(UsageError, match="Did you mean 'align'"):
         EmotionAccuracy({"algin": "frame"}, "cpu")
     with pytest.raises(UsageError, match="emotion judge"):

@@ -233,7 +233,7 @@ def test_signature_names_what_changes_the_number(weights: str) -> None:
 
 def test_missing_random_and_foreign_weights_are_refused(weights: str, tmp_path: Path) -> None:
     absent = Fid({}, "cpu").missing()
-    assert "weights fetch pt_inception-2015-12-05" in absent[0][1]
+    assert "weights fetch pt_inception-2015-12-05" in absent[0].cure
     assert Fid({"weights": weights}, "cpu").missing()  # not the published hash
     with pytest.raises(MissingError, match="not the published"):
         Fid({"weights": weights}, "cpu").load()

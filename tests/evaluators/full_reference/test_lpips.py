@@ -89,7 +89,7 @@ def test_reasons(alex: str, tmp_path: Path) -> None:
 
 
 def test_absent_or_unknown_weights_are_refused(alex: str) -> None:
-    assert "weights fetch alexnet" in Lpips({}, "cpu").missing()[0][1]
+    assert "weights fetch alexnet" in Lpips({}, "cpu").missing()[0].cure
     assert Lpips({"weights": alex}, "cpu").missing()
     with pytest.raises(MissingError, match="was trained"):
         Lpips({"weights": alex, "hash": "any"}, "cpu").load()

@@ -108,7 +108,7 @@ def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
 def test_frames_after_the_end_of_the_reference_are_not_missing_faces() -> None:
     evaluator = judge(ref="paired", miss="refuse", samp="all")
     face = np.eye(1, 4, dtype=np.float32)[0]
-    measurement = IdentityMeasurement(evaluator, (), dict.fromkeys(range(3), face), "line", common=3)
+    measurement = IdentityMeasurement(evaluator, (), dict.fromkeys(range(3), face), common=3)
     evaluator.chunk_embeddings = lambda chunk: (  # type: ignore[method-assign]
         indexes := list(range(chunk.first, chunk.first + len(chunk.frames))),
         dict.fromkeys(indexes, face),
@@ -153,9 +153,9 @@ def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Mo
     file = tmp_path / "mine.pt"
     torch.save({**facenet.state_dict(), "logits.weight": torch.zeros(1, 512)}, file)
     strict = IdentitySimilarity({"weights": str(file)}, "cpu")
-    ((what, cure),) = strict.missing()
-    assert "SHA-256" in what
-    assert "weights fetch facenet-vggface2" in cure
+    (lack,) = strict.missing()
+    assert "SHA-256" in lack.what
+    assert "weights fetch facenet-vggface2" in lack.cure
     own = {"weights": str(file), "hash": "any"}
     with pytest.raises(MissingError, match="untrained"):
         IdentitySimilarity(own, "cpu").load()
@@ -183,9 +183,9 @@ def test_arcface_runs_from_a_users_onnx(tmp_path: Path, clips: Path) -> None:
     assert picture is not None
     assert picture.shape == (112, 112, 3)
     assert unpack(row.statistics)["cosines"][0] == pytest.approx(1.0, abs=1e-6)
-    ((what, cure),) = IdentitySimilarity({"net": "arcface-r50"}, "cpu").missing()
-    assert "w600k_r50.onnx" in what
-    assert "insightface" in cure
+    (lack,) = IdentitySimilarity({"net": "arcface-r50"}, "cpu").missing()
+    assert "w600k_r50.onnx" in lack.what
+    assert "insightface" in lack.cure
 
 
 def test_hard_clips_are_refused_or_scored(clips: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from evaluators.faces import s3fd
+from evaluators.judge import rows_of
 from evaluators.packing import unpack
 from evaluators.sync import dialect as sync_dialect
 from evaluators.sync import weights
@@ -71,13 +72,9 @@ def judged(path: Path, judges: Iterable[LipSync], chunk: int = 32) -> list[list[
     sound = read_audio(path) if reader.info.has_audio else None
     notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
     context = ClipContext(None, path, sound.samples if sound else None, notes)  # type: ignore[arg-type]
-    measurements, first = [judge.start(context) for judge in judges], 0
-    for frames in reader:
-        piece = Chunk(first, frames)
-        first += len(frames)
-        for measurement in measurements:
-            measurement.feed(piece)
-    return [list(measurement.finish()) for measurement in measurements]
+    frames = np.concatenate(list(reader))
+    pieces = [Chunk(first, frames[first : first + chunk]) for first in range(0, len(frames), chunk)]
+    return [rows_of(judge, context, pieces) for judge in judges]
 
 
 def codes(row: Row) -> set[str]:
@@ -112,7 +109,7 @@ def test_strict_mode_refuses_another_frame_rate() -> None:
     judge = LipSync({"dialect": "demo", "fps": "refuse"}, "cpu")
     sample = Sample("s", "test", "who", Emotion("happy"), Path("none.png"), Path("none.wav"), 50)
     for note in ("fps_resampled", "vfr_resampled"):
-        rows = judge.start(ClipContext(sample, Path("clip.mp4"), np.zeros(32000, np.float32), (note,))).finish()
+        rows = rows_of(judge, ClipContext(sample, Path("clip.mp4"), np.zeros(32000, np.float32), (note,)), ())
         assert [(row.metric, row.reason) for row in rows if isinstance(row, Unscored)] == [
             (facts.name, "fps_refused") for facts in judge.metrics
         ]
@@ -251,7 +248,7 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
 def test_absent_weights_are_named_with_their_cure() -> None:
     missing = LipSync({"dialect": "sp"}, "cpu").missing()
     assert len(missing) == 2
-    assert all("weights fetch" in cure for _, cure in missing)
+    assert all("weights fetch" in lack.cure for lack in missing)
     assert len(LipSync({}, "cpu").missing()) == 1
 
 
@@ -263,7 +260,7 @@ def test_random_official_weights_never_give_a_number_unless_the_signature_says_s
     path = str(tmp_path / "mine.model")
     torch.save(net.state_dict(), path)
     published = LipSync({"weights": path}, "cpu")
-    assert "not the published" in published.missing()[0][0]
+    assert "not the published" in published.missing()[0].what
     own = LipSync({"weights": path, "hash": "any"}, "cpu")
     assert own.missing() == []
     with pytest.raises(ImplausibleError, match="untrained"):
@@ -303,12 +300,8 @@ def test_the_driving_sound_may_stand_in_for_the_clips_own(judges: Any, tmp_path:
 
     def rows(judge: LipSync, audio: Any, driving: Path, notes: tuple[str, ...] = ()) -> list[Row]:
         sample = Sample("s", "test", "w", Emotion("happy"), path, driving, 100)
-        measurement = judge.start(ClipContext(sample, path, audio, notes))
-        first = 0
-        for frames in VideoReader(path):
-            measurement.feed(Chunk(first, frames))
-            first += len(frames)
-        return list(measurement.finish())
+        frames = np.concatenate(list(VideoReader(path)))
+        return rows_of(judge, ClipContext(sample, path, audio, notes), [Chunk(0, frames)])
 
     want = rows(own, read_audio(path).samples, tmp_path / "none.wav")
     for audio in (None, np.zeros(64_000, np.float32)):

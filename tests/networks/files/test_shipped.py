@@ -92,7 +92,7 @@ def test_shipped_and_official_weights_answer_the_same_questions(tmp_path: Path) 
     assert not Shipped("sync", own.own, gated=False).must_pass_gate
     assert absent.fields() == (("w", "absent"),)
     assert absent.long() == ()
-    assert absent.missing()[0][0].startswith("The weights 'syncnet'")
+    assert absent.missing()[0].what.startswith("The weights 'syncnet'")
     assert Official("emotion-fan-eat").must_pass_gate
     assert not absent.must_pass_gate
     assert Official("syncnet", any_hash=True, gated=False).fields()[:2] == (("hash", "any"), ("gate", "off"))
