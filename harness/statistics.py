@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 DRAWS = 10_000
 LEVEL = 0.95
-_CHUNK = 4_000_000  # numbers held at once while drawing
+NUMBERS_AT_ONCE = 4_000_000  # numbers held at once while drawing
 _TIE = 1e-9  # relative: statistics this close to the observed one count as equal to it
 
 
@@ -78,8 +78,8 @@ def _resampled(sums: Floats, counts: Floats, draws: int, rng: np.random.Generato
 
 
 def _chunks(draws: int, width: int) -> list[int]:
-    """`draws` cut so that no more than _CHUNK numbers are held at once."""
-    size = max(1, _CHUNK // max(width, 1))
+    """`draws` cut so that no more than NUMBERS_AT_ONCE numbers are held at once."""
+    size = max(1, NUMBERS_AT_ONCE // max(width, 1))
     return [min(size, draws - start) for start in range(0, draws, size)]
 
 

@@ -21,7 +21,7 @@ _STEP_SAMPLES = 160
 _FFT_SIZE = 512
 _FILTERS = 26
 _LIFTER = 22
-_BLOCK_FRAMES = 4096  # bounds the memory of a long clip
+BLOCK_FRAMES = 4096  # bounds the memory of a long clip
 
 Array = npt.NDArray[np.float64]
 
@@ -84,5 +84,5 @@ def mfcc(samples: npt.NDArray[np.int16]) -> Array:
     emphasised = np.zeros((frames - 1) * _STEP_SAMPLES + _WINDOW_SAMPLES)
     emphasised[0] = signal[0]
     emphasised[1 : signal.size] = signal[1:] - _PREEMPHASIS * signal[:-1]
-    blocks = [_block(emphasised, i, min(_BLOCK_FRAMES, frames - i)) for i in range(0, frames, _BLOCK_FRAMES)]
+    blocks = [_block(emphasised, i, min(BLOCK_FRAMES, frames - i)) for i in range(0, frames, BLOCK_FRAMES)]
     return np.concatenate(blocks)

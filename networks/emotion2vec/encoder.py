@@ -30,8 +30,8 @@ CONV_LAYERS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))  # (kern
 LONGEST_SECONDS = 320  # the longest line of MELD has 305
 _WAVE_EPS = 1e-5
 _NORM_EPS = 1e-5
-_BATCH_SECONDS = 24.0  # sound per packed batch: more gains nothing on a CPU and costs memory
-_CHUNK_FRAMES = 128
+BATCH_SECONDS = 24.0  # sound per packed batch: more gains nothing on a CPU and costs memory
+CHUNK_FRAMES = 128
 
 Wave = npt.NDArray[np.float32] | Tensor
 Floats = npt.NDArray[np.float32]
@@ -202,10 +202,10 @@ class Emotion2Vec(nn.Module):
         checked = [self._checked(wave, name) for wave, name in zip(waves, called, strict=True)]
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             for batch in _batches(checked, self._batch_samples()):
-                yield self(batch, _CHUNK_FRAMES if batch[0].device.type == "cpu" else 64 * _CHUNK_FRAMES)
+                yield self(batch, CHUNK_FRAMES if batch[0].device.type == "cpu" else 64 * CHUNK_FRAMES)
 
     def _batch_samples(self) -> int:
-        seconds = _BATCH_SECONDS if self.proj.weight.device.type == "cpu" else 10 * _BATCH_SECONDS
+        seconds = BATCH_SECONDS if self.proj.weight.device.type == "cpu" else 10 * BATCH_SECONDS
         return int(seconds * SAMPLE_RATE_HZ)
 
     def _checked(self, wave: Wave, name: object) -> Tensor:

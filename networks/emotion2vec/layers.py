@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _EPS = 1e-5
-_BIAS_BYTES = 64 << 20  # attention of long sound is done in query blocks whose bias stays below this
+BIAS_BYTES = 64 << 20  # attention of long sound is done in query blocks whose bias stays below this
 
 
 class Linear(nn.Linear):
@@ -126,7 +126,7 @@ class DistanceBias:
     def block_rows(self, size: int) -> int:
         """How many queries at once keep the bias small; `size` if all of them do."""
         per_row = 4 * size * len(self._strength)
-        return size if per_row * size <= _BIAS_BYTES else max(1, _BIAS_BYTES // per_row)
+        return size if per_row * size <= BIAS_BYTES else max(1, BIAS_BYTES // per_row)
 
 
 class Attention(nn.Module):

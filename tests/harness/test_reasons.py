@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluators.fid.features import DemoNet
 from evaluators.fid.fid import Fid, PairFid
 from evaluators.full_reference.lpips import Lpips
+from evaluators.identity.nets import DemoIdentity
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import Judge
 from harness.reasons import REASONS
@@ -78,7 +80,7 @@ def _fid(kind: type[Any]) -> Callable[[Path, Any], Sequence[Row]]:
     def rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Row]:
         judge = kind({"net": "demo", "samp": "2"}, "cpu")
         judge.load()
-        monkeypatch.setattr(judge._net, "features", _Blown().features)
+        monkeypatch.setattr(DemoNet, "features", lambda self, frames: _Blown().features(frames))
         return judged(judge, context(folder, film(6), film(6)))
 
     return rows
@@ -86,7 +88,8 @@ def _fid(kind: type[Any]) -> Callable[[Path, Any], Sequence[Row]]:
 
 def _identity(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Row]:
     judge = IdentitySimilarity({"net": "demo", "ref": "first"}, "cpu")
-    judge._net = _Blown()
+    judge.load()
+    monkeypatch.setattr(DemoIdentity, "embed", lambda self, crops: _Blown().embed(crops))
     crops = {k: np.zeros((8, 8, 3), np.uint8) for k in range(6)}
     monkeypatch.setattr(
         "evaluators.faces.crops.chunk_crops", lambda chunk, wanted, *rest: {k: crops[k] for k in wanted}

@@ -79,7 +79,7 @@ def test_few_identities_make_the_interval_as_short_as_the_docstring_says() -> No
 def test_chunked_draws_equal_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     values = rng(6).normal(size=50)
     whole = mean_interval(values, rng(7))
-    monkeypatch.setattr("harness.statistics._CHUNK", 1000)
+    monkeypatch.setattr("harness.statistics.NUMBERS_AT_ONCE", 1000)
     assert mean_interval(values, rng(7)) == whole
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from evaluators.emotion.emotion_fan import EmotionFAN
-from evaluators.extended import consistency, direction, spaces
-from evaluators.extended.edge_space import edge_histograms
+from evaluators.extended import consistency, direction
+from evaluators.extended.edge_space import EdgeSpace, edge_histograms
 from evaluators.extended.extended_emotion import NAMES, ExtendedEmotion
 from evaluators.packing import unpack
 from harness.errors import UsageError
@@ -267,8 +267,10 @@ def test_basic_samples_only_lend_their_truth(judge: ExtendedEmotion, video: Path
 
 def test_the_truth_is_read_once(judge: ExtendedEmotion, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows_of(judge, "sarcastic", video, reference_video=video)
-    monkeypatch.setattr(spaces, "_clip_mean", lambda space, path: pytest.fail("the cache was not used"))
+    followed, plain = [], EdgeSpace.follow
+    monkeypatch.setattr(EdgeSpace, "follow", lambda self, path: followed.append(path) or plain(self, path))
     rows_of(ExtendedEmotion({"space": "hog"}, "cpu"), "sarcastic", video, reference_video=video)
+    assert followed == [video]  # the clip itself; what it is compared with comes from the cache
 
 
 def test_faceless_clips_and_references(judge: ExtendedEmotion, video: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,10 +73,16 @@ def test_a_source_picture_is_embedded_once(clips: Path, tmp_path: Path, monkeypa
     asked = face_samples.sample(source_image=picture)
     (row,) = face_samples.judged(judge(), asked, np.repeat(frames[:1], 6, axis=0))
     assert row.value == pytest.approx(1.0, abs=1e-6)
-    again = judge()
-    monkeypatch.setattr(again, "_embedded", lambda path: pytest.fail("the cache was not used"))
-    (second,) = face_samples.judged(again, asked, np.repeat(frames[:1], 6, axis=0))
+    embedded, plain = [], IdentitySimilarity.chunk_embeddings
+
+    def counting(self: IdentitySimilarity, chunk: Chunk) -> Any:
+        embedded.append(len(chunk.frames))
+        return plain(self, chunk)
+
+    monkeypatch.setattr(IdentitySimilarity, "chunk_embeddings", counting)
+    (second,) = face_samples.judged(judge(), asked, np.repeat(frames[:1], 6, axis=0))
     assert second.value == row.value
+    assert embedded == [6]  # the clip, and not its source again
 
 
 def test_references_without_a_face_are_refused(tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ def test_order_and_batch_size_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
     waves = waves_of(8_000, 3_000, 12_345, 400)
     whole = model.embed(waves)
     np.testing.assert_allclose(model.embed(waves[::-1])[::-1], whole, atol=2e-6)
-    monkeypatch.setattr(encoder, "_BATCH_SECONDS", 0.3)
+    monkeypatch.setattr(encoder, "BATCH_SECONDS", 0.3)
     np.testing.assert_allclose(model.embed(waves), whole, atol=2e-6)
-    monkeypatch.setattr(encoder, "_CHUNK_FRAMES", 7)
+    monkeypatch.setattr(encoder, "CHUNK_FRAMES", 7)
     np.testing.assert_allclose(model.embed(waves), whole, atol=2e-6)
 
 
@@ -60,7 +60,7 @@ def test_blocks_of_queries_equal_the_whole_attention(monkeypatch: pytest.MonkeyP
     model = small()
     waves = waves_of(32_000)
     whole = model.frames(waves)[0]
-    monkeypatch.setattr(layers, "_BIAS_BYTES", 4 * 102 * 4 * 9)  # nine queries at a time
+    monkeypatch.setattr(layers, "BIAS_BYTES", 4 * 102 * 4 * 9)  # nine queries at a time
     np.testing.assert_allclose(model.frames(waves)[0], whole, atol=5e-6)
 
 
