@@ -12,6 +12,10 @@ from harness import statistics
 from harness.records import BASIC_EMOTIONS, Comparison, SummaryRow
 from reports.model import MetricFact, RunData, RunRow
 
+#: A name that would break a page, a table, a macro or a terminal.
+HOSTILE = '<script>alert(1)</script>|"quoted" & $x_1$ 100% \\cmd{é} ☃ `tick` *star*\n\x1b[31m'
+
+
 FACTS = {
     "emotion_accuracy": MetricFact("emotion_accuracy", "Emotion accuracy", "%", True),
     "lse_c": MetricFact("lse_c", "LSE-C", "", True),
@@ -139,3 +143,27 @@ def _facts(seed: int) -> dict[str, object]:
         "packages": {"python": "3.11.2", "torch": "2.14.1"},
         "machine": {"platform": "Linux x86_64", "cores": 2},
     }
+
+
+def renamed(run: RunData, old: str, new: str) -> RunData:
+    """`run` with one method under another name."""
+
+    def swap(name: str) -> str:
+        return new if name == old else name
+
+    return replace(
+        run,
+        summary=tuple(replace(row, method=swap(row.method)) for row in run.summary),
+        rows=tuple(replace(row, method=swap(row.method)) for row in run.rows),
+        comparisons=tuple(replace(c, first=swap(c.first), second=swap(c.second)) for c in run.comparisons),
+        clips={(swap(method), sample): path for (method, sample), path in run.clips.items()},
+    )
+
+
+def with_signature(run: RunData, metric: str, signature: str) -> RunData:
+    """`run` with one metric under another signature."""
+    return replace(
+        run,
+        summary=tuple(replace(r, signature=signature) if r.metric == metric else r for r in run.summary),
+        rows=tuple(replace(r, signature=signature) if r.metric == metric else r for r in run.rows),
+    )
