@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines.backbone import BackboneMethod
+from harness.emotions import CORPUS_LABELS
 from harness.media import read_audio, read_image
 from harness.method import Output
 from harness.records import Clip, Failed, Request
@@ -16,7 +17,7 @@ from networks.edtalk.talker import Networks
 from networks.edtalk.tracks import fit_track
 
 #: What emotion2vec calls a basic emotion where its name is not ours; what it cannot name leaves the face neutral.
-HEARD = {"fearful": "fear", "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
+HEARD = {**CORPUS_LABELS["emotion2vec"], "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
 
 
 class Label(BackboneMethod):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 
 EMOTIONS = BASIC_EMOTIONS
 """Label order of the training data."""

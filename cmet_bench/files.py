@@ -11,11 +11,11 @@ from typing import Any
 
 from PIL import Image
 
-from harness.emotions import free_label
+from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MediaError, UsageError, unknown_name
 from harness.labels_csv import read_labels, truth
 from harness.media import VideoReader
-from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
+from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 DATASET = "folder"  # as `score` calls clips of no corpus: the same clips then have the same intervals
 #: What may be told of a clip. image: a picture of the identity; audio: the driving sound; source: the clip unedited.

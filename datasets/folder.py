@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.derived import Lengths, Recipe, Workshop, make
-from harness.emotions import free_label
+from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.labels_csv import read_labels, truth
-from harness.records import BASIC_EMOTIONS, MEDIA_SUFFIXES, Emotion, Sample
+from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"

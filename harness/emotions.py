@@ -1,4 +1,4 @@
-"""Emotion names of every corpus are mapped onto the canonical eight here: by name, never by index.
+"""The names of emotions: the canonical eight, the extended ones, and how others spell them; by name, never by index.
 
 Facts: docs/reference/corpora.md, 'Label maps'.
 """
@@ -6,42 +6,36 @@ Facts: docs/reference/corpora.md, 'Label maps'.
 from __future__ import annotations
 
 from harness.errors import UsageError
-from harness.records import BASIC_EMOTIONS
 
+#: The eight basic emotions by the names of MEAD's folders.
+BASIC_EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 EXTENDED_EMOTIONS = ("charismatic", "desirous", "empathetic", "envious", "romantic", "sarcastic")
+
+#: Three letters → canonical name, as EAT and CREMA-D write them.
+ABBREVIATIONS = {name[:3]: name for name in BASIC_EMOTIONS}
+#: Other English words for the same → canonical name.
+WORDS = {
+    "anger": "angry",
+    "disgust": "disgusted",
+    "fearful": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprise": "surprised",
+}
+
+
+def _spelled(*words: str) -> dict[str, str]:
+    return {word: WORDS.get(word, word) for word in words}
+
 
 #: Each corpus' word → canonical name. A corpus that lacks an emotion lacks the key.
 CORPUS_LABELS: dict[str, dict[str, str]] = {
-    "mead": {name: name for name in BASIC_EMOTIONS},
-    "eat": {
-        "ang": "angry",
-        "con": "contempt",
-        "dis": "disgusted",
-        "fea": "fear",
-        "hap": "happy",
-        "neu": "neutral",
-        "sad": "sad",
-        "sur": "surprised",
-    },
-    "crema_d": {"ANG": "angry", "DIS": "disgusted", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"},
-    "meld": {
-        "anger": "angry",
-        "disgust": "disgusted",
-        "fear": "fear",
-        "joy": "happy",
-        "neutral": "neutral",
-        "sadness": "sad",
-        "surprise": "surprised",
-    },
-    "emotion2vec": {
-        "angry": "angry",
-        "disgusted": "disgusted",
-        "fearful": "fear",
-        "happy": "happy",
-        "neutral": "neutral",
-        "sad": "sad",
-        "surprised": "surprised",
-    },
+    "mead": _spelled(*BASIC_EMOTIONS),
+    "eat": ABBREVIATIONS,
+    "crema_d": {name.upper(): ABBREVIATIONS[name] for name in ("ang", "dis", "fea", "hap", "neu", "sad")},
+    "meld": _spelled("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"),
+    "emotion2vec": _spelled("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised"),
 }
 
 #: Words that users write in a label column of their own, beside the canonical and the corpus names.

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from harness.emotions import BASIC_EMOTIONS
+
 Lane = Literal["label", "reference", "speech", "as-published"]
 LANES: tuple[Lane, ...] = ("label", "reference", "speech", "as-published")
-
-#: The eight basic emotions by the names of MEAD's folders (datasets map theirs onto these by name).
-BASIC_EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 
 #: Endings of the files in a folder that count as clips.
 MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from harness.emotions import BASIC_EMOTIONS
+from harness.records import SAMPLES_PER_FRAME
 from networks.edtalk.generator import Audio2Lip
 from networks.edtalk.mel import mel_windows
 from networks.files import shipped

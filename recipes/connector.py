@@ -23,7 +23,8 @@ from cmet.connector import Connector
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from harness.emotions import BASIC_EMOTIONS
+from harness.records import SAMPLES_PER_FRAME
 from networks.emotion2vec.files import SHIPPED_SPEECH
 from networks.files import shipped
 from recipes.alphabet import Alphabet

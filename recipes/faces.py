@@ -13,7 +13,7 @@ import torch
 from datasets.puppets.affect import affect_point
 from datasets.puppets.face import render
 from datasets.puppets.identity import TRAIN_IDENTITIES
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 
 Array = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.uint8]

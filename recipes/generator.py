@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.atomic import replacing
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 from networks.edtalk.decoder import Decoder
 from networks.edtalk.generator import Encoding, Generator
 from networks.files import shipped

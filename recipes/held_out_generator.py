@@ -30,8 +30,8 @@ from evaluators.faces.crops import Picture, demo_crops, identity_input
 from evaluators.identity import files as identity_files
 from evaluators.sync import files as sync_files
 from evaluators.sync.syncnet_stream import LipRunner
+from harness.emotions import BASIC_EMOTIONS
 from harness.media import VideoReader, VideoWriter
-from harness.records import BASIC_EMOTIONS
 from networks.edtalk.files import SHIPPED_AUDIO2LIP, SHIPPED_GENERATOR, Codes, shipped_expression_codes
 from networks.edtalk.generator import Audio2Lip, Generator
 from networks.edtalk.lips import lips_from_audio

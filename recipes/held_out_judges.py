@@ -26,8 +26,8 @@ from datasets.puppets.voice import speak
 from evaluators.emotion import files as emotion
 from evaluators.faces.crops import Picture, demo_crops
 from evaluators.identity import files as identity
+from harness.emotions import BASIC_EMOTIONS
 from harness.media import VideoReader, VideoWriter
-from harness.records import BASIC_EMOTIONS
 from networks.files import shipped
 from recipes.augmentation import random_wear
 

@@ -22,7 +22,8 @@ from cmet.connector_files import SHIPPED_CONNECTOR
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES
 from datasets.puppets.voice import speak
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from harness.emotions import BASIC_EMOTIONS
+from harness.records import SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
 from networks.emotion2vec.files import SHIPPED_SPEECH
 from networks.files import shipped

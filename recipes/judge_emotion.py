@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.labels import EAT_FAN
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 from networks.files import shipped
 from recipes.judge_pictures import Picture, pool, varied
 from recipes.recipe_run import Progress, RecipeRun

@@ -30,8 +30,9 @@ from evaluators.sync import files
 from evaluators.sync.crop import lower_face
 from evaluators.sync.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, audio_rows
+from harness.emotions import BASIC_EMOTIONS
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from harness.records import SAMPLES_PER_FRAME
 from networks.files import shipped
 from recipes.augmentation import random_wear
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
 from datasets.puppets.voice import speak
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME
+from harness.emotions import BASIC_EMOTIONS
+from harness.records import SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
 from networks.files import shipped
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn

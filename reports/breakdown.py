@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 from harness.statistics import mean_interval, wilson
 from reports.model import MetricFact, RunData, RunRow
 from reports.numbers import decimals

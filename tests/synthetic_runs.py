@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from harness import statistics
-from harness.records import BASIC_EMOTIONS, Comparison, SummaryRow
+from harness.emotions import BASIC_EMOTIONS
+from harness.records import Comparison, SummaryRow
 from reports.model import MetricFact, RunData, RunRow
 
 #: A name that would break a page, a table, a macro or a terminal.

@@ -12,7 +12,7 @@ from datasets.puppets.face import render
 from datasets.puppets.files import SIZE, neutral_pose
 from datasets.puppets.voice import speak
 from evaluators.calibration.corruption import Take
-from harness.records import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS
 
 #: The emotion half-way round the list of basic ones shares no neighbour with the true one.
 _FAR = len(BASIC_EMOTIONS) // 2

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import MissingError, UsageError, unknown_name
-from harness.records import BASIC_EMOTIONS
 from networks.emotion2vec.features import FEATURE_FOLDER
 from networks.files.array_file import read_array
 

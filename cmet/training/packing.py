@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import UsageError
-from harness.records import BASIC_EMOTIONS
 from networks.emotion2vec.features import FEATURE_FOLDER, OFFICIAL_WIDTH
 from networks.files.array_file import read_array
 

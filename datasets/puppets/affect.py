@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import unknown_name
-from harness.records import BASIC_EMOTIONS
 
 Array = npt.NDArray[np.float64]
 

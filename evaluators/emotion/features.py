@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.emotion.specs import NetSpec, Sampling, spec
+from evaluators.emotion.specs import NetSpec, spec
+from evaluators.sampling import sampling
 from evaluators.settings import choice, unused
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
@@ -37,7 +38,7 @@ class EmotionFront:
         self.align = choice(settings, "align", _RULES, self.spec.align)
         self.form = choice(settings, "form", ("eval", "train"), "eval")
         unused(f"The emotion judge '{self.spec.name}'", settings, _idle(self.spec))
-        self.sampling = Sampling.parse(settings.get("samp", self.spec.samples))
+        self.sampling = sampling(settings, self.spec.samples, ("every", "even"))
         self._weights = in_use(self.spec.weights, settings)
         self.device = device
         self.net: EmotionNet | None = None
@@ -104,10 +105,10 @@ class EmotionFront:
     def follow(self, path: Path) -> FeatureTrack:
         """A track for one clip at `path`."""
         frames = None
-        if self.sampling.count:
+        if not self.sampling.step:
             from harness.media import VideoReader
 
-            frames = self.sampling.indexes(VideoReader(path).frames)
+            frames = frozenset(self.sampling.indexes(VideoReader(path).frames).tolist())
         return FeatureTrack(self, frames)
 
 

@@ -1,7 +1,7 @@
 """Class orders of the judges and the maps between label languages, as data: by name, never by index.
 
 Sources: docs/reference/corpora.md, 'Label maps', and docs/reference/metrics.md, 'Class orders'. The canonical names are
-those of MEAD's folders (harness.records.BASIC_EMOTIONS).
+those of MEAD's folders (harness.emotions).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from harness.emotions import ABBREVIATIONS, BASIC_EMOTIONS, WORDS
 from harness.errors import unknown_name
-from harness.records import BASIC_EMOTIONS
 
 #: EAT's Emotion-FAN (the first seven are the AFEW order of the original Emotion-FAN).
 EAT_FAN = ("happy", "angry", "disgusted", "fear", "sad", "neutral", "surprised", "contempt")
@@ -19,23 +19,8 @@ CMET_PAPER = ("happy", "angry", "disgusted", "fear", "sad", "contempt", "surpris
 #: HSEmotion (EmotiEffLib), the AffectNet-8 order.
 HSEMOTION_8 = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 
-#: Names in use elsewhere -> canonical name.
-_CANONICAL = {
-    "anger": "angry",
-    "ang": "angry",
-    "con": "contempt",
-    "disgust": "disgusted",
-    "dis": "disgusted",
-    "fea": "fear",
-    "fearful": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "hap": "happy",
-    "neu": "neutral",
-    "sadness": "sad",
-    "surprise": "surprised",
-    "sur": "surprised",
-} | {name: name for name in BASIC_EMOTIONS}
+#: Names in use elsewhere -> canonical name; signatures pin this map (`map_digest`).
+_CANONICAL = WORDS | ABBREVIATIONS | {name: name for name in BASIC_EMOTIONS}
 
 
 def canonical(name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evaluators.emotion import files
 from evaluators.emotion.labels import CMET_PAPER, EAT_FAN, HSEMOTION_8
-from harness.errors import UsageError, unknown_name
+from harness.errors import unknown_name
 from networks.files.official import Official
 from networks.files.shipped import Shipped
 
@@ -19,7 +19,7 @@ class NetSpec:
     classes: tuple[str, ...]
     align: str  # default crop rule (evaluators.faces.crops)
     size: int  # px
-    samples: str  # default sampling: all, every<N>, even<N>
+    samples: str  # default of setting samp (evaluators.sampling)
     pooling: str  # attention: frame attention; mean-logits
     weights: Official | Shipped
 
@@ -37,29 +37,3 @@ def spec(name: str) -> NetSpec:
     if name not in SPECS:
         raise unknown_name("emotion judge", name, SPECS)
     return SPECS[name]
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Which frames of a clip a judge looks at: every `step`-th, or `count` evenly spaced ones (step 0)."""
-
-    text: str
-    step: int = 0
-    count: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Sampling:
-        """`all`, `every5`, `even16`. UsageError for anything else."""
-        if text == "all":
-            return cls(text, step=1)
-        for prefix in ("every", "even"):
-            number = text.removeprefix(prefix)
-            if text.startswith(prefix) and number.isdigit() and int(number) > 0:
-                return cls(text, **{"step" if prefix == "every" else "count": int(number)})
-        raise UsageError(f"'{text}' is no sampling of frames.", "Use all, every5 or even16 (any number).")
-
-    def indexes(self, frames: int) -> frozenset[int] | None:
-        """The wanted indexes in a clip of that many frames; None where `step` says it."""
-        if self.step:
-            return None
-        return frozenset(int(k * (frames - 1) / max(1, self.count - 1)) for k in range(self.count))

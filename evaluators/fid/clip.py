@@ -11,8 +11,9 @@ import numpy as np
 from evaluators import pairing
 from evaluators.faces import alignment
 from evaluators.fid import collector
-from evaluators.fid.collector import Collector, Sampling
+from evaluators.fid.collector import Collector
 from evaluators.fid.features import FeatureNet, Features
+from evaluators.sampling import Sampling
 from harness.evaluator import Chunk, ClipContext, Evaluator, Statistics
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,36 +12,11 @@ from evaluators.faces.alignment import Alignment
 from evaluators.fid.features import FeatureNet, Features
 from evaluators.pairing import Indices
 from evaluators.reference_cache import cached
-from harness.errors import UsageError
+from evaluators.sampling import Sampling
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
 
 _PENDING = 16  # frames kept until the network is asked
-
-
-class Sampling:
-    """The rule of setting `samp`: `all`, `everyN`, a count (spread over each clip on its own), or `pairN`.
-
-    `pairN` is EAT's: pair the clips by stretching, then spread N frames over the pairs. A count alone makes the
-    reference's frames independent of the clip, so that its features are shared by all methods.
-    """
-
-    def __init__(self, settings: Mapping[str, str], default: str) -> None:
-        self.text = settings.get("samp", default)
-        match = re.fullmatch(r"(every|pair|)([1-9][0-9]*)", "every1" if self.text == "all" else self.text)
-        if match is None:
-            raise UsageError(f"'{self.text}' is no sampling of frames.", "samp is all, everyN, a count, or pairN.")
-        self._kind, self._number = match[1], int(match[2])
-
-    def frames(self, clip: int, reference: int) -> tuple[Indices, Indices]:
-        """Rising indices into a clip and a reference of these many frames."""
-        if self._kind == "every":
-            return np.arange(0, clip, self._number), np.arange(0, reference, self._number)
-        if self._kind == "":
-            return pairing.spread(clip, self._number), pairing.spread(reference, self._number)
-        first, second = pairing.stretch(clip, reference)
-        chosen = pairing.spread(len(first), self._number)
-        return first[chosen], second[chosen]
 
 
 class Collector:
@@ -101,5 +74,5 @@ def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indice
 def start(context: ClipContext, net: FeatureNet, aligned: Alignment, sampling: Sampling) -> tuple[Collector, Indices]:
     """The collector of a clip, and the frames wanted of its reference, which must be usable."""
     reference, total = pairing.reference_reader(context), pairing.clip_frames(context)
-    clip, wanted = sampling.frames(total, reference.frames)
+    clip, wanted = sampling.pairs(total, reference.frames)
     return Collector(net, aligned, context.path, total, clip), wanted

@@ -16,12 +16,12 @@ from evaluators import pairing
 from evaluators.faces import alignment
 from evaluators.fid import limit as fid_limit
 from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
-from evaluators.fid.collector import Sampling
 from evaluators.fid.distance import frechet
 from evaluators.fid.features import build
 from evaluators.fid.interval import half_sample_interval
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
+from evaluators.sampling import sampling
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
 from harness.errors import Missing
@@ -48,7 +48,7 @@ class _Judge(Evaluator):
         check(self._name, settings, _SETTINGS)
         self._net = build(settings, device)
         self._aligned = alignment.Alignment(settings)
-        self._samples = Sampling(settings, self._sampling)
+        self._samples = sampling(settings, self._sampling, ("every", "count", "pair"))
 
     def missing(self) -> list[Missing]:
         """Weights that are not here."""

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.emotion.specs import Sampling
 from evaluators.identity import files
 from evaluators.packing import pack
+from evaluators.sampling import sampling
 from evaluators.settings import check, choice, unused, whole
 from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
@@ -80,15 +80,13 @@ class IdentitySimilarity(Evaluator):
         if self.aggregation == "frame-mean":
             self.metrics = weighted(self.metrics)
         self.miss = choice(settings, "miss", ("skip", "zero", "refuse"), "skip")
-        self.sampling = Sampling.parse(settings.get("samp", "every5"))
+        self.sampling = sampling(settings, "every5", ("every",))
         self.margin = whole(settings, "margin", 0, least=0)
         if self.margin and self.spec.rule != "mtcnn-box":
             raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
         if isinstance(self.spec.weights, Shipped):
             unused(f"The identity judge '{self.spec.name}'", settings, WEIGHT_SETTINGS)
         self._weights = in_use(self.spec.weights, settings)
-        if self.sampling.count:
-            raise UsageError("Identity is sampled by a step.", "Use samp = all or every5 (any number).")
         self.device = device
         self._net: IdentityEmbedder | None = None
 

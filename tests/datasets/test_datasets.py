@@ -16,10 +16,10 @@ from datasets.derived import Workshop, make, mirrored_index
 from datasets.mead import SENTENCE_MISMATCH_SOURCE, Mead
 from datasets.mead_layout import Clip, MeadTree
 from harness import registry
-from harness.emotions import CORPUS_LABELS, canonical, free_label
+from harness.emotions import BASIC_EMOTIONS, CORPUS_LABELS, canonical, free_label
 from harness.errors import EXIT_MISSING, MissingError, UsageError
 from harness.media import VideoReader, read_audio, read_image
-from harness.records import BASIC_EMOTIONS, SAMPLES_PER_FRAME, Sample
+from harness.records import SAMPLES_PER_FRAME, Sample
 from tests import corpus_samples as corpus
 from tests.media_samples import film, voice, write_film
 

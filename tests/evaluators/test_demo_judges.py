@@ -17,9 +17,10 @@ from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import rows_of
 from evaluators.sync.lse import LipSync
+from harness.emotions import BASIC_EMOTIONS
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio
-from harness.records import BASIC_EMOTIONS, Emotion, Row, Sample, Scored
+from harness.records import Emotion, Row, Sample, Scored
 
 FRAMES = 45
 PEOPLE = (70, 83, 97, 118)  # of the test identities

@@ -13,8 +13,8 @@ import torch
 from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, affect_point
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN, pose_track
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import MissingError
-from harness.records import BASIC_EMOTIONS
 from networks.edtalk.files import SHIPPED_GENERATOR, shipped_expression_codes
 from networks.edtalk.generator import Codes
 from networks.files import shipped

@@ -13,9 +13,9 @@ from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_po
 from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES, identity
 from datasets.puppets.voice import speak
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import UsageError
 from harness.media import probe, read_audio, read_image
-from harness.records import BASIC_EMOTIONS
 from tests.places import GOLDEN
 
 STILL = np.zeros(6)

@@ -12,11 +12,10 @@ from evaluators.emotion.accuracy import EmotionAccuracy, EmotionFAN
 from evaluators.emotion.files import EMOTION_FAN
 from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input
-from evaluators.emotion.specs import Sampling
 from evaluators.packing import unpack
 from evaluators.weights.judge_weights import in_use
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import MissingError, UsageError
-from harness.records import BASIC_EMOTIONS
 from harness.seeded import fill
 from networks.files.plausibility import (
     ImplausibleError,
@@ -143,19 +142,6 @@ def test_labels_go_by_name() -> None:
     with pytest.raises(UsageError, match="surprized"):
         canonical("surprized")
     assert set(EAT_FAN) == set(HSEMOTION_8) == set(BASIC_EMOTIONS)
-
-
-def test_sampling_grammar() -> None:
-    assert Sampling.parse("all").step == 1
-    assert Sampling.parse("every5").step == 5
-    even = Sampling.parse("even16").indexes(100)
-    assert even is not None
-    assert (len(even), min(even), max(even)) == (16, 0, 99)
-    assert Sampling.parse("even16").indexes(3) == {0, 1, 2}
-    assert Sampling.parse("even1").indexes(9) == {0}
-    for text in ("every0", "even", "5", "every-2", "everything"):
-        with pytest.raises(UsageError):
-            Sampling.parse(text)
 
 
 def test_untrained_weights_are_refused() -> None:

@@ -15,7 +15,6 @@ from PIL import Image
 
 from evaluators.faces.sidecar_landmarks import sidecar
 from evaluators.fid import collector, features, inputs
-from evaluators.fid.collector import Sampling
 from evaluators.fid.fid import Fid, PairFid, frechet
 from evaluators.fid.inception import ImageNetInception, Inception
 from evaluators.fid.inputs import EAT, TAPS, TF_FID
@@ -89,22 +88,6 @@ def test_gray_levels_map_onto_the_networks_range() -> None:
     assert low.shape == (3, 299, 299)
     assert float((low + 1).abs().max()) < 1e-6
     assert float((high - 1).abs().max()) < 1e-6
-
-
-def test_sampling_rules() -> None:
-    def pick(text: str, clip: int, reference: int) -> tuple[list[int], list[int]]:
-        first, second = Sampling({"samp": text}, "5").frames(clip, reference)
-        return first.tolist(), second.tolist()
-
-    assert pick("5", 251, 125) == ([0, 50, 100, 150, 200], [0, 25, 50, 75, 100])
-    assert pick("pair5", 251, 125) == ([0, 50, 100, 150, 200], [0, 25, 50, 75, 100])  # EAT's golden indices
-    assert pick("pair5", 103, 100) == ([0, 20, 41, 61, 82], [0, 20, 40, 60, 80])
-    assert pick("5", 3, 2) == ([0, 1, 2], [0, 1])
-    assert pick("every2", 5, 3) == ([0, 2, 4], [0, 2])
-    assert pick("all", 3, 2) == ([0, 1, 2], [0, 1])
-    for wrong in ("", "0", "pair", "every0", "-5", "fast"):
-        with pytest.raises(UsageError, match="no sampling"):
-            Sampling({"samp": wrong}, "5")
 
 
 def _judge(weights: str, **settings: str) -> Fid:
