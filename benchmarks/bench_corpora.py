@@ -185,7 +185,7 @@ def _stand_ins(paths: list[Path], results: Path, raw: Path, out: Path, count: in
 
 
 OPEN = """
-import sys, time
+import sys, time, torch
 def anonymous_mib():
     rows = dict(line.split(":") for line in open("/proc/self/status"))
     return int(rows["RssAnon"].split()[0]) / 1024
