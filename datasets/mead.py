@@ -16,9 +16,6 @@ from datasets.planning import Asked, Planned
 from datasets.speech_pools import shipped_pool, speech_folder
 from harness.errors import MissingError, UsageError
 
-#: Rows of C-MET's list that pair different sentences, although its rule calls them the same (docs/reference/corpora.md,
-#: 'MEAD sentences').
-SENTENCE_MISMATCH_SOURCE = 30
 _EAT_SOURCE_NUMBER = 1
 TRAINING_LISTS = ("mead-cmet-train-identities", "mead-edtalk-train-identities")
 

@@ -7,7 +7,6 @@ Facts: docs/reference/runs.md, 'Signature grammar'.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from harness.errors import UsageError
@@ -38,10 +37,6 @@ class Signature:
     def __str__(self) -> str:
         return "|".join([self.metric, *(f"{key}:{value}" for key, value in self.fields)])
 
-    def long_form(self) -> str:
-        """Everything as JSON: the line's fields in order, and what they abbreviate (whole hashes, class lists)."""
-        return json.dumps({"metric": self.metric, "fields": list(self.fields), "long": dict(self.long)})
-
     def with_fields(self, before: str, found: tuple[tuple[str, str], ...]) -> Signature:
         """The same with `found` put in before the field `before`, which must be there."""
         place = [key for key, _ in self.fields].index(before)
@@ -50,16 +45,6 @@ class Signature:
     def settings(self) -> Signature:
         """The same without the fields that only a measured set has."""
         return Signature(self.metric, tuple(pair for pair in self.fields if pair[0] not in MEASURED), self.long)
-
-    @classmethod
-    def parse_long(cls, text: str) -> Signature:
-        """Read the long form back. Raises UsageError when it is not one."""
-        try:
-            told = json.loads(text)
-            fields = tuple((str(key), str(value)) for key, value in told["fields"])
-            return cls(str(told["metric"]), fields, tuple((str(k), str(v)) for k, v in told["long"].items()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"This is not the long form of a signature: {error}.", "Expected JSON.") from error
 
     @classmethod
     def parse(cls, text: str) -> Signature:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,20 +31,6 @@ from harness.evaluator import (
     Statistics,
 )
 from harness.records import Row, Sample
-
-if TYPE_CHECKING:
-    from evaluators.emotion.emotion_fan import ClipDecision, EmotionFAN
-
-__all__ = ["ClipDecision", "EmotionAccuracy", "EmotionFAN"]
-
-
-def __getattr__(name: str) -> Any:
-    """EmotionFAN and ClipDecision, imported on use: torch stays out of `list` and `--help`."""
-    if name in ("ClipDecision", "EmotionFAN"):
-        from evaluators.emotion import emotion_fan
-
-        return getattr(emotion_fan, name)
-    raise AttributeError(name)
 
 
 class EmotionAccuracy(Evaluator):

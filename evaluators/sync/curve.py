@@ -15,7 +15,7 @@ import numpy.typing as npt
 from evaluators.sync.mfcc_features import mfcc
 from harness.records import SAMPLES_PER_FRAME
 
-__all__ = ["LipSyncScore", "Pad", "distances", "framewise_confidence", "mfcc", "read_curve", "score", "windows"]
+__all__ = ["LipSyncScore", "Pad", "distances", "mfcc", "read_curve", "score", "windows"]
 
 Pad = Literal["zero", "valid"]
 Rows = npt.NDArray[np.float32]
@@ -91,12 +91,3 @@ def score(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> Li
     only over pairs that exist, so equal quality scores equally at any length.
     """
     return read_curve(mean_curve(distances(lip, audio, vshift, pad)))
-
-
-def framewise_confidence(table: Rows, kernel: int = 9) -> Rows:
-    """Per-window confidence (n,) as the reference displays it: median-filtered with zeros beyond both ends."""
-    curve = mean_curve(table)
-    best = int(np.nanargmin(curve))
-    raw = np.float32(np.nanmedian(curve)) - table[:, best]
-    padded = np.pad(raw, kernel // 2)
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, kernel), axis=1).astype(np.float32)

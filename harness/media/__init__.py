@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.media.container import check_file, undecodable
-from harness.media.encode import CODEC_NAME, VideoWriter
+from harness.media.encode import VideoWriter
 from harness.media.sound import AudioTrack, read_audio, to_pcm16, write_wav
 from harness.media.video import MediaInfo, VideoReader, probe
 
 __all__ = [
-    "CODEC_NAME",
     "AudioTrack",
     "MediaInfo",
     "VideoReader",

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-CODEC_NAME = "h264crf18"  # as it stands in Clip.codec and in signatures
 _AAC_BITS_PER_SECOND = 96_000
 _AAC_FRAME = 1024
 _SMPTE170M = 6  # ITU-T H.273 matrix coefficients of BT.601 (525 lines); same numbers as BT.470BG

@@ -42,7 +42,6 @@ class AudioTrack:
     notes: tuple[str, ...]  # reason codes: audio_offset, downmix_cancels
     channels: int
     rate: int  # Hz
-    start_seconds: float  # of the sound, relative to the first picture
 
 
 def _scaled(frame: AudioFrame) -> Samples:
@@ -132,7 +131,7 @@ def read_audio(path: Path | str) -> AudioTrack:
         raise MediaError(f"{path} has a sound stream without sound.", _WITH_SOUND, reason="no_audio")
     offset = ("audio_offset",) if start > _LATE_SECONDS else ()
     cancels = ("downmix_cancels",) if mixer.cancels else ()
-    return AudioTrack(mixer.finish(), offset + cancels, mixer.channels, mixer.rate, start)
+    return AudioTrack(mixer.finish(), offset + cancels, mixer.channels, mixer.rate)
 
 
 def to_pcm16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
-from networks.emotion2vec.layers import Block, DistanceBias, Linear, Positions, Waveforms
+from networks.emotion2vec.layers import Block, DistanceBias, Positions, Waveforms
 from networks.emotion2vec.layout import OFFICIAL
 from networks.files.strict_loading import load_into
 
@@ -63,7 +63,7 @@ class _Audio(nn.Module):
         super().__init__()
         self.local_encoder = Waveforms(conv_width, rest["conv_layers"])
         norm = nn.LayerNorm(conv_width, eps=_NORM_EPS)
-        self.project_features = nn.ModuleDict({"1": norm, "2": Linear(conv_width, width)})
+        self.project_features = nn.ModuleDict({"1": norm, "2": nn.Linear(conv_width, width)})
         self.relative_positional_encoder = Positions(
             width, rest["position_depth"], rest["position_kernel"], rest["position_groups"]
         )
@@ -177,16 +177,6 @@ class Emotion2Vec(nn.Module):
         with torch.inference_mode():
             embedding = torch.from_numpy(self.embed(waves)).to(self.proj.weight.device)
             return self._numpy(self.classify(embedding).softmax(dim=-1))
-
-    def cast_matrices(self, dtype: torch.dtype) -> Emotion2Vec:
-        """Keep the large matrices in `dtype` (bfloat16: half the memory, about 1 % error); all else stays float32.
-
-        Twice as fast where the processor multiplies bfloat16 (AVX512-BF16, AMX, GPUs), slower elsewhere.
-        """
-        for module in self.modules():
-            if isinstance(module, Linear):
-                module.weight.data = module.weight.data.to(dtype)
-        return self
 
     def load_official(self, source: str | Path | Mapping[str, Any]) -> Emotion2Vec:
         """Load the official `model.pt` (or a safetensors copy, or a state dict, bare or wrapped) and set eval mode.

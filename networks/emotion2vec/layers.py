@@ -18,15 +18,6 @@ _EPS = 1e-5
 BIAS_BYTES = 64 << 20  # attention of long sound is done in query blocks whose bias stays below this
 
 
-class Linear(nn.Linear):
-    """A matrix product that may run in a smaller type than its input (see Emotion2Vec.cast_matrices)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.weight.dtype == x.dtype:
-            return F.linear(x, self.weight, self.bias)
-        return F.linear(x.to(self.weight.dtype), self.weight).to(x.dtype) + self.bias
-
-
 class ConvLayer(nn.Module):
     """Strided convolution over time without padding, LayerNorm over channels, GELU; rows (time, channels)."""
 
@@ -135,8 +126,8 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = Linear(width, 3 * width)
-        self.proj = Linear(width, width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, sizes: Sequence[int], bias: DistanceBias) -> Tensor:
         qkv = self.qkv(x)
@@ -174,7 +165,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=_EPS)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=_EPS)
-        self.mlp = nn.ModuleDict({"fc1": Linear(width, mlp_width), "fc2": Linear(mlp_width, width)})
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, mlp_width), "fc2": nn.Linear(mlp_width, width)})
 
     def forward(self, x: Tensor, sizes: Sequence[int], bias: DistanceBias) -> Tensor:
         x = self.norm1(x + self.attn(x, sizes, bias))

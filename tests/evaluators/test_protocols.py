@@ -64,8 +64,6 @@ def test_every_number_is_signed_in_both_forms(name: str) -> None:
     for _, metric, signature in columns(name):
         lines.append(str(signature))
         assert Signature.parse(str(signature)) == signature
-        whole = Signature.parse_long(signature.long_form())
-        assert (whole, whole.long) == (signature, signature.long)
         keys = [key for key, _ in signature.fields]
         assert len(set(keys)) == len(keys)
         assert keys[-1] == "v"
@@ -289,9 +287,3 @@ def test_a_pooled_fid_carries_its_n_and_picture_sizes() -> None:
     line = str(PairFid({}, "cpu").measured("fid_pair", paired))
     assert "|res:64x64/64x64|" in line
     assert "|n1:" not in line
-
-
-def test_a_signature_that_is_none_is_told() -> None:
-    for text in ("", "[]", "{}", '{"metric": "fid", "fields": [["a"]], "long": {}}'):
-        with pytest.raises(UsageError):
-            Signature.parse_long(text)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators.emotion.accuracy import EmotionAccuracy, EmotionFAN
+from evaluators.emotion.accuracy import EmotionAccuracy
+from evaluators.emotion.emotion_fan import EmotionFAN
 from evaluators.emotion.files import EMOTION_FAN
 from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input

@@ -103,7 +103,6 @@ def test_probe_tells_the_facts() -> None:
 def test_sound_that_starts_late_keeps_its_delay() -> None:
     track = read_audio(CLIPS / "hard_audio_starts_late.mp4")
     assert track.notes == ("audio_offset",)
-    assert track.start_seconds == pytest.approx(0.152, abs=1e-3)
     assert float(np.abs(track.samples[: int(0.145 * 16000)]).max()) < 1e-3
     assert abs(len(track.samples) - 32154) <= 1  # what ffmpeg 5.1 gives with -async 1
 
@@ -154,7 +153,7 @@ def test_written_clip_is_in_sync_and_reproducible(tmp_path: Path) -> None:
         write_film(tmp_path / name, frames, audio=sound)
     assert len({hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("a.mp4", "b.mp4")}) == 1
     track = read_audio(tmp_path / "a.mp4")
-    assert (track.start_seconds, track.notes) == (0.0, ())
+    assert track.notes == ()
     for click in clicks:
         window = np.abs(track.samples[click - 400 : click + 400])
         assert abs(int(window.argmax()) - 400) <= 16  # 1 ms
