@@ -24,7 +24,6 @@ PACKAGES = (
     "pillow",
     "torch",
     "torchvision",
-    "transformers",
 )
 #: What every method is driven by: the module between its frames and files.
 _DRIVER = ROOT / "harness" / "output.py"

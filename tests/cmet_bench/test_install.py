@@ -13,6 +13,8 @@ import pytest
 
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 #: Everything of ours that the front door must never import: the first is Hugging Face's name.
 NEVER = ("datasets", "verbs", "baselines", "recipes", "bench")

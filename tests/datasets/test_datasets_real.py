@@ -22,6 +22,8 @@ from harness.media.face_track import joined, square
 from tests.media_samples import write_film
 from tests.places import CLIPS, ROOT
 
+pytestmark = pytest.mark.codec
+
 CROP = Plan(("crop", "sound"), Network("evaluators.faces.mtcnn:detector", {}))
 
 

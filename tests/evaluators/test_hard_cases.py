@@ -16,6 +16,8 @@ from harness.reasons import REASONS
 from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
 from tests.places import CLIPS, GOLDEN
 
+pytestmark = pytest.mark.codec
+
 PROTOCOL = """
 [[metric]]
 evaluator = "emotion"

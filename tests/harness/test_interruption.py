@@ -15,7 +15,10 @@ import pytest
 from tests.harness.test_runner import go, plan_for, rows
 from tests.places import ROOT
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="signals and process groups as POSIX has them"),
+]
 _PATIENCE_SECONDS = 60.0
 
 

@@ -27,6 +27,8 @@ from harness.store import RunStore
 from reports.scores import read_scores
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 ROW = SummaryRow("puppets", "cmet", "lse_c", 5.0, "", True, 4.0, 6.0, 2, 2, "lse_c|v:1")
 
 

@@ -16,6 +16,8 @@ from harness.errors import BenchError
 from harness.store import RunStore
 from tests.places import ROOT, shown_in_readme
 
+pytestmark = pytest.mark.slow
+
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = bench.main([str(argument) for argument in arguments])

@@ -13,6 +13,8 @@ import bench
 from harness.store import RunStore
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 METRICS = {"emotion_acc", "lse_c", "lse_d", "fid", "identity_sim", "psnr", "lpips", "face_rate"}
 
 

@@ -19,6 +19,8 @@ from tests.places import ROOT
 from verbs.edit_checks import face_problem
 from verbs.upscaling import Upscaler
 
+pytestmark = pytest.mark.slow
+
 ODD = "a 'b' \"c\" ünï $x"
 
 

@@ -21,6 +21,8 @@ from harness.media.face_track import Square, joined, overlap, square
 from tests.datasets.test_datasets_meld import surround, write_extensible_wav
 from tests.media_samples import voice, write_film
 
+pytestmark = pytest.mark.codec
+
 NETWORKS = "tests.prepare_networks"
 FACES = Network(f"{NETWORKS}:faces", {})
 QUICK = Plan(("crop", "sound"), faces=FACES)

@@ -23,6 +23,8 @@ from tests.datasets.preparation.test_prepare import NETWORKS, QUICK, WHOLE, gree
 from tests.media_samples import voice, write_film
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 _RUN = """
 import sys
 from collections.abc import Iterator

@@ -24,6 +24,8 @@ from harness.records import Scored, Unscored
 from tests.evaluators.sync.test_sync_judge import is_scored, judged, judges  # noqa: F401 (a fixture)
 from tests.places import CLIPS, GOLDEN
 
+pytestmark = pytest.mark.codec
+
 _FACE = np.array([(100.0, 110.0), (156.0, 110.0), (128.0, 170.0)])  # eyes and mouth of talking
 
 

@@ -38,6 +38,8 @@ from networks.files.plausibility import ImplausibleError
 from networks.files.weights import Weights
 from tests.places import CLIPS, GOLDEN
 
+pytestmark = pytest.mark.codec
+
 METRICS = ("lse_c", "lse_d", "sync_offset")
 
 

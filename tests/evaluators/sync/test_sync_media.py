@@ -22,6 +22,8 @@ from harness.media import VideoReader, read_audio
 from tests.golden import jpeg_parts
 from tests.places import CLIPS, GOLDEN
 
+pytestmark = pytest.mark.codec
+
 
 @pytest.fixture(scope="module")
 def answers() -> Mapping[str, np.ndarray]:
