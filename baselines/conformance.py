@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from baselines import METHODS
 from baselines.anchors import read_frames
 from datasets.puppets.dataset import Puppets
 from harness import registry
-from harness.errors import EXIT_CANNOT_COMPARE
+from harness.checks import Check, verdict
 from harness.media import write_wav
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
 from harness.worker import ask, request_in, unsupported
@@ -28,15 +28,6 @@ from harness.worker import ask, request_in, unsupported
 Frames = npt.NDArray[np.uint8]
 _LANE: Lane = "as-published"  # nothing is held back: a method may use whatever it can take
 _NAME = re.compile(r"[a-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the verdict. `ok` None: does not apply to this method."""
-
-    name: str
-    ok: bool | None
-    detail: str = ""
 
 
 class Bench:
@@ -63,11 +54,7 @@ def check_method(spec: str, say: Callable[[str], None]) -> int:
     if hasattr(method, "load"):
         method.load()
     with tempfile.TemporaryDirectory() as folder:
-        checks = _checks(method, Path(folder))
-    for check in checks:
-        mark = {True: "ok  ", False: "FAIL", None: "-   "}[check.ok]
-        say(f"{mark} {check.name}{': ' + check.detail if check.detail else ''}")
-    return EXIT_CANNOT_COMPARE if any(check.ok is False for check in checks) else 0
+        return verdict(_checks(method, Path(folder)), say)
 
 
 def _checks(method: Any, folder: Path) -> list[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,10 +66,10 @@ class Judge:
         ]
 
     def _judged(self, sample: Sample, clip: Clip, seats: list[_Seat]) -> list[list[Row]]:
-        opened = attempt(lambda: self._open(sample, clip))
-        if isinstance(opened, Crash):
-            return [seat.evaluator.refused(Refusal(opened.code, opened.reason)) for seat in seats]
-        reader, context = opened
+        found = attempt(lambda: opened(sample, clip, CHUNK_FRAMES))
+        if isinstance(found, Crash):
+            return [seat.evaluator.refused(Refusal(found.code, found.reason)) for seat in seats]
+        reader, context = found
         for seat in seats:
             self._try(seat, lambda seat=seat: _start(seat, context))  # type: ignore[misc]
         decoded = attempt(lambda: self._feed(reader, seats))
@@ -77,19 +77,10 @@ class Judge:
             return [seat.evaluator.refused(Refusal(decoded.code, decoded.reason)) for seat in seats]
         return [self._finish(seat) for seat in seats]
 
-    def _open(self, sample: Sample, clip: Clip) -> tuple[VideoReader, ClipContext]:
-        reader = VideoReader(clip.path, fps=25.0, chunk=CHUNK_FRAMES)
-        sound = _sound(clip.path) if reader.info.has_audio else None
-        notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
-        return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip)
-
     def _feed(self, reader: VideoReader, seats: list[_Seat]) -> None:
-        first = 0
-        for frames in reader:
-            chunk = Chunk(first, frames)
+        for chunk in chunks(reader):
             for seat in seats:
                 self._try(seat, lambda seat=seat, chunk=chunk: _feed(seat, chunk))  # type: ignore[misc]
-            first += len(frames)
 
     def _finish(self, seat: _Seat) -> list[Row]:
         rows: list[Row] = []
@@ -111,6 +102,22 @@ class Judge:
         if key not in self._ready:
             self._ready[key] = _load(evaluator)
         return self._ready[key]
+
+
+def opened(sample: Sample, clip: Clip, frames: int) -> tuple[VideoReader, ClipContext]:
+    """A clip to be read in chunks of so many `frames`, and what is known before the first. Raises MediaError."""
+    reader = VideoReader(clip.path, fps=25.0, chunk=frames)
+    sound = _sound(clip.path) if reader.info.has_audio else None
+    notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
+    return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip)
+
+
+def chunks(reader: VideoReader) -> Iterator[Chunk]:
+    """The frames of a clip as judges are fed them."""
+    first = 0
+    for frames in reader:
+        yield Chunk(first, frames)
+        first += len(frames)
 
 
 def rows_of(evaluator: Evaluator, context: ClipContext, chunks: Iterable[Chunk]) -> list[Row]:

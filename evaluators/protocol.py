@@ -12,6 +12,7 @@ from evaluators import EVALUATORS
 from harness import registry
 from harness.errors import UsageError, unknown_name
 from harness.evaluator import Evaluator
+from harness.guard import Crash, attempt
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,9 +25,9 @@ _KEYS = ("name", "description", "metric")
 
 @dataclass(frozen=True)
 class Entry:
-    """One judge of a protocol: its registry name and its settings."""
+    """One judge of a protocol: its name in the registry and its settings."""
 
-    evaluator: str
+    evaluator: str  # or the user's own, /path/to/my.py:Class
     settings: Mapping[str, str]
 
 
@@ -61,19 +62,22 @@ def read(name: str) -> EvaluationProtocol:
     items = data.get("metric", ())
     if not items or not all(isinstance(item, dict) for item in items):
         raise UsageError(f"'{path}' names no [[metric]].", "See evaluators/protocols/ for examples.")
-    entries = tuple(_entry(f" (in '{path.name}')", item) for item in items)
+    entries = tuple(_entry(path.parent, f" (in '{path.name}')", item) for item in items)
     return EvaluationProtocol(str(data.get("name", path.stem)), str(data.get("description", "")), entries)
 
 
 def single(evaluator: str, settings: Mapping[str, Any]) -> EvaluationProtocol:
-    """The protocol that asks one judge with these settings (texts or numbers) and nothing else."""
-    return EvaluationProtocol(evaluator, "", (_entry("", {"evaluator": evaluator, **settings}),))
+    """The protocol that asks one judge, a name or my.py:Class, with these settings (texts or numbers)."""
+    return EvaluationProtocol(evaluator, "", (_entry(Path(), "", {"evaluator": evaluator, **settings}),))
 
 
-def _entry(where: str, item: Mapping[str, Any]) -> Entry:
+def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> Entry:
+    """One judge as a protocol asks for it; `folder` is where the file of a judge of one's own is looked for."""
     name = str(item.get("evaluator", ""))
-    if name not in EVALUATORS:
-        raise unknown_name(f"evaluator{where}", name, EVALUATORS)
+    registry.resolve(f"evaluator{where}", name, EVALUATORS)  # or UsageError
+    if registry.is_file_spec(name):
+        file, _, kind = name.rpartition(":")
+        name = f"{(folder / Path(file).expanduser()).resolve()}:{kind}"
     settings = {key: value for key, value in item.items() if key != "evaluator"}
     for key, value in settings.items():
         if not isinstance(value, (str, int, float, Path)) or isinstance(value, bool) or value == "":
@@ -86,7 +90,7 @@ def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
     judges: list[Evaluator] = []
     named: set[str] = set()
     for entry in protocol.entries:
-        judge: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
+        judge = _built(entry, device)
         lines = {str(judge.signature(facts.name)) for facts in judge.metrics}
         if lines <= named:
             raise UsageError(
@@ -96,3 +100,26 @@ def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
         named |= lines
         judges.append(judge)
     return judges
+
+
+def _built(entry: Entry, device: str) -> Evaluator:
+    """One judge. UsageError, with the way to its contract test, where one of the user's own does not fulfil it."""
+    if not registry.is_file_spec(entry.evaluator):
+        ours: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
+        return ours
+    kind, cure = registry.load(entry.evaluator), f"Type: python bench.py list --check {entry.evaluator}"
+    if not (isinstance(kind, type) and issubclass(kind, Evaluator)):
+        raise UsageError(f"{entry.evaluator} does not derive from harness.evaluator.Evaluator.", cure)
+    made = attempt(lambda: _told(kind, entry, device))
+    if isinstance(made, Crash):
+        what = made.reason if made.expected else f"{entry.evaluator} fails: {made.reason}."
+        raise UsageError(what, made.cure or cure)
+    return made
+
+
+def _told(kind: type[Evaluator], entry: Entry, device: str) -> Evaluator:
+    """The judge, once it has said its metrics and their signatures."""
+    judge = kind(entry.settings, device)
+    for facts in judge.metrics:
+        judge.signature(facts.name)
+    return judge

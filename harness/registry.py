@@ -47,11 +47,11 @@ def load(spec: str) -> Any:
 
 def _from_file(path: Path, name: str) -> Any:
     if not path.is_file():
-        raise UsageError(f"There is no file '{path}'.", "Give --method path/to/file.py:Class.")
-    module_name = f"user_method_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"  # files called alike
+        raise UsageError(f"There is no file '{path}'.", "Type path/to/file.py:Class.")
+    module_name = f"user_code_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"  # files called alike
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"'{path}' cannot be imported as Python.", "Give --method path/to/file.py:Class.")
+        raise UsageError(f"'{path}' cannot be imported as Python.", "Type path/to/file.py:Class.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     loader = spec.loader
@@ -59,7 +59,7 @@ def _from_file(path: Path, name: str) -> Any:
     if isinstance(made, Crash):
         raise UsageError(made.reason if made.expected else _failed(made, path), "Mend the file and try again.")
     if not hasattr(module, name):
-        raise UsageError(f"'{path}' has no class '{name}'.", "Give --method path/to/file.py:Class.")
+        raise UsageError(f"'{path}' has no class '{name}'.", "Type path/to/file.py:Class.")
     return getattr(module, name)
 
 

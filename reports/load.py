@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.errors import CannotCompareError, SchemaError, UsageError
+from harness.errors import CannotCompareError, MissingError, SchemaError, UsageError
 from harness.evaluator import Aggregation
 from harness.records import Clip, SummaryRow
 from harness.signature import Signature
@@ -191,7 +191,7 @@ def _pools(
         return {}
     try:
         judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
-    except UsageError:  # the user's own protocol file is elsewhere by now: the gate compares by intervals
+    except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now: by intervals
         return {}
     combine = {(metric, line): evaluator for evaluator, metric, line in judge.columns() if metric in pooled}
     found: dict[tuple[str, str, str, str], dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""`list`: what there is; `--check`: the contract test on a method of yours."""
+"""`list`: what there is; `--check`: the contract test on a method or a metric of yours."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.provenance import ROOT
 
 
 @click.command("list")
-@click.option("--check", default=None, metavar="FILE.py:Class", help="Run the contract test on a method.")
+@click.option("--check", default=None, metavar="FILE.py:Class", help="Run the contract test on a method or a metric.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def command(check: str | None, as_json: bool) -> int:
     """Methods, datasets, protocols and evaluators. Nothing heavy is imported."""
     if check is not None:
-        from baselines.conformance import check_method
+        from verbs.checking import check as run_check
 
-        return check_method(check, click.echo)
+        return run_check(check, click.echo)
     protocols = sorted(path.stem for path in (ROOT / "evaluators" / "protocols").glob("*.toml"))
     found = {
         "methods": {name: summary(spec) for name, spec in METHODS.items()},

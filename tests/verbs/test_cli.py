@@ -125,6 +125,13 @@ def test_the_method_in_the_readme_passes_the_contract_test(capsys: pytest.Captur
     assert "FAIL" not in out
 
 
+def test_what_is_no_contestant_is_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("class Mine: pass", encoding="utf-8")
+    found, _, err = call(capsys, "list", "--check", f"{tmp_path / 'my.py'}:Mine")
+    assert (found, one_sentence(err)) == (2, True), err
+    assert "neither a method nor a metric" in err
+
+
 @pytest.mark.parametrize(
     ("code", "says"),
     [
