@@ -21,7 +21,8 @@ fast: lint
 	@cd "$(ROOT)" && $(PYTEST) -m "not slow and not codec and not full_size"
 
 lint: ready
-	@cd "$(ROOT)" && $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@cd "$(ROOT)" && $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
+	    .venv/bin/lint-imports --no-cache >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 
 # --no-deps: the lock is complete, and facenet-pytorch's old pins (numpy<2, torch<2.3) do not bind.
 ready:
