@@ -200,7 +200,7 @@ def test_the_picture_loss_asks_for_the_change() -> None:
 @torch.no_grad()
 def test_the_shipped_generator_puts_expressions_on_strangers() -> None:
     generator, alphabet = SHIPPED_GENERATOR.load(), Alphabet()
-    stored = shipped_expression_codes()
+    stored = {name: torch.from_numpy(code) for name, code in shipped_expression_codes().items()}
     assert set(stored) == set(BASIC_EMOTIONS)
     closer = []
     for who, emotion in zip(range(64, 128, 8), (*BASIC_EMOTIONS[:5], *BASIC_EMOTIONS[6:], "happy"), strict=True):
