@@ -1,4 +1,6 @@
-"""Tables, page, gate and the reproduction of published tables: plain records in, text out, no torch."""
+"""This package makes tables, page, gate and the reproduction of published tables: plain records in, text out,
+no torch.
+"""
 
 from __future__ import annotations
 

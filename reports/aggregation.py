@@ -1,4 +1,4 @@
-"""How clips make a number: as the judge declared it, or as the signature says in files of before judges declared it."""
+"""This module says how clips make a number: as the judge declared it, or, in older files, as the signature says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ _WEIGHED = ("agg:frame", "agg:frame-mean", "agg:track")
 
 
 def undeclared(signature: str, pooled: bool) -> Aggregation:
-    """The aggregation of a number whose file does not say it. `pooled`: its clips have no values of their own."""
+    """Returns the aggregation of a number whose file does not say it. `pooled`: its clips have no values of
+    their own.
+    """
     if pooled:
         return "pooled"
     return "weighted" if set(_WEIGHED) & set(signature.split("|")) else "mean"

@@ -1,4 +1,4 @@
-"""Per-emotion means of per-clip values, with coverage and intervals."""
+"""This module computes per-emotion means of per-clip values, with coverage and intervals."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ _DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Share:
-    """One method on the clips of one emotion: mean of the scored clips' values, None where none was scored."""
+class EmotionMean:
+    """Holds one method's result on the clips of one emotion: mean of the scored clips' values, None where none was
+    scored.
+    """
 
     value: float | None
     low: float | None
@@ -31,33 +33,33 @@ class Share:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """One metric under one signature, by method and emotion."""
+    """Holds one metric under one signature, by method and emotion."""
 
     dataset: str
     fact: MetricFact
     signature: str
     methods: tuple[str, ...]
     emotions: tuple[str, ...]
-    cells: Mapping[tuple[str, str], Share]
+    cells: Mapping[tuple[str, str], EmotionMean]
     places: int
     run: str
 
     @property
     def title(self) -> str:
-        """What is shown, of which run."""
+        """Returns the heading: the metric, and the run it is of."""
         unit = f" ({self.fact.unit})" if self.fact.unit else ""
         return f"{self.fact.title}{unit} by emotion, {self.dataset}, run {self.run}"
 
 
 def breakdowns(run: RunData) -> list[Breakdown]:
-    """One table for each (dataset, metric, signature) with per-clip values and more than one emotion."""
+    """Returns one table for each (dataset, metric, signature) with per-clip values and more than one emotion."""
     groups: dict[tuple[str, str, str], list[RunRow]] = defaultdict(list)
     for row in run.rows:
         if row.expected:
             groups[row.dataset, row.metric, row.signature].append(row)
     order = list(dict.fromkeys((row.dataset, row.metric, row.signature) for row in run.summary))
-    found = [_breakdown(run, key, groups[key]) for key in order if key in groups]
-    return [one for one in found if one is not None]
+    tables = [_breakdown(run, key, groups[key]) for key in order if key in groups]
+    return [one for one in tables if one is not None]
 
 
 def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) -> Breakdown | None:
@@ -71,25 +73,25 @@ def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) 
         cells[row.method, row.emotion].append(row)
     here = {row.method for row in rows}
     methods = tuple(dict.fromkeys(row.method for row in run.summary if row.dataset == dataset and row.method in here))
-    shares = {cell: _share(found, "|".join((*key, *cell)), fact.unit) for cell, found in cells.items()}
+    shares = {cell: _share(cell_rows, "|".join((*key, *cell)), fact.unit) for cell, cell_rows in cells.items()}
     places = decimals(fact.unit, [share.value for share in shares.values()])
     return Breakdown(dataset, fact, signature, methods, emotions, shares, places, run.name)
 
 
 def emotion_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Basic emotions in their order, then the extended ones by name; unnamed ones are left out."""
-    found = set(names) - {""}
-    return (*(name for name in BASIC_EMOTIONS if name in found), *sorted(found - set(BASIC_EMOTIONS)))
+    """Returns basic emotions in their order, then the extended ones by name; unnamed ones are left out."""
+    present = set(names) - {""}
+    return (*(name for name in BASIC_EMOTIONS if name in present), *sorted(present - set(BASIC_EMOTIONS)))
 
 
-def _share(rows: Sequence[RunRow], key: str, unit: str) -> Share:
+def _share(rows: Sequence[RunRow], key: str, unit: str) -> EmotionMean:
     values = [row.value for row in rows if row.value is not None and math.isfinite(row.value)]
     if not values:
-        return Share(None, None, None, 0, len(rows))
+        return EmotionMean(None, None, None, 0, len(rows))
     rng = np.random.default_rng(zlib.crc32(key.encode()))  # the same table from the same rows, wherever it is made
     if unit == "%" and set(values) <= {0.0, 100.0}:
         # Few clips, all right or all wrong, are common here; a bootstrap would give them no width at all.
         bottom, top = wilson(sum(values) / 100, len(values))
-        return Share(float(np.mean(values)), 100 * bottom, 100 * top, len(values), len(rows))
+        return EmotionMean(float(np.mean(values)), 100 * bottom, 100 * top, len(values), len(rows))
     low, high = mean_interval(values, rng, draws=_DRAWS) or (None, None)
-    return Share(float(np.mean(values)), low, high, len(values), len(rows))
+    return EmotionMean(float(np.mean(values)), low, high, len(values), len(rows))

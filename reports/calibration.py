@@ -1,4 +1,4 @@
-"""The page of a calibration: one small response curve per metric and damage, with intervals and verdicts.
+"""This module draws the page of a calibration: a response curve per metric and corruption, intervals and verdicts.
 
 It reads the json document that `calibrate` writes, so it needs no judge and no torch; every name in it is escaped.
 """
@@ -33,17 +33,17 @@ LOOKS: dict[str, tuple[str, str]] = {
 
 
 def render(content: Mapping[str, Any]) -> str:
-    """The page as html text; one file that opens offline and runs no script."""
+    """Returns the page as html text; one file that opens offline and runs no script."""
     measured = [metric for metric in content["metrics"] if metric["ceiling"] is not None]
     which = [_which(metric, measured) for metric in measured]
-    damages = list(dict.fromkeys(curve["title"] for metric in measured for curve in metric["curves"]))
+    corruptions = list(dict.fromkeys(curve["title"] for metric in measured for curve in metric["curves"]))
     return template("calibration.html.j2").render(
         style=Markup(part("style.css") + part("calibration.css")),
         facts=_facts(content),
         left_out=sorted(content["left_out"].items()),
-        damages=damages,
+        damages=corruptions,
         overview=[
-            ({**metric, "which": name}, [_verdict(metric, damage) for damage in damages])
+            ({**metric, "which": name}, [_verdict(metric, corruption) for corruption in corruptions])
             for metric, name in zip(measured, which, strict=True)
         ],
         metrics=[{**_metric(metric, index), "which": which[index]} for index, metric in enumerate(measured)],
@@ -55,7 +55,9 @@ def render(content: Mapping[str, Any]) -> str:
 
 
 def _which(metric: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
-    """What tells a metric from others of its title: the first signature field in which all of them differ, else ""."""
+    """The value that tells a metric from others of its title: the first signature field in which all differ,
+    else "".
+    """
     alike = [dict(_fields(other["signature"])) for other in others if other["title"] == metric["title"]]
     own = _fields(metric["signature"])
     for key, value in own if len(alike) > 1 else ():
@@ -75,14 +77,14 @@ def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, str(content[name])) for name in names if name in content]
 
 
-def _verdict(metric: Mapping[str, Any], damage: str) -> str:
-    return next((curve["verdict"] for curve in metric["curves"] if curve["title"] == damage), "")
+def _verdict(metric: Mapping[str, Any], corruption: str) -> str:
+    return next((curve["verdict"] for curve in metric["curves"] if curve["title"] == corruption), "")
 
 
 def _metric(metric: Mapping[str, Any], index: int) -> dict[str, Any]:
     points = [point for curve in metric["curves"] for point in curve["points"]]
     places = decimals(metric["unit"], (point["value"] for point in points))
-    axis = Axis.of(points, places)
+    axis = CurveAxis.of(points, places)
     return {
         "title": metric["title"],
         "unit": metric["unit"],
@@ -94,7 +96,7 @@ def _metric(metric: Mapping[str, Any], index: int) -> dict[str, Any]:
     }
 
 
-def _curve(curve: Mapping[str, Any], axis: Axis, identifier: str) -> dict[str, Any]:
+def _curve(curve: Mapping[str, Any], axis: CurveAxis, identifier: str) -> dict[str, Any]:
     rows = [
         {
             "strength": f"{point['strength']:g}".replace("-", "−"),
@@ -111,16 +113,16 @@ def _curve(curve: Mapping[str, Any], axis: Axis, identifier: str) -> dict[str, A
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The value axis that all curves of one metric share, so that they can be compared by eye."""
+class CurveAxis:
+    """Holds the value axis that all curves of one metric share, so that they can be compared by eye."""
 
     low: float
     high: float
     places: int
 
     @classmethod
-    def of(cls, points: Sequence[Mapping[str, Any]], places: int) -> Axis:
-        """Around every value and interval."""
+    def of(cls, points: Sequence[Mapping[str, Any]], places: int) -> CurveAxis:
+        """Returns an axis around every value and interval."""
         seen = [point[key] for point in points for key in ("value", "low", "high") if point[key] is not None]
         low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
         if high - low < 10.0**-places:  # nothing moves: a flat line in the middle
@@ -128,12 +130,14 @@ class Axis:
         return cls(low, high, places)
 
     def down(self, value: float) -> float:
-        """Pixels from the top edge."""
+        """Returns pixels from the top edge."""
         return _TOP + (self.high - value) / (self.high - self.low) * (HEIGHT - _TOP - _BOTTOM)
 
 
-def draw(curve: Mapping[str, Any], axis: Axis, identifier: str) -> str:
-    """One response curve as inline SVG: a mark per strength, whiskers for intervals, a ring on the undamaged value."""
+def draw(curve: Mapping[str, Any], axis: CurveAxis, identifier: str) -> str:
+    """Returns one response curve as inline SVG: a mark per strength, whiskers for intervals, a ring on the uncorrupted
+    value.
+    """
     points = curve["points"]
     across = [_LEFT + (k + 0.5) * (WIDTH - _LEFT - _RIGHT) / len(points) for k in range(len(points))]
     title = f"{curve['title']}: {curve['meaning']}"
@@ -150,20 +154,20 @@ def draw(curve: Mapping[str, Any], axis: Axis, identifier: str) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _grid(curve: Mapping[str, Any], axis: Axis) -> Iterator[str]:
-    """Ends of the axis, and the undamaged value as a dashed line."""
+def _grid(curve: Mapping[str, Any], axis: CurveAxis) -> Iterator[str]:
+    """Ends of the axis, and the uncorrupted value as a dashed line."""
     for value in (axis.low, axis.high):
         y = axis.down(value)
         yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         label = number(value, axis.places)
         yield f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
-    undamaged = next((p["value"] for p in curve["points"] if p["strength"] == curve["undamaged_at"]), None)
-    if undamaged is not None:
-        y = axis.down(undamaged)
+    uncorrupted = next((p["value"] for p in curve["points"] if p["strength"] == curve["undamaged_at"]), None)
+    if uncorrupted is not None:
+        y = axis.down(uncorrupted)
         yield f'<line class="undamaged" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
 
 
-def _line(points: Sequence[Mapping[str, Any]], across: Sequence[float], axis: Axis) -> Iterator[str]:
+def _line(points: Sequence[Mapping[str, Any]], across: Sequence[float], axis: CurveAxis) -> Iterator[str]:
     """Straight lines between neighbours that both have a value."""
     placed = [(x, p["value"]) for x, p in zip(across, points, strict=True)]
     for (x1, one), (x2, two) in pairwise(placed):
@@ -172,7 +176,7 @@ def _line(points: Sequence[Mapping[str, Any]], across: Sequence[float], axis: Ax
             yield f'<line class="path" {ends}/>'
 
 
-def _mark(point: Mapping[str, Any], x: float, axis: Axis, undamaged: bool) -> Iterator[str]:
+def _mark(point: Mapping[str, Any], x: float, axis: CurveAxis, uncorrupted: bool) -> Iterator[str]:
     if point["value"] is None:
         middle = (HEIGHT - _BOTTOM + _TOP) / 2
         yield f'<text class="tick" x="{x:.1f}" y="{middle:.1f}" text-anchor="middle">none</text>'
@@ -180,7 +184,7 @@ def _mark(point: Mapping[str, Any], x: float, axis: Axis, undamaged: bool) -> It
     if point["low"] is not None and point["high"] is not None:
         ends = f'y1="{axis.down(point["low"]):.1f}" y2="{axis.down(point["high"]):.1f}"'
         yield f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" {ends}/>'
-    told = f"{point['strength']:g}: {number(point['value'], axis.places)}"
-    kind = "mark hollow" if undamaged else "mark"
+    label = f"{point['strength']:g}: {number(point['value'], axis.places)}"
+    kind = "mark hollow" if uncorrupted else "mark"
     y = axis.down(point["value"])
-    yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="3.4"><title>{escape(told)}</title></circle>'
+    yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="3.4"><title>{escape(label)}</title></circle>'

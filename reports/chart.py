@@ -1,4 +1,6 @@
-"""Dot plots as inline SVG: a row per emotion, a mark per method, whiskers for intervals; the page adds the colours."""
+"""This module draws dot plots as inline SVG: a row per emotion, a mark per method, whiskers for intervals; the page
+adds the colours.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-from reports.breakdown import Breakdown, Share
+from reports.breakdown import Breakdown, EmotionMean
 from reports.numbers import interval, number
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 720, 118, 20, 10, 30
@@ -17,27 +19,29 @@ _STEP, _PAD = 13, 9  # pixels between methods of one emotion, and between emotio
 
 @dataclass(frozen=True)
 class Axis:
-    """The value axis: its ends and ticks in the metric's unit."""
+    """Holds the value axis of a chart: its ends and ticks in the metric's unit."""
 
     low: float
     high: float
     step: float
 
     def across(self, value: float) -> float:
-        """Pixels from the left edge."""
+        """Returns pixels from the left edge."""
         return LEFT + (value - self.low) / (self.high - self.low) * (WIDTH - LEFT - RIGHT)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """(value, label) of every tick."""
+        """Returns (value, label) of every tick."""
         places = max(0, -math.floor(math.log10(self.step) + 1e-9))
         values = [self.low + k * self.step for k in range(round((self.high - self.low) / self.step) + 1)]
         return [(value, number(value, places)) for value in values]
 
 
 def axis(one: Breakdown) -> Axis:
-    """At least 0–100 for per cent (a gain may be below), else round steps around all marks and whiskers."""
-    found = [v for s in one.cells.values() for v in (s.value, s.low, s.high) if v is not None and math.isfinite(v)]
-    low, high = min(found), max(found)
+    """Returns an axis of at least 0–100 for per cent (a gain may be below), else of round steps around all marks and
+    whiskers.
+    """
+    values = [v for s in one.cells.values() for v in (s.value, s.low, s.high) if v is not None and math.isfinite(v)]
+    low, high = min(values), max(values)
     if one.fact.unit == "%":
         low, high = min(0.0, low), max(100.0, high)
     if low == high:
@@ -53,7 +57,7 @@ def _round_step(span: float) -> float:
 
 
 def dots(one: Breakdown, anchors: frozenset[str], identifier: str) -> str:
-    """The chart of one breakdown; every mark names its numbers, `identifier` ties the picture to its title."""
+    """Returns the chart of one breakdown; every mark names its numbers, `identifier` ties the picture to its title."""
     scale, row = axis(one), _STEP * len(one.methods) + _PAD
     bottom = TOP + row * len(one.emotions)
     parts = [
@@ -68,13 +72,13 @@ def dots(one: Breakdown, anchors: frozenset[str], identifier: str) -> str:
             if share is not None and share.value is not None:
                 y = TOP + row * place + _PAD / 2 + _STEP * (series + 0.5)
                 look = series_class(series) + (" hollow" if method in anchors else "")
-                told = f"{method}, {emotion}: {in_words(share, one.places)}"
-                parts.append(f'<g class="{look}"><title>{escape(told)}</title>{_mark(share, scale, series, y)}</g>')
+                words = f"{method}, {emotion}: {in_words(share, one.places)}"
+                parts.append(f'<g class="{look}"><title>{escape(words)}</title>{_mark(share, scale, series, y)}</g>')
     return "".join([*parts, "</svg>"])
 
 
-def in_words(share: Share, places: int) -> str:
-    """Value, interval and coverage in one line."""
+def in_words(share: EmotionMean, places: int) -> str:
+    """Returns the value, interval and coverage in one line."""
     words = [number(share.value, places), interval(share.low, share.high, places)]
     return " ".join(filter(None, words)) + f", {share.n_scored} of {share.n_expected} clips"
 
@@ -91,7 +95,7 @@ def _tick(x: float, label: str, bottom: float) -> str:
     return f'{line}<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{label}</text>'
 
 
-def _mark(share: Share, scale: Axis, series: int, y: float) -> str:
+def _mark(share: EmotionMean, scale: Axis, series: int, y: float) -> str:
     assert share.value is not None
     mark = shape(series, scale.across(share.value), y)
     if share.low is None or share.high is None:
@@ -101,12 +105,12 @@ def _mark(share: Share, scale: Axis, series: int, y: float) -> str:
 
 
 def series_class(series: int) -> str:
-    """The class that colours a method's marks, the same in chart and legend."""
+    """Returns the class that colours a method's marks, the same in chart and legend."""
     return f"s{series % SERIES}"
 
 
 def shape(series: int, x: float, y: float) -> str:
-    """A mark of about 9 px: colour is never the only difference."""
+    """Returns a mark of about 9 px: colour is never the only difference."""
     kind = series % SHAPES
     if kind == 0:
         return f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.2"/>'

@@ -1,4 +1,4 @@
-"""Who was taken for whom: the clips of each label by the judge's answer, undecided and faceless ones counted too."""
+"""This module counts confusions: the clips of each label by the judge's answer, undecided and faceless ones too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def counted(
     answers: Iterable[tuple[str, str]],
     missed: Iterable[tuple[str, str]],
 ) -> Confusion | None:
-    """The confusion of one (dataset, method, metric, signature); None without any answer.
+    """Returns the confusion of one (dataset, method, metric, signature); None without any answer.
 
     `answers`: (label, answer) of each scored clip, answer a class or, where the judge could not decide, a reason code.
     `missed`: (label, reason code) of each clip that was expected and not scored. Recall is over the scored clips.
@@ -42,14 +42,16 @@ def counted(
 
 
 def to_json(one: Confusion, method: str) -> dict[str, Any]:
-    """One entry of scores.json's `confusion`: `counts[label][answer]` clips, `recall[label]` percent of scored ones."""
+    """Returns one entry of scores.json's `confusion`: `counts[label][answer]` clips, `recall[label]` percent of scored
+    ones.
+    """
     head = {"dataset": one.dataset, "method": method, "metric": one.metric, "signature": one.signature}
     named = {"classes": list(one.classes), "others": list(one.others)}
     return {**head, **named, "counts": dict(one.counts), "recall": dict(one.recall)}
 
 
 def from_json(found: Mapping[str, Any]) -> Confusion:
-    """The confusion that `to_json` wrote."""
+    """Returns the confusion that `to_json` wrote."""
     key = (found["dataset"], found["method"], found["metric"], found["signature"])
     answers = (*found["classes"], *found["others"])
     return Confusion(*key, answers, found["counts"], found["recall"], len(found["classes"]))
@@ -57,14 +59,14 @@ def from_json(found: Mapping[str, Any]) -> Confusion:
 
 @dataclass(frozen=True)
 class Board:
-    """All methods' confusions under one metric and signature of one run."""
+    """Holds all methods' confusions under one metric and signature of one run."""
 
     title: str
     tables: tuple[Confusion, ...]
 
 
 def boards(run: RunData) -> list[Board]:
-    """In the order of the summary: contestants before the ceiling and the floors."""
+    """Returns the boards in the order of the summary: contestants before the ceiling and the floors."""
     groups: dict[tuple[str, str, str], list[Confusion]] = defaultdict(list)
     for one in run.confusions:
         groups[one.dataset, one.metric, one.signature].append(one)

@@ -1,4 +1,4 @@
-"""What has no number, grouped by why: nothing disappears, and nothing fills a page either."""
+"""This module groups the clips without a number by reason: nothing disappears, and nothing fills a page either."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.model import RunData, RunRow
 
 @dataclass(frozen=True)
 class Failure:
-    """All clips that one metric could not judge for one reason."""
+    """Holds all clips that one metric could not judge for one reason."""
 
     dataset: str
     metric: str
@@ -20,12 +20,12 @@ class Failure:
     clips: tuple[tuple[str, str, str], ...]  # (method, sample, detail or "")
 
     def who(self) -> str:
-        """The methods by name, or how many where that is shorter."""
+        """Returns the methods by name, or how many where that is shorter."""
         return ", ".join(self.methods) if len(self.methods) <= 3 else f"{len(self.methods)} methods"
 
 
 def failures(run: RunData) -> list[Failure]:
-    """Failures of a run, metrics in the summary's order, the commonest reason first."""
+    """Returns failures of a run, metrics in the summary's order, the commonest reason first."""
     groups: dict[tuple[str, str, str, str], list[RunRow]] = defaultdict(list)
     for row in run.rows:
         if not row.scored and row.expected:
@@ -44,7 +44,7 @@ def _failure(run: RunData, key: tuple[str, str, str, str], rows: list[RunRow]) -
 
 
 def notes(run: RunData) -> dict[str, int]:
-    """How many scored clips carry each remark (fps_resampled, multiple_faces, …); each counts a clip once."""
+    """Says how many scored clips carry each remark (fps_resampled, multiple_faces, …); each counts a clip once."""
     seen = {(row.dataset, row.method, row.sample, note) for row in run.rows for note in row.notes}
     counts: dict[str, int] = defaultdict(int)
     for *_, note in seen:

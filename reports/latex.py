@@ -1,4 +1,4 @@
-"""The tables as LaTeX: booktabs and nothing else to load."""
+"""This module writes the tables as LaTeX: booktabs and nothing else to load."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.reasons import sentence
-from reports.beside import beside
-from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
+from reports.footnotes import footnotes
+from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, sections
 from reports.legend import INTERVALS, RANKED
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
@@ -36,7 +36,9 @@ _HEAD_CHARACTERS = 12
 
 
 def escape(text: str) -> str:
-    """`text` as literal LaTeX for pdflatex and its standard fonts: accents stay, other scripts become code points."""
+    """Returns `text` as literal LaTeX for pdflatex and its standard fonts: accents stay, other scripts become code
+    points.
+    """
     return "".join(_SPECIAL.get(c) or _plain(c) for c in unicodedata.normalize("NFC", text))
 
 
@@ -50,7 +52,7 @@ def _plain(character: str) -> str:
 
 
 def table(runs: Sequence[RunData]) -> str:
-    r"""The whole of table.tex: one or more table environments to \input; the preamble needs booktabs alone."""
+    r"""Returns the whole of table.tex: one or more table environments to \input; the preamble needs booktabs alone."""
     parts = ["% Needs \\usepackage{booktabs}. Written by cmet-bench; \\input this file.", ""]
     for section in sections(runs):
         for start in range(0, max(1, len(section.columns)), _COLUMNS_A_TABLE):
@@ -60,7 +62,7 @@ def table(runs: Sequence[RunData]) -> str:
 
 def _table(section: Section, part: slice) -> list[str]:
     columns = section.columns[part]
-    common = {found.column.mark: found.common for found in beside(section)}
+    common = {footnote.column.mark: footnote.common for footnote in footnotes(section)}
     head = " & ".join(["Method", *(_head(column) for column in columns)])
     body: list[str] = []
     for role in ROLES:
@@ -106,7 +108,7 @@ def _lines(title: str) -> list[str]:
     return lines or [""]
 
 
-def _line(line: Line, part: slice) -> list[str]:
+def _line(line: TableLine, part: slice) -> list[str]:
     """Two rows per method: value with coverage, and below it the interval."""
     cells = line.cells[part]
     values = " & ".join([escape(line.label), *(_value(cell) for cell in cells)])
@@ -117,7 +119,7 @@ def _line(line: Line, part: slice) -> list[str]:
     return rows
 
 
-def _value(cell: Cell | None) -> str:
+def _value(cell: TableCell | None) -> str:
     if cell is None:
         return ""
     value = escape(number(cell.row.value, cell.places))
@@ -126,7 +128,7 @@ def _value(cell: Cell | None) -> str:
     return rf"{value}{mark} {{\tiny {coverage(cell.row)}}}"
 
 
-def _interval(cell: Cell | None) -> str:
+def _interval(cell: TableCell | None) -> str:
     text = interval(cell.row.low, cell.row.high, cell.places) if cell else ""
     return rf"{{\tiny {escape(text)}}}" if text else ""
 

@@ -1,4 +1,5 @@
-"""The one arrangement that every table prints: sections by dataset and lane, columns by signature, anchors apart.
+"""This module makes the one arrangement that every table prints: sections by dataset and lane, columns by signature,
+anchors apart.
 
 Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are (and the
 version of the data, where code draws them). That rule lives here and nowhere else; Markdown, LaTeX, terminal and page
@@ -31,7 +32,7 @@ RANKED_COVERAGE = 0.9
 
 @dataclass(frozen=True)
 class Column:
-    """One metric under one signature; `mark` is the letter of its footnote."""
+    """Holds one metric under one signature; `mark` is the letter of its footnote."""
 
     fact: MetricFact
     signature: str
@@ -40,19 +41,19 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """Which way is better; nothing for descriptive metrics."""
+        """Returns an arrow towards the better side; "" for descriptive metrics."""
         return "" if not self.fact.ranked else "↑" if self.fact.higher_is_better else "↓"
 
     @property
     def title(self) -> str:
-        """Title with unit and arrow, without the footnote mark."""
+        """Returns the title with unit and arrow, without the footnote mark."""
         unit = f" ({self.fact.unit})" if self.fact.unit else ""
         return f"{self.fact.title}{unit}{' ' + self.arrow if self.arrow else ''}"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number of the table with its rank; `partial`: too little coverage to be ranked."""
+class TableCell:
+    """Holds one number of the table with its rank; `partial`: too little coverage to be ranked."""
 
     row: SummaryRow
     places: int
@@ -61,37 +62,37 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One method of one run across all columns of its section; None where it was not asked."""
+class TableLine:
+    """Holds one method of one run across all columns of its section; None where it was not asked."""
 
     label: str
     method: str
     run: int  # index into the runs given
     role: Role
-    cells: tuple[Cell | None, ...]
+    cells: tuple[TableCell | None, ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """All methods that were told the emotion in one way, on one dataset."""
+    """Holds all methods that ran in one lane (one way to state the emotion), on one dataset."""
 
     dataset: str
     lane: str
     protocols: tuple[str, ...]
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableLine, ...]
     empty: tuple[tuple[Column, str], ...] = ()  # columns without any number, and the commonest reason code
     identities: int = 0  # 0: not known
     drawn: str = ""  # which version of the data, where the runs have several
 
     @property
     def heading(self) -> str:
-        """What all numbers of a section have in common."""
+        """Returns the heading: the facts that all numbers of a section have in common."""
         data = f"{self.dataset} (version {self.drawn})" if self.drawn else self.dataset
         return f"{data}, lane {self.lane}, protocol {' + '.join(self.protocols)}"
 
-    def of(self, role: Role) -> tuple[Line, ...]:
-        """The lines of one role, in order."""
+    def of(self, role: Role) -> tuple[TableLine, ...]:
+        """Returns the section's lines of one role, in order."""
         return tuple(line for line in self.lines if line.role == role)
 
 
@@ -116,7 +117,7 @@ def _section(runs: Sequence[RunData], dataset: str, lane: str, drawn: str) -> Se
     empty = tuple((column, _why(column, rows)) for column in every if column.places < 0)
     labels = _labels(here, rows)
     lines = [
-        Line(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
+        TableLine(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
         for (index, method), label in labels.items()
     ]
     ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns, here)
@@ -145,7 +146,7 @@ def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
 
 
 def letters(place: int) -> str:
-    """a, b, …, z, aa, ab, …"""
+    """Returns a, b, …, z, aa, ab, …"""
     text = ""
     place += 1
     while place:
@@ -172,16 +173,18 @@ def _role(run: RunData, method: str) -> Role:
     return "ceiling" if method in CEILINGS else "floor"
 
 
-def _cells(rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]) -> tuple[Cell | None, ...]:
+def _cells(rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]) -> tuple[TableCell | None, ...]:
     found = {(row.metric, row.signature): row for row in rows if row.method == method}
     cells = []
     for column in columns:
         row = found.get((column.fact.name, column.signature))
-        cells.append(None if row is None else Cell(row, column.places))
+        cells.append(None if row is None else TableCell(row, column.places))
     return tuple(cells)
 
 
-def _ranked(lines: Sequence[Line], columns: Sequence[Column], runs: Mapping[int, RunData]) -> tuple[Line, ...]:
+def _ranked(
+    lines: Sequence[TableLine], columns: Sequence[Column], runs: Mapping[int, RunData]
+) -> tuple[TableLine, ...]:
     """The lines with best and second marked among the contestants of each column."""
     cells = [list(line.cells) for line in lines]
     for place, column in enumerate(columns):

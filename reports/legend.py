@@ -1,4 +1,4 @@
-"""What every table says of itself: the same words in Markdown, LaTeX and on the page."""
+"""This module holds the legend of every table: the same words in Markdown, LaTeX and on the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MANY = 20
 
 
 def few_identities(section: Section) -> str:
-    """What to know of intervals over so few people; nothing where they are many, or where nobody knows how many."""
+    """Returns the warning on intervals over few people; "" where they are many, or where their number is unknown."""
     if not 0 < section.identities < _MANY:
         return ""
     people = f"{section.identities} {'person' if section.identities == 1 else 'people'}"

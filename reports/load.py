@@ -1,4 +1,4 @@
-"""From a run folder to the plain records that every report is made of."""
+"""This module reads a run folder into the plain records that every report is made of."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _REWRITE = "Repeat the run with --resume; it is rewritten."
 
 
 def load_run(folder: Path, pools: bool = False) -> RunData:
-    """Everything the reports know of the run in `folder`.
+    """Returns everything the reports know of the run in `folder`.
 
-    With `pools`, the per-clip statistics of pooled metrics (FID) are read for the gate's paired tests, and what was
-    taken for what is not. UsageError when the folder is no run, or one of another schema.
+    With `pools`, the per-clip statistics of pooled metrics (FID) are read for the gate's paired tests, and confusions
+    are not. UsageError when the folder is no run, or one of another schema.
     """
     with RunStore(folder, create=False) as store:
         facts = _facts(folder)
@@ -57,7 +57,7 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
 def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> tuple[RunRow, ...]:
     """Every row that the table counts, with who and which emotion its sample is, and the signature of its number.
 
-    Rows of another signature (the judge's weights were fetched since, say) stay in the store and are told nowhere.
+    Rows of another signature (the judge's weights were fetched since, say) stay in the store and are reported nowhere.
     """
     counted_in = {(dataset, metric) for dataset, _, metric, _ in signed}
     current = {(dataset, metric, line) for dataset, _, metric, line in signed}
@@ -81,7 +81,7 @@ def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> t
 
 
 def _confusions(store: RunStore, summary: Iterable[SummaryRow], rows: Iterable[RunRow]) -> tuple[Confusion, ...]:
-    """What was taken for what, for every number of the summary that comes of such answers."""
+    """The confusions of every number of the summary that is a share of right answers."""
     deciding = registry.load(f"{DECISIONS}:METRICS")
     missed: dict[tuple[str, str, str, str], list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
@@ -118,7 +118,9 @@ def _clips(store: RunStore, folder: Path) -> dict[tuple[str, str], str]:
 
 
 def load_any(path: Path) -> RunData:
-    """A run folder, or a bare scores.json, to be compared. CannotCompareError where it is of another schema."""
+    """Returns the RunData of a run folder, or of a bare scores.json, to be compared. CannotCompareError where it is of
+    another schema.
+    """
     if path.is_dir():
         try:
             return load_run(path, pools=True)
@@ -139,11 +141,11 @@ def _settings(line: str) -> str:
 def _long(
     store: RunStore, metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
 ) -> dict[str, Mapping[str, str]]:
-    """What each signature of the summary abbreviates."""
-    told = store.meta("signatures")
-    if told is None:  # runs of before told it of one signature a metric
-        told = {one["signature"]: one["long"] for one in metrics.values()}
-    known = {line: long for line, long in told.items() if long}
+    """The long line that each signature of the summary abbreviates."""
+    long_of = store.meta("signatures")
+    if long_of is None:  # runs of before told it of one signature a metric
+        long_of = {one["signature"]: one["long"] for one in metrics.values()}
+    known = {line: long for line, long in long_of.items() if long}
     lines = [row.signature for row in summary]
     return {**known, **{line: known[_settings(line)] for line in lines if _settings(line) in known}}
 
@@ -161,19 +163,19 @@ def _facts(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _fact(name: str, told: Mapping[str, Any]) -> MetricFact:
-    aggregation: Aggregation = told.get("aggregation") or ("pooled" if told["pooled"] else "mean")
-    return MetricFact(name, told["title"], told["unit"], told["higher_is_better"], told["ranked"], aggregation)
+def _fact(name: str, facts: Mapping[str, Any]) -> MetricFact:
+    aggregation: Aggregation = facts.get("aggregation") or ("pooled" if facts["pooled"] else "mean")
+    return MetricFact(name, facts["title"], facts["unit"], facts["higher_is_better"], facts["ranked"], aggregation)
 
 
 def _aggregations(
     store: RunStore, metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
 ) -> dict[str, Aggregation]:
     """Signature of the summary → how clips make its number."""
-    told: Mapping[str, Aggregation] = store.meta("aggregations") or {}
+    declared: Mapping[str, Aggregation] = store.meta("aggregations") or {}
     pooled = {name for name, facts in metrics.items() if _fact(name, facts).pooled}
     return {
-        row.signature: told.get(_settings(row.signature)) or undeclared(row.signature, row.metric in pooled)
+        row.signature: declared.get(_settings(row.signature)) or undeclared(row.signature, row.metric in pooled)
         for row in summary
     }
 

@@ -1,4 +1,4 @@
-"""Every number of the tables as a LaTeX macro, so that running text and table cannot disagree."""
+"""This module writes every number of the tables as a LaTeX macro, so that running text and table cannot disagree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import chain, count
 
-from reports.layout import Cell, Section, letters, sections
+from reports.layout import Section, TableCell, letters, sections
 from reports.model import RunData
 from reports.numbers import number
 
@@ -17,7 +17,7 @@ _ENDS = ("", "Low", "High", "Scored", "Expected")
 
 
 def numbers(runs: Sequence[RunData]) -> str:
-    r"""The whole of numbers.tex: \newcommand for value, interval ends and coverage of every cell.
+    r"""Returns the whole of numbers.tex: \newcommand for value, interval ends and coverage of every cell.
 
     Names hold letters only: \cmb + dataset + method + metric (+ lane, or X and a letter, where two would clash) +
     ``Low``, ``High``, ``Scored``, ``Expected`` or nothing.
@@ -33,7 +33,7 @@ def numbers(runs: Sequence[RunData]) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _macros(name: str, cell: Cell) -> list[str]:
+def _macros(name: str, cell: TableCell) -> list[str]:
     row = cell.row
     found = {"": number(row.value, cell.places), "Scored": str(row.n_scored), "Expected": str(row.n_expected)}
     if row.low is not None and row.high is not None:

@@ -1,14 +1,14 @@
-"""The tables as GitHub-flavoured Markdown."""
+"""This module writes the tables as GitHub-flavoured Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from harness.reasons import sentence
-from reports.beside import beside
 from reports.breakdown import Breakdown, breakdowns
 from reports.failures import failures
-from reports.layout import ROLES, Cell, Column, Section, sections
+from reports.footnotes import footnotes
+from reports.layout import ROLES, Column, Section, TableCell, sections
 from reports.legend import INTERVALS, RANKED, few_identities
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, interval, number
@@ -21,12 +21,12 @@ _TITLES = {"contestant": "", "ceiling": "ceiling: ", "floor": "floor: "}
 
 
 def escape(text: str) -> str:
-    """`text` as literal Markdown inside a table cell or a paragraph."""
+    """Returns `text` as literal Markdown inside a table cell or a paragraph."""
     return text.translate(_ESCAPED)
 
 
 def code(text: str) -> str:
-    """`text` as a code span, whatever it holds."""
+    """Returns `text` as a code span, whatever it holds."""
     flat = text.replace("\n", " ").replace("\r", " ")
     longest = max((len(run) for run in _backticks(flat)), default=0)
     fence = "`" * (longest + 1)
@@ -46,7 +46,7 @@ def _backticks(text: str) -> list[str]:
 
 
 def table(runs: Sequence[RunData]) -> str:
-    """The whole of table.md: sections, sentences, per-emotion tables, what is missing, signatures."""
+    """Returns the whole of table.md: sections, sentences, per-emotion tables, what is missing, signatures."""
     parts = [f"# {escape(title(runs))}", ""]
     for section in sections(runs):
         parts += _section(section)
@@ -57,7 +57,7 @@ def table(runs: Sequence[RunData]) -> str:
 
 
 def title(runs: Sequence[RunData]) -> str:
-    """Names of the runs in one line."""
+    """Returns the names of the runs in one line."""
     return " + ".join(dict.fromkeys(run.name for run in runs)) or "no run"
 
 
@@ -76,15 +76,15 @@ def _section(section: Section) -> list[str]:
     ]
     notes = [_footnote(column) for column in (*section.columns, *(column for column, _ in section.empty))]
     apart = [line for text in empty for line in (text, "")]
-    return [*lines, *apart, *notes, "", *_beside(section), *_clustered(section)]
+    return [*lines, *apart, *notes, "", *_footnotes(section), *_clustered(section)]
 
 
-def _beside(section: Section) -> list[str]:
-    """Chance, ceilings, N and p: what judges want read with their numbers."""
+def _footnotes(section: Section) -> list[str]:
+    """The footnotes of the numbers: chance, ceilings, N and p."""
     lines = []
-    for found in beside(section):
-        told = " · ".join(filter(None, [found.common, *(f"{label}: {own}" for label, own in found.own)]))
-        lines.append(f"- {escape(found.column.fact.title)} <sup>{found.column.mark}</sup>: {escape(told)}")
+    for footnote in footnotes(section):
+        notes = " · ".join(filter(None, [footnote.common, *(f"{label}: {own}" for label, own in footnote.own)]))
+        lines.append(f"- {escape(footnote.column.fact.title)} <sup>{footnote.column.mark}</sup>: {escape(notes)}")
     return ["Read beside the numbers:", "", *lines, ""] if lines else []
 
 
@@ -97,7 +97,7 @@ def _clustered(section: Section) -> list[str]:
     return [*_grid(head, body), "", *filter(None, [few_identities(section)]), ""]
 
 
-def _cluster(cell: Cell | None) -> str:
+def _cluster(cell: TableCell | None) -> str:
     return "" if cell is None else interval(cell.row.cluster_low, cell.row.cluster_high, cell.places)
 
 
@@ -114,7 +114,7 @@ def _grid(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
 
 
-def _cell(cell: Cell | None) -> str:
+def _cell(cell: TableCell | None) -> str:
     if cell is None:
         return ""
     value = number(cell.row.value, cell.places)

@@ -1,4 +1,5 @@
-"""What a report is made of: the plain records of one finished run, with no torch and no database behind them.
+"""This module holds the plain records of one finished run, of which reports are made, with no torch and no database
+behind them.
 
 `reports.load` fills a `RunData` from a run folder, `reports.scores` from a bare scores.json. Both keep these rules, on
 which tables, page and gate rely:
@@ -32,7 +33,7 @@ FLOORS = frozenset({"no_edit", "still_face", "wrong_audio"})
 
 @dataclass(frozen=True)
 class RunRow:
-    """One metric on one clip of one method: a value, or the reason why there is none."""
+    """Holds one metric on one clip of one method: a value, or the reason why there is none."""
 
     dataset: str
     method: str
@@ -48,18 +49,18 @@ class RunRow:
 
     @property
     def scored(self) -> bool:
-        """Whether the clip counts: it has a value, or its statistics are in the pool that has one."""
+        """Says whether the clip counts: it has a value, or its statistics are in the pool that has one."""
         return self.reason is None or self.reason == "pooled"
 
     @property
     def expected(self) -> bool:
-        """Whether the metric was asked of this clip at all."""
+        """Says whether the metric was asked of this clip at all."""
         return self.reason != "not_applicable"
 
 
 @dataclass(frozen=True)
 class MetricFact:
-    """What is printed beside a metric; the same facts as harness.evaluator.MetricFacts."""
+    """Holds the facts printed with a metric; the same as harness.evaluator.MetricFacts."""
 
     name: str  # key in scores.json, e.g. "lse_c"
     title: str  # column title, e.g. "LSE-C"
@@ -70,13 +71,15 @@ class MetricFact:
 
     @property
     def pooled(self) -> bool:
-        """Whether the value belongs to a set of clips (FID)."""
+        """Says whether the value belongs to a set of clips (FID)."""
         return self.aggregation == "pooled"
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The sufficient statistics of a pooled metric: `score` of any list of `items` is the metric on those clips."""
+    """Holds the sufficient statistics of a pooled metric: `score` of any list of `items` is the metric on those
+    clips.
+    """
 
     items: Mapping[str, Any]  # sample → its statistics, as `score` takes them
     score: Callable[[Sequence[Any]], float]
@@ -84,7 +87,9 @@ class Pool:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What one judge took one method's clips for. Every clip that it was asked about is in exactly one count."""
+    """Holds the answers of one judge on one method's clips. Every clip that it was asked about is in exactly
+    one count.
+    """
 
     dataset: str
     method: str
@@ -97,18 +102,18 @@ class Confusion:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The answers that are names."""
+        """Returns the answers that are names."""
         return self.answers[: self.named]
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The answers that are reason codes."""
+        """Returns the answers that are reason codes."""
         return self.answers[self.named :]
 
 
 @dataclass(frozen=True)
 class RunData:
-    """Everything the reports know about one run."""
+    """Holds everything the reports know about one run."""
 
     name: str
     protocol: str
@@ -129,7 +134,7 @@ class RunData:
 
     @cached_property
     def values(self) -> Mapping[tuple[str, str, str, str], Mapping[str, float]]:
-        """(dataset, method, metric, signature) → sample → value, of the clips that have a finite one."""
+        """Returns (dataset, method, metric, signature) → sample → value, of the clips that have a finite one."""
         found: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
         for row in self.rows:
             if row.value is not None and math.isfinite(row.value):
@@ -137,7 +142,7 @@ class RunData:
         return dict(found)
 
     def fact(self, metric: str, signature: str = "") -> MetricFact:
-        """The facts of a metric; from the summary where no evaluator described it (a bare scores.json).
+        """Returns the facts of a metric; taken from the summary where no evaluator described it (a bare scores.json).
 
         Where the run has the metric under several signatures, the title says which one this is.
         """
@@ -152,17 +157,18 @@ class RunData:
 
 
 def distinctions(signatures: Sequence[str]) -> dict[str, str]:
-    """Signature line → the values of the first fields that tell these lines of one metric apart; "" for one alone.
+    """Returns signature line → the values of the first fields that tell these lines of one metric apart; "" for one
+    alone.
 
     As few fields as do it, in the order of the lines; a line that lacks a field leaves it out.
     """
     fields = {line: dict(text.partition(":")[::2] for text in line.split("|")[1:]) for line in signatures}
-    told: dict[str, tuple[str, ...]] = dict.fromkeys(fields, ())
+    values_of: dict[str, tuple[str, ...]] = dict.fromkeys(fields, ())
     for key in dict.fromkeys(key for found in fields.values() for key in found):
-        finer = {line: (*told[line], found.get(key, "")) for line, found in fields.items()}
-        if len(set(finer.values())) > len(set(told.values())):
-            told = finer
-    values = {line: ", ".join(filter(None, words)) for line, words in told.items()}
+        finer = {line: (*values_of[line], found.get(key, "")) for line, found in fields.items()}
+        if len(set(finer.values())) > len(set(values_of.values())):
+            values_of = finer
+    values = {line: ", ".join(filter(None, words)) for line, words in values_of.items()}
     if len(set(values.values())) == len(values):
         return values
     return {line: f"signature {place}" for place, line in enumerate(fields, 1)}

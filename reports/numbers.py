@@ -1,4 +1,4 @@
-"""How numbers are printed: one precision a column, the same in every output."""
+"""This module prints numbers: one precision a column, the same in every output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ MISSING = "–"
 
 
 def decimals(unit: str, values: Iterable[float | None]) -> int:
-    """Decimals of a column: by its unit, else about four significant digits of its largest value."""
+    """Returns the number of decimals of a column: by its unit, else about four significant digits of its
+    largest value.
+    """
     if unit in _DECIMALS:
         return _DECIMALS[unit]
     largest = max((abs(value) for value in values if value is not None), default=0.0)
@@ -20,7 +22,7 @@ def decimals(unit: str, values: Iterable[float | None]) -> int:
 
 
 def number(value: float | None, places: int, sign: bool = False) -> str:
-    """`value` with `places` decimals; a dash where there is none. Minus is U+2212, zero has no sign."""
+    """Returns `value` with `places` decimals; a dash where there is none. Minus is U+2212, zero has no sign."""
     if value is None or not math.isfinite(value):
         return MISSING
     rounded = round(value, places) + 0.0
@@ -29,14 +31,14 @@ def number(value: float | None, places: int, sign: bool = False) -> str:
 
 
 def interval(low: float | None, high: float | None, places: int) -> str:
-    """`[low, high]`, or nothing where there is no interval."""
+    """Returns `[low, high]`, or nothing where there is no interval."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{number(low, places)}, {number(high, places)}]"
 
 
 class Counted(Protocol):
-    """A number over clips, of which some may have none: a cell of the table, or of a breakdown."""
+    """Describes a number over clips, of which some may have none: a cell of the table, or of a breakdown."""
 
     @property
     def n_scored(self) -> int: ...
@@ -46,17 +48,17 @@ class Counted(Protocol):
 
 
 def coverage(row: Counted) -> str:
-    """Scored over expected clips, as it stands beside every number."""
+    """Returns scored over expected clips, as it stands beside every number."""
     return f"{row.n_scored}/{row.n_expected}"
 
 
 def probability(p: float) -> str:
-    """A p-value as it is written in a sentence: `p = 0.012`, `p < 0.0001`."""
+    """Returns a p-value as it is written in a sentence: `p = 0.012`, `p < 0.0001`."""
     if p < 0.0001:
         return "p < 0.0001"
     return f"p = {p:.4f}" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def difference_unit(unit: str) -> str:
-    """The unit of a difference: shares differ by points, not by per cent."""
+    """Returns the unit of a difference: shares differ by points, not by per cent."""
     return " points" if unit == "%" else f" {unit}" if unit else ""

@@ -1,4 +1,4 @@
-"""index.html: one file that opens offline, with everything a reviewer asks for; every name in it is escaped."""
+"""This module writes index.html: one file that opens offline, with all that a reviewer asks for, names escaped."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from markupsafe import Markup
 from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.signature import Signature
-from reports.beside import beside
-from reports.breakdown import Breakdown, Share, breakdowns
+from reports.breakdown import Breakdown, EmotionMean, breakdowns
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
-from reports.layout import ROLE_TITLES, ROLES, Cell, Column, Line, Section, sections
+from reports.footnotes import footnotes
+from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, sections
 from reports.legend import INTERVALS, RANKED, few_identities
 from reports.markdown import title
 from reports.model import Confusion, RunData
@@ -32,7 +32,7 @@ _LISTED = 200  # clips of one failure that the page spells out
 
 
 def render(runs: Sequence[RunData], folder: Path) -> str:
-    """The page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
+    """Returns the page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
     script = part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template("index.html.j2").render(
@@ -79,7 +79,7 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "lane": section.lane,
         "heading": section.heading,
         "columns": [_column(column, runs) for column in section.columns],
-        "beside": beside(section),
+        "footnotes": footnotes(section),
         "few": few_identities(section),
         "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
         "groups": [group for group in groups if group[2]],
@@ -103,11 +103,11 @@ def _column(column: Column, runs: Sequence[RunData]) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: TableLine) -> dict[str, Any]:
     return {"label": line.label, "cells": [_cell(cell) for cell in line.cells]}
 
 
-def _cell(cell: Cell | None) -> dict[str, Any] | None:
+def _cell(cell: TableCell | None) -> dict[str, Any] | None:
     if cell is None:
         return None
     row = cell.row
@@ -142,7 +142,7 @@ def _chart(one: Breakdown, run: RunData, identifier: str) -> dict[str, Any]:
     return {"title": one.title, "legend": legend, "svg": picture, "emotions": one.emotions, "rows": rows}
 
 
-def _share(share: Share | None, places: int) -> dict[str, Any] | None:
+def _share(share: EmotionMean | None, places: int) -> dict[str, Any] | None:
     if share is None:
         return None
     short = share.n_scored < share.n_expected

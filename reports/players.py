@@ -1,4 +1,4 @@
-"""What the page's players need, as plain data: for each sample the clip and the numbers of each method."""
+"""This module collects the data of the page's players: for each sample the clip and the numbers of each method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.reasons import sentence
-from reports.layout import Line, sections
+from reports.layout import TableLine, sections
 from reports.model import RunData, RunRow
 from reports.numbers import decimals
 
@@ -19,7 +19,7 @@ Metric = tuple[str, str]  # name, signature
 
 
 def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
-    """The JSON block of the page: methods and metrics by index, samples in list order. Empty without clips."""
+    """Returns the JSON block of the page: methods and metrics by index, samples in list order. Empty without clips."""
     if not any(run.clips for run in runs):
         return {"samples": []}
     lines = [line for section in sections(runs) for line in section.lines]
@@ -49,7 +49,7 @@ def player_data(runs: Sequence[RunData], folder: Path) -> dict[str, Any]:
     }
 
 
-def _labels(runs: Sequence[RunData], lines: Sequence[Line]) -> dict[tuple[int, str], str]:
+def _labels(runs: Sequence[RunData], lines: Sequence[TableLine]) -> dict[tuple[int, str], str]:
     """(run, method) → a label of its own: a method in two lanes is two players."""
     labels = {(line.run, line.method): line.label for line in lines}
     often = Counter(labels.values())
@@ -93,7 +93,9 @@ def _value(row: RunRow, metric: dict[str, Any]) -> float | str:
 
 
 def link(run: RunData, clip: str, folder: Path) -> str:
-    """A clip's address relative to the page in `folder`, percent-encoded, so that no name can leave the attribute."""
+    """Returns a clip's address relative to the page in `folder`, percent-encoded, so that no name can leave the
+    attribute.
+    """
     if run.folder is None:
         path = clip if os.path.isabs(clip) else os.path.join("..", clip)
     else:

@@ -1,4 +1,5 @@
-"""Published numbers as data: published.csv, one row per number, each with its protocol and where it was read.
+"""This module reads published numbers from published.csv: one row per number, each with its protocol and where it was
+read.
 
 `our_*` columns say which run of ours measures the same thing in the same way; they are empty where none does.
 """
@@ -18,7 +19,7 @@ PATH = Path(__file__).with_name("published.csv")
 
 @dataclass(frozen=True)
 class Target:
-    """What a run must be for its number to stand beside a published one."""
+    """Describes the run whose number may stand next to a published one."""
 
     protocol: str
     lane: str
@@ -29,7 +30,9 @@ class Target:
     clips: int | None = None  # how many the published number is over; None where that is not known
 
     def command(self, methods: Collection[str] | None = None) -> str:
-        """What to type to get that number; of a method that is none of `methods`, its clips must be there already."""
+        """Returns the command line that makes that number; of a method that is none of `methods`, its clips must be
+        there already.
+        """
         root = "" if self.dataset == "puppets" else " --root DIR"
         if methods is not None and self.method not in methods:
             where = f"--dataset {self.dataset} --protocol {self.protocol}"
@@ -40,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Published:
-    """One published number; `value` is None where no reachable source states it."""
+    """Holds one published number; `value` is None where no reachable source states it."""
 
     dataset: str
     method: str
@@ -57,7 +60,7 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table of one paper."""
+    """Holds one table of one paper."""
 
     paper: str
     table: str
@@ -66,7 +69,7 @@ class PublishedTable:
 
 
 def tables() -> dict[tuple[str, str], PublishedTable]:
-    """(paper, table) → table, in file order."""
+    """Returns (paper, table) → table, in file order."""
     found: dict[tuple[str, str], list[Published]] = {}
     titles: dict[tuple[str, str], str] = {}
     with PATH.open(encoding="utf-8", newline="") as file:
@@ -102,7 +105,7 @@ def _why(row: dict[str, str]) -> str:
 
 
 def find(paper: str, table: str = "") -> PublishedTable:
-    """The table `table` ("1", "Table 1", "log") of `paper` ("cmet"); UsageError names the known ones."""
+    """Returns the table `table` ("1", "Table 1", "log") of `paper` ("cmet"); UsageError names the known ones."""
     every = tables()
     papers = {name for name, _ in every}
     if paper not in papers:

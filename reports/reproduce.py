@@ -1,4 +1,4 @@
-"""A published table beside ours: paper | ours | difference | explained by.
+"""This module sets a published table next to ours: paper | ours | difference | explained by.
 
 Ours stands beside a published number only if it was measured by the same protocol, in the lane and on the data of the
 paper; any other number of ours is left out, and the line says what is missing and what to type to get it.
@@ -23,7 +23,7 @@ _HEAD = ("dataset", "method", "metric", "paper", "ours", "difference", "explaine
 
 @dataclass(frozen=True)
 class Ours:
-    """Our number for a published one."""
+    """Holds our number for a published one."""
 
     value: float
     low: float | None
@@ -35,8 +35,8 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One published number with ours, or with the reason why there is none."""
+class ReproducedNumber:
+    """Holds one published number with ours, or with the reason why there is none."""
 
     paper: Published
     ours: Ours | None
@@ -44,33 +44,33 @@ class Line:
     notes: int  # number of its protocol note, from 1
 
     def columns(self) -> tuple[str, ...]:
-        """The texts under _HEAD."""
+        """Returns the line's texts, one for each column of the table."""
         paper, ours = self.paper, self.ours
         places = max(decimals(paper.unit, [paper.value]), len(paper.text.partition(".")[2]))
         unit = f" {paper.unit}" if paper.unit else ""
-        told = f"{paper.text}{unit}" if paper.text else MISSING
+        paper_value = f"{paper.text}{unit}" if paper.text else MISSING
         mine = difference = ""
         if ours is not None:
             mine = f"{number(ours.value, places)} {interval(ours.low, ours.high, places)} {coverage(ours)}"
             if paper.value is not None:
                 difference = number(ours.value - paper.value, places, sign=True) + difference_unit(paper.unit)
         heads = (paper.dataset, paper.method, paper.metric)
-        return (*heads, told, " ".join(mine.split()), difference, f"{self.explained} [{self.notes}]")
+        return (*heads, paper_value, " ".join(mine.split()), difference, f"{self.explained} [{self.notes}]")
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A published table with ours beside it, its protocol notes and sources, and what to type for what is missing."""
+    """Holds a published table next to ours, its protocol notes and sources, and the commands for missing numbers."""
 
     table: PublishedTable
-    lines: tuple[Line, ...]
+    lines: tuple[ReproducedNumber, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
     commands: tuple[str, ...]
 
     @property
     def measured(self) -> int:
-        """How many published numbers have one of ours beside them."""
+        """Says how many published numbers have one of ours beside them."""
         return sum(line.ours is not None for line in self.lines)
 
     def _conclusion(self) -> str:
@@ -78,7 +78,7 @@ class Reproduction:
         return f"{name}: {self.measured} of {len(self.lines)} numbers measured here."
 
     def markdown(self) -> str:
-        """As Markdown."""
+        """Returns the table as Markdown."""
         rows = [_HEAD, ("---",) * len(_HEAD), *(tuple(map(escape, line.columns())) for line in self.lines)]
         parts = [f"## {escape(self._conclusion())}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
         parts += [f"{k}. {escape(note)}" for k, note in enumerate(self.notes, 1)]
@@ -91,7 +91,7 @@ class Reproduction:
         return "\n".join(parts).rstrip() + "\n"
 
     def text(self) -> str:
-        """For a terminal: aligned columns, notes below."""
+        """Returns the table for a terminal: aligned columns, notes below."""
         rows = [_HEAD, *(line.columns() for line in self.lines)]
         widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD) - 1)]
         out = [self._conclusion(), ""]
@@ -107,16 +107,16 @@ class Reproduction:
 
 
 def reproduce(table: PublishedTable, runs: Sequence[RunData], methods: Collection[str] | None = None) -> Reproduction:
-    """Put the numbers of `runs` beside the published ones wherever protocol, lane, dataset, method and metric agree.
+    """Puts the numbers of `runs` beside the published ones wherever protocol, lane, dataset, method and metric agree.
 
-    `methods`: those that `run` can make itself (None: any); for the others, what to type scores clips made elsewhere.
+    `methods`: those that `run` can make itself (None: any); for the others, the command scores clips made elsewhere.
     """
     notes = list(dict.fromkeys(cell.notes for cell in table.cells))
     lines = []
     commands: dict[str, None] = {}
     for cell in table.cells:
         ours, explained = _ours(cell, runs)
-        lines.append(Line(cell, ours, explained, notes.index(cell.notes) + 1))
+        lines.append(ReproducedNumber(cell, ours, explained, notes.index(cell.notes) + 1))
         if ours is None and cell.target is not None:
             commands.setdefault(cell.target.command(methods))
     sources = tuple(dict.fromkeys(cell.source for cell in table.cells))
@@ -179,17 +179,17 @@ def _widest(row: SummaryRow) -> tuple[float | None, float | None]:
 
 def _explained(cell: Published, ours: Ours, run: RunData, row: SummaryRow) -> str:
     """What the numbers themselves say about the difference; the protocol note says the rest."""
-    told = []
+    causes = []
     if cell.value is not None and ours.low is not None and ours.high is not None:
         inside = ours.low <= cell.value <= ours.high
-        told.append("within our interval" if inside else "beyond our interval")
+        causes.append("within our interval" if inside else "beyond our interval")
     if cell.target is not None and cell.target.clips not in (None, ours.n_expected):
-        told.append(f"{ours.n_expected} clips, the paper's number is over {cell.target.clips}")
+        causes.append(f"{ours.n_expected} clips, the paper's number is over {cell.target.clips}")
     if row.metric == "aitv":
-        told.append("seconds of another machine")
+        causes.append("seconds of another machine")
     if ours.n_scored < ours.n_expected:
-        told.append(f"{ours.n_expected - ours.n_scored} clips without a number")
-    return ", ".join([*told, *_made_with(run, row.method)]) or "measured"
+        causes.append(f"{ours.n_expected - ours.n_scored} clips without a number")
+    return ", ".join([*causes, *_made_with(run, row.method)]) or "measured"
 
 
 def _made_with(run: RunData, method: str) -> list[str]:

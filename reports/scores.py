@@ -1,4 +1,6 @@
-"""scores.csv, clips.csv, scores.json (docs/reference/runs.md, 'scores.json'), and a RunData back from the last."""
+"""This module writes scores.csv, clips.csv and scores.json (docs/reference/runs.md, 'scores.json'), and reads
+the last.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ _CURE = "Name a run folder or a scores.json written by `report`."
 
 
 def to_json(runs: Sequence[RunData]) -> str:
-    """scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a line.
+    """Returns scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a
+    line.
 
     `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse) and
     `aggregation` (signatures of numbers that are no means over their clips) are there for `compare`, `confusion`
@@ -111,14 +114,14 @@ def _row(row: RunRow, method: str, signed: bool) -> dict[str, Any]:
     if not row.expected:
         return {}
     value = tidy.finite(row.value)
-    found = {"dataset": row.dataset, "method": method, "sample": row.sample, "metric": row.metric, "value": value}
+    fields = {"dataset": row.dataset, "method": method, "sample": row.sample, "metric": row.metric, "value": value}
     if value is None:
-        found["reason"] = row.reason or ("pooled" if row.value is None else "not_finite")
-    return found | ({"signature": row.signature} if signed else {})
+        fields["reason"] = row.reason or ("pooled" if row.value is None else "not_finite")
+    return fields | ({"signature": row.signature} if signed else {})
 
 
 def to_csv(runs: Sequence[RunData]) -> str:
-    """scores.csv: one line per cell of the table, full precision, empty where there is no number.
+    """Returns scores.csv: one line per cell of the table, full precision, empty where there is no number.
 
     Numbers that may be set side by side, and no others, have the same `column`. Where the metric answers with a name:
     `recall` ({label: percent}) and `confusion` ({label: {answer: clips}}), JSON.
@@ -138,7 +141,9 @@ def _answers(one: Confusion | None) -> dict[str, str]:
 
 
 def clips_csv(runs: Sequence[RunData]) -> str:
-    """clips.csv: one line per clip and metric, full precision; without a value the reason code why there is none."""
+    """Returns clips.csv: one line per clip and metric, full precision; without a value the reason code why there is
+    none.
+    """
     return _written(_CLIPS_CSV, tidy.clips(runs))
 
 
@@ -155,25 +160,25 @@ def _compact(values: Mapping[str, Any]) -> str:
 
 
 def read_scores(path: Path) -> RunData:
-    """A RunData of a scores.json: numbers and rows, without identities, emotions or clips.
+    """Returns a RunData of a scores.json: numbers and rows, without identities, emotions or clips.
 
     Raises UsageError when the file is not one, CannotCompareError when it is of another schema.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}.", _CURE) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"'{path}' is not JSON: {error}.", _CURE) from error
-    if not isinstance(found, dict) or "schema_version" not in found:
+    if not isinstance(content, dict) or "schema_version" not in content:
         raise UsageError(f"'{path}' is not a scores.json: it names no schema_version.", _CURE)
-    if found["schema_version"] != SCHEMA_VERSION:
+    if content["schema_version"] != SCHEMA_VERSION:
         raise CannotCompareError(
-            f"'{path}' has schema {json.dumps(found['schema_version'])}; this version reads {SCHEMA_VERSION}.",
+            f"'{path}' has schema {json.dumps(content['schema_version'])}; this version reads {SCHEMA_VERSION}.",
             "Write it again with `report`, or use the version of cmet-bench that wrote it.",
         )
     try:
-        return _run(found)
+        return _run(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"'{path}' lacks or misnames a field of scores.json: {error}.", _CURE) from error
 
@@ -186,8 +191,8 @@ def _told(item: Mapping[str, Any], key: str) -> Any:
     return tidy.finite(value)
 
 
-def _run(found: dict[str, Any]) -> RunData:
-    summary = tuple(SummaryRow(**{key: _told(item, key) for key in _SUMMARY}) for item in found["summary"])
+def _run(content: dict[str, Any]) -> RunData:
+    summary = tuple(SummaryRow(**{key: _told(item, key) for key in _SUMMARY}) for item in content["summary"])
     signatures = {(row.dataset, row.method, row.metric): row.signature for row in summary}
     rows = tuple(
         RunRow(
@@ -202,19 +207,19 @@ def _run(found: dict[str, Any]) -> RunData:
             "",
             item.get("signature") or signatures.get((item["dataset"], item["method"], item["metric"]), ""),
         )
-        for item in found["rows"]
+        for item in content["rows"]
     )
     descriptive = {
         row.metric: MetricFact(row.metric, row.metric, row.unit, row.higher_is_better, ranked=False)
         for row in summary
-        if row.metric in found.get("descriptive", ())
+        if row.metric in content.get("descriptive", ())
     }
     pooled = {row.metric for row in rows if row.reason == "pooled"}
-    said = found.get("aggregation", {})
+    said = content.get("aggregation", {})
     aggregations = {
         row.signature: said.get(row.signature) or undeclared(row.signature, row.metric in pooled) for row in summary
     }
-    names = (str(found["run"]), str(found["protocol"]), str(found.get("lane", "")))
-    taken = tuple(confusion.from_json(item) for item in found.get("confusion", ()))
-    facts = {key: found[key] for key in ("dataset_version",) if key in found}
+    names = (str(content["run"]), str(content["protocol"]), str(content.get("lane", "")))
+    taken = tuple(confusion.from_json(item) for item in content.get("confusion", ()))
+    facts = {key: content[key] for key in ("dataset_version",) if key in content}
     return RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)

@@ -1,4 +1,6 @@
-"""One plain sentence for each comparison of two methods, by Holm-corrected p-value and in the metric's own unit."""
+"""This module writes a plain sentence for each comparison of two methods, by Holm-corrected p-value and in the metric's
+own unit.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Sentence:
-    """A comparison in words; `kind` says who is compared, so that a report can group them."""
+    """Holds a comparison in words; `kind` says who is compared, so that a report can group them."""
 
     text: str
     metric: str
@@ -23,7 +25,7 @@ class Sentence:
 
 
 def sentences(runs: Sequence[RunData]) -> list[Sentence]:
-    """Sentences of all comparisons that involve a contestant, contestants among themselves first."""
+    """Returns the sentences of all comparisons that involve a contestant, contestants among themselves first."""
     found = [
         _sentence(comparison, run, f"{run.name}: " if len(runs) > 1 else "")
         for run in runs
@@ -42,7 +44,7 @@ def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
 
 
 def in_words(comparison: Comparison, fact: MetricFact) -> str:
-    """The sentence of one comparison."""
+    """Returns the sentence of one comparison."""
     first, second, clips = comparison.first, comparison.second, _clips(comparison.n_pairs)
     where = f"in {fact.title} on {comparison.dataset}"
     places = decimals(fact.unit, [comparison.difference, comparison.low, comparison.high])

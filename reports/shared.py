@@ -1,4 +1,4 @@
-"""Numbers of several methods on the clips that all of them have: what a ranking may look at."""
+"""This module compares several methods on the clips that all of them have; a ranking looks at no others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.model import RunData
 
 
 def on_shared_clips(cells: Sequence[tuple[RunData, SummaryRow]], least: float) -> list[float]:
-    """One value a cell (each with a value, all of one column), over the clips that all of them have scored.
+    """Returns one value a cell (each with a value, all of one column), over the clips that all of them have scored.
 
     Empty where these are fewer than `least`. The table's own values where all have the same clips, or where the values
     are no means of clips' values (a pooled metric, a bare table) and cannot be cut to a part of them.

@@ -1,4 +1,4 @@
-"""The parts that pages are made of (page_parts/), and how a template becomes a page: whatever it prints is escaped."""
+"""This module renders pages from their parts (page_parts/): whatever a template prints is escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PARTS = Path(__file__).parent / "page_parts"
 
 
 def template(name: str) -> Template:
-    """A template of page_parts. Rendering it raises UndefinedError for a name that it was not given."""
+    """Returns a template of page_parts. Rendering it raises UndefinedError for a name that it was not given."""
     environment = Environment(
         loader=FileSystemLoader(_PARTS),
         autoescape=True,
@@ -22,5 +22,5 @@ def template(name: str) -> Template:
 
 
 def part(name: str) -> str:
-    """The text of a style sheet or script of page_parts."""
+    """Returns the text of a style sheet or script of page_parts."""
     return (_PARTS / name).read_text(encoding="utf-8")

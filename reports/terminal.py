@@ -1,4 +1,4 @@
-"""The table as plain text, printed at the end of a run: 100 columns wide, two rows per method."""
+"""This module writes the table as plain text, printed at the end of a run: 100 columns wide, two rows per method."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.reasons import sentence
 from reports.failures import failures
-from reports.layout import ROLES, Cell, Column, Line, Section, sections
+from reports.layout import ROLES, Column, Section, TableCell, TableLine, sections
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
 
@@ -17,7 +17,7 @@ _MARKS = "* best, + second contestant, ~ too few clips to rank; scored/expected;
 
 
 def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
-    """Sections, then what was not measured and why; a last line explains the marks."""
+    """Returns the sections, then the missing numbers with their reasons; a last line explains the marks."""
     runs = [run] if isinstance(run, RunData) else list(run)
     parts: list[str] = []
     for section in sections(runs):
@@ -32,7 +32,7 @@ def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without control characters but line ends: a hostile name must not drive the terminal."""
+    """Returns `text` without control characters but line ends: a hostile name must not drive the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
@@ -54,7 +54,7 @@ def _names(section: Section) -> int:
     return max(len(_label(line)) for line in section.lines)
 
 
-def _label(line: Line) -> str:
+def _label(line: TableLine) -> str:
     return printable(line.label) + ("" if line.role == "contestant" else f" ({line.role})")
 
 
@@ -69,7 +69,7 @@ def _head(column: Column) -> str:
     return printable(column.title)
 
 
-def _texts(cell: Cell | None) -> tuple[str, str]:
+def _texts(cell: TableCell | None) -> tuple[str, str]:
     """The two texts of a cell: value with coverage, and its interval."""
     if cell is None:
         return "", ""

@@ -27,7 +27,7 @@ CLIPS = (
 
 
 def numbers(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
-    """The cells of all tables, a mapping with the keys NUMBERS each; None where there is no (finite) number."""
+    """Yields the cells of all tables, a mapping with the keys NUMBERS each; None where there is no (finite) number."""
     columns = column_names(runs)
     for run, name in zip(runs, run_names(runs), strict=True):
         for row in run.summary:
@@ -38,7 +38,7 @@ def numbers(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
 
 
 def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
-    """Every clip under every metric that was asked of it, a mapping with the keys CLIPS each.
+    """Yields every clip under every metric that was asked of it, a mapping with the keys CLIPS each.
 
     `value` is None where the clip has no number of its own, and `reason` says why (`pooled`: only the set has one).
     `emotion`, `identity` and `clip` (its path) are None where they are not known, as in a bare scores.json.
@@ -69,12 +69,12 @@ def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
 
 
 def column_names(runs: Sequence[RunData]) -> Mapping[tuple[str, str], str]:
-    """(metric, signature) → a name that no other pair of these runs has."""
+    """Returns (metric, signature) → a name that no other pair of these runs has."""
     return named((row.metric, row.signature) for run in runs for row in run.summary)
 
 
 def named(pairs: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-    """(metric, signature) → a name that no other of these pairs has."""
+    """Returns (metric, signature) → a name that no other of these pairs has."""
     signatures: dict[str, dict[str, None]] = {}
     for metric, line in pairs:
         signatures.setdefault(metric, {})[line] = None
@@ -86,13 +86,13 @@ def named(pairs: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
 
 
 def run_names(runs: Sequence[RunData]) -> list[str]:
-    """The runs' names; runs that are called alike are numbered."""
+    """Returns the runs' names; runs that are called alike are numbered."""
     often = Counter(run.name for run in runs)
     return [f"{run.name} #{k}" if often[run.name] > 1 else run.name for k, run in enumerate(runs, 1)]
 
 
 def finite(value: Any) -> Any:
-    """The value; None for a number that is not finite."""
+    """Returns the value; None for a number that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

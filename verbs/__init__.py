@@ -1,1 +1,1 @@
-"""The verbs of bench.py, one small file each, imported only when typed."""
+"""This package holds the verbs of bench.py, one small file each, imported only when typed."""

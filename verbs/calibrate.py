@@ -1,4 +1,4 @@
-"""`calibrate`: push known damage through every metric and see whether it answers."""
+"""`calibrate` pushes known corruptions through every metric and says whether each answers."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ def command(**given: Any) -> int:
     if math.isnan(given["seconds"]):
         raise UsageError("--seconds nan is no length.", "Give a number from 0.5 to 30.")
     name, options = _dataset(given)
-    damages = _damages(given["damage"])
+    corruptions = _damages(given["damage"])
     check_device(given["device"])
     from datasets import DATASETS
     from evaluators.judge import Judge
     from harness import registry
     from harness.runner import with_limit
-    from verbs.calibrating import Bench, orders, summary, work
+    from verbs.calibrating import CalibrationPlan, orders, summary, work
 
     spec = registry.resolve("dataset", name, DATASETS)
     protocol = protocol_for(name, given["protocol"])
     Judge(protocol, given["device"])  # an unknown protocol is said before any work
     every = registry.load(spec)(**options).samples()
     chosen = with_limit(every, given["limit"])
-    bench = Bench(spec, options, protocol, given["device"], damages, given["seconds"], given["seed"])
+    bench = CalibrationPlan(spec, options, protocol, given["device"], corruptions, given["seconds"], given["seed"])
     outcomes = work(bench, orders(chosen, every), min(given["jobs"], len(chosen)))
     facts = {"dataset": name, "protocol": protocol, "seconds": given["seconds"], "seed": given["seed"]}
     content = summary(bench, outcomes, facts)
     folder = given["out"] or RUNS / f"calibrate-{name}"
     _write(content, folder.resolve())
-    return _told(content, folder.resolve())
+    return _print_verdicts(content, folder.resolve())
 
 
 def _dataset(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Registry name and options of what is asked for."""
+    """Registry name and options of the dataset that the options ask for."""
     options = {"root": given["root"], "list_name": given["list_name"]}
     if given["clips"] is not None:
         if given["dataset"] not in (None, "folder"):
@@ -90,7 +90,7 @@ def _write(content: dict[str, Any], folder: Path) -> None:
             partial.write_text(text, encoding="utf-8")
 
 
-def _told(content: dict[str, Any], folder: Path) -> int:
+def _print_verdicts(content: dict[str, Any], folder: Path) -> int:
     """The verdicts on stdout and the exit code."""
     from evaluators.calibration.verdicts import silent
 

@@ -1,4 +1,4 @@
-"""What `calibrate` does with its options: choose clips and donors, have them damaged and judged in parallel."""
+"""This module does the work of `calibrate`: clips and donors are chosen, corrupted and judged in parallel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.records import FPS, Sample, Unscored
 
 @dataclass(frozen=True)
 class Order:
-    """One clip and the samples that lend it sound, face and emotion (`rendered`: puppets draw the last anew)."""
+    """Names one clip and the samples that give it sound, face and emotion (`rendered`: puppets draw the last anew)."""
 
     sample: Sample
     sound: Sample | None
@@ -31,16 +31,16 @@ class Order:
     emotion: Sample | None
     rendered: bool
 
-    def steps(self, damages: Sequence[Damage]) -> int:
-        """How many clips are written and judged for it."""
-        lent = {"": True, "sound": self.sound is not None, "identity": self.identity is not None}
-        lent |= {"emotion": self.rendered or self.emotion is not None, "scaled": self.rendered}
-        return 1 + sum(len(damage.strengths) for damage in damages if lent[damage.donor])
+    def steps(self, corruptions: Sequence[Damage]) -> int:
+        """Says how many clips are written and judged for it."""
+        available = {"": True, "sound": self.sound is not None, "identity": self.identity is not None}
+        available |= {"emotion": self.rendered or self.emotion is not None, "scaled": self.rendered}
+        return 1 + sum(len(corruption.strengths) for corruption in corruptions if available[corruption.donor])
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What every worker knows. Plain data: it crosses process borders."""
+class CalibrationPlan:
+    """Holds the settings that every worker knows. Plain data: it crosses process borders."""
 
     dataset_spec: str
     dataset_options: Mapping[str, Any]
@@ -51,13 +51,13 @@ class Bench:
     seed: int
 
     def chosen(self) -> list[Damage]:
-        """The damages by name."""
+        """Returns the corruptions by name."""
         return [DAMAGES[name] for name in self.damages]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one clip: its readings, or one sentence why there are none."""
+class ClipReadings:
+    """Holds one clip's readings, or one sentence why there are none."""
 
     order: Order
     readings: tuple[Reading, ...]
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def orders(chosen: Sequence[Sample], every: Sequence[Sample]) -> list[Order]:
-    """Donors for each chosen sample, the nearest in the list that fit; labels decide, nothing is read."""
+    """Returns each chosen sample with its donors, the nearest in the list that fit; labels decide, nothing is read."""
     return [_order(sample, [*chosen, *every]) for sample in chosen]
 
 
@@ -84,8 +84,8 @@ def _order(sample: Sample, others: Sequence[Sample]) -> Order:
     )
 
 
-def truth(dataset: Any, sample: Sample) -> Path:
-    """The ground-truth clip of a sample; in a plain folder that is the clip itself."""
+def ground_truth(dataset: Any, sample: Sample) -> Path:
+    """Returns the ground-truth clip of a sample; in a plain folder that is the clip itself."""
     if hasattr(dataset, "clip"):
         return Path(dataset.clip(sample))
     if sample.reference_video is None:
@@ -94,103 +94,103 @@ def truth(dataset: Any, sample: Sample) -> Path:
 
 
 def subject(dataset: Any, order: Order, seconds: float) -> Subject:
-    """The clip, read, with its donors. Raises BenchError for what cannot be read."""
+    """Returns the clip, read, with its donors. Raises BenchError for what cannot be read."""
     limit = round(seconds * FPS)
 
     def take(sample: Sample) -> Take:
-        path = truth(dataset, sample)
+        path = ground_truth(dataset, sample)
         if not path.is_file():
             dataset.materialise(sample)
         return read_take(path, limit)
 
-    def lent(sample: Sample | None) -> Take | None:
+    def donor(sample: Sample | None) -> Take | None:
         return None if sample is None else take(sample)
 
     dataset.materialise(order.sample)
-    own, sound, identity = take(order.sample), lent(order.sound), lent(order.identity)
+    own, sound, identity = take(order.sample), donor(order.sound), donor(order.identity)
     if order.rendered:
         from verbs import calibrating_puppets as puppets
 
         emotion = puppets.other_emotion(dataset, order.sample.id)
         return Subject(order.sample, own, Donors(sound, identity, emotion, puppets.scaled(dataset, order.sample.id)))
-    return Subject(order.sample, own, Donors(sound, identity, lent(order.emotion)))
+    return Subject(order.sample, own, Donors(sound, identity, donor(order.emotion)))
 
 
 class Worker:
-    """One process: a dataset and a judge, opened once."""
+    """Works in one process with a dataset and a judge that are opened once."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: CalibrationPlan) -> None:
         self.bench = bench
         self.dataset = registry.load(bench.dataset_spec)(**bench.dataset_options)
         self.judge = Judge(bench.protocol, bench.device)
 
-    def do(self, order: Order, progress: Progress | None = None) -> Outcome:
-        """Damage and judge one clip."""
+    def do(self, order: Order, progress: Progress | None = None) -> ClipReadings:
+        """Corrupts and judges one clip."""
         step = progress.step if progress is not None else (lambda note: None)
         try:
             read = subject(self.dataset, order, self.bench.seconds)
-            found = measure(read, self.bench.chosen(), self.judge, self.bench.seed, step)
+            readings = measure(read, self.bench.chosen(), self.judge, self.bench.seed, step)
         except BenchError as error:
-            return Outcome(order, (), error.what)
-        return Outcome(order, tuple(found))
+            return ClipReadings(order, (), error.what)
+        return ClipReadings(order, tuple(readings))
 
 
 _worker: Worker | None = None
 
 
-def _open(bench: Bench) -> None:
+def _open(bench: CalibrationPlan) -> None:
     global _worker  # one per process, set before its first clip
     _worker = Worker(bench)
 
 
-def _do(order: Order) -> Outcome:
+def _do(order: Order) -> ClipReadings:
     assert _worker is not None
     return _worker.do(order)
 
 
-def work(bench: Bench, todo: Sequence[Order], jobs: int) -> list[Outcome]:
-    """Every clip, in the order asked for, however many processes work on them."""
+def work(bench: CalibrationPlan, todo: Sequence[Order], jobs: int) -> list[ClipReadings]:
+    """Returns the readings of every clip, in the order asked for, however many processes work on them."""
     progress = Progress("damaged clips", sum(order.steps(bench.chosen()) for order in todo))
     try:
-        found = list(_alone(bench, todo, progress) if jobs == 1 else _together(bench, todo, jobs, progress))
+        outcomes = list(_alone(bench, todo, progress) if jobs == 1 else _together(bench, todo, jobs, progress))
     finally:
         progress.close()
     place = {order.sample.id: index for index, order in enumerate(todo)}
-    return sorted(found, key=lambda outcome: place[outcome.order.sample.id])
+    return sorted(outcomes, key=lambda outcome: place[outcome.order.sample.id])
 
 
-def _alone(bench: Bench, todo: Sequence[Order], progress: Progress) -> Iterator[Outcome]:
+def _alone(bench: CalibrationPlan, todo: Sequence[Order], progress: Progress) -> Iterator[ClipReadings]:
     worker = Worker(bench)
     for order in todo:
         yield worker.do(order, progress)
 
 
-def _together(bench: Bench, todo: Sequence[Order], jobs: int, progress: Progress) -> Iterator[Outcome]:
+def _together(bench: CalibrationPlan, todo: Sequence[Order], jobs: int, progress: Progress) -> Iterator[ClipReadings]:
     for done in each(_do, todo, jobs, partial(_open, bench)):
         for _ in range(done.item.steps(bench.chosen())):
             progress.step(done.item.sample.id)
-        yield Outcome(done.item, (), done.result.reason) if isinstance(done.result, Crash) else done.result
+        yield ClipReadings(done.item, (), done.result.reason) if isinstance(done.result, Crash) else done.result
 
 
-def summary(bench: Bench, outcomes: Sequence[Outcome], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The json document. Raises CannotCompareError where no clip could be read."""
+def summary(bench: CalibrationPlan, outcomes: Sequence[ClipReadings], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the calibration as a JSON document. Raises CannotCompareError where no clip could be read."""
     read = [outcome for outcome in outcomes if outcome.readings]
     if not read:
         raise CannotCompareError(f"No clip could be used; the first says: {outcomes[0].problem}", "Try other clips.")
     columns = Judge(bench.protocol, bench.device).columns()
     readings = [reading for outcome in read for reading in outcome.readings]
-    found = curves(readings, columns, bench.chosen(), bench.seed)
-    told = {
+    metric_curves = curves(readings, columns, bench.chosen(), bench.seed)
+    all_facts = {
         **facts,
         "clips": len(read),
         "samples": [outcome.order.sample.id for outcome in read],
         "left_out": {outcome.order.sample.id: outcome.problem for outcome in outcomes if not outcome.readings},
     }
-    return document(found, columns, told, _unmeasured(readings))
+    return document(metric_curves, columns, all_facts, _unmeasured(readings))
 
 
 def _unmeasured(readings: Sequence[Reading]) -> dict[str, str]:
-    """signature → the commonest reason among undamaged clips that a metric could not measure."""
+    """signature → the commonest reason among uncorrupted clips that a metric could not measure."""
     reasons: dict[str, Counter[str]] = {}
     for reading in readings:
         if reading.damage == UNDAMAGED and isinstance(reading.row, Unscored):

@@ -1,4 +1,4 @@
-"""What only puppets can give a calibration: the very same clip with another emotion, or more or less of its own."""
+"""This module draws what only puppets offer a calibration: the same clip with another emotion, or more of its own."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FAR = len(BASIC_EMOTIONS) // 2
 
 
 def scaled(dataset: Puppets, sample_id: str) -> Callable[[float], Take]:
-    """Strength → the truth of a sample at that part of its emotional intensity (1: as it is, 0: neutral)."""
+    """Returns strength → a sample's ground truth at that part of its emotional intensity (1: as it is, 0: neutral)."""
     row = _row(dataset, sample_id)
     return lambda strength: _rendered(row, strength * affect_point(row.emotion, row.intensity))
 
 
 def other_emotion(dataset: Puppets, sample_id: str) -> Take:
-    """The truth of a sample with another basic emotion: same puppet, words and head motion."""
+    """Returns the ground truth of a sample with another basic emotion: same puppet, words and head motion."""
     row = _row(dataset, sample_id)
     place = BASIC_EMOTIONS.index(row.emotion) if row.emotion in BASIC_EMOTIONS else 0
     return _rendered(row, affect_point(BASIC_EMOTIONS[(place + _FAR) % len(BASIC_EMOTIONS)], row.intensity))

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and their defaults."""
+"""This module holds the options that several verbs share, and their defaults."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ DEFAULT_PROTOCOL = {"puppets": "demo"}
 
 
 def protocol_for(dataset: str, asked: str | None) -> str:
-    """The protocol named, or the dataset's default."""
+    """Returns the protocol named, or the dataset's default."""
     return asked or DEFAULT_PROTOCOL.get(dataset, "standard")
 
 
 def default_jobs() -> int:
-    """As many workers as cores, at most 8 (each holds its own networks)."""
+    """Returns as many workers as cores, at most 8 (each holds its own networks)."""
     return max(1, min(8, os.cpu_count() or 1))
 
 
 def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """`--set NAME.KEY=VALUE` pairs as {name: {key: value}}."""
-    found: dict[str, dict[str, str]] = {}
+    """Returns `--set NAME.KEY=VALUE` pairs as {name: {key: value}}."""
+    pairs_by_name: dict[str, dict[str, str]] = {}
     for pair in pairs:
         left, equals, value = pair.partition("=")
         name, dot, key = left.partition(".")
         if not (equals and dot and name and key):
             raise UsageError(f"--set '{pair}' is not NAME.KEY=VALUE.", "Example: --set cmet.num_samples=5")
-        found.setdefault(name, {})[key] = value
-    return found
+        pairs_by_name.setdefault(name, {})[key] = value
+    return pairs_by_name
 
 
 def dataset_settings(dataset: str, pairs: tuple[str, ...]) -> dict[str, str]:
-    """`--set KEY=VALUE` pairs, DATASET.KEY=VALUE too, of a verb that knows only one dataset."""
+    """Returns `--set KEY=VALUE` pairs, DATASET.KEY=VALUE too, of a verb that knows only one dataset."""
     own = f"{dataset}."
     for pair in pairs:
         if "=" not in pair[1:]:
@@ -52,14 +52,14 @@ def dataset_settings(dataset: str, pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def check_lane(lane: str) -> str:
-    """The lane, or a UsageError with a suggestion."""
+    """Returns the lane, or a UsageError with a suggestion."""
     if lane not in LANES:
         raise unknown_name("lane", lane, LANES)
     return lane
 
 
 class SpeechCommand(click.Command):
-    """A command whose speech options take several values in a row, as a shell writes `happy/*.wav`."""
+    """Is a click command whose speech options take several values in a row, as a shell writes `happy/*.wav`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse with the options repeated before each further value."""
@@ -67,7 +67,7 @@ class SpeechCommand(click.Command):
 
 
 def in_a_row(args: Sequence[str], option: str) -> list[str]:
-    """`--x a b` as `--x a --x b`; values after any other option are left as they are."""
+    """Returns `--x a b` as `--x a --x b`; values after any other option are left as they are."""
     given: list[str] = []
     values = -1  # so many of the option's values came by now; -1: another option's turn
     for arg in args:
@@ -81,19 +81,19 @@ def in_a_row(args: Sequence[str], option: str) -> list[str]:
 
 
 def device_option(function: F) -> F:
-    """--device."""
+    """Returns the decorator of the option --device."""
     return click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")(function)
 
 
 def out_option(default: str) -> Callable[[F], F]:
-    """--out, a folder."""
+    """Returns the decorator of the option --out, a folder."""
     return click.option(
         "--out", type=click.Path(path_type=Path), default=None, help=f"Output folder. [default: {default}]"
     )
 
 
 def check_device(device: str) -> str:
-    """`known_device`, with float32 meaning float32 on a GPU too."""
+    """Returns `known_device`, with float32 meaning float32 on a GPU too."""
     import torch
 
     torch.backends.cudnn.allow_tf32 = False
@@ -101,7 +101,7 @@ def check_device(device: str) -> str:
 
 
 def known_device(device: str) -> str:
-    """The device, or one sentence why it is not here (imports torch)."""
+    """Returns the device, or one sentence why it is not here (imports torch)."""
     import torch
 
     from harness.errors import MissingError

@@ -1,4 +1,4 @@
-"""`compare`: the CI gate."""
+"""`compare` is the CI gate: it compares a run with a baseline."""
 
 from __future__ import annotations
 

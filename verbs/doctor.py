@@ -1,4 +1,4 @@
-"""`doctor`: is this machine ready?"""
+"""`doctor` says whether this machine is ready, and gives a cure for every lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edit`: make one video speak with another emotion."""
+"""`edit` makes one video speak with another emotion."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def command(**given: Any) -> None:
 
     The source's expression (from --pose) is moved along what the emotional speech says beyond neutral speech.
     """
-    from verbs.editing import Job
+    from verbs.editing import EditCall
 
     check_device(given["device"])
-    for path in Job(given).run():
+    for path in EditCall(given).run():
         click.echo(str(path))

@@ -1,4 +1,6 @@
-"""What `edit` looks at before it starts an hour of work: the inputs, the source's face, the places to write to."""
+"""This module makes the checks of `edit` before it starts an hour of work: the inputs, the source's face, the places to
+write to.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _FACE_CURE = "Give a picture of one frontal face, cropped like C-MET's; --no-fac
 def check_inputs(given: Mapping[str, Any]) -> None:
     """Raise MediaError for a file that is not there or no clip, UsageError for numbers and names that are none.
 
-    Clips that are not square are told of.
+    Clips that are not square are reported on stderr.
     """
     for name in INPUTS:
         if given[name] is not None and not given[name].is_file():
@@ -78,7 +80,7 @@ def _try_to_write(target: Path) -> None:
 
 
 def check_face(picture: Pixels, path: Path) -> None:
-    """One frontal face, or one sentence. Uses facenet-pytorch's MTCNN, whose weights come with it."""
+    """Raises unless the picture shows one frontal face. Uses facenet-pytorch's MTCNN, whose weights come with it."""
     from evaluators.faces.mtcnn import detector
 
     faces = detector("cpu").detect(picture[None])[0]
@@ -88,13 +90,14 @@ def check_face(picture: Pixels, path: Path) -> None:
 
 
 def tell_shape(path: Path, width: int, height: int) -> None:
-    """A word on stderr about a picture or clip that is not square: the networks' pictures are."""
+    """Warns on stderr of a picture or clip that is not square: the networks' pictures are."""
     if abs(height - width) > SQUARE * max(height, width):
         click.echo(f"bench.py: '{path}' is {width}x{height}; it is squeezed to a square. Crop it first.", err=True)
 
 
 def face_problem(probs: npt.NDArray[np.floating], landmarks: npt.NDArray[np.floating]) -> str:
-    """What is wrong with the faces found (probabilities (n,), landmarks (n, 5, 2): eyes, nose, mouth); "" if nothing.
+    """Returns the fault of the faces of a picture (probabilities (n,), landmarks (n, 5, 2): eyes, nose, mouth); "" if
+    there is none.
 
     A face is in profile if its nose does not lie between its eyes, or if these are too near each other for their
     distance from the mouth (0.85 to 1.03 of it on real frontal faces; a turn shrinks it by about its cosine). Measured

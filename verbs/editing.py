@@ -1,4 +1,4 @@
-"""What `edit` does with its options: check the inputs, load what is needed, render each edit to its file."""
+"""This module does the work of `edit`: it checks the inputs, loads the networks and renders each edit to its file."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SHEET_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Job:
-    """One call of `edit`."""
+class EditCall:
+    """Holds one call of `edit`: its options, and the networks and speech that they need."""
 
     given: Mapping[str, Any]
 
     def run(self) -> Iterator[Path]:
-        """Render every edit; yields each finished file."""
+        """Renders every edit and yields each finished file."""
         check_inputs(self.given)
         pools, neutral = self._pools()
         called = distinct([pool.name for pool in pools])
@@ -93,7 +93,7 @@ class Job:
         return pools, emotion_pools.neutral_named(self.given["neutral_speech"], width, names)
 
     def _names(self, names: list[str]) -> list[str]:
-        """What the results are called."""
+        """The names of the results."""
         if self.given["schedule"] is not None:
             return ["schedule"]
         return names if self.given["blend"] is None else ["+".join(names)]
@@ -147,12 +147,14 @@ class Job:
 
 
 def distinct(names: list[str]) -> list[str]:
-    """The names of several emotions; where two are called alike (happy of two corpora), numbered."""
+    """Returns the names of several emotions; where two are called alike (happy of two corpora), numbered."""
     return names if len(set(names)) == len(names) else [f"{name}{k}" for k, name in enumerate(names, start=1)]
 
 
 def place(out: str, name: str, count: int) -> Path:
-    """Where the edit `name`, one of `count`, goes: a file, or in the folder `out` (there already, or with a slash)."""
+    """Says where the edit `name`, one of `count`, goes: a file, or in the folder `out` (there already, or with a
+    slash).
+    """
     path, plain = Path(out), re.sub(r"[\\/:\0]", "_", name)
     if path.is_dir() or out.endswith(("/", os.sep)):
         return path / f"{plain}.mp4"
@@ -161,7 +163,7 @@ def place(out: str, name: str, count: int) -> Path:
 
 
 def puppet_speech() -> dict[str, Callable[[], Sequence[Path]]]:
-    """Names that the demo weights understand out of the box: what the puppets' voices say in each emotion."""
+    """Returns the names that the demo weights understand out of the box: puppets' speech in each emotion."""
     from datasets.puppets.affect import POINTS
     from datasets.puppets.dataset import Puppets
 

@@ -1,4 +1,4 @@
-"""`list`: what there is; `--check`: the contract test on a method or a metric of yours."""
+"""`list` prints methods, datasets and metrics; `--check` runs the contract test on a method or a metric of yours."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from harness.provenance import ROOT
 @click.option("--check", default=None, metavar="FILE.py:Class", help="Run the contract test on a method or a metric.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def command(check: str | None, as_json: bool) -> int:
-    """Methods, datasets, protocols and evaluators. Nothing heavy is imported."""
+    """List methods, datasets, protocols and evaluators. Nothing heavy is imported."""
     if check is not None:
         from verbs.checking import check as run_check
 
         return run_check(check, click.echo)
     protocols = sorted(path.stem for path in (ROOT / "evaluators" / "protocols").glob("*.toml"))
-    found = {
+    catalogue = {
         "methods": {name: summary(spec) for name, spec in METHODS.items()},
         "datasets": {name: f"{summary(spec)}{_choices(spec)}" for name, spec in DATASETS.items()},
         "protocols": {name: _described(name) for name in protocols},
         "evaluators": {name: summary(spec) for name, spec in EVALUATORS.items()},
     }
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(catalogue, indent=1))
         return 0
-    for kind, entries in found.items():
+    for kind, entries in catalogue.items():
         click.echo(kind)
         for name, text in entries.items():
             mark = " (anchor)" if kind == "methods" and name in ANCHORS else ""
@@ -44,7 +44,7 @@ def command(check: str | None, as_json: bool) -> int:
 
 
 def summary(spec: str) -> str:
-    """First line of the docstring of what a spec names."""
+    """Returns the first line of the docstring of the class that a spec names, or of its module."""
     source = _source(spec)
     if source is None:
         return "(not in this checkout)"
@@ -52,14 +52,14 @@ def summary(spec: str) -> str:
 
 
 def literals(spec: str, names: Collection[str]) -> dict[str, Any]:
-    """The class attributes called `names` that the class named by a spec assigns itself, as literals."""
-    found: dict[str, Any] = {}
+    """Returns the class attributes called `names` that the class named by a spec assigns itself, as literals."""
+    assigned: dict[str, Any] = {}
     for line in getattr(_source(spec), "body", ()):
         targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
         name = getattr(targets[0], "id", "")
         if name in names and line.value is not None:
-            found[name] = ast.literal_eval(line.value)
-    return found
+            assigned[name] = ast.literal_eval(line.value)
+    return assigned
 
 
 def _source(spec: str) -> ast.ClassDef | ast.Module | None:

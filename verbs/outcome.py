@@ -1,4 +1,4 @@
-"""What `run` and `score` end with: the table, where everything is, what could not be made, what is lacking."""
+"""This module prints the end of `run` and `score`: the table, the files' places, clips not made, weights lacking."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _MOST = 5  # reasons that are told here; the page has all of them
 
 
 def print_outcome(outcome: runner.Outcome) -> int:
-    """The table on stdout, and where everything is. When nothing was measured: 5 if files are all it lacks, else 4."""
+    """Prints the table and the files' places; returns the exit code. When nothing was measured: 5 if files are all it
+    lacks, else 4.
+    """
     data = load_run(outcome.folder)
     click.echo(table(data))
     made = f"{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there"
@@ -37,7 +39,9 @@ def print_outcome(outcome: runner.Outcome) -> int:
 
 
 def not_made(folder: Path) -> list[str]:
-    """Why clips of this run could not be made and what to do about it: the commonest reasons, once for each method."""
+    """Says why clips of this run could not be made and what to do about it: the commonest reasons, once for each
+    method.
+    """
     with RunStore(folder, create=False) as store:
         asked = {(dataset, sample) for dataset, sample, *_ in store.samples()}
         ended = [
@@ -58,6 +62,6 @@ def _told(reason: str, cure: str) -> str:
 
 
 def lacking(data: RunData) -> list[str]:
-    """Every weights file and tool that judges of this run miss, once, with its cure."""
-    told = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
-    return list(dict.fromkeys(line for detail in dict.fromkeys(told) for line in detail.split("\n") if line))
+    """Returns every weights file and tool that judges of this run miss, once, with its cure."""
+    details = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
+    return list(dict.fromkeys(line for detail in dict.fromkeys(details) for line in detail.split("\n") if line))

@@ -1,4 +1,4 @@
-"""`prepare`: crop, resample and extract features of a corpus."""
+"""`prepare` crops and resamples a corpus and extracts its features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`report`: tables and the page from one or more runs."""
+"""`report` writes tables and the page from one or more runs."""
 
 from __future__ import annotations
 

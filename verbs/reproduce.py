@@ -1,4 +1,4 @@
-"""`reproduce`: a published table beside ours."""
+"""`reproduce` prints a published table next to ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.errors import EXIT_CANNOT_COMPARE
 @click.option("--table", default="", help="A table of the paper, e.g. 1.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown file.")
 def command(paper: str, runs: tuple[Path, ...], table: str, markdown: Path | None) -> int:
-    """Published | ours | difference | explained by, for PAPER (e.g. cmet) and the run folders RUNS.
+    """Print published | ours | difference | explained by, for PAPER (e.g. cmet) and the run folders RUNS.
 
     Numbers of another protocol never share a line; what RUNS lack is said. Exit code 4 when they have none of them.
     """

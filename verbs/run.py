@@ -1,4 +1,4 @@
-"""`run`: generate and judge."""
+"""`run` generates clips and judges them."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def command(**given: Any) -> int:
     dataset = str(given["dataset"])
     check_lane(given["lane"])
     check_device(given["device"])
-    told = settings(given["sets"])
-    corpus = told.pop(dataset, {})
+    options = settings(given["sets"])
+    corpus = options.pop(dataset, {})
     session = Session.for_run(
         methods=given["methods"],
         anchors=not given["no_anchors"],
@@ -73,7 +73,7 @@ def command(**given: Any) -> int:
         lane=given["lane"],
         seed=given["seed"],
         limit=given["limit"],
-        method_options=told,
+        method_options=options,
         device=given["device"],
     )
     out = given["out"] or RUNS / dataset

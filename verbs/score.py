@@ -1,4 +1,4 @@
-"""`score`: judge clips that exist."""
+"""`score` judges clips that exist."""
 
 from __future__ import annotations
 
@@ -70,18 +70,18 @@ def command(**given: Any) -> int:
 
 def _dataset_options(dataset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the list is made from: the clips themselves, or the corpus that they belong to."""
-    told: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(dataset, given["sets"])}
+    options: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(dataset, given["sets"])}
     if dataset != "folder":
         if given["reference"] is not None:
             raise UsageError(
                 "--reference goes with a plain folder of clips.", "A dataset brings its own truth: leave it out."
             )
-        return {"root": given["root"], **told}
+        return {"root": given["root"], **options}
     if given["root"] is not None:
         raise UsageError("--root says where a dataset lies, and none is named.", "Add --dataset NAME, or leave it out.")
-    return {"root": given["clips"].resolve(), "references": given["reference"], **told}
+    return {"root": given["clips"].resolve(), "references": given["reference"], **options}
 
 
 def column_title(text: str) -> str:
-    """`text` as a column title: lower case letters, digits, '_' and '-'."""
+    """Returns `text` as a column title: lower case letters, digits, '_' and '-'."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-") or "clips"

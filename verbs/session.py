@@ -1,4 +1,6 @@
-"""What `run` and `score` share: names resolved to specs, prerequisites checked, work done, reports written."""
+"""This module is shared by `run` and `score`: it resolves names, checks prerequisites, does the work, writes
+reports.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ EXISTING = "baselines.existing:Existing"
 
 @dataclass(frozen=True)
 class Session:
-    """One run, resolved and checked, before anything is done."""
+    """Holds one run, resolved and checked, before anything is done."""
 
     plan: Plan
     samples: tuple[Sample, ...]
@@ -50,7 +52,7 @@ class Session:
         method_options: Mapping[str, Mapping[str, str]],
         device: str,
     ) -> Session:
-        """Resolve every name and check every prerequisite; raises UsageError or MissingError."""
+        """Resolves every name and checks every prerequisite; raises UsageError or MissingError."""
         specs = _methods(methods, anchors)
         _known_settings(method_options, specs)
         spec = registry.resolve("dataset", dataset, DATASETS)
@@ -79,7 +81,7 @@ class Session:
         limit: int | None,
         device: str,
     ) -> Session:
-        """A run whose only method hands out the clips that exist."""
+        """Returns a run whose only method hands out the clips that exist."""
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
         source = _source(dataset, spec, options)
@@ -87,14 +89,16 @@ class Session:
         methods = {name: own}
         lane: Lane = "as-published"
         plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
-        told = {name: {key: value for key, value in own.items() if key != "index"}}  # clips may be added later
-        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, told)
+        method_options = {
+            name: {key: value for key, value in own.items() if key != "index"}
+        }  # clips may be added later
+        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, method_options)
         samples = runner.with_limit(source.samples(), limit)
         _tell(source)
         return cls(plan, samples, Judge(protocol, device), asked)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.Outcome:
-        """Do the run and write its report."""
+        """Does the run and writes its report."""
         from reports import write
         from reports.load import load_run
 
@@ -168,7 +172,7 @@ def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
 
 
 def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """On puppets every method that ships small networks uses them, unless told otherwise."""
+    """On puppets every method that ships small networks uses them, unless its options say otherwise."""
     options = {name: dict(values) for name, values in given.items()}
     for name, spec in specs.items():
         if getattr(registry.load(spec), "demo_weights", False):
@@ -177,7 +181,7 @@ def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str
 
 
 def _tell(dataset: Any) -> None:
-    """What the dataset wants its user to know before the work, e.g. that it is a part, and what the rest needs."""
+    """Prints the dataset's remarks before the work, e.g. that it is a part, and the files that the rest needs."""
     for line in dataset.notices() if hasattr(dataset, "notices") else ():
         click.echo(f"note: {line}", err=True)
 

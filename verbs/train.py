@@ -1,4 +1,4 @@
-"""`train`: C-MET, the speech-to-code experiment, or one of the small demo networks."""
+"""`train` trains C-MET, the speech-to-code experiment, or one of the small demo networks."""
 
 from __future__ import annotations
 

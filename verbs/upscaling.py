@@ -1,4 +1,4 @@
-"""The hook of `edit --upscale FILE.py:FUNCTION`: a user's own super-resolution, applied to every frame."""
+"""This module is the hook of `edit --upscale FILE.py:FUNCTION`: a user's super-resolution, applied to every frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINE = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+)')
 
 
 class Upscaler:
-    """FUNCTION(frame) of a user's file: uint8 RGB (h, w, 3) in, uint8 RGB of one other size out.
+    """Calls FUNCTION(frame) of a user's file: uint8 RGB (h, w, 3) in, uint8 RGB of one other size out.
 
     UsageError with the function's own words and line where it cannot be loaded, fails, or returns anything else.
     """

@@ -1,4 +1,4 @@
-"""`verify`: is a corpus on disk complete and whole?"""
+"""`verify` says whether a corpus on disk is complete and whole."""
 
 from __future__ import annotations
 

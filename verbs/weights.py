@@ -1,4 +1,4 @@
-"""`weights`: list, fetch, verify."""
+"""`weights` lists, fetches and verifies the weight files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def list_(names: tuple[str, ...], as_json: bool) -> None:
-    """Every file (or those of NAMES): where it comes from, its hash and licence, and whether it is here."""
+    """List every file (or those of NAMES): where it comes from, its hash and licence, and whether it is here."""
     states = weights.verify(names)
     if as_json:
         click.echo(json.dumps([state.as_dict() for state in states], indent=1))
@@ -65,21 +65,21 @@ def fetch(names: tuple[str, ...]) -> None:
 
 
 class _Meter:
-    """How far a download is: on a terminal one line, rewritten in place; a log is spared."""
+    """Shows how far a download is: on a terminal in one line, rewritten in place; a log is spared."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
         self._open = False
 
     def tell(self, name: str, done: int, total: int) -> None:
-        """`done` of `total` bytes (0: unknown) are here."""
+        """Shows that `done` of `total` bytes (0: unknown) are here."""
         if self._live:
             share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
             self._open = not done >= total > 0
             click.echo(f"\r{name}: {share}", nl=not self._open, err=True)
 
     def close(self) -> None:
-        """Leave the terminal's line, so that what went wrong stands on its own."""
+        """Leaves the terminal's line, so that what went wrong stands on its own."""
         if self._open:
             click.echo(err=True)
 

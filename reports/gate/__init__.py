@@ -1,1 +1,1 @@
-"""The CI gate: is a run better, the same or worse than a baseline, or can the two not be compared?"""
+"""The CI gate decides whether a run is better, the same or worse than a baseline, or cannot be compared with it."""

@@ -1,4 +1,6 @@
-"""One cell of the gate: the settings of its signature first, then coverage, then N, then the paired test."""
+"""This module judges one cell of the gate: the settings of its signature first, then coverage, then N, then the paired
+test.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _COUNTS = ("n1", "n2")
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs, indexed by cell."""
+    """Holds one of the two runs, indexed by cell."""
 
     data: RunData
     summary: Mapping[Key, SummaryRow]
@@ -34,7 +36,7 @@ class Side:
 
 
 def side(run: RunData) -> Side:
-    """Index a run."""
+    """Returns a run indexed by cell."""
     rows: dict[Key, dict[str, RunRow]] = defaultdict(dict)
     for row in run.rows:
         if row.expected:
@@ -43,22 +45,22 @@ def side(run: RunData) -> Side:
 
 
 def differing(old: str, new: str) -> str:
-    """Which fields of two signatures differ, in words."""
+    """Says which fields of two signatures differ, in words."""
     try:
         first, second = Signature.parse(old), Signature.parse(new)
     except UsageError:
         return f"'{old}' against '{new}'"
     a, b = dict(first.fields), dict(second.fields)
     keys = [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)]
-    told = [f"{key} {a.get(key, 'absent')} → {b.get(key, 'absent')}" for key in keys]
+    differences = [f"{key} {a.get(key, 'absent')} → {b.get(key, 'absent')}" for key in keys]
     if first.metric != second.metric:
-        told.insert(0, f"metric {first.metric} → {second.metric}")
-    return ", ".join(told) or "the order of their fields"
+        differences.insert(0, f"metric {first.metric} → {second.metric}")
+    return ", ".join(differences) or "the order of their fields"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one method on its way to a verdict; a raw p-value in the answer waits for its correction."""
+    """Holds one metric of one method on its way to a verdict; a raw p-value in the answer waits for its correction."""
 
     key: Key  # in the baseline
     other: Key  # in the run; another signature where the baseline's is not there
@@ -70,16 +72,16 @@ class Cell:
     share: float  # of alpha, for this cell alone
 
     def judge(self) -> CellVerdict:
-        """Whether numbers were lost, whether both sides mean the same, and the test."""
+        """Returns the verdict: whether numbers were lost, whether both sides mean the same, and the test."""
         if self.new is None:
             return self.answer("cannot compare", "the run does not have it")
         if _without(MEASURED, self.old.signature) != _without(MEASURED, self.new.signature):
             return self._other_signature(self.new)  # a judge without weights here loses numbers, and no method did
         before, after = self.before.rows.get(self.key, {}), self.after.rows.get(self.other, {})
-        found = self._lost(self.new, before, after)
-        if found is None and not self._comparable(self.old.signature, self.new.signature):
-            found = self._other_signature(self.new)
-        return found or replace(self._test(self.new, before, after), exchanged=_exchanged(before, after))
+        verdict = self._lost(self.new, before, after)
+        if verdict is None and not self._comparable(self.old.signature, self.new.signature):
+            verdict = self._other_signature(self.new)
+        return verdict or replace(self._test(self.new, before, after), exchanged=_exchanged(before, after))
 
     def _test(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict:
         """The test that the numbers at hand allow."""
@@ -124,9 +126,9 @@ class Cell:
             return self._too_few(len(pairs))
         change = pairs[:, 0] - pairs[:, 1]
         test = paired_test(pairs[:, 0], pairs[:, 1], self._rng(), draws=self.limits.draws)
-        found = self._tested(float(pairs[:, 1].mean()), test, detectable_difference(change, self.share))
+        verdict = self._tested(float(pairs[:, 1].mean()), test, detectable_difference(change, self.share))
         # Clip for clip the same: no sign flip could ever show a change, so it is none of the corrected tests (Tarone).
-        return found if change.any() else replace(found, p_value=None)
+        return verdict if change.any() else replace(verdict, p_value=None)
 
     def _pooled(self, old: Pool, new: Pool) -> CellVerdict:
         """A score that only a set has: the clip-swap test of the two sets."""
@@ -138,8 +140,8 @@ class Cell:
             test = Test(0.0, 1.0, len(both))
         else:
             test = swap_test(first, second, old.score, self._rng(), draws=self.limits.pooled_draws)
-        found = self._tested(old.score(second), test, None)
-        return found if test.difference else replace(found, p_value=None)
+        verdict = self._tested(old.score(second), test, None)
+        return verdict if test.difference else replace(verdict, p_value=None)
 
     def _intervals(self, new: SummaryRow) -> CellVerdict:
         """Only two values with intervals are known: a change is one whose intervals lie apart."""
@@ -148,14 +150,14 @@ class Cell:
             return self._too_few(few)
         if old.value is None or new.value is None:
             return self.answer("cannot compare", "there is no value to compare")
-        found = self._tested(old.value, Test(new.value - old.value, 1.0, few), None)
-        found = replace(found, p_value=None, reason="by intervals")
-        if not found.change:
-            return found
+        verdict = self._tested(old.value, Test(new.value - old.value, 1.0, few), None)
+        verdict = replace(verdict, p_value=None, reason="by intervals")
+        if not verdict.change:
+            return verdict
         if old.low is None or old.high is None or new.low is None or new.high is None:
             return self.answer("cannot compare", "only the whole set has a value, and it has no interval")
         apart = old.high < new.low or new.high < old.low
-        return replace(found, state=found.direction) if apart and abs(found.change) >= found.effect else found
+        return replace(verdict, state=verdict.direction) if apart and abs(verdict.change) >= verdict.effect else verdict
 
     def _tested(self, baseline: float, test: Test, detectable: float | None) -> CellVerdict:
         return replace(
@@ -174,14 +176,14 @@ class Cell:
         return self.answer("cannot compare", what)
 
     def answer(self, state: State, reason: str) -> CellVerdict:
-        """A verdict without a test, with the values of the two tables."""
+        """Returns a verdict without a test, with the values of the two tables."""
         value = self.new.value if self.new else None
         facts = (self.fact.title, self.old.unit, self.fact.higher_is_better)
         return CellVerdict(*self.key[:3], *facts, state, reason, self.old.value, value)
 
     @property
     def fact(self) -> MetricFact:
-        """Facts of the metric; a bare scores.json does not know titles, so the run is asked first."""
+        """Returns facts of the metric; a bare scores.json does not know titles, so the run is asked first."""
         return self.after.data.fact(*self.other[2:]) if self.new else self.before.data.fact(*self.key[2:])
 
     def _rng(self) -> np.random.Generator:
@@ -213,7 +215,7 @@ def _number(row: RunRow) -> float:
 
 
 def cells(before: Side, after: Side, wanted: Sequence[Key], limits: Thresholds) -> list[CellVerdict]:
-    """Every wanted cell judged, p-values still raw."""
+    """Returns the verdict of every wanted cell, p-values still raw."""
     share = limits.alpha / max(1, len(wanted))
     others = {key: _counterpart(key, before, after) for key in wanted}
     return [

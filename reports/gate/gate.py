@@ -1,4 +1,5 @@
-"""The gate: did a metric get worse against a baseline? Paired on the same samples, corrected, with a minimum effect.
+"""The gate says whether a metric got worse against a baseline. Tests are paired on the same samples, corrected, with a
+minimum effect.
 
 A metric is worse only if the change is larger than chance explains (permutation test, Holm over all cells of the
 comparison) *and* larger than an effect that matters; either alone would fail pull requests that changed nothing. Losing
@@ -49,9 +50,9 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
 
 def _moved(anchors: Sequence[CellVerdict]) -> tuple[str, ...]:
     """Ceiling and floors do not compete; one that moved says that judge, data or backbone changed under everybody."""
-    found = [cell for cell in anchors if cell.state in ("better", "worse")]
-    names = ", ".join(f"{cell.method} {cell.title} ({cell.state})" for cell in found)
-    return (f"The ceiling or the floors moved, so what all methods share has changed: {names}.",) if found else ()
+    moved = [cell for cell in anchors if cell.state in ("better", "worse")]
+    names = ", ".join(f"{cell.method} {cell.title} ({cell.state})" for cell in moved)
+    return (f"The ceiling or the floors moved, so what all methods share has changed: {names}.",) if moved else ()
 
 
 def _corrected(tried: Sequence[CellVerdict], limits: Thresholds) -> tuple[CellVerdict, ...]:
@@ -87,24 +88,26 @@ def _decided(cell: CellVerdict, p_value: float, needed: int, limits: Thresholds)
 
 
 def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...]:
-    """What was left out of the judgement, and why."""
+    """Remarks on what was left out of the judgement, and why."""
     empty = sorted({key[2] for key in ranked if not before.summary[key].n_scored})
     known = {key[:3] for key in before.summary}
     extra = [key for key, row in after.summary.items() if key[:3] not in known and row.n_scored]
-    told = {
+    remarks = {
         "Without a number in the baseline, so not judged": empty,
         "Only in the run, so not judged": sorted({f"{metric} of {method}" for _, method, metric, _ in extra}),
     }
-    return tuple(f"{what}: {', '.join(names)}." for what, names in told.items() if names)
+    return tuple(f"{what}: {', '.join(names)}." for what, names in remarks.items() if names)
 
 
 def write_junit(verdict: Verdict, path: Path) -> None:
-    """JUnit XML: one test case per cell; `worse` is a failure, `cannot compare` an error. MediaError on a full disk."""
+    """Writes JUnit XML: one test case per cell; `worse` is a failure, `cannot compare` an error. MediaError on a full
+    disk.
+    """
     _write(path, junit(verdict))
 
 
 def write_markdown(verdict: Verdict, path: Path) -> None:
-    """The verdict as Markdown, for a pull request's comment. Raises MediaError on a full disk."""
+    """Writes the verdict as Markdown, for a pull request's comment. Raises MediaError on a full disk."""
     _write(path, markdown(verdict))
 
 

@@ -1,4 +1,4 @@
-"""The gate's verdict for a terminal, for a pull request and for a CI server."""
+"""This module writes the gate's verdict for a terminal, for a pull request and for a CI server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ORDER: tuple[State, ...] = ("worse", "cannot compare", "better", "same")
 
 
 def conclusion(verdict: Verdict) -> str:
-    """One sentence for all."""
+    """Returns the verdict over all cells in one sentence."""
     names = f"{verdict.run} against baseline {verdict.baseline}"
     if verdict.fatal:
         return f"Cannot compare {names}: {verdict.fatal}."
@@ -23,7 +23,7 @@ def conclusion(verdict: Verdict) -> str:
 
 
 def plain(verdict: Verdict) -> str:
-    """Conclusion, one line per cell with the worst first, remarks."""
+    """Returns the conclusion, one line per cell with the worst first, and the remarks."""
     lines = [conclusion(verdict)]
     ordered = sorted(verdict.cells, key=lambda cell: _ORDER.index(cell.state))
     names = [f"{cell.method} {cell.title}" for cell in ordered]
@@ -36,25 +36,25 @@ def plain(verdict: Verdict) -> str:
 
 
 def words(cell: CellVerdict) -> str:
-    """What happened to one cell: values, change, p-value, and what could have been seen."""
+    """Returns the result of one cell: values, change, p-value, and the change that could have been seen."""
     if cell.change is None:
         return cell.reason
     places = decimals(cell.unit, [cell.baseline, cell.run])
     unit = difference_unit(cell.unit)
     values = f"{number(cell.baseline, places)} → {number(cell.run, places)}"
-    told = [f"{values} ({number(cell.change, places, sign=True)}{unit}) on {cell.pairs} shared clips"]
+    parts = [f"{values} ({number(cell.change, places, sign=True)}{unit}) on {cell.pairs} shared clips"]
     if cell.p_value is not None:
-        told.append(probability(cell.p_value))
+        parts.append(probability(cell.p_value))
     elif not cell.change:
-        told.append("equal")
-    told += filter(None, [cell.reason, cell.exchanged])
+        parts.append("equal")
+    parts += filter(None, [cell.reason, cell.exchanged])
     if cell.state == "same" and cell.detectable:
-        told.append(f"a change of {number(cell.detectable, places)}{unit} would have been found")
-    return ", ".join(told)
+        parts.append(f"a change of {number(cell.detectable, places)}{unit} would have been found")
+    return ", ".join(parts)
 
 
 def markdown(verdict: Verdict) -> str:
-    """Conclusion and a table; what is the same is folded away."""
+    """Returns the conclusion and a table; cells that stayed the same are folded away."""
     parts = [f"## {escape(conclusion(verdict))}", ""]
     for folded in (False, True):
         rows = [cell for cell in verdict.cells if (cell.state == "same") == folded]
@@ -72,7 +72,9 @@ def _row(cell: CellVerdict) -> str:
 
 
 def junit(verdict: Verdict) -> str:
-    """JUnit XML that CI servers read: one test case per cell; `worse` is a failure, `cannot compare` an error."""
+    """Returns JUnit XML that CI servers read: one test case per cell; `worse` is a failure, `cannot compare` an
+    error.
+    """
     failures = sum(cell.state == "worse" for cell in verdict.cells)
     errors = sum(cell.state == "cannot compare" for cell in verdict.cells) + bool(verdict.fatal)
     counts = {"tests": len(verdict.cells) + bool(verdict.fatal), "failures": failures, "errors": errors}
@@ -83,11 +85,11 @@ def junit(verdict: Verdict) -> str:
     for cell in verdict.cells:
         names = {"classname": printable(f"{cell.dataset}.{cell.method}"), "name": printable(cell.title)}
         case = ElementTree.SubElement(suite, "testcase", names)
-        told = printable(words(cell))
+        happened = printable(words(cell))
         if cell.state in ("worse", "cannot compare"):
             tag = "failure" if cell.state == "worse" else "error"
-            ElementTree.SubElement(case, tag, {"message": f"{cell.state}: {told}"})
+            ElementTree.SubElement(case, tag, {"message": f"{cell.state}: {happened}"})
         else:
-            ElementTree.SubElement(case, "system-out").text = f"{cell.state}: {told}"
+            ElementTree.SubElement(case, "system-out").text = f"{cell.state}: {happened}"
     text: str = ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

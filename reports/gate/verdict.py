@@ -1,4 +1,4 @@
-"""What the gate says, and from which change on it says it."""
+"""This module defines the gate's verdicts, and from which change on a cell gets one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ State = Literal["better", "same", "worse", "cannot compare"]
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as a change. By default fewer than 1 in 100 comparisons of equal methods say "worse"."""
+    """Holds the thresholds from which a difference counts as a change. By default fewer than 1 in 100 comparisons of
+    equal methods say "worse".
+    """
 
     alpha: float = 0.02  # two-sided, for all cells of the comparison together
     relative_effect: float = 0.01  # a change below 1 % of the baseline's value does not matter…
@@ -26,7 +28,7 @@ class Thresholds:
     pooled_draws: int = 100  # a pooled score is dear; beyond these the tail is taken as normal
 
     def effect(self, metric: str, unit: str, baseline: float) -> float:
-        """The smallest change of a metric that matters, in its unit."""
+        """Returns the smallest change of a metric that matters, in its unit."""
         if metric in self.minimum_effect:
             return self.minimum_effect[metric]
         return self.point_effect if unit == "%" else self.relative_effect * abs(baseline)
@@ -34,7 +36,9 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """One metric of one method on one dataset; `change` = run − baseline on the shared clips, in the metric's unit."""
+    """Holds the verdict on one metric of one method on one dataset; `change` = run − baseline on the shared clips, in
+    the metric's unit.
+    """
 
     dataset: str
     method: str
@@ -55,7 +59,7 @@ class CellVerdict:
 
     @property
     def direction(self) -> State:
-        """Which way the change goes, whether it counts or not."""
+        """Says which way the change goes, whether it counts or not."""
         if not self.change:
             return "same"
         return "better" if (self.change > 0) == self.higher_is_better else "worse"
@@ -63,7 +67,7 @@ class CellVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of a run with its baseline: a state for each cell, and one for all."""
+    """Holds the comparison of a run with its baseline: a state for each cell, and one for all."""
 
     baseline: str
     run: str
@@ -73,7 +77,9 @@ class Verdict:
 
     @property
     def state(self) -> State:
-        """`worse` if any cell is; else `cannot compare` if any cell cannot; else `better` if any is, else `same`."""
+        """Returns `worse` if any cell is; else `cannot compare` if any cell cannot; else `better` if any is, else
+        `same`.
+        """
         states = {cell.state for cell in self.cells}
         if "worse" in states:
             return "worse"
@@ -83,6 +89,6 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 fine, 3 regression, 4 cannot compare."""
+        """Returns 0 fine, 3 regression, 4 cannot compare."""
         codes: dict[State, int] = {"worse": EXIT_REGRESSION, "cannot compare": EXIT_CANNOT_COMPARE}
         return codes.get(self.state, EXIT_FINE)
