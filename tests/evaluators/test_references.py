@@ -23,7 +23,7 @@ from evaluators.faces.mtcnn import detector
 from evaluators.fid.distance import frechet
 from evaluators.fid.inception import ImageNetInception, Inception
 from evaluators.fid.inputs import EAT, TF_FID, plus_minus_one
-from evaluators.full_reference.lpips import Distance, Trunk
+from evaluators.full_reference.lpips_net import Distance, Trunk
 from evaluators.full_reference.pixels import psnr, ssim
 from evaluators.identity.nets import facenet_input, facenet_module
 from evaluators.sync import curve

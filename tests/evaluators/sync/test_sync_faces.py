@@ -96,7 +96,7 @@ def test_s3fd_has_the_published_names(detector: s3fd.S3FD) -> None:
 
 
 @pytest.mark.full_size
-def test_s3fd_equals_the_reference(detector: s3fd.S3FD, shared: Path) -> None:
+def test_s3fd_equals_the_reference(shared: Path, detector: s3fd.S3FD) -> None:
     """Its answer to one picture of a person: S3FD is in no package, so this needs the project's material."""
     stored = np.load(shared / "golden" / "metrics" / "s3fd.npz")
     frames = np.concatenate(list(VideoReader(shared / "real" / "clips" / "hdtf_radio1.mp4")))[50:51]

@@ -60,7 +60,7 @@ def assert_rows(got: np.ndarray, want: np.ndarray) -> None:
 
 
 @pytest.mark.full_size
-def test_official_clips(official: SyncNet, shared: Path) -> None:
+def test_official_clips(shared: Path, official: SyncNet) -> None:
     """A whole film of a person, fed in pieces, and the first windows of three at distances of a realistic size."""
     folder = shared / "golden" / "metrics"
     stored = np.load(folder / "syncnet_w2l_hdtf_radio1.npz")

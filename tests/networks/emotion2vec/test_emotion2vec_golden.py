@@ -191,7 +191,7 @@ def test_edge_cases(model: Emotion2Vec) -> None:
     assert [encoder.frames(int(n)) for n in samples] == frames.tolist()
 
 
-def test_official_voices(model: Emotion2Vec, shared: Path) -> None:
+def test_official_voices(shared: Path, model: Emotion2Vec) -> None:
     """Three people at 16 kHz, alone and in one batch; 24 kHz and 48 kHz with six channels through our resampler."""
     folder, speech = shared / "golden" / "emotion2vec", shared / "real" / "speech"
     wants = [golden(f"case_{case}", folder) for case in CASES]
