@@ -1,4 +1,4 @@
-"""What `list --check` does: finds out what a class is, and runs the contract test of its kind on puppets."""
+"""`list --check` finds out what kind of class it was given, and runs the contract test of that kind on puppets."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from harness.media import VideoWriter, write_wav
 from networks.emotion2vec.features import FEATURE_FOLDER
 from verbs.edit import command as edit
 from verbs.edit_checks import check_inputs, check_targets
-from verbs.editing import Job, distinct, place
+from verbs.editing import EditCall, distinct, place
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_emotions_called_alike_are_numbered_in_schedules_too() -> None:
     assert distinct(["happy", "sad"]) == ["happy", "sad"]
     called = distinct(["happy", "happy"])
     assert called == ["happy1", "happy2"]
-    job = Job({"blend": None, "schedule": "0:happy1,1:happy2"})
+    job = EditCall({"blend": None, "schedule": "0:happy1,1:happy2"})
     assert job._mixture(called) == (None, [(0.0, "happy1"), (1.0, "happy2")])
     with pytest.raises(UsageError, match="'1:happy' is not SECONDS:NAME"):
-        Job({"blend": None, "schedule": "0:happy1,1:happy"})._mixture(called)
+        EditCall({"blend": None, "schedule": "0:happy1,1:happy"})._mixture(called)
 
 
 @pytest.fixture
