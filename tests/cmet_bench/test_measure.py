@@ -12,6 +12,8 @@ from cmet_bench import clips, forget, frame, measure
 from harness.errors import UsageError
 from reports.load import load_run
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("anna", "bob", "cleo")
 EMOTIONS = {"anna": "happy", "bob": "sad", "cleo": "angry"}
 

@@ -174,6 +174,7 @@ def _materialise(root: Path, sample: Sample) -> str:
     return sample.id
 
 
+@pytest.mark.slow
 def test_two_processes_may_materialise_the_same_sample(
     mead: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +258,7 @@ def test_flat_names_round_trip() -> None:
     assert Clip.parse_flat("M003_bad_3_001") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["flat", "official"])
 def test_crema_d_serves_the_whole_list(tmp_path: Path, layout: str) -> None:
     suffix = ".mp4" if layout == "flat" else ".flv"

@@ -28,6 +28,8 @@ from recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, r
 from recipes.recipe_run import RecipeRun, drawn
 from recipes.speech import CLEARANCE, free_mood
 
+pytestmark = pytest.mark.slow
+
 
 def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> State:
     return State(

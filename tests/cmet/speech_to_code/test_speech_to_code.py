@@ -42,6 +42,7 @@ def made_up(seed: int = 0, speakers: tuple[str, ...] = ("M1", "M2", "W1"), size:
     return SpeechBank(features, codes.astype(np.float32))
 
 
+@pytest.mark.slow
 def test_recognises_a_speaker_it_never_heard_and_sees_how_strong_an_emotion_is() -> None:
     bank = made_up()
     result = recognise(train(bank, bank.training_speakers(["W1"]), QUICK), bank, "W1")

@@ -22,6 +22,8 @@ from cmet.training.verb import command, split
 from harness.errors import BenchError, UsageError
 from tests.training_samples import WIDTHS, forks, losses, packed_corpus, run_and_die, trainer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -26,6 +26,7 @@ from tests.cmet_golden import Golden
 SMALL = {"hidden": 64, "speech": 1024, "layers": 2, "feedforward": 48, "dropout": 0.0}
 
 
+@pytest.mark.full_size
 def test_three_steps() -> None:
     golden = Golden("train_step")
     connector = Connector(dropout=0.0)

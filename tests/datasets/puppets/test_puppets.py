@@ -157,6 +157,7 @@ def test_the_truth_moves_like_the_neutral_clip(tmp_path: Path) -> None:
     assert np.array_equal(neutral_pose(64, 52)[:48], neutral_pose(64, 48))
 
 
+@pytest.mark.slow
 def test_mtcnn_finds_every_face() -> None:
     from evaluators.faces.mtcnn import detector
 

@@ -149,6 +149,7 @@ def _curve_of(content: Mapping[str, Any], metric: str, damage: str) -> dict[str,
     return curve
 
 
+@pytest.mark.slow
 def test_curves_of_a_known_judge(content: dict[str, Any]) -> None:
     sharp = _curve_of(content, "psnr", "blur")
     values = [point["value"] for point in sharp["points"]]
@@ -291,6 +292,7 @@ def test_wrong_options_are_one_sentence(arguments: list[str], sentence: str) -> 
     assert result.exception.what == sentence
 
 
+@pytest.mark.slow
 def test_two_real_files_through_the_command(tmp_path: Path) -> None:
     """The weight-free metrics on a folder of clips: written, judged, told, and exit code 0."""
     from verbs.calibrate import command
@@ -313,6 +315,7 @@ def test_two_real_files_through_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_demo_judges_answer_on_puppets(tmp_path: Path) -> None:
     """The built-in dataset and trained judges through the command: what must move moves, the rest stays."""
     from verbs.calibrate import command

@@ -156,6 +156,7 @@ def test_the_signature_says_everything() -> None:
             IdentitySimilarity(settings, "cpu")
 
 
+@pytest.mark.full_size
 def test_random_facenet_weights_are_refused(tmp_path: Path, facenet: torch.nn.Module) -> None:
     file = tmp_path / "mine.pt"
     torch.save({**facenet.state_dict(), "logits.weight": torch.zeros(1, 512)}, file)

@@ -54,6 +54,7 @@ def altered(official: Path, target: Path, **changes: Any) -> Path:
     return target
 
 
+@pytest.mark.full_size
 @pytest.mark.parametrize("name", ["edtalk", "edtalk-lip-pose", "cmet-connector", "audio2lip"])
 def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None:
     module = FILES[name].build(None)

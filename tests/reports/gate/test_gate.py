@@ -60,6 +60,7 @@ def states(verdict: Verdict) -> dict[str, str]:
 # --- the promise -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_false_alarms_on_equal_methods_are_rare() -> None:
     """600 comparisons of runs that differ by seed alone: fewer than 1 % are meant to say worse, 12 is 2 %."""
     pairs = ((quick_run(2 * k, world=k), quick_run(2 * k + 1, world=k)) for k in range(600))
