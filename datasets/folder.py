@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.derived import Lengths, Recipe, Workshop, make
+from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.labels_csv import read_labels, truth
@@ -71,7 +72,7 @@ def inside(folder: Path, text: str, where: str) -> Path:
     return path
 
 
-class Folder:
+class Folder(Dataset):
     """Every media file under `root` is a sample, an unreadable one too: it becomes an unscored row with its reason.
 
     `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of

@@ -15,6 +15,7 @@ from datasets import frozen
 from datasets.derived import Lengths, Workshop, make
 from datasets.frozen import Row
 from datasets.planning import Asked, Planned, Planner
+from harness.dataset import Dataset
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import Sample
 
@@ -62,12 +63,10 @@ def first_of(paths: Iterable[Path | None]) -> Path | None:
     return next((path for path in paths if path is not None), None)
 
 
-class Listed:
+class Listed(Dataset):
     """A corpus on disk seen through one frozen list. Subclasses say what a row needs and how it becomes a sample."""
 
-    name: ClassVar[str]
     lists: ClassVar[Mapping[str, tuple[str, ...]]]  # user's name → list files; the first is the default
-    options: ClassVar[tuple[str, ...]] = ()
     wanted: ClassVar[str]  # what --root must be, in words
     speech_cure: ClassVar[str] = ""  # what to type where the references are not there
 

@@ -10,9 +10,12 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import sources as sources_of_code
+
+if TYPE_CHECKING:
+    from harness.dataset import Dataset
 
 ROOT = sources_of_code.ROOT
 PACKAGES = (
@@ -67,7 +70,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def fingerprint(method: Any, dataset: Any = None) -> str:
+def fingerprint(method: Any, dataset: type[Dataset] | None = None) -> str:
     """What made a clip: the code and weights of the method, how media are read and written, a dataset's own version.
 
     A change means the clip is made again. The code is that of the method's classes and of all project files that they
@@ -82,10 +85,9 @@ def fingerprint(method: Any, dataset: Any = None) -> str:
     return text.hexdigest()[:16]
 
 
-def version_of(dataset: Any) -> str:
+def version_of(dataset: type[Dataset] | None) -> str:
     """The version of data that are drawn by code (puppets); "" for those that are what they are."""
-    version = getattr(dataset, "version", None)
-    return str(version()) if callable(version) else ""
+    return "" if dataset is None else dataset.version()
 
 
 def sources(method: Any) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import parallel, registry
+from harness.dataset import Dataset
 from harness.evaluator import Panel
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
@@ -104,7 +105,7 @@ class Worker:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
+        self._dataset: Dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
         self._methods: dict[str, Method | Crash] = {}  # one that cannot be loaded is not tried for every sample
         self._load_seconds: dict[str, float] = {}
         self._footprint = Footprint(plan.device)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.dataset import Dataset
 from harness.errors import MediaError, Missing
 from harness.evaluator import ClipContext, Column, Evaluator, Fields, MetricFacts, Refusal
 from harness.media import write_wav
@@ -21,7 +22,7 @@ from harness.signature import Signature
 FRAMES = 4
 
 
-class FakeDataset:
+class FakeDataset(Dataset):
     """`count` samples of two identities; sample number `broken` cannot be materialised."""
 
     def __init__(self, root: Path, count: int = 4, broken: int = -1) -> None:

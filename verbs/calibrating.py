@@ -14,6 +14,7 @@ from evaluators.calibration.curves import UNDAMAGED, Reading, Subject, curves, m
 from evaluators.calibration.verdicts import document
 from evaluators.judge import Judge
 from harness import registry
+from harness.dataset import Dataset
 from harness.errors import BenchError, CannotCompareError, MissingError
 from harness.guard import Crash
 from harness.parallel import each
@@ -84,16 +85,17 @@ def _order(sample: Sample, others: Sequence[Sample]) -> Order:
     )
 
 
-def ground_truth(dataset: Any, sample: Sample) -> Path:
+def ground_truth(dataset: Dataset, sample: Sample) -> Path:
     """Returns the ground-truth clip of a sample; in a plain folder that is the clip itself."""
-    if hasattr(dataset, "clip"):
-        return Path(dataset.clip(sample))
+    own = dataset.clip(sample)
+    if own is not None:
+        return own
     if sample.reference_video is None:
         raise MissingError(f"Sample '{sample.id}' has no ground-truth clip.", "Choose another dataset or list.")
     return sample.reference_video
 
 
-def subject(dataset: Any, order: Order, seconds: float) -> Subject:
+def subject(dataset: Dataset, order: Order, seconds: float) -> Subject:
     """Returns the clip, read, with its donors. Raises BenchError for what cannot be read."""
     limit = round(seconds * FPS)
 
@@ -109,8 +111,10 @@ def subject(dataset: Any, order: Order, seconds: float) -> Subject:
     dataset.materialise(order.sample)
     own, sound, identity = take(order.sample), donor(order.sound), donor(order.identity)
     if order.rendered:
+        from datasets.puppets.dataset import Puppets
         from verbs import calibrating_puppets as puppets
 
+        assert isinstance(dataset, Puppets)
         emotion = puppets.other_emotion(dataset, order.sample.id)
         return Subject(order.sample, own, Donors(sound, identity, emotion, puppets.scaled(dataset, order.sample.id)))
     return Subject(order.sample, own, Donors(sound, identity, donor(order.emotion)))
@@ -121,7 +125,7 @@ class Worker:
 
     def __init__(self, bench: CalibrationPlan) -> None:
         self.bench = bench
-        self.dataset = registry.load(bench.dataset_spec)(**bench.dataset_options)
+        self.dataset: Dataset = registry.load(bench.dataset_spec)(**bench.dataset_options)
         self.judge = Judge(bench.protocol, bench.device)
 
     def do(self, order: Order, progress: Progress | None = None) -> ClipReadings:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from harness import registry
+from harness.dataset import Dataset
 from harness.errors import UsageError, unknown_name
 from harness.records import LANES
 
@@ -23,6 +26,25 @@ DEFAULT_PROTOCOL = {"puppets": "demo"}
 def protocol_for(dataset: str, asked: str | None) -> str:
     """Returns the protocol named, or the dataset's default."""
     return asked or DEFAULT_PROTOCOL.get(dataset, "standard")
+
+
+def dataset_name(asked: str) -> str:
+    """The name of a dataset: as typed, or the class's own for path/to/my.py:Class."""
+    return own_name("dataset", asked) if registry.is_file_spec(asked) else asked
+
+
+def own_name(what: str, spec: str) -> str:
+    """The name of a method or dataset of the user's, which is also a folder's. UsageError where it has no such name."""
+    kind = registry.load(spec)
+    if what == "dataset" and not (isinstance(kind, type) and issubclass(kind, Dataset)):
+        raise UsageError(f"{spec} does not derive from harness.dataset.Dataset.", "See the README.")
+    name = getattr(kind, "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
+        told = "no attribute `name`" if name is None else f"the name {name!r}"
+        raise UsageError(
+            f"The {what} {spec} has {told}.", "Give its class a name of a-z, 0-9, _ and -, as in the README."
+        )
+    return name
 
 
 def default_jobs() -> int:

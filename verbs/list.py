@@ -1,4 +1,4 @@
-"""`list` prints methods, datasets and metrics; `--check` runs the contract test on a method or a metric of yours."""
+"""`list` prints methods, datasets and metrics; `--check` runs the contract test on one of your own."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from harness.provenance import ROOT
 
 
 @click.command("list")
-@click.option("--check", default=None, metavar="FILE.py:Class", help="Run the contract test on a method or a metric.")
+@click.option("--check", default=None, metavar="FILE.py:Class", help="Test a method, metric or dataset of yours.")
+@click.option("--root", type=click.Path(path_type=Path), default=None, help="With --check: where the dataset lies.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def command(check: str | None, as_json: bool) -> int:
+def command(check: str | None, root: Path | None, as_json: bool) -> int:
     """List methods, datasets, protocols and evaluators. Nothing heavy is imported."""
     if check is not None:
         from verbs.checking import check as run_check
 
-        return run_check(check, click.echo)
+        return run_check(check, click.echo, root)
     protocols = sorted(path.stem for path in (ROOT / "evaluators" / "protocols").glob("*.toml"))
     catalogue = {
         "methods": {name: summary(spec) for name, spec in METHODS.items()},

@@ -11,6 +11,7 @@ from verbs.choices import (
     RUNS,
     check_device,
     check_lane,
+    dataset_name,
     default_jobs,
     device_option,
     out_option,
@@ -23,7 +24,7 @@ from verbs.choices import (
 @click.option(
     "--method", "methods", multiple=True, required=True, help="A method's name, or path/to/file.py:Class. Many."
 )
-@click.option("--dataset", default="puppets", show_default=True, help="See `list`.")
+@click.option("--dataset", default="puppets", show_default=True, help="See `list`; or path/to/file.py:Class.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="Where the corpus lies on disk.")
 @click.option(
     "--list", "list_name", default=None, help="A frozen test list of the dataset; NAME@part: what is there of it."
@@ -60,10 +61,11 @@ def command(**given: Any) -> int:
     from verbs.session import Session
 
     dataset = str(given["dataset"])
+    name = dataset_name(dataset)
     check_lane(given["lane"])
     check_device(given["device"])
     options = settings(given["sets"])
-    corpus = options.pop(dataset, {})
+    corpus = options.pop(name, {})
     session = Session.for_run(
         methods=given["methods"],
         anchors=not given["no_anchors"],
@@ -76,6 +78,6 @@ def command(**given: Any) -> int:
         method_options=options,
         device=given["device"],
     )
-    out = given["out"] or RUNS / dataset
+    out = given["out"] or RUNS / name
     outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), given["executor"])
     return print_outcome(outcome)

@@ -14,6 +14,7 @@ from verbs.choices import (
     RUNS,
     check_device,
     check_lane,
+    dataset_name,
     dataset_settings,
     default_jobs,
     device_option,
@@ -70,7 +71,8 @@ def command(**given: Any) -> int:
 
 def _dataset_options(dataset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the list is made from: the clips themselves, or the corpus that they belong to."""
-    options: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(dataset, given["sets"])}
+    named = dataset_name(dataset)
+    options: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(named, given["sets"])}
     if dataset != "folder":
         if given["reference"] is not None:
             raise UsageError(

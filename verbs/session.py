@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -19,12 +18,15 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
+from harness.dataset import Dataset
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
 from harness.method import Missing
 from harness.records import Lane, Sample
 from harness.worker import Plan
+from verbs.choices import own_name
 
+T = TypeVar("T")
 JUDGE = "evaluators.judge:Judge"
 EXISTING = "baselines.existing:Existing"
 
@@ -63,9 +65,7 @@ class Session:
         judge = Judge(protocol, device)
         source = _source(dataset, spec, options)
         _check_methods(plan)
-        samples = runner.with_limit(source.samples(), limit)
-        if not samples:
-            raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
+        samples = _samples(dataset, spec, source, limit)
         _tell(source)
         return cls(plan, samples, judge, asked)
 
@@ -93,7 +93,7 @@ class Session:
             name: {key: value for key, value in own.items() if key != "index"}
         }  # clips may be added later
         asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, method_options)
-        samples = runner.with_limit(source.samples(), limit)
+        samples = runner.with_limit(_own(spec, source.samples), limit)
         _tell(source)
         return cls(plan, samples, Judge(protocol, device), asked)
 
@@ -110,7 +110,7 @@ class Session:
         return outcome
 
 
-def _index_of(dataset: Any) -> str:
+def _index_of(dataset: Dataset) -> str:
     """{sample id: path} of a folder dataset, as the option that baselines.existing reads."""
     return json.dumps({sample.id: str(dataset.clip(sample)) for sample in dataset.samples()})
 
@@ -131,15 +131,34 @@ def _named_by_id(clips: Path) -> dict[str, str]:
     return {"clips": str(clips), "index": json.dumps(index)}
 
 
-def _source(name: str, spec: str, options: Mapping[str, Any]) -> Any:
-    """The dataset with these options; UsageError for one that it does not take."""
-    source = registry.load(spec)
-    taken = inspect.signature(source).parameters
+def _source(name: str, spec: str, options: Mapping[str, Any]) -> Dataset:
+    """The dataset with these options; UsageError for one that it does not take, or for one's own that fails."""
+    kind = registry.load(spec)
+    taken = inspect.signature(kind).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):  # those check for themselves
         for option in options:
             if option not in taken:
                 raise unknown_name(f"option of dataset {name}", option, taken)
-    return source(**options)
+    source: Dataset = _own(spec, lambda: kind(**options))
+    return source
+
+
+def _samples(dataset: str, spec: str, source: Dataset, limit: int | None) -> tuple[Sample, ...]:
+    samples = runner.with_limit(_own(spec, source.samples), limit)
+    if not samples:
+        raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
+    return samples
+
+
+def _own(spec: str, work: Callable[[], T]) -> T:
+    """The result of work by a dataset; where one of the user's own fails, one sentence."""
+    if not registry.is_file_spec(spec):
+        return work()
+    made = attempt(work)
+    if isinstance(made, Crash):
+        what = made.reason if made.expected else f"The dataset {spec} fails: {made.reason}."
+        raise UsageError(what, made.cure or f"`python bench.py list --check {spec} --root DIR` tests it.")
+    return made
 
 
 def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
@@ -147,22 +166,11 @@ def _methods(names: Sequence[str], anchors: bool) -> dict[str, str]:
     specs: dict[str, str] = {}
     for name in [*names, *(ANCHORS if anchors else ())]:
         spec = registry.resolve("method", name, METHODS)
-        title = _own_name(spec) if registry.is_file_spec(name) else name
+        title = own_name("method", spec) if registry.is_file_spec(name) else name
         if specs.get(title, spec) != spec:
             raise UsageError(f"Two methods are called '{title}'.", "Rename one of them.")
         specs[title] = spec
     return specs
-
-
-def _own_name(spec: str) -> str:
-    """The column title of a method of the user's, which is also its folder's name."""
-    name = getattr(registry.load(spec), "name", None)
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
-        what = "no attribute `name`" if name is None else f"the name {name!r}"
-        raise UsageError(
-            f"The method {spec} has {what}.", "Give its class a name of a-z, 0-9, _ and -, as in the README."
-        )
-    return name
 
 
 def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
@@ -180,9 +188,9 @@ def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str
     return options
 
 
-def _tell(dataset: Any) -> None:
+def _tell(dataset: Dataset) -> None:
     """Prints the dataset's remarks before the work, e.g. that it is a part, and the files that the rest needs."""
-    for line in dataset.notices() if hasattr(dataset, "notices") else ():
+    for line in dataset.notices():
         click.echo(f"note: {line}", err=True)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.puppets.affect import EXTENDED_EMOTIONS, affect_point, nearest_basic
+from harness.dataset import Dataset
 from harness.errors import UsageError, unknown_name
 from harness.records import Emotion, Sample
 
@@ -72,7 +73,7 @@ def default_root() -> Path:
     return Path(cache).absolute() / f"puppets-{content_version()}"
 
 
-class Puppets:
+class Puppets(Dataset):
     """The corpus. `samples()` is cheap and renders nothing; `materialise(sample)` makes one sample's files."""
 
     name = "puppets"

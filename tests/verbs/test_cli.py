@@ -129,7 +129,7 @@ def test_what_is_no_contestant_is_one_sentence(capsys: pytest.CaptureFixture[str
     (tmp_path / "my.py").write_text("class Mine: pass", encoding="utf-8")
     found, _, err = call(capsys, "list", "--check", f"{tmp_path / 'my.py'}:Mine")
     assert (found, one_sentence(err)) == (2, True), err
-    assert "neither a method nor a metric" in err
+    assert "is no method, metric or dataset" in err
 
 
 @pytest.mark.parametrize(
