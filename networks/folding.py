@@ -1,4 +1,6 @@
-"""A copy of a network for inference: normalisation folded into the convolutions, channels last, no gradients."""
+"""This module copies a network for inference: normalisation folded into the convolutions, channels last, no
+gradients.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def folded(network: Network) -> Network:
-    """The same function within float32 rounding, for networks that register each normalisation behind its convolution.
+    """Returns the same function within float32 rounding, for networks that register each normalisation behind its
+    convolution.
 
     That is so in torchvision's ResNets and in facenet-pytorch's InceptionResnetV1. The given network stays as it is.
     """

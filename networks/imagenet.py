@@ -1,4 +1,4 @@
-"""How networks that began on ImageNet want their pictures: RGB in [0, 1], less MEAN, over STD (torchvision)."""
+"""Networks that began on ImageNet want pictures as RGB in [0, 1], less MEAN, over STD (torchvision)."""
 
 from __future__ import annotations
 

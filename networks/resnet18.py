@@ -1,4 +1,4 @@
-"""ResNet-18 in torchvision's state-dict names, at any width: the trunk of the emotion and identity networks."""
+"""ResNet-18, in torchvision's state-dict names and at any width, is the trunk of the emotion and identity networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al. 2016, figure 2)."""
+    """Adds a shortcut to two 3x3 convolutions (He et al. 2016, figure 2)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18Trunk(nn.Module):
-    """Pictures (n, 3, height, width) -> features (n, 8 * width); the official width is 64 (512 features).
+    """Maps pictures (n, 3, height, width) -> features (n, 8 * width); the official width is 64 (512 features).
 
     Subclasses add their heads, so that names stay at the root as in the published checkpoints.
     """
@@ -45,7 +45,7 @@ class ResNet18Trunk(nn.Module):
         self.feature_size = 8 * width
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Globally averaged features, (n, feature_size)."""
+        """Returns globally averaged features, (n, feature_size)."""
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(pictures))), 3, 2, 1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return cast(torch.Tensor, x.mean(dim=(2, 3)))

@@ -1,4 +1,4 @@
-"""Audio2Lip: a mel window of 0.2 s of sound -> the lip code of the frame in its middle."""
+"""Audio2Lip turns a mel window of 0.2 s of sound into the lip code of the frame in its middle."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class _Block(nn.Module):
 
 
 class Audio2Lip(nn.Module):
-    """EDTalk's Audio2Lip. Input: mel windows (N, 1, 80, 16) of `networks.edtalk.mel`; output: lip codes (N, lip).
+    """Implements EDTalk's Audio2Lip. Input: mel windows (N, 1, 80, 16) of `networks.edtalk.mel`; output: lip codes (N,
+    lip).
 
     width: channels of the first layers (official 32, the last have 16 times as many); lip: size of the code.
     Frames are independent of each other: batch them freely.

@@ -1,4 +1,4 @@
-"""EDTalk's decoder: a modulated convolution stack that warps the source's feature maps and paints the picture."""
+"""EDTalk's decoder is a modulated convolution stack that warps the source's feature maps and paints the picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _ConstantInput(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """1x1 convolution, leaky ReLU and bias of a warped map, added to the doubled picture of the level below."""
+    """Adds a 1x1 convolution, leaky ReLU and bias of a warped map to the doubled picture of the level below."""
 
     def __init__(self, channels: int, upsample: bool = True) -> None:
         super().__init__()
@@ -35,18 +35,20 @@ class ToRGB(nn.Module):
         return self.finish(self.conv[0](warp), below)
 
     def finish(self, colours: Tensor, below: Tensor | None) -> Tensor:
-        """Everything after the 1x1 convolution; may overwrite `colours`."""
+        """Returns everything after the 1x1 convolution; may overwrite `colours`."""
         picture = self.conv[1](colours) + self.bias
         return picture if below is None else picture + self.upsample(below)
 
     def colour_weight(self) -> Tensor:
-        """(3, channels) weight of the 1x1 convolution."""
+        """Returns the (3, channels) weight of the 1x1 convolution."""
         return self.conv[0].scaled_weight()[:, :, 0, 0]  # type: ignore[operator]
 
 
 @functools.lru_cache(maxsize=32)
 def base_grid(size: int, device: torch.device) -> Tensor:
-    """(1, size, size, 2) sampling positions: linspace(-1, 1) in float64 on both axes, x first, cast to float32."""
+    """Returns (1, size, size, 2) sampling positions: linspace(-1, 1) in float64 on both axes, x first, cast to
+    float32.
+    """
     with torch.inference_mode(False):
         axis = torch.linspace(-1, 1, size, dtype=torch.float64)
         rows, columns = torch.meshgrid(axis, axis, indexing="ij")
@@ -67,12 +69,12 @@ class ToFlow(nn.Module):
         self.conv = ModulatedConv2d(channels, 3, 1, style, demodulate=False)
 
     def raw(self, hidden: Tensor, latent: Tensor, below: Tensor | None) -> Tensor:
-        """(B, 3, S, S) before tanh and sigmoid: two channels of flow, one of mask."""
+        """Returns (B, 3, S, S) before tanh and sigmoid: two channels of flow, one of mask."""
         raw = self.conv(hidden, latent) + self.bias
         return raw if below is None else raw + self.upsample(below)
 
     def warp(self, feature: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """The masked warp of `feature` (B or 1, C, S, S), and what the mask leaves for the hidden map."""
+        """Returns the masked warp of `feature` (B or 1, C, S, S), and what the mask leaves for the hidden map."""
         precise = torch.promote_types(raw.dtype, torch.float32)  # positions need more bits than the short types have
         flow = torch.tanh(raw[:, :2].to(precise))
         grid = base_grid(raw.shape[-1], raw.device) + flow.permute(0, 2, 3, 1)
@@ -121,7 +123,9 @@ class ExpressionBlock(nn.Module):
         self.norm2 = _AdaptiveNorm(style, channels, hidden)
 
     def normalised(self, feature: Tensor) -> Tensor:
-        """Instance-normalised `conv2(feature)`: per image, biased variance, eps 1e-5, in train and eval alike."""
+        """Returns instance-normalised `conv2(feature)`: per image, biased variance, eps 1e-5, in train and eval
+        alike.
+        """
         return channels_last(F.instance_norm(self.conv2(feature)))
 
     def forward(self, feature: Tensor, normalised: Tensor, expression: Tensor) -> Tensor:
@@ -132,7 +136,9 @@ class ExpressionBlock(nn.Module):
 
 @dataclass(frozen=True)
 class Held:
-    """A source's maps (coarse to fine), their `ExpressionBlock.normalised` twins, and the finest map's colours."""
+    """Holds a source's maps (coarse to fine), their `ExpressionBlock.normalised` twins, and the finest map's
+    colours.
+    """
 
     features: list[Tensor]
     normalised: list[Tensor]
@@ -140,7 +146,7 @@ class Held:
 
 
 class Decoder(nn.Module):
-    """Latent (B, style) + source maps (coarse to fine) + expression latent (B, style) or None -> (B, 3, S, S)."""
+    """Maps latent (B, style) + source maps (coarse to fine) + expression latent (B, style) or None -> (B, 3, S, S)."""
 
     def __init__(
         self, size: int, style: int, channels: Mapping[int, int], expression: bool = True, expression_hidden: int = 128
@@ -163,7 +169,7 @@ class Decoder(nn.Module):
             )
 
     def held(self, features: Sequence[Tensor]) -> Held:
-        """What the levels need of the source's maps (coarse to fine), the same for every frame."""
+        """Returns what the levels need of the source's maps (coarse to fine), the same for every frame."""
         painter = self.to_rgbs[-1].colour_weight()  # type: ignore[operator]
         colours = _project(features[-1], painter)
         if not self.expression:
@@ -185,9 +191,9 @@ class Decoder(nn.Module):
         return held.colours + _project(held.normalised[-1], weight) + (beta[:, :, 0, 0] @ painter.T)[:, :, None, None]
 
     def forward(self, latent: Tensor, source: Sequence[Tensor] | Held, expression: Tensor | None = None) -> Tensor:
-        """Unbounded picture (callers clamp to [-1, 1]).
+        """Returns the unbounded picture (callers clamp to [-1, 1]).
 
-        source: feature maps, or what `held` made of them, with a batch of 1 or that of the latents. The last level's
+        source: feature maps, or the `Held` made of them, with a batch of 1 or that of the latents. The last level's
         hidden map is never used and its warp only as colours: warping the colours is the same for a fraction of the
         work, since the warp and the 1x1 convolution are both linear.
         """

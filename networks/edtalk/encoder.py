@@ -1,4 +1,4 @@
-"""EDTalk's image encoder: one picture -> appearance vector, feature pyramid, and affine code heads."""
+"""EDTalk's image encoder turns one picture into an appearance vector, a feature pyramid, and affine code heads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ OFFICIAL_CHANNELS: Mapping[int, int] = {4: 512, 8: 512, 16: 512, 32: 512, 64: 25
 
 
 def levels_of(size: int) -> int:
-    """Number of feature maps (8 px .. `size` px) for `size` x `size` pictures; ValueError if not 8 * 2^n."""
+    """Returns the number of feature maps (8 px .. `size` px) for `size` x `size` pictures; ValueError if not 8
+    * 2^n.
+    """
     levels = size.bit_length() - 3
     if size < 8 or size != 8 << (levels - 1):
         raise ValueError(f"A generator's picture size must be a power of two of at least 8 px, not {size}.")
@@ -42,7 +44,7 @@ class _Pyramid(nn.Module):
 
 
 class Encoder(nn.Module):
-    """(B, 3, S, S) in [-1, 1] -> appearance `wa` (B, style) and feature maps from coarse (8 px) to fine (S px)."""
+    """Maps (B, 3, S, S) in [-1, 1] -> appearance `wa` (B, style) and feature maps from coarse (8 px) to fine (S px)."""
 
     def __init__(self, size: int, style: int, channels: Mapping[int, int]) -> None:
         super().__init__()
@@ -54,12 +56,14 @@ class Encoder(nn.Module):
 
 
 def affine_chain(*widths: int) -> nn.Sequential:
-    """EqualLinear layers of the given widths, without anything between them (EDTalk has no non-linearity here)."""
+    """Returns EqualLinear layers of the given widths, without anything between them (EDTalk has no
+    non-linearity here).
+    """
     return nn.Sequential(*(EqualLinear(a, b) for a, b in itertools.pairwise(widths)))
 
 
 def checked_channels(size: int, channels: Mapping[int, int]) -> dict[int, int]:
-    """The widths of 4 px .. `size` px; ValueError where one is missing or not positive."""
+    """Returns the widths of 4 px .. `size` px; ValueError where one is missing or not positive."""
     wanted = [4 << step for step in range(levels_of(size) + 1)]
     missing = [edge for edge in wanted if channels.get(edge, 0) < 1]
     if missing:
@@ -68,7 +72,9 @@ def checked_channels(size: int, channels: Mapping[int, int]) -> dict[int, int]:
 
 
 def scaled_channels(multiplier: float) -> dict[int, int]:
-    """The official table with the widths of 64 px and above multiplied by `multiplier` (StyleGAN2's convention)."""
+    """Returns the official table with the widths of 64 px and above multiplied by `multiplier` (StyleGAN2's
+    convention).
+    """
     return {
         size: width if size < 64 else max(1, math.floor(width * multiplier))
         for size, width in OFFICIAL_CHANNELS.items()

@@ -1,4 +1,6 @@
-"""The files of EDTalk's networks: EDTalk.pt, EDTalk_lip_pose.pt and Audio2Lip.pt, and the small ones that ship."""
+"""This module names the files of EDTalk's networks: EDTalk.pt, EDTalk_lip_pose.pt, Audio2Lip.pt, and the small ones
+that ship.
+"""
 
 from __future__ import annotations
 
@@ -64,12 +66,14 @@ SHIPPED_AUDIO2LIP = ShippedFile("audio2lip", _small_audio2lip)
 
 
 def expression_code_files() -> tuple[Official, ...]:
-    """The files of EDTalk's published expression codes."""
+    """Returns the files of EDTalk's published expression codes."""
     return tuple(Official(entry.name, any_hash=True) for entry in weights.select([CODES]))
 
 
 def expression_codes() -> Codes:
-    """EDTalk's published expression codes, emotion → (1, 10). Raises MissingError, or UsageError for another shape."""
+    """Returns EDTalk's published expression codes, emotion → (1, 10). Raises MissingError, or UsageError for another
+    shape.
+    """
     codes = {}
     for file in expression_code_files():
         path = file.path()
@@ -82,6 +86,6 @@ def expression_codes() -> Codes:
 
 
 def shipped_expression_codes(path: Path | None = None) -> Codes:
-    """Mean expression codes of the shipped generator, basic emotion → (1, 10), in EDTalk's manner."""
+    """Returns the mean expression codes of the shipped generator, basic emotion → (1, 10), in EDTalk's manner."""
     tensors, _ = shipped.read(SHIPPED_GENERATOR.weights(path).path())
     return {name.removeprefix("codes."): t.numpy() for name, t in tensors.items() if name.startswith("codes.")}

@@ -1,4 +1,6 @@
-"""Pictures between files and the generator: uint8 RGB -> (N, 3, S, S) in [-1, 1], and back to uint8 for a video."""
+"""Pictures pass between files and the generator here: uint8 RGB -> (N, 3, S, S) in [-1, 1], and back to uint8 for a
+video.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,18 @@ def _scaled(pixels: Pixels) -> Tensor:
 
 
 def picture_input(picture: Pixels, size: int = 256) -> Tensor:
-    """(1, 3, size, size) of an RGB picture (H, W, 3), resized by Pillow's bicubic filter if it has another size."""
+    """Returns (1, 3, size, size) of an RGB picture (H, W, 3), resized by Pillow's bicubic filter if it has another
+    size.
+    """
     if picture.shape[:2] != (size, size):
         picture = np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
     return _scaled(picture[None])
 
 
 def clip_input(frames: Pixels, size: int = 256, antialias: bool = True) -> Tensor:
-    """(N, 3, size, size) of RGB frames (N, H, W, 3), resized bilinearly if they have another size.
+    """Returns (N, 3, size, size) of RGB frames (N, H, W, 3), resized bilinearly if they have another size.
 
-    `antialias=False` is what torchvision did before 0.17 and the released code saw at its time.
+    `antialias=False` is torchvision's behaviour before 0.17, with which the code was released.
     """
     pictures = _scaled(frames)
     if pictures.shape[-2:] == (size, size):
@@ -43,7 +47,9 @@ def _channels_last(pictures: Tensor) -> Pixels:
 
 
 def fixed_pixels(pictures: Tensor) -> Pixels:
-    """(N, H, W, 3) uint8 of (N, 3, H, W): [-1, 1] -> [0, 255], clamped and rounded; the inverse of `clip_input`."""
+    """Returns (N, H, W, 3) uint8 of (N, 3, H, W): [-1, 1] -> [0, 255], clamped and rounded; the inverse of
+    `clip_input`.
+    """
     return _channels_last(((pictures.float().clamp(-1, 1) + 1) * 127.5).round())
 
 
@@ -52,7 +58,8 @@ def _stretch(clamped: Tensor, low: float, high: float) -> Pixels:
 
 
 def stretched_pixels(clip: Callable[[], Iterable[Tensor]], most_held: int = 512) -> Iterator[Pixels]:
-    """Official mapping of a whole clip, chunk by chunk: its darkest value -> 0, its brightest -> 255, truncated.
+    """Yields a whole clip in the official mapping, chunk by chunk: its darkest value -> 0, its brightest -> 255,
+    truncated.
 
     clip: gives the chunks, and the same ones again when asked again. The extremes of the clip must be known before its
     first frame can be written. Nothing exceeds [-1, 1], so frames are only held back until both ends were reached; of

@@ -1,4 +1,4 @@
-"""EDTalk's generator: a picture's lip, pose and expression codes, and a picture rendered from other codes.
+"""EDTalk's generator reads a picture's lip, pose and expression codes, and renders it with other codes.
 
 EDTalk (Tan et al., ECCV 2024) moves a source face along learned orthogonal directions: 20 for the lips, 6 for the
 pose, 10 for the expression. Names and shapes of the state dict are those of the released `EDTalk.pt` (`gen` entry)
@@ -23,7 +23,9 @@ __all__ = ["Audio2Lip", "Codes", "Encoding", "Generator", "Source"]
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of N pictures: `exp` (N, 10), `pose` (N, 6), `lip` (N, 20); `exp` has no columns in a lip-pose model."""
+    """Holds the codes of N pictures: `exp` (N, 10), `pose` (N, 6), `lip` (N, 20); `exp` has no columns in a lip-pose
+    model.
+    """
 
     exp: Tensor
     pose: Tensor
@@ -32,7 +34,7 @@ class Codes:
 
 @dataclass(frozen=True)
 class Encoding(Codes):
-    """Codes together with the appearance vectors `wa` (N, style) and the feature maps, coarse to fine."""
+    """Holds codes together with the appearance vectors `wa` (N, style) and the feature maps, coarse to fine."""
 
     wa: Tensor
     features: list[Tensor]
@@ -40,14 +42,14 @@ class Encoding(Codes):
 
 @dataclass(frozen=True)
 class Source:
-    """A face to be animated, encoded once: appearance (B, style), and what the decoder needs of its maps."""
+    """Holds a face to be animated, encoded once: appearance (B, style), and the maps as the decoder needs them."""
 
     wa: Tensor
     held: Held
 
 
 class Directions(nn.Module):
-    """Raw direction columns (style, count). They stay float32 when the network is cast to half precision.
+    """Holds raw direction columns (style, count), which stay float32 when the network is cast to half precision.
 
     Their QR decides the axes that the code heads were trained on; rounding them to 16 bits first would tilt the axes.
     """
@@ -65,7 +67,7 @@ class Directions(nn.Module):
 
 
 def orthogonal(*blocks: Tensor) -> Tensor:
-    """Q (style, count) of the reduced Householder QR of the columns of `blocks`, plus 1e-8; differentiable.
+    """Returns q (style, count) of the reduced Householder QR of the columns of `blocks`, plus 1e-8; differentiable.
 
     The signs that LAPACK leaves on R's diagonal are part of the trained model: never normalise them. On a GPU the
     factorisation still runs on the CPU, in float32 at least, so that every machine gets the same axes.
@@ -77,7 +79,7 @@ def orthogonal(*blocks: Tensor) -> Tensor:
 
 
 class Generator(Keeper):
-    """EDTalk generator; without arguments the official full-size network.
+    """Implements EDTalk's generator; without arguments it is the official full-size network.
 
     size: edge of the square pictures in px (a power of two, >= 8); style: width of the appearance vector;
     channel_multiplier: StyleGAN2's factor on the widths from 64 px up; channels: explicit widths by resolution,
@@ -115,7 +117,7 @@ class Generator(Keeper):
         self._kept_bank = Kept()
 
     def bank(self) -> Tensor:
-        """Orthonormal directions (style, lip + pose + exp), columns in the order lip, pose, exp; float32.
+        """Returns orthonormal directions (style, lip + pose + exp), columns in the order lip, pose, exp; float32.
 
         Train mode: factorised anew, with gradients. Eval mode: once per set of weights.
         """
@@ -127,19 +129,19 @@ class Generator(Keeper):
         return self._kept_bank(orthogonal, *weights)
 
     def encode(self, images: Tensor) -> Encoding:
-        """Codes, appearance and feature maps of (B, 3, size, size) pictures in [-1, 1]."""
+        """Returns codes, appearance and feature maps of (B, 3, size, size) pictures in [-1, 1]."""
         wa, features = self.enc(images)
         codes = self.codes_of_appearance(wa)
         return Encoding(codes.exp, codes.pose, codes.lip, wa, features)
 
     def codes_of_appearance(self, wa: Tensor) -> Codes:
-        """The affine code heads alone: (B, style) -> codes."""
+        """Returns the affine code heads alone: (B, style) -> codes."""
         shared = self.fc(wa)
         exp = self.exp_fc(shared) if self.expression else shared[:, :0]
         return Codes(exp, self.pose_fc(shared), self.lip_fc(shared))
 
     def codes(self, chunks: Iterable[Tensor], batch: int = 1) -> Codes:
-        """Codes of a clip given as chunks (n, 3, size, size) in [-1, 1], encoded `batch` frames at a time.
+        """Returns codes of a clip given as chunks (n, 3, size, size) in [-1, 1], encoded `batch` frames at a time.
 
         Memory does not grow with the clip beyond its codes. One frame at a time is fastest on a CPU, and makes the
         result independent of how the clip was cut into chunks.
@@ -154,7 +156,9 @@ class Generator(Keeper):
         return Codes(*(torch.cat([getattr(part, name) for part in parts]) for name in ("exp", "pose", "lip")))
 
     def source(self, image: Tensor | Encoding) -> Source:
-        """Everything about the source picture(s) (B, 3, size, size) that does not change from frame to frame."""
+        """Returns everything about the source picture(s) (B, 3, size, size) that does not change from frame to
+        frame.
+        """
         if isinstance(image, Encoding):
             wa, features = image.wa, image.features
         else:
@@ -162,7 +166,9 @@ class Generator(Keeper):
         return Source(wa, self.dec.held(features))
 
     def motion(self, lip: Tensor, pose: Tensor, exp: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Codes (N, ..) -> motion and expression latents (N, style); the second is None without expression codes."""
+        """Returns motion and expression latents (N, style) of codes (N, ..); the second is None without expression
+        codes.
+        """
         bank = self.bank()
         parts = [lip, pose] if exp is None or not self.expression else [lip, pose, exp]
         alpha = torch.cat([part.to(bank.dtype) for part in parts], dim=1)
@@ -174,7 +180,7 @@ class Generator(Keeper):
     def render(
         self, source: Tensor | Source | Encoding, lip: Tensor, pose: Tensor, exp: Tensor | None = None
     ) -> Tensor:
-        """Pictures (N, 3, size, size), unbounded: clamp to [-1, 1] to show them.
+        """Returns pictures (N, 3, size, size), unbounded: clamp to [-1, 1] to show them.
 
         source: one picture (1, 3, size, size), or N of them, or a `Source` / `Encoding` of these; codes: lip (N, 20),
         pose (N, 6), exp (N, 10), where a first axis of 1 stands for all frames. All N frames are held at once; use

@@ -1,4 +1,6 @@
-"""Lip codes from sound: mel windows through Audio2Lip, and the smoothing that EDTalk applies to every lip track."""
+"""Lip codes come from sound: mel windows through Audio2Lip, then the smoothing that EDTalk applies to every lip
+track.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from networks.edtalk.mel import Floats, mel_batches
 
 
 def gaussian_weights(kernel: int = 3, sigma: float = 1.0) -> Tensor:
-    """(kernel,) float32 weights exp(-x^2 / 2 sigma^2) around the middle tap, of sum 1."""
+    """Returns (kernel,) float32 weights exp(-x^2 / 2 sigma^2) around the middle tap, of sum 1."""
     offsets = np.arange(kernel) - kernel // 2
     weights = np.exp(-(offsets**2) / (2 * sigma**2))
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
 
 
 def smooth(track: Tensor, kernel: int = 3, sigma: float = 1.0, weights: Sequence[float] | None = None) -> Tensor:
-    """Filters each column of a track (F, D) over time; `weights` replaces the Gaussian of odd size `kernel`.
+    """Returns a track (F, D) with each column filtered over time; `weights` replaces the Gaussian of odd size `kernel`.
 
     Beyond the ends the track counts as zero, so the first and the last frames shrink: the official behaviour.
     """
@@ -32,7 +34,8 @@ def smooth(track: Tensor, kernel: int = 3, sigma: float = 1.0, weights: Sequence
 
 
 def lips_from_audio(model: Audio2Lip, samples: Floats, batch: int = 64, smoothed: bool = True) -> Tensor:
-    """Lip codes (F, lip) at 25 fps of mono 16 kHz sound (n,), F = n // 640, on the model's device, without gradients.
+    """Returns lip codes (F, lip) at 25 fps of mono 16 kHz sound (n,), F = n // 640, on the model's device, without
+    gradients.
 
     Frames do not depend on each other; `batch` windows are evaluated at a time, so memory stays small for long sound.
     """

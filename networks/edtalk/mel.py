@@ -1,4 +1,4 @@
-"""Mel windows for Audio2Lip: 16 kHz sound -> one (80, 16) window per 25-fps frame.
+"""This module cuts 16 kHz sound into Audio2Lip's mel windows: one (80, 16) window per 25-fps frame.
 
 The settings are those of Wav2Lip's front end, which EDTalk took over; the spectra equal librosa's (0.9 and 0.11) on
 16 kHz sound. NumPy and float64 throughout, so that the same file gives the same window everywhere.
@@ -37,7 +37,7 @@ def _slaney_hertz(mel: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=1)
 def mel_matrix() -> npt.NDArray[np.float32]:
-    """(80, 401) triangular filters from 55 to 7600 Hz, each of unit area per Hz (Slaney normalisation)."""
+    """Returns (80, 401) triangular filters from 55 to 7600 Hz, each of unit area per Hz (Slaney normalisation)."""
     bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE_HZ)
     ends = _slaney_mel(np.array([55.0, 7600.0]))
     edges = _slaney_hertz(np.linspace(ends[0], ends[1], BANDS + 2))
@@ -50,7 +50,7 @@ def mel_matrix() -> npt.NDArray[np.float32]:
 
 
 def mel_spectrogram(samples: Floats) -> Floats:
-    """(80, 1 + n // 200) normalised log-mel values in [-4, 4] of n samples of mono 16 kHz sound in [-1, 1]."""
+    """Returns (80, 1 + n // 200) normalised log-mel values in [-4, 4] of n samples of mono 16 kHz sound in [-1, 1]."""
     columns = 1 + len(samples) // HOP
     window = (0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, N_FFT + 1)))[:-1]  # scipy's periodic Hann, bit for bit
     mel = np.empty((BANDS, columns))
@@ -74,18 +74,20 @@ def _emphasised(samples: Floats, first: int, last: int) -> Floats:
 
 
 def frame_count(n_samples: int) -> int:
-    """Number of whole 25-fps frames in `n_samples` at 16 kHz."""
+    """Returns the number of whole 25-fps frames in `n_samples` at 16 kHz."""
     return n_samples // SAMPLES_PER_FRAME
 
 
 def window_starts(frames: int) -> npt.NDArray[np.int64]:
-    """First mel column of each frame's window, before clamping: 80 * (i - 2) / 25, truncated toward zero."""
+    """Returns the first mel column of each frame's window, before clamping: 80 * (i - 2) / 25, truncated toward
+    zero.
+    """
     scaled = COLUMNS_PER_SECOND * (np.arange(frames, dtype=np.int64) - 2)
     return np.sign(scaled) * (np.abs(scaled) // FPS)
 
 
 def mel_batches(samples: Floats, batch: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The windows (F, 1, 80, 16) of `mel_windows`, at most `batch` frames at a time."""
+    """Yields the windows (F, 1, 80, 16) of `mel_windows`, at most `batch` frames at a time."""
     frames = frame_count(len(samples))
     if frames == 0:
         return
@@ -98,6 +100,8 @@ def mel_batches(samples: Floats, batch: int) -> Iterator[npt.NDArray[np.float32]
 
 
 def mel_windows(samples: Floats) -> npt.NDArray[np.float32]:
-    """(F, 1, 80, 16) windows of mono 16 kHz sound, F = n // 640; columns beyond either end repeat the edge column."""
+    """Returns the windows (F, 1, 80, 16) of mono 16 kHz sound, F = n // 640; columns beyond either end repeat the edge
+    column.
+    """
     none = np.zeros((0, 1, BANDS, WINDOW_COLUMNS), dtype=np.float32)
     return next(mel_batches(samples, max(1, frame_count(len(samples)))), none)

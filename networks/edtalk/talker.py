@@ -1,4 +1,4 @@
-"""The EDTalk backbone at work: one picture, a lip track, a pose track and an expression track become frames.
+"""The EDTalk backbone makes frames of one picture, a lip track, a pose track and an expression track.
 
 Every native method and the editor drive it the same way. The source picture is encoded once, a clip once; frames are
 rendered a few at a time, so memory does not grow with the length of the sound.
@@ -32,7 +32,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Networks:
-    """The loaded networks of one weight set; `speech` and `connector` only for methods that listen."""
+    """Holds the loaded networks of one weight set; `speech` and `connector` only for methods that listen."""
 
     generator: Generator
     audio2lip: Audio2Lip
@@ -42,7 +42,7 @@ class Networks:
 
 
 class Talker:
-    """Codes of clips and pictures, and frames from codes, with one set of networks on one device."""
+    """Makes codes of clips and pictures, and frames from codes, with one set of networks on one device."""
 
     def __init__(self, networks: Networks, device: str = "cpu") -> None:
         self.networks = networks
@@ -50,11 +50,11 @@ class Talker:
 
     @property
     def size(self) -> int:
-        """Edge of the generator's pictures in px."""
+        """Returns the edge of the generator's pictures in px."""
         return self.networks.generator.size
 
     def clip_codes(self, path: Path, fps: float | None = float(FPS), limit: int | None = None) -> Codes:
-        """Lip, pose and expression codes (n, ·) of a clip at `fps` (None: its coded frames), from one encoding.
+        """Returns lip, pose and expression codes (n, ·) of a clip at `fps` (None: its coded frames), from one encoding.
 
         limit: encode the first `limit` frames only.
         """
@@ -63,16 +63,16 @@ class Talker:
         return self.networks.generator.codes(chunks, batch=self._batch)
 
     def picture_codes(self, picture: Pixels) -> Codes:
-        """Codes (1, ·) of one RGB picture (h, w, 3)."""
+        """Returns codes (1, ·) of one RGB picture (h, w, 3)."""
         with torch.no_grad():
             return self.networks.generator.encode(self._input(picture))
 
     def lips(self, sound: Path) -> Tensor:
-        """Smoothed lip codes (n, 20) at 25 fps of a sound file, n = samples at 16 kHz // 640."""
+        """Returns smoothed lip codes (n, 20) at 25 fps of a sound file, n = samples at 16 kHz // 640."""
         return lips_from_audio(self.networks.audio2lip, read_audio(sound).samples)
 
     def render(self, picture: Pixels, lip: Tensor, pose: Tensor, expression: Tensor, count: int) -> Iterator[Tensor]:
-        """`count` frames as chunks (k, 3, size, size), unbounded; tracks that end early hold their last row."""
+        """Returns `count` frames as chunks (k, 3, size, size), unbounded; tracks that end early hold their last row."""
         generator = self.networks.generator
         with torch.no_grad():
             source = generator.source(self._input(picture))
@@ -89,7 +89,7 @@ class Talker:
         stretched: bool = False,
         least: int = 256,
     ) -> Iterator[Pixels]:
-        """`count` frames (h, w, 3) uint8 as they are made; smaller ones are enlarged to `least` px.
+        """Returns `count` frames (h, w, 3) uint8 as they are made; smaller ones are enlarged to `least` px.
 
         stretched: the clip's own darkest and brightest value become 0 and 255, as in the released programs; without it
         [-1, 1] becomes 0..255.
@@ -120,12 +120,12 @@ def _first(chunks: Iterable[Pixels], limit: int | None) -> Iterator[Pixels]:
 
 
 def held(track: Tensor, count: int) -> Tensor:
-    """(count, D) rows of a track (n, D) whose last row is held once it ends."""
+    """Returns (count, D) rows of a track (n, D) whose last row is held once it ends."""
     return track[torch.from_numpy(held_indices(len(track), count)).to(track.device)]
 
 
 def enlarged(chunks: Iterable[Tensor], least: int = 256) -> Iterator[Tensor]:
-    """Chunks (k, 3, size, size); those smaller than `least` px are enlarged by a bicubic filter."""
+    """Yields chunks (k, 3, size, size); those smaller than `least` px are enlarged by a bicubic filter."""
     for chunk in chunks:
         if chunk.shape[-1] < least:
             chunk = torch.nn.functional.interpolate(chunk, (least, least), mode="bicubic", align_corners=False)

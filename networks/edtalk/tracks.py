@@ -1,4 +1,4 @@
-"""Tracks of codes brought to the length of a sound: held at their end, or played to and fro."""
+"""Tracks of codes are brought to the length of a sound here: held at their end, or played to and fro."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ OFFICIAL_TRIM = 20
 
 
 def mirrored_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
-    """(frames,) rows of a track of `length` rows played forwards, backwards, forwards ...; both ends sound twice."""
+    """Returns the row indices (frames,) of a track of `length` rows played forwards, backwards, forwards ...; both ends
+    come twice.
+    """
     if length < 1:
         raise ValueError("An empty track cannot be extended.")
     phase = np.arange(frames, dtype=np.int64) % (2 * length)
@@ -20,14 +22,14 @@ def mirrored_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
 
 
 def held_indices(length: int, frames: int) -> npt.NDArray[np.int64]:
-    """(frames,) rows of a track of `length` rows whose last row is held once it ends."""
+    """Returns the row indices (frames,) of a track of `length` rows whose last row is held once it ends."""
     if length < 1:
         raise ValueError("An empty track cannot be extended.")
     return np.minimum(np.arange(frames, dtype=np.int64), length - 1)
 
 
 def fit_track(track: Tensor, frames: int, trim: int = OFFICIAL_TRIM) -> Tensor:
-    """(frames, D) rows of a track (n, D): its last `trim` rows dropped, then mirrored as long as needed.
+    """Returns (frames, D) rows of a track (n, D): its last `trim` rows dropped, then mirrored as long as needed.
 
     A track of `trim` rows or fewer is kept whole (the released code never comes back from one).
     """

@@ -1,1 +1,1 @@
-"""emotion2vec (Ma et al. 2023): speech features of emotion, as C-MET takes them."""
+"""This package holds emotion2vec (Ma et al. 2023): speech features of emotion, as C-MET takes them."""

@@ -1,4 +1,4 @@
-"""emotion2vec+ large in PyTorch alone: the utterance vectors that C-MET's connector was trained on.
+"""This module runs emotion2vec+ large in PyTorch alone: the utterance vectors that C-MET's connector was trained on.
 
 `Emotion2Vec()` has the names and shapes of the official `iic/emotion2vec_plus_large` checkpoint and gives the
 numbers of the official pipeline (utterance and frame outputs, nine class scores). Small widths make the demo's
@@ -39,7 +39,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Differentiable outputs: `frames` packed (sum of counts, width), 50 a second; `embedding` (B, width): means."""
+    """Holds differentiable outputs: `frames` packed (sum of counts, width), 50 a second; `embedding` (B,
+    width): means.
+    """
 
     frames: Tensor
     counts: tuple[int, ...]
@@ -72,7 +74,7 @@ class _Audio(nn.Module):
         self.context_encoder = _Blocks(width, heads, mlp, blocks, norm=True)
 
     def features(self, waves: Sequence[Tensor], chunk_frames: int) -> tuple[Tensor, tuple[int, ...]]:
-        """Waveforms -> projected rows (sum of counts, width) and the number of frames of each."""
+        """Returns the projected rows (sum of counts, width) of waveforms and the number of frames of each."""
         front = self.local_encoder
         counts = tuple(front.frames(len(wave)) for wave in waves)
         pieces, valid, first = [], [], 0
@@ -87,7 +89,7 @@ class _Audio(nn.Module):
         return rows[torch.cat(valid)], counts
 
     def tokens(self, features: Tensor, counts: Sequence[int]) -> Tensor:
-        """Positional signal added, extra tokens in front of each utterance, normalised."""
+        """Returns the rows with the positional signal added, extra tokens in front of each utterance, normalised."""
         rows = features + self.relative_positional_encoder(features, counts)
         parts = [part for own in rows.split(list(counts)) for part in (self.extra_tokens[0], own)]
         normalised: Tensor = self.context_encoder.norm(torch.cat(parts))
@@ -95,7 +97,7 @@ class _Audio(nn.Module):
 
 
 class Emotion2Vec(nn.Module):
-    """Speech -> emotion vector. No arguments = the official network (162 140 185 parameters).
+    """Turns speech into emotion vectors; no arguments = the official network (162 140 185 parameters).
 
     width: length of the vector; heads, mlp_width (default 4 * width), prenet_blocks + blocks: the transformer;
     conv_width, conv_layers: the front, (kernel, stride) per layer; position_*: the positional convolutions
@@ -150,13 +152,13 @@ class Emotion2Vec(nn.Module):
         return Encoded(torch.cat(frames), counts, torch.stack([part.mean(dim=0) for part in frames]))
 
     def classify(self, embedding: Tensor) -> Tensor:
-        """Embeddings (N, width) -> class logits (N, classes), in the order of `labels`."""
+        """Returns the class logits (N, classes) of embeddings (N, width), in the order of `labels`."""
         logits: Tensor = self.proj(embedding)
         unused = [label.startswith("unuse") for label in self.labels]  # older releases print fewer classes so
         return logits.masked_fill(torch.tensor(unused, device=logits.device), -torch.inf)
 
     def embed(self, waves: Sequence[Wave], names: Sequence[object] = ()) -> Floats:
-        """Utterance vectors (N, width) float32 of 16 kHz mono waves in [-1, 1), each as if it were alone.
+        """Returns utterance vectors (N, width) float32 of 16 kHz mono waves in [-1, 1), each as if it were alone.
 
         Raises UsageError for a wave that is too short (under 400 samples), too long (over LONGEST_SECONDS: the
         network compares every frame with every other; cut it into utterances), not float, or not finite; the
@@ -166,14 +168,14 @@ class Emotion2Vec(nn.Module):
         return np.concatenate([np.zeros((0, self.width), np.float32), *vectors])
 
     def frames(self, waves: Sequence[Wave]) -> list[Floats]:
-        """Frame outputs, one (T, width) float32 array per wave, 50 frames a second. Errors as `embed`."""
-        found: list[Floats] = []
+        """Returns the frame outputs, one (T, width) float32 array per wave, 50 frames a second. Errors as `embed`."""
+        frames: list[Floats] = []
         for encoded in self._run(waves):
-            found.extend(self._numpy(part) for part in encoded.frames.split(list(encoded.counts)))
-        return found
+            frames.extend(self._numpy(part) for part in encoded.frames.split(list(encoded.counts)))
+        return frames
 
     def scores(self, waves: Sequence[Wave]) -> Floats:
-        """Class probabilities (N, classes) in the order of `labels`. Errors as `embed`."""
+        """Returns class probabilities (N, classes) in the order of `labels`. Errors as `embed`."""
         with torch.inference_mode():
             embedding = torch.from_numpy(self.embed(waves)).to(self.proj.weight.device)
             return self._numpy(self.classify(embedding).softmax(dim=-1))
@@ -182,7 +184,7 @@ class Emotion2Vec(nn.Module):
         """Load the official `model.pt` (or a safetensors copy, or a state dict, bare or wrapped) and set eval mode.
 
         Strict on the names and shapes of everything this network has; the optimiser state and a decoder are ignored
-        and never unpickled. Raises UsageError with what is missing or unexpected.
+        and never unpickled. Raises UsageError that names the missing or unexpected tensor.
         """
         load_into(self, OFFICIAL, source, "emotion2vec")
         return self
@@ -217,8 +219,8 @@ class Emotion2Vec(nn.Module):
 
     @staticmethod
     def _numpy(values: Tensor) -> Floats:
-        found: Floats = values.float().cpu().numpy()
-        return found
+        array: Floats = values.float().cpu().numpy()
+        return array
 
 
 def _batches(waves: Sequence[Tensor], samples: int) -> Iterator[list[Tensor]]:

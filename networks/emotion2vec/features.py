@@ -1,4 +1,4 @@
-"""Speech features of wav files: each sound is embedded once, whatever its name; C-MET's feature folders are read.
+"""Speech features of wav files are made here: each sound is embedded once, whatever its name; C-MET's folders are read.
 
 The cache is keyed by the samples themselves and the hash of the weights; if every sound is known, the network is not
 even loaded. C-MET's trees keep one file per utterance: `<emotion>/emotion2vec+large_features/<wav name>.npy`.
@@ -52,12 +52,12 @@ class SpeechFeatures:
 
     @property
     def width(self) -> int:
-        """Length of a feature vector."""
+        """Returns the length of a feature vector."""
         return self._width
 
     @classmethod
     def of(cls, file: EncoderFile, path: str | Path | None = None, device: str = "cpu") -> SpeechFeatures:
-        """The encoder of a file (networks.emotion2vec.files) on `device`; `path`: a copy of one's own.
+        """Returns the encoder of a file (networks.emotion2vec.files) on `device`; `path`: a copy of one's own.
 
         Raises MissingError where there is no such file.
         """
@@ -66,23 +66,24 @@ class SpeechFeatures:
         return cls(lambda: file.load(place).to(device), digest(place), weights.config().get("width", OFFICIAL_WIDTH))
 
     def of_waves(self, waves: Sequence[Floats], names: Sequence[object] = ()) -> Floats:
-        """Vectors (N, width) of 16 kHz mono waves in [-1, 1). Errors as Emotion2Vec.embed."""
+        """Returns vectors (N, width) of 16 kHz mono waves in [-1, 1). Errors as Emotion2Vec.embed."""
         keys = [_key(wave) for wave in waves]
-        found = {key: self._recall(key) for key in keys}
+        known = {key: self._recall(key) for key in keys}
         called = names or [f"Wave {index} of the list" for index in range(len(waves))]
-        fresh: dict[str, int] = {key: index for index, key in enumerate(keys) if found[key] is None}
+        fresh: dict[str, int] = {key: index for index, key in enumerate(keys) if known[key] is None}
         if fresh:
             if self._encoder is None:
                 self._encoder = self._make()
             vectors = self._encoder.embed([waves[i] for i in fresh.values()], [called[i] for i in fresh.values()])
             for key, vector in zip(fresh, vectors, strict=True):
                 self._remember(key, vector)
-                found[key] = vector
-        rows = [vector for vector in (found[key] for key in keys) if vector is not None]
+                known[key] = vector
+        rows = [vector for vector in (known[key] for key in keys) if vector is not None]
         return np.stack(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def of_files(self, paths: Iterable[Path], progress: Progress | None = None) -> Floats:
-        """Vectors (N, width) of sound files of any rate and channel count (16 kHz mono by harness.media's rule).
+        """Returns vectors (N, width) of sound files of any rate and channel count (16 kHz mono by harness.media's
+        rule).
 
         About a minute of sound is in memory at a time. Raises MediaError or UsageError naming the file.
         """
@@ -97,7 +98,7 @@ class SpeechFeatures:
         return np.concatenate(rows)
 
     def scores(self, waves: Sequence[Floats]) -> tuple[tuple[str, ...], Floats]:
-        """(class names, probabilities (N, classes)) of 16 kHz mono waves: the network's own recogniser."""
+        """Returns (class names, probabilities (N, classes)) of 16 kHz mono waves: the network's own recogniser."""
         if self._encoder is None:
             self._encoder = self._make()
         return self._encoder.labels, self._encoder.scores(waves)
@@ -126,13 +127,14 @@ class SpeechFeatures:
 
 
 def read_features(folder: Path, width: int = OFFICIAL_WIDTH) -> tuple[list[str], Floats]:
-    """(names, (N, width)) of all utterances in a feature folder, or in the one beside its wavs, sorted by name.
+    """Returns (names, (N, width)) of all utterances in a feature folder, or in the one next to its wavs, sorted by
+    name.
 
     Raises UsageError naming the first file that is no feature, or the folder if there is none in it.
     """
     inner = folder / FEATURE_FOLDER
-    found = (inner if inner.is_dir() else folder).glob("*.npy")
-    paths = sorted(path for path in found if not path.name.startswith("."))
+    files = (inner if inner.is_dir() else folder).glob("*.npy")
+    paths = sorted(path for path in files if not path.name.startswith("."))
     if not paths:
         raise UsageError(f"There are no features (*.npy) in {folder}.", "Give a folder of wavs or of features.")
     return [path.stem for path in paths], np.stack([_read_feature(path, width) for path in paths])

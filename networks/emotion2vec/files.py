@@ -1,4 +1,4 @@
-"""The files of emotion2vec: the published one of emotion2vec+ large, and the small one that ships."""
+"""This module names the files of emotion2vec: the published one of emotion2vec+ large, and the small one that ships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers of emotion2vec on packed rows: utterances of any lengths lie one behind the other, never padded.
+"""The layers of emotion2vec work on packed rows: utterances of any lengths lie one behind the other, never padded.
 
 Whatever acts on single rows (matrix products, normalisation, GELU) then needs no mask and wastes nothing;
 attention and the positional convolution look at `sizes`, the number of rows of each utterance. Facts: the
@@ -19,7 +19,7 @@ BIAS_BYTES = 64 << 20  # attention of long sound is done in query blocks whose b
 
 
 class ConvLayer(nn.Module):
-    """Strided convolution over time without padding, LayerNorm over channels, GELU; rows (time, channels)."""
+    """Applies a strided convolution over time without padding, LayerNorm over channels, GELU; rows (time, channels)."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ConvLayer(nn.Module):
         self.add_module("2", nn.ModuleDict({"1": nn.LayerNorm(outputs, eps=_EPS)}))
 
     def matrices(self) -> list[Tensor]:
-        """The kernel as matrices (taps * inputs, outputs), cut so that windows of one matrix never overlap."""
+        """Returns the kernel as matrices (taps * inputs, outputs), cut so that windows of one matrix never overlap."""
         weight: Tensor = self.get_submodule("0").get_parameter("weight")
         step = self.stride if weight.shape[1] > 1 else self.kernel
         return [piece.permute(2, 1, 0).reshape(-1, len(weight)) for piece in weight.split(step, dim=2)]
@@ -47,7 +47,7 @@ class ConvLayer(nn.Module):
 
 
 class PositionLayer(nn.Module):
-    """Grouped convolution over time, LayerNorm without weights, GELU; rows (time, width)."""
+    """Applies a grouped convolution over time, LayerNorm without weights, GELU; rows (time, width)."""
 
     def __init__(self, width: int, kernel: int, groups: int) -> None:
         super().__init__()
@@ -59,14 +59,14 @@ class PositionLayer(nn.Module):
 
 
 class Positions(nn.ModuleDict):
-    """Positional signal by a stack of convolutions; utterances are kept apart by rows of zeros."""
+    """Makes the positional signal by a stack of convolutions; utterances are kept apart by rows of zeros."""
 
     def __init__(self, width: int, depth: int, kernel: int, groups: int) -> None:
         super().__init__({str(index + 1): PositionLayer(width, kernel, groups) for index in range(depth)})
         self._gap = kernel // 2
 
     def forward(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
-        """Rows (sum of sizes, width) -> the same shape."""
+        """Returns rows of the same shape as the rows (sum of sizes, width) it gets."""
         if len(sizes) == 1:
             for layer in self.values():
                 x = layer(x)
@@ -84,8 +84,9 @@ class Positions(nn.ModuleDict):
 
 
 def slopes(heads: int) -> list[float]:
-    """ALiBi's slope of each head: geometric for a power of two, else the series of the power of two below and then
-    every second slope of the next one (Press et al. 2022)."""
+    """Returns ALiBi's slope of each head: geometric for a power of two, else the series of the power of two below and
+    then every second slope of the next one (Press et al. 2022).
+    """
     if heads & (heads - 1) == 0:
         return [2.0 ** (-8.0 * (head + 1) / heads) for head in range(heads)]
     below = 1 << (heads.bit_length() - 1)
@@ -93,7 +94,7 @@ def slopes(heads: int) -> list[float]:
 
 
 class DistanceBias:
-    """ALiBi with a learned scale per head: -|i - j| * slope * max(scale, 0); zero for the extra tokens."""
+    """Implements ALiBi with a learned scale per head: -|i - j| * slope * max(scale, 0); zero for the extra tokens."""
 
     def __init__(self, scale: Tensor, extra: int) -> None:
         self._strength = torch.tensor(slopes(scale.numel()), device=scale.device) * scale.flatten().clamp_min(0)
@@ -101,7 +102,7 @@ class DistanceBias:
         self._whole: dict[int, Tensor] = {}
 
     def rows(self, first: int, last: int, size: int) -> Tensor:
-        """Bias (heads, last - first, size) of queries first..last of an utterance of `size` rows."""
+        """Returns the bias (heads, last - first, size) of queries first..last of an utterance of `size` rows."""
         at = torch.arange(size, device=self._strength.device, dtype=torch.float32)
         distance = (at[first:last, None] - at[None]).abs()
         distance[:, : self._extra] = 0
@@ -109,19 +110,19 @@ class DistanceBias:
         return -distance * self._strength[:, None, None]
 
     def whole(self, size: int) -> Tensor:
-        """Bias (heads, size, size), made once for all blocks and all utterances of this size."""
+        """Returns the bias (heads, size, size), made once for all blocks and all utterances of this size."""
         if size not in self._whole:
             self._whole[size] = self.rows(0, size, size)
         return self._whole[size]
 
     def block_rows(self, size: int) -> int:
-        """How many queries at once keep the bias small; `size` if all of them do."""
+        """Says how many queries at once keep the bias small; `size` if all of them do."""
         per_row = 4 * size * len(self._strength)
         return size if per_row * size <= BIAS_BYTES else max(1, BIAS_BYTES // per_row)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention within each utterance, with a distance bias."""
+    """Applies multi-head self-attention within each utterance, with a distance bias."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -158,7 +159,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Post-norm transformer block."""
+    """Applies a post-norm transformer block."""
 
     def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
@@ -173,7 +174,9 @@ class Block(nn.Module):
 
 
 class Waveforms(nn.Module):
-    """The convolutional front: packed waveforms to rows, in chunks, so that memory does not follow the length."""
+    """Turns packed waveforms into rows by the convolutional front, in chunks, so that memory does not follow the
+    length.
+    """
 
     def __init__(self, channels: int, layers: Sequence[tuple[int, int]]) -> None:
         super().__init__()
@@ -185,11 +188,11 @@ class Waveforms(nn.Module):
         self.receptive = 1 + sum((k - 1) * math.prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers))
 
     def frames(self, samples: int) -> int:
-        """Number of frames of a waveform; 0 if it is too short for one."""
+        """Returns the number of frames of a waveform; 0 if it is too short for one."""
         return (samples - self.receptive) // self.hop + 1 if samples >= self.receptive else 0
 
     def forward(self, stream: Tensor, chunk_frames: int) -> list[Tensor]:
-        """Waveform (n,) -> all of its frames, as consecutive chunks (at most chunk_frames, channels)."""
+        """Returns all frames of a waveform (n,), as consecutive chunks (at most chunk_frames, channels)."""
         layers = [layer for layer in self.conv_layers if isinstance(layer, ConvLayer)]
         matrices = [layer.matrices() for layer in layers]
         chunks, count = [], self.frames(len(stream))

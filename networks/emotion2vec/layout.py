@@ -1,4 +1,6 @@
-"""How emotion2vec's published checkpoints hold the encoder; a decoder and averages of the weights are left over."""
+"""This module says how emotion2vec's published checkpoints hold the encoder; a decoder and averages of weights are left
+over.
+"""
 
 from networks.files.layout import Layout
 

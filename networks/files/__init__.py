@@ -1,1 +1,3 @@
-"""Files of weights: read without running what they hold, checked strictly, kept as safetensors for the next start."""
+"""Files of weights are read here without running what they hold, checked strictly, kept as safetensors for the next
+start.
+"""

@@ -1,4 +1,4 @@
-"""Numbers of one npy file, with one sentence for every file that holds none."""
+"""This module reads the numbers of one npy file, with one sentence for every file that holds none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import UsageError
 
 
 def read_array(path: Path, cure: str = "Extract it again or remove it.") -> npt.NDArray[Any]:
-    """The array of an npy file: integers or floats of any shape, in memory. UsageError for anything else."""
+    """Returns the array of an npy file: integers or floats of any shape, in memory. UsageError for anything else."""
     try:
         array = np.load(path, allow_pickle=False)
         if not isinstance(array, np.ndarray):

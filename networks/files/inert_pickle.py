@@ -1,4 +1,4 @@
-"""Unpickling that builds nothing but dictionaries, lists, numbers, strings and descriptions of tensors.
+"""Unpickling here builds nothing but dictionaries, lists, numbers, strings and descriptions of tensors.
 
 Every other class that a pickle names becomes an inert placeholder, so nothing foreign is imported or run (stricter than
 `weights_only=True`, which refuses the whole file instead).
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-#: What a damaged pickle, or one of another kind, ends in.
+#: The errors that a damaged pickle, or one of another kind, ends in.
 MALFORMED = (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -32,7 +32,7 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor that has not been read yet."""
+    """Describes a tensor that has not been read yet."""
 
     record: str
     dtype: torch.dtype
@@ -91,13 +91,15 @@ class InertUnpickler(pickle.Unpickler):
         self.item_bytes: dict[str, int] = {}
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """Descriptions for tensors, a placeholder for anything else."""
+        """Returns descriptions for tensors, a placeholder for anything else."""
         if module_name == "torch" and global_name in _DTYPES:
             return _DTYPES[global_name]
         return _BUILDERS.get((module_name, global_name), Ignored)
 
     def persistent_load(self, pid: Any) -> Any:
-        """A storage's name and dtype; a class that files before PyTorch 1.6 carry with its source is ignored."""
+        """Returns a storage's name and dtype; a class that files before PyTorch 1.6 carry with its source is
+        ignored.
+        """
         kind, dtype, record, *rest = pid
         if kind != "storage":
             return Ignored

@@ -1,4 +1,4 @@
-"""How a published file of weights holds its network."""
+"""This module describes how a published file of weights holds its network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layout:
-    """Wrapper keys by preference, and parts of names of tensors that variants carry and nothing needs."""
+    """Names wrapper keys by preference, and parts of names of tensors that variants carry and nothing needs."""
 
     wrappers: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()

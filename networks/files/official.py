@@ -25,33 +25,35 @@ Network = TypeVar("Network", bound="nn.Module")
 
 @dataclass(frozen=True)
 class Official(Weights):
-    """A row of harness/weights.toml. any_hash: a file that the user points at himself is taken as it is."""
+    """Names a row of harness/weights.toml. any_hash: a file that the user points at himself is taken as it is."""
 
     any_hash: bool = False
 
     def path(self) -> Path:
-        """The verified file. Raises MissingError."""
+        """Returns the verified file. Raises MissingError."""
         return weights.locate(self.name, self.own, any_hash=self.any_hash)
 
     @property
     def must_pass_gate(self) -> bool:
-        """Whether no published hash vouches for these bytes."""
+        """Says whether no published hash vouches for these bytes."""
         return self.gated and (self.any_hash or not weights.table()[self.name].sha256)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """As of any weights; a hash that may be any comes first."""
+        """Returns the fields of any weights; a hash that may be any comes first."""
         return (*((("hash", "any"),) if self.any_hash else ()), *super().fields())
 
     def long(self) -> tuple[tuple[str, str], ...]:
-        """The whole SHA-256; nothing where the file is not here."""
+        """Returns the whole SHA-256; nothing where the file is not here."""
         return () if self.missing() else (("w", digest(self.path())),)
 
     def config(self) -> dict[str, Any]:
-        """Nothing: a published network is of the size that its class has by default."""
+        """Returns nothing: a published network is of the size that its class has by default."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors, names without `module.`, from the entry `state_dict` if there is one; nothing else is built."""
+        """Returns the tensors, names without `module.`, from the entry `state_dict` if there is one; nothing else is
+        built.
+        """
         from networks.files.plausibility import ImplausibleError
         from networks.files.torch_file import read_state
 
@@ -63,7 +65,8 @@ class Official(Weights):
 
 @dataclass(frozen=True)
 class OfficialFile(Generic[Network]):
-    """A published file: its row in harness/weights.toml, how it holds its network, and how that network is built.
+    """Describes a published file: its row in harness/weights.toml, how it holds its network, and how that network is
+    built.
 
     build: the empty network for the file at a path (own training may be of other widths), of official size for None; it
     may leave parameters on the meta device, loading replaces them.
@@ -74,11 +77,11 @@ class OfficialFile(Generic[Network]):
     build: Callable[[Path | None], Network]
 
     def weights(self, path: str | Path | None = None) -> Official:
-        """Where the file is; `path`: the user's own copy, whose hash may be any."""
+        """Says where the file is; `path`: the user's own copy, whose hash may be any."""
         return Official(self.name, Path(path) if path else None, any_hash=True)
 
     def load(self, path: str | Path | None = None) -> Network:
-        """The network, in eval mode, float32, on the CPU; a safetensors copy is kept for the next start.
+        """Returns the network, in eval mode, float32, on the CPU; a safetensors copy is kept for the next start.
 
         Without `path`, the file that harness.weights finds. Raises MissingError if it is absent or not the published
         one (expected and found hash), UsageError if it is damaged or holds another network, ImplausibleError for a

@@ -1,4 +1,4 @@
-"""Can these weights have been trained? A gate for files without a published hash, so that noise is no network.
+"""This gate asks whether weights can have been trained, for files without a published hash: noise is no network.
 
 Judges, which decide, must pass `require_trained`; a file that makes clips, whose clips are judged, `require_touched`.
 
@@ -35,13 +35,15 @@ _CURE = "Get the published file; for your own tests set gate = off, which the si
 
 
 class ImplausibleError(MissingError):
-    """Weights that cannot have been trained, or are not those of their network."""
+    """Refuses weights that cannot have been trained, or are not those of their network."""
 
     reason = "weights_implausible"
 
 
 def normalisation_spread(state: Mapping[str, Tensor]) -> float:
-    """Median over layers of largest over smallest running variance; 0 if there is no normalisation layer."""
+    """Returns the median over layers of largest over smallest running variance; 0 if there is no normalisation
+    layer.
+    """
     spreads = [
         float(tensor.double().max() / tensor.double().clamp_min(1e-12).min())
         for name, tensor in state.items()
@@ -81,7 +83,7 @@ def require_touched(name: str, state: Mapping[str, Tensor]) -> None:
 
 
 def fresh(matrix: Tensor) -> bool:
-    """Whether a linear layer's weight (outputs, inputs) still is what torch initialises it with."""
+    """Says whether a linear layer's weight (outputs, inputs) still is what torch initialises it with."""
     values = matrix.double().flatten()
     centred = values - values.mean()
     kurtosis = float(centred.pow(4).mean() / centred.square().mean().square().clamp_min(1e-300))
@@ -108,7 +110,7 @@ def require_separating(name: str, embed: Callable[[Any], npt.NDArray[np.float32]
 
 
 def probe_pictures(size: int) -> Pictures:
-    """Four drawn pictures that have nothing in common: stripes, a disc, a ramp, blocks; (4, size, size, 3)."""
+    """Returns four drawn pictures that have nothing in common: stripes, a disc, a ramp, blocks; (4, size, size, 3)."""
     y, x = np.mgrid[0:size, 0:size] / size
     stripes = np.stack([np.sin(x * 40), np.sin(x * 40 + 1), np.sin(x * 40 + 2)], axis=-1) * 0.5 + 0.5
     disc = np.where((((x - 0.5) ** 2 + (y - 0.5) ** 2) < 0.1)[..., None], [0.9, 0.7, 0.6], [0.1, 0.2, 0.3])

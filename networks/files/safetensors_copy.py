@@ -1,4 +1,6 @@
-"""Safetensors copies of official files, kept in the cache: a start reads them without checking or unpickling again."""
+"""Safetensors copies of official files are kept in the cache: a start reads them without checking or unpickling
+again.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,17 @@ from harness.errors import UsageError
 
 
 def place(name: str, source: Path) -> Path:
-    """Where the copy of `source` belongs: named by its hash, so that another file has another copy."""
+    """Says where the copy of `source` belongs: named by its hash, so that another file has another copy."""
     return cache_dir() / "converted" / f"{name}-{digest(source)}.safetensors"
 
 
 def is_whole(copy: Path) -> bool:
-    """Whether the copy is there and as it was written; one that was altered is to be made again."""
+    """Says whether the copy is there and as it was written; one that was altered is to be made again."""
     return copy.is_file() and recall(_hashes()).get(copy.name) == digest(copy)
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises UsageError for one that is damaged."""
+    """Returns the tensors of a safetensors file. Raises UsageError for one that is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

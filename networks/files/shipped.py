@@ -1,8 +1,8 @@
-"""The small networks that ship in the repository: where their files are, how they are stored, and how they load.
+"""This module says where the small networks that ship in the repository are, how they are stored, and how they load.
 
 Each file is safetensors: float16 tensors (float32 where that overflows, or where rounding would tilt an axis) and, as
-metadata, the constructor keywords (`config`) and the recipe with its seed (`recipe`), both JSON. What is stored is what
-was measured: figures are taken after this round trip.
+metadata, the constructor keywords (`config`) and the recipe with its seed (`recipe`), both JSON. The stored values are
+those that were measured: figures are taken after this round trip.
 """
 
 from __future__ import annotations
@@ -23,49 +23,51 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 _EXACT = ("direction_", "codes.")  # prefixes of tensors whose rounding would tilt an axis
-_EXTRA = "codes."  # prefix of what is stored beside a network
+_EXTRA = "codes."  # prefix of tensors that are stored next to a network
 Network = TypeVar("Network", bound="nn.Module")
 
 
 @dataclass(frozen=True)
 class Shipped(Weights):
-    """A small network that ships with the project, or the user's own file of that kind."""
+    """Describes a small network that ships with the project, or the user's own file of that kind."""
 
     def path(self) -> Path:
-        """The file. Raises MissingError with the command that brings it back."""
+        """Returns the file. Raises MissingError with the command that brings it back."""
         return present(self.own or place(self.name))
 
     @property
     def must_pass_gate(self) -> bool:
-        """Whether it is not the file that ships."""
+        """Says whether it is not the file that ships."""
         return self.gated and self.own is not None and self.own != place(self.name)
 
     def long(self) -> tuple[tuple[str, str], ...]:
-        """Nothing: the repository holds the file."""
+        """Returns nothing: the repository holds the file."""
         return ()
 
     def config(self) -> dict[str, Any]:
-        """The keywords that the file was stored with."""
+        """Returns the keywords that the file was stored with."""
         return read(self.path())[1]
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors, float32. ImplausibleError for a damaged file and values that are not finite."""
+        """Returns the tensors, float32. ImplausibleError for a damaged file and values that are not finite."""
         return read(self.path())[0]
 
 
 @dataclass(frozen=True)
 class ShippedFile(Generic[Network]):
-    """A file of `FOLDER`, and how the network is built from the constructor keywords that it holds."""
+    """Describes a file of `FOLDER`, and how the network is built from the constructor keywords that it holds."""
 
     name: str
     build: Callable[..., Network]
 
     def weights(self, path: str | Path | None = None) -> Shipped:
-        """Where the file is; `path`: another one of the same kind."""
+        """Says where the file is; `path`: another one of the same kind."""
         return Shipped(self.name, Path(path) if path else None)
 
     def load(self, path: str | Path | None = None) -> Network:
-        """The network, in eval mode. MissingError for an absent file, ImplausibleError for a damaged or foreign one."""
+        """Returns the network, in eval mode. MissingError for an absent file, ImplausibleError for a damaged or foreign
+        one.
+        """
         from networks.files.plausibility import ImplausibleError
 
         file = self.weights(path).path()
@@ -79,19 +81,19 @@ class ShippedFile(Generic[Network]):
 
 
 def place(name: str) -> Path:
-    """Where the file of that name belongs."""
+    """Says where the file of that name belongs."""
     return FOLDER / f"{name}.safetensors"
 
 
 def present(path: Path) -> Path:
-    """`path`, where there is a file. Raises MissingError."""
+    """Returns `path`, where there is a file. Raises MissingError."""
     if not path.is_file():
         raise MissingError(f"The demo weights {path} are not there.", restoring(path))
     return path
 
 
 def restoring(path: Path) -> str:
-    """What to type to get back a file that is part of the repository."""
+    """Returns the command that brings back a file that is part of the repository."""
     inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     return f"Type: git checkout -- {inside} (the file is part of the repository)."
 
@@ -105,7 +107,7 @@ def store(
 ) -> None:
     """Write `module` to `path`, atomically. `config` are the keywords that construct it again.
 
-    codes: tensors that are kept beside the network, by name (`read` gives them back as `codes.<name>`).
+    codes: tensors that are kept next to the network, by name (`read` gives them back as `codes.<name>`).
     """
     from safetensors.torch import save
 
@@ -126,7 +128,7 @@ def _narrow(name: str, tensor: Tensor) -> Tensor:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (float32 again) and constructor keywords of a stored file.
+    """Returns the tensors (float32 again) and constructor keywords of a stored file.
 
     Raises MissingError if it is not there, ImplausibleError if it is damaged or holds what is not finite.
     """

@@ -1,4 +1,4 @@
-"""A network filled from an official file: strictly by names and shapes, whatever is wrapped around its tensors.
+"""A network is filled from an official file here: strictly by names and shapes, whatever is wrapped around its tensors.
 
 `networks.files.official` finds and verifies the files; how each holds its network stands beside that network's package.
 """
@@ -53,7 +53,8 @@ def load_into(
 
 
 def matched(module: nn.Module, found: Mapping[str, Any] | None, layout: Layout, where: str) -> dict[str, Any]:
-    """What the module needs of `found`; UsageError if anything is missing, unexpected or of another shape.
+    """Returns the tensors that the module needs of `found`; UsageError if anything is missing, unexpected or of another
+    shape.
 
     found: tensors by name, read or not; where: what errors call the file. Only the counters of normalisation layers,
     which files from before PyTorch 0.4.1 lack and evaluation does not use, may be absent.

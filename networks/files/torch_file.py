@@ -1,8 +1,8 @@
-"""The tensors of a `torch.save` file, and nothing else of it.
+"""This module reads the tensors of a `torch.save` file, and nothing else of it.
 
 Official checkpoints carry optimiser states, configuration objects and arguments of their authors' programs: these are
 neither built nor run (`networks.files.inert_pickle`). Tensor data is read when asked for, from an archive with its
-checksums verified, from a file of before PyTorch 1.6 by its place.
+checksums verified, from a file older than PyTorch 1.6 by its place.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COUNT_BYTES = 8  # in front of each storage of a legacy file: its number of val
 
 
 class TorchFile:
-    """A checkpoint on disk. `content` has the structure that was saved, with `Stored` in place of tensors.
+    """Reads a checkpoint on disk; `content` has the structure that was saved, with `Stored` in place of tensors.
 
     Raises UsageError with one sentence if the file is cut off, damaged, or no torch.save file.
     """
@@ -70,7 +70,7 @@ class TorchFile:
 
 
 def damaged(path: Path, why: object) -> UsageError:
-    """The error of a file that cannot be read as a checkpoint; `why` in one line."""
+    """Returns the error of a file that cannot be read as a checkpoint; `why` in one line."""
     if isinstance(why, BaseException):
         why = str(why).split("\n", 1)[0].rstrip(".") or type(why).__name__
     size = path.stat().st_size
@@ -119,14 +119,16 @@ def _places(file: BinaryIO, names: list[str], item_bytes: Mapping[str, int]) -> 
 
 
 def shape_of(value: object) -> tuple[int, ...] | None:
-    """Shape of a read or unread tensor; None for anything else."""
+    """Returns the shape of a read or unread tensor; None for anything else."""
     if isinstance(value, Stored):
         return value.shape
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
 def state_dict_in(content: object, wrappers: tuple[str, ...]) -> Mapping[str, Any] | None:
-    """The state dict in `content`: under the first wrapper that is there, or `content` itself; without `module.`."""
+    """Returns the state dict in `content`: under the first wrapper that is there, or `content` itself; without
+    `module.`.
+    """
     if not isinstance(content, Mapping):
         return None
     for wrapper in wrappers:
@@ -139,9 +141,11 @@ def state_dict_in(content: object, wrappers: tuple[str, ...]) -> Mapping[str, An
 
 
 def read_state(path: Path, wrappers: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    """The tensors of a file's state dict, as `state_dict_in` finds it. UsageError for a damaged file or none in it."""
+    """Returns the tensors of a file's state dict, as `state_dict_in` finds it. UsageError for a damaged file or none in
+    it.
+    """
     file = TorchFile(path)
-    found = state_dict_in(file.content, wrappers)
-    if found is None:
+    state = state_dict_in(file.content, wrappers)
+    if state is None:
         raise UsageError(f"{path} holds no state dict.", "Is it the right file?")
-    return {name: file.tensor(value) for name, value in found.items()}
+    return {name: file.tensor(value) for name, value in state.items()}

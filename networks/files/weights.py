@@ -1,4 +1,5 @@
-"""The weights of a network in use: a published file, or one that ships; where it is, and what signatures say of it.
+"""The weights of a network are a published file, or one that ships; this says where it is, and what signatures say of
+it.
 
 Random weights also give a number (Emotion-FAN#11). A file with a published hash is taken by its hash; any other must
 pass a gate of networks.files.plausibility, unless `gated` is off: the signature says so.
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weights(ABC):
-    """One file of weights. `own`: another copy, of the user's; `gated`: False for tests, which signatures say."""
+    """Describes one file of weights. `own`: another copy, of the user's; `gated`: False for tests, which signatures
+    say.
+    """
 
     name: str
     own: Path | None = None
@@ -28,27 +31,27 @@ class Weights(ABC):
 
     @abstractmethod
     def path(self) -> Path:
-        """The file. Raises MissingError where it is not here, or not the one it must be."""
+        """Returns the file. Raises MissingError where it is not here, or not the one it must be."""
 
     @property
     @abstractmethod
     def must_pass_gate(self) -> bool:
-        """Whether nothing vouches for these bytes."""
+        """Says whether nothing vouches for these bytes."""
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Constructor keywords of the network that the file holds; {} for the published size."""
+        """Returns constructor keywords of the network that the file holds; {} for the published size."""
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """The tensors by name. MissingError if the file is absent, ImplausibleError if it cannot be read."""
+        """Returns the tensors by name. MissingError if the file is absent, ImplausibleError if it cannot be read."""
 
     @abstractmethod
     def long(self) -> tuple[tuple[str, str], ...]:
-        """What the signature's `w` abbreviates, for its long form."""
+        """Returns the fields that the signature's `w` abbreviates, for its long form."""
 
     def missing(self) -> list[Missing]:
-        """What is missing where the file is not here or not the published one."""
+        """Returns the missing prerequisite where the file is not here or not the published one."""
         try:
             self.path()
         except MissingError as error:
@@ -56,9 +59,9 @@ class Weights(ABC):
         return []
 
     def short(self) -> str:
-        """First 8 hex digits of the file's SHA-256; `absent` where it is not here."""
+        """Returns the first 8 hex digits of the file's SHA-256; `absent` where it is not here."""
         return "absent" if self.missing() else digest(self.path())[:8]
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields about the weights, the hash last."""
+        """Returns the signature's fields about the weights, the hash last."""
         return (*(() if self.gated else (("gate", "off"),)), ("w", self.short()))

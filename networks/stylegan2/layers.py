@@ -1,4 +1,4 @@
-"""Equalised layers, blurs and the residual block that EDTalk's encoder and decoder are built of.
+"""EDTalk's encoder and decoder are built of these equalised layers, blurs and residual blocks.
 
 They follow StyleGAN2 (Karras et al. 2020): weights are stored at unit variance and scaled by 1/sqrt(fan-in)
 at run time, and every resampling step is surrounded by a [1, 3, 3, 1] low-pass filter. State-dict names are
@@ -23,7 +23,7 @@ _SLOPE = 0.2
 
 
 class Kept:
-    """A tensor computed from weights, in eval mode kept until one of them changes (loaded, moved); see `Keeper`."""
+    """Keeps a tensor computed from weights, in eval mode, until one of them changes (loaded, moved); see `Keeper`."""
 
     def __init__(self, keeps: bool = False) -> None:
         self._keeps = keeps
@@ -32,7 +32,7 @@ class Kept:
         self._value: Tensor | None = None
 
     def __call__(self, compute: Callable[..., Tensor], *weights: Tensor) -> Tensor:
-        """compute(*weights) without gradients, or what it gave last time for the same weights."""
+        """Returns compute(*weights) without gradients, or its last result for the same weights."""
         if not self._keeps or any(weight.is_inference() for weight in weights):  # they do not say when they change
             with torch.no_grad():
                 return compute(*weights)
@@ -53,10 +53,12 @@ class Kept:
 
 
 class Keeper(nn.Module):
-    """A module with `Kept` values: kept in eval mode only, since fused optimisers change weights without a trace."""
+    """Is a module with `Kept` values, which are kept in eval mode only, since fused optimisers change weights without a
+    trace.
+    """
 
     def train(self: _K, mode: bool = True) -> _K:
-        """As in `nn.Module`; `eval` calls it too."""
+        """Set the mode as `nn.Module` does; `eval` calls it too."""
         for value in vars(self).values():
             if isinstance(value, Kept):
                 value.begin(keeps=not mode)
@@ -64,24 +66,26 @@ class Keeper(nn.Module):
 
 
 def differentiable(*weights: Tensor) -> bool:
-    """Whether gradients towards these weights are being recorded, so that nothing computed from them may be kept."""
+    """Says whether gradients towards these weights are being recorded, so that nothing computed from them may
+    be kept.
+    """
     return torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """The same map with its channels side by side in memory: convolutions, blurs and warps are faster on a CPU."""
+    """Returns the same map with its channels adjacent in memory: convolutions, blurs and warps are faster on a CPU."""
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
-    """(4, 4) low-pass kernel: outer product of [1, 3, 3, 1], of sum `gain`."""
+    """Returns the (4, 4) low-pass kernel: outer product of [1, 3, 3, 1], of sum `gain`."""
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
     kernel = torch.outer(taps, taps)
     return kernel / kernel.sum() * gain
 
 
 def blur(x: Tensor, kernel: Tensor, pad: tuple[int, int], stride: int = 1) -> Tensor:
-    """Filter each channel of (B, C, H, W) with `kernel` after `pad` (before, after) zeros on both axes.
+    """Returns (B, C, H, W) with each channel filtered by `kernel` after `pad` (before, after) zeros on both axes.
 
     One depthwise convolution: on a CPU it gives the bits of a single-channel convolution over B*C images in a
     fraction of the time. `stride` keeps every stride-th sample of the result.
@@ -99,14 +103,14 @@ def _depthwise(x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
 
 
 def scaled_leaky_relu(x: Tensor, bias: Tensor) -> Tensor:
-    """sqrt(2) * leaky_relu(x + bias); overwrites `x` when no gradient is recorded, so pass a fresh tensor."""
+    """Returns sqrt(2) * leaky_relu(x + bias); overwrites `x` when no gradient is recorded, so pass a fresh tensor."""
     if torch.is_grad_enabled():
         return F.leaky_relu(x + bias, _SLOPE) * math.sqrt(2)
     return F.leaky_relu_(x.add_(bias), _SLOPE).mul_(math.sqrt(2))
 
 
 class EqualLinear(nn.Module):
-    """Affine map whose weight is scaled by 1/sqrt(inputs) at run time."""
+    """Applies an affine map whose weight is scaled by 1/sqrt(inputs) at run time."""
 
     def __init__(self, inputs: int, outputs: int, bias: float = 0.0) -> None:
         super().__init__()
@@ -119,7 +123,7 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv2d(Keeper):
-    """Convolution without bias whose weight is scaled by 1/sqrt(fan-in) at run time."""
+    """Applies a convolution without bias whose weight is scaled by 1/sqrt(fan-in) at run time."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__()
@@ -140,7 +144,7 @@ class EqualConv2d(Keeper):
         return winograd.filters(weight * (self.scale * math.sqrt(2)))
 
     def scaled_weight(self) -> Tensor:
-        """(outputs, inputs, k, k) weight as it is applied."""
+        """Returns the (outputs, inputs, k, k) weight as it is applied."""
         if differentiable(self.weight):
             return self.weight * self.scale
         return self._kept(self._scaled, self.weight)
@@ -149,7 +153,8 @@ class EqualConv2d(Keeper):
         return F.conv2d(x, self.scaled_weight(), stride=self.stride, padding=self.padding)
 
     def activated(self, x: Tensor, bias: Tensor) -> Tensor:
-        """`scaled_leaky_relu(self(x), bias)` without gradients: bias and gain cost no pass over the map of their own.
+        """Returns `scaled_leaky_relu(self(x), bias)` without gradients: bias and gain cost no pass over the map of
+        their own.
 
         The gain of sqrt(2) passes through a leaky ReLU, so the weight and the bias can bring it along.
         """
@@ -162,7 +167,7 @@ class EqualConv2d(Keeper):
 
 
 class FusedLeakyReLU(nn.Module):
-    """Bias, leaky ReLU of slope 0.2 and a gain of sqrt(2)."""
+    """Applies bias, leaky ReLU of slope 0.2 and a gain of sqrt(2)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -173,7 +178,7 @@ class FusedLeakyReLU(nn.Module):
 
 
 class Blur(nn.Module):
-    """Low-pass filter with the same zero padding on all sides; the kernel is a persistent buffer."""
+    """Applies a low-pass filter with the same zero padding on all sides; the kernel is a persistent buffer."""
 
     kernel: Tensor
 
@@ -204,7 +209,7 @@ class Upsample(nn.Module):
 
 
 class ConvLayer(nn.Sequential):
-    """[Blur], convolution, [FusedLeakyReLU]; halves the map when `down`.
+    """Applies [Blur], convolution, [FusedLeakyReLU]; halves the map when `down`.
 
     A 1x1 convolution looks at every second blurred sample only, so there the blur itself takes the stride: the
     same numbers for a quarter of the work.
@@ -231,7 +236,7 @@ class ConvLayer(nn.Sequential):
 
 
 class ResBlock(nn.Module):
-    """Two 3x3 layers beside a 1x1 skip; halves the map."""
+    """Adds a 1x1 skip to two 3x3 layers, and halves the map."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""StyleGAN2's modulated convolution (Karras et al. 2020): one latent scales a layer's weight per input channel."""
+"""In StyleGAN2's modulated convolution (Karras et al. 2020), one latent scales a layer's weight per input channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEMODULATION_EPS = 1e-8
 
 
 class ModulatedConv2d(Keeper):
-    """Convolution whose weight is scaled per sample and input channel by an affine map of the latent.
+    """Applies a convolution whose weight is scaled per sample and input channel by an affine map of the latent.
 
     `upsample` doubles the map: transposed convolution of stride 2, then a blur. `demodulate` brings each output
     channel's weight back to unit norm.
@@ -107,7 +107,7 @@ class _Noise(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """Modulated 3x3 convolution and scaled leaky ReLU."""
+    """Applies a modulated 3x3 convolution and a scaled leaky ReLU."""
 
     def __init__(self, inputs: int, outputs: int, style: int, upsample: bool = False) -> None:
         super().__init__()

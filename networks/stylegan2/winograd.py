@@ -1,4 +1,4 @@
-"""3x3 convolutions of wide maps by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016).
+"""This module computes 3x3 convolutions of wide maps by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016).
 
 Four outputs of a 4x4 patch take 16 products instead of 36, gathered into 16 matrix products over the channels. On a
 CPU, maps of 256 channels and more come out in about 0.6 of the time of a direct convolution, and with a smaller
@@ -16,7 +16,7 @@ _LEAST_EDGE = 16
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether to filter `x` (B, C, H, W) with a (.., O, C, k, k) weight this way: on a CPU, without gradients."""
+    """Says whether to filter `x` (B, C, H, W) with a (.., O, C, k, k) weight this way: on a CPU, without gradients."""
     height, width = x.shape[-2:]
     return (
         not torch.is_grad_enabled()
@@ -31,7 +31,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
 
 
 def filters(weight: Tensor) -> Tensor:
-    """(O, C, 3, 3) -> the 16 matrices (16, C, O) that `convolve` takes."""
+    """Returns the 16 matrices (16, C, O) that `convolve` takes of a kernel (O, C, 3, 3)."""
     spread = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]).to(weight)
     matrices = torch.einsum("ar,ocrs,bs->baco", spread, weight, spread)  # column, row of the patch
     return matrices.reshape(16, weight.shape[1], weight.shape[0]).contiguous()
@@ -53,7 +53,9 @@ def _spread(lines: Tensor, dim: int) -> Tensor:
 
 
 def convolve(x: Tensor, matrices: Tensor) -> Tensor:
-    """(B, O, H, W), channels last: `x` (B, C, H, W) of even size, zero-padded by 1, under `filters` of a weight."""
+    """Returns `x` (B, C, H, W) of even size, zero-padded by 1, convolved with a weight's `filters`: (B, O, H, W),
+    channels last.
+    """
     batch, channels, height, width = x.shape
     rows, columns = height // 2, width // 2
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
