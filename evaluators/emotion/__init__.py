@@ -30,7 +30,7 @@ __all__ = ["EmotionFAN"]
 
 
 def __getattr__(name: str) -> Any:
-    """The network, imported on use: whoever combines rows needs no torch."""
+    """Returns the network, imported on use: combining rows needs no torch."""
     if name == "EmotionFAN":
         from evaluators.emotion.emotion_fan import EmotionFAN
 

@@ -1,4 +1,4 @@
-"""Emotion accuracy: does a named judge see the emotion that was asked for?
+"""Emotion accuracy says in how many clips a named judge sees the emotion that was asked for.
 
 Labels go by name. A clip is decided by the argmax of the judge's logits over all its classes (`set:open`) or over the
 classes of the data set (`set:closed-…`, setting `among`). A clip without a face is undecided: left out with its reason
@@ -34,7 +34,9 @@ from harness.records import Row, Sample
 
 
 class EmotionAccuracy(Evaluator):
-    """Emotion accuracy. Settings: those of EmotionFront, `miss` (skip|wrong), `among` (names of a closed set)."""
+    """Measures emotion accuracy. Settings: those of EmotionFront, `miss` (skip|wrong), `among` (names of a
+    closed set).
+    """
 
     metrics: tuple[MetricFacts, ...] = (MetricFacts("emotion_acc", "Emotion accuracy", "%", True, 0.0, 100.0),)
 
@@ -46,7 +48,7 @@ class EmotionAccuracy(Evaluator):
         self.among = _closed_set(settings.get("among", ""), self.classes)
 
     def missing(self) -> list[Missing]:
-        """Weights and tools that are not here."""
+        """Returns the weights and tools that are not here."""
         return self.front.missing()
 
     def load(self) -> None:
@@ -54,7 +56,7 @@ class EmotionAccuracy(Evaluator):
         self.front.load()
 
     def fields(self, metric: str) -> Fields:
-        """Network and crop, classes and their names, what no decision means, weights."""
+        """Returns network and crop, classes and their names, the rule for clips without a decision, weights."""
         closed = f"closed-{labels.digest(self.among)}" if self.among else "open"
         return (
             *self.front.fields(),
@@ -67,12 +69,12 @@ class EmotionAccuracy(Evaluator):
         )
 
     def long_fields(self, metric: str) -> Fields:
-        """The names of its classes, and whole hashes."""
+        """Returns the names of its classes, and whole hashes."""
         named = (("classes", ",".join(self.classes)), ("among", ",".join(self.among or self.classes)))
         return (*named, *self.front.long_fields())
 
     def applies(self, metric: str, sample: Sample) -> bool:
-        """Whether `metric` is expected of `sample`: of basic emotions only."""
+        """Says whether `metric` is expected of `sample`: of basic emotions only."""
         return not sample.emotion.name or sample.emotion.basic
 
     def start(self, context: ClipContext) -> Measurement | Refusal:
@@ -87,17 +89,17 @@ class EmotionAccuracy(Evaluator):
         return EmotionMeasurement(self, context, self.front.follow(context.path))
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float:
-        """The accuracy if clips of these emotions, which have no number, counted as wrong."""
+        """Returns the accuracy if clips of these emotions, which have no number, counted as wrong."""
         return self.combine(metric, rows) * len(rows) / (len(rows) + len(lost))
 
     def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str]:
-        """What each clip was taken for; "" where it is undecided."""
+        """Returns the emotion that each clip was taken for; "" where it is undecided."""
         return [str(row["predicted"]) for row in rows]
 
 
 @dataclass
 class EmotionMeasurement:
-    """One clip under judgement."""
+    """Follows one clip from its sampled frames to the judge's decision."""
 
     judge: EmotionAccuracy
     context: ClipContext
@@ -108,7 +110,7 @@ class EmotionMeasurement:
         self.track.feed(chunk)
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """One row: right (100), wrong (0), or the reason why there is no decision."""
+        """Returns one row: right (100), wrong (0), or the reason why there is no decision."""
         features = self.track.stacked()
         if len(features) == 0:
             return self._undecided(Refusal("no_face", f"no face in {self.track.sampled} sampled frames"))

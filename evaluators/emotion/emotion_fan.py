@@ -1,4 +1,4 @@
-"""Emotion-FAN: ResNet-18 with frame attention (Meng et al. 2019, arXiv 1907.00193), EAT's eight classes by default.
+"""Emotion-FAN is a ResNet-18 with frame attention (Meng et al. 2019, arXiv 1907.00193), EAT's eight classes by default.
 
 Names and shapes of the state dict are those of EAT's checkpoint; `width` and `classes` shrink the same
 class for the demo. Pictures are RGB in [0, 1] without mean or standard deviation (EAT's evaluation).
@@ -22,7 +22,7 @@ Form = Literal["eval", "train"]
 
 @dataclass(frozen=True)
 class ClipDecision:
-    """What one clip of n frames gives: logits (classes,), alpha (n, 1), beta (n, 1), mean (features,)."""
+    """Holds the decision on one clip of n frames: logits (classes,), alpha (n, 1), beta (n, 1), mean (features,)."""
 
     logits: torch.Tensor
     alpha: torch.Tensor
@@ -31,7 +31,7 @@ class ClipDecision:
 
 
 class EmotionFAN(ResNet18Trunk):
-    """Face crops of one clip -> one vector of logits, in the order of `classes`.
+    """Maps face crops of one clip -> one vector of logits, in the order of `classes`.
 
     `classes`: class names in output order. `width`: channels of the first stage (64 is official).
     `dropout` acts in training mode only (on the attended features) and changes no name.
@@ -48,7 +48,7 @@ class EmotionFAN(ResNet18Trunk):
         self.dropout = nn.Dropout(dropout)
 
     def decide(self, features: torch.Tensor, form: Form = "eval") -> ClipDecision:
-        """One decision from the features (n, feature_size) of n >= 1 frames of one clip."""
+        """Returns one decision from the features (n, feature_size) of n >= 1 frames of one clip."""
         if len(features) == 0:
             raise ValueError("a decision needs at least one frame")
         alpha = self.alpha(features)
@@ -60,7 +60,7 @@ class EmotionFAN(ResNet18Trunk):
         return ClipDecision(self.pred_fc2(self.dropout(pooled)), alpha, beta, mean)
 
     def forward(self, pictures: torch.Tensor, form: Form | None = None) -> torch.Tensor:
-        """Logits (clips, classes) of pictures (clips, frames, 3, h, w), or (1, classes) of (frames, 3, h, w).
+        """Returns logits (clips, classes) of pictures (clips, frames, 3, h, w), or (1, classes) of (frames, 3, h, w).
 
         Without `form`: the training formula in training mode, EAT's evaluation formula else.
         """

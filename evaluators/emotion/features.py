@@ -1,4 +1,4 @@
-"""Features of an emotion network over one clip, computed once a chunk for every judge that uses that network."""
+"""An emotion network's features over one clip are computed once a chunk for every judge that uses that network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
 
 
 class EmotionFront:
-    """A judge's network with its crop rule and sampling. Cheap to make; `load` builds the network.
+    """Holds a judge's network with its crop rule and sampling. Cheap to make; `load` builds the network.
 
     Settings: net, form (eval|train), align, samp, weights, hash, gate.
     """
@@ -45,7 +45,7 @@ class EmotionFront:
         self._key = ""  # of features on a chunk, known after load
 
     def missing(self) -> list[Missing]:
-        """Weights and tools that are not here."""
+        """Returns the weights and tools that are not here."""
         lacks: list[Missing] = []
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
@@ -65,7 +65,7 @@ class EmotionFront:
         self._key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields: network, crop, detector, sampling, pooling."""
+        """Returns the signature's fields: network, crop, detector, sampling, pooling."""
         detector = "none" if self.align == "frame" else "mtcnn-fn2.6.0"
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
@@ -83,15 +83,15 @@ class EmotionFront:
         )
 
     def weight_fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields about the weights."""
+        """Returns the signature's fields about the weights."""
         return self._weights.fields()
 
     def long_fields(self) -> tuple[tuple[str, str], ...]:
-        """What the weights' field abbreviates, for the long form."""
+        """Returns the whole hash that the weights' field abbreviates, for the long form."""
         return self._weights.long()
 
     def chunk_features(self, chunk: Chunk, wanted: Sequence[int]) -> dict[int, Float]:
-        """Features (features,) of the frames with these indexes that show a face, by index."""
+        """Returns features (features,) of the frames with these indexes that show a face, by index."""
         from evaluators.faces.crops import chunk_crops
 
         assert self.net is not None, "load() comes first"
@@ -103,7 +103,7 @@ class EmotionFront:
         return {index: known[index] for index in wanted if index in known}
 
     def follow(self, path: Path) -> FeatureTrack:
-        """A track for one clip at `path`."""
+        """Returns an empty track for the clip at `path`."""
         frames = None
         if not self.sampling.step:
             from harness.media import VideoReader
@@ -120,7 +120,7 @@ def _idle(judge: NetSpec) -> tuple[str, ...]:
 
 @dataclass
 class FeatureTrack:
-    """Features of the sampled frames of one clip, as chunks come in."""
+    """Collects features of the sampled frames of one clip, as chunks come in."""
 
     front: EmotionFront
     indexes: frozenset[int] | None  # None: every sampling.step-th frame
@@ -137,5 +137,5 @@ class FeatureTrack:
         return index % self.front.sampling.step == 0 if self.indexes is None else index in self.indexes
 
     def stacked(self) -> Float:
-        """(frames with a face, features); may have no rows."""
+        """Returns (frames with a face, features); may have no rows."""
         return np.stack(self.features) if self.features else np.zeros((0, 0), np.float32)

@@ -1,4 +1,6 @@
-"""HSEmotion (EfficientNet-B0, AffectNet-8; Savchenko 2022) from its published ONNX file: the independent judge."""
+"""HSEmotion (EfficientNet-B0, AffectNet-8; Savchenko 2022) runs from its published ONNX file as the independent
+judge.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ _MEAN, _STD = np.array(imagenet.MEAN, np.float32), np.array(imagenet.STD, np.flo
 
 
 class HsEmotion:
-    """Eight logits a picture; their mean over frames decides.
+    """Gives eight logits a picture, whose mean over frames decides.
 
-    The file has one output, so its features ARE the eight logits: what lies before the last layer is not exported.
+    The file has one output, so its features ARE the eight logits: the layer before the last is not exported.
     """
 
     def __init__(self, weights: Weights) -> None:
@@ -34,10 +36,10 @@ class HsEmotion:
         self._net.probe(224, len(HSEMOTION_8))
 
     def features(self, crops: Sequence[Picture]) -> Float:
-        """(n, 8) logits of uint8 crops (224 px), ImageNet statistics."""
+        """Returns (n, 8) logits of uint8 crops (224 px), ImageNet statistics."""
         pictures = (np.stack(crops).astype(np.float32) / 255 - _MEAN) / _STD
         return self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
 
     def logits(self, features: Float) -> Float:
-        """(8,) mean over frames."""
+        """Returns (8,) mean over frames."""
         return np.asarray(features.mean(axis=0), dtype=np.float32)

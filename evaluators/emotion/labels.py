@@ -1,4 +1,4 @@
-"""Class orders of the judges and the maps between label languages, as data: by name, never by index.
+"""This module holds the judges' class orders and the maps between label languages, as data: by name, never by index.
 
 Sources: docs/reference/corpora.md, 'Label maps', and docs/reference/metrics.md, 'Class orders'. The canonical names are
 those of MEAD's folders (harness.emotions).
@@ -24,15 +24,15 @@ _CANONICAL = WORDS | ABBREVIATIONS | {name: name for name in BASIC_EMOTIONS}
 
 
 def canonical(name: str) -> str:
-    """The canonical name of a basic emotion written in any of the known languages; unknown names raise."""
-    found = _CANONICAL.get(name.strip().lower())
-    if found is None:
+    """Returns the canonical name of a basic emotion written in any of the known languages; unknown names raise."""
+    canonical = _CANONICAL.get(name.strip().lower())
+    if canonical is None:
         raise unknown_name("basic emotion", name, _CANONICAL)
-    return found
+    return canonical
 
 
 def digest(names: Sequence[str]) -> str:
-    """First 8 hex digits that pin an ordered list of names, for signatures (`classes:`, `map:`)."""
+    """Returns the first 8 hex digits that pin an ordered list of names, for signatures (`classes:`, `map:`)."""
     return hashlib.sha256(",".join(names).encode()).hexdigest()[:8]
 
 

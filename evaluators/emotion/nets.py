@@ -1,4 +1,4 @@
-"""The networks behind the emotion judges: crops of one clip -> features -> one vector of logits."""
+"""The networks of the emotion judges turn crops of one clip into features, and these into one vector of logits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class EmotionNet(Protocol):
-    """A loaded network."""
+    """Declares a loaded network: features of crops, and logits of features."""
 
     def features(self, crops: Sequence[Picture]) -> Float: ...  # (n, features), the penultimate layer
 
@@ -46,20 +46,20 @@ def build(spec: NetSpec, weights: Weights, form: Form, device: str) -> EmotionNe
 
 
 class ResNet18Classifier(ResNet18Trunk):
-    """torchvision's ResNet-18 by names: the trunk and `fc`. The C-MET paper's judge has seven outputs."""
+    """Implements torchvision's ResNet-18 by names: the trunk and `fc`. The C-MET paper's judge has seven outputs."""
 
     def __init__(self, classes: int = 7, width: int = 64) -> None:
         super().__init__(width)
         self.fc = nn.Linear(self.feature_size, classes)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Logits (n, classes) of ImageNet-normalised pictures (n, 3, h, w)."""
+        """Returns logits (n, classes) of ImageNet-normalised pictures (n, 3, h, w)."""
         logits: torch.Tensor = self.fc(self.features(pictures))
         return logits
 
 
 class FrameAttention:
-    """Emotion-FAN: one attended decision a clip."""
+    """Runs Emotion-FAN: one attended decision a clip."""
 
     def __init__(self, module: EmotionFAN, form: Form, device: str) -> None:
         self._module = folded(module).to(device)
@@ -68,17 +68,17 @@ class FrameAttention:
 
     @torch.inference_mode()
     def features(self, crops: Sequence[Picture]) -> Float:
-        """(n, features) of uint8 crops."""
+        """Returns (n, features) of uint8 crops."""
         return _batched(crops, lambda part: self._module.features(emotion_input(part, self._device)))
 
     @torch.inference_mode()
     def logits(self, features: Float) -> Float:
-        """(classes,) of the features of one clip."""
+        """Returns (classes,) of the features of one clip."""
         return self._module.decide(torch.from_numpy(features).to(self._device), self._form).logits.cpu().numpy()
 
 
 class FrameMean:
-    """A classifier of pictures: the mean of its logits over frames."""
+    """Runs a classifier of pictures: the mean of its logits over frames."""
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = folded(module).to(device)
@@ -86,18 +86,18 @@ class FrameMean:
 
     @torch.inference_mode()
     def features(self, crops: Sequence[Picture]) -> Float:
-        """(n, features) of uint8 crops, ImageNet statistics."""
+        """Returns (n, features) of uint8 crops, ImageNet statistics."""
         return _batched(crops, lambda part: self._module.features(imagenet_input(part, self._device)))
 
     @torch.inference_mode()
     def logits(self, features: Float) -> Float:
-        """(classes,) of the features of one clip."""
+        """Returns (classes,) of the features of one clip."""
         logits: Float = self._module.fc(torch.from_numpy(features).to(self._device)).mean(0).cpu().numpy()
         return logits
 
 
 def imagenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
-    """(n, 3, size, size) with ImageNet's mean and deviation taken out."""
+    """Returns (n, 3, size, size) with ImageNet's mean and deviation taken out."""
     mean = torch.tensor(imagenet.MEAN, device=device)[:, None, None]
     deviation = torch.tensor(imagenet.STD, device=device)[:, None, None]
     return (emotion_input(crops, device) - mean) / deviation

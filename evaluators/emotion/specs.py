@@ -1,4 +1,4 @@
-"""The emotion judges as data: classes in output order, crop rule, sampling, how frames become one decision."""
+"""This module describes the emotion judges as data: classes in output order, crop rule, sampling, pooling of frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from networks.files.shipped import Shipped
 
 @dataclass(frozen=True)
 class NetSpec:
-    """One judge, as data."""
+    """Describes one judge, as data."""
 
     name: str  # as signatures name it
     classes: tuple[str, ...]
@@ -33,7 +33,7 @@ SPECS = {
 
 
 def spec(name: str) -> NetSpec:
-    """The judge of that name. UsageError for an unknown one."""
+    """Returns the judge of that name. UsageError for an unknown one."""
     if name not in SPECS:
         raise unknown_name("emotion judge", name, SPECS)
     return SPECS[name]

@@ -1,4 +1,4 @@
-"""Exact area pooling of many windows at once, by integral images.
+"""Many windows are pooled at once here, exactly by area, by integral images.
 
 Equal to adaptive average pooling (torch's `interpolate(mode="area")`): output cell i of m covers the
 input rows floor(i*h/m) .. ceil((i+1)*h/m). Sums are exact integers; differences of 32-bit integral
@@ -16,12 +16,12 @@ Int = npt.NDArray[np.int64]
 
 
 def integral_images(frames: npt.NDArray[np.uint8]) -> IntegralImages:
-    """Integral images of uint8 frames (n, height, width, 3)."""
+    """Returns the integral images of uint8 frames (n, height, width, 3)."""
     return np.stack([cv2.integral(np.ascontiguousarray(frame)) for frame in frames])
 
 
 def resized(integral: IntegralImages, height: int, width: int) -> npt.NDArray[np.float32]:
-    """The whole frames pooled to (n, height, width, 3), values 0..255."""
+    """Returns the whole frames pooled to (n, height, width, 3), values 0..255."""
     top, bottom = _cells(np.zeros(1, np.int64), np.array([integral.shape[1] - 1]), height)
     left, right = _cells(np.zeros(1, np.int64), np.array([integral.shape[2] - 1]), width)
     rows = integral[:, bottom[0]] - integral[:, top[0]]
@@ -30,7 +30,9 @@ def resized(integral: IntegralImages, height: int, width: int) -> npt.NDArray[np
 
 
 def crops(integral: IntegralImages, frame: Int, windows: Int, size: int) -> npt.NDArray[np.float32]:
-    """Windows (k, 4), x0 y0 x1 y1 with ends excluded, of frames `frame` (k,), pooled to (k, size, size, 3)."""
+    """Returns the windows (k, 4), x0 y0 x1 y1 with ends excluded, of frames `frame` (k,), pooled to (k, size,
+    size, 3).
+    """
     _, rows, columns, _ = integral.shape
     left, right = _cells(windows[:, 0], windows[:, 2], size)
     top, bottom = _cells(windows[:, 1], windows[:, 3], size)

@@ -1,4 +1,4 @@
-"""Face crops by named rules, shared by judges and by the recipes that train the demo judges.
+"""Faces are cropped by named rules, shared by judges and by the recipes that train the demo judges.
 
 A rule turns a frame and the faces found in it into one uint8 RGB square of the LARGEST face, or None:
 
@@ -33,7 +33,7 @@ DEMO_RULE, DEMO_SIZE = "mtcnn5", 64
 
 
 def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) -> Picture | None:
-    """The crop (size, size, 3) of a frame (h, w, 3) by an MTCNN rule; None if there is no face."""
+    """Returns the crop (size, size, 3) of a frame (h, w, 3) by an MTCNN rule; None if there is no face."""
     if len(faces) == 0:
         return None
     if rule == "mtcnn5":
@@ -45,7 +45,7 @@ def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) ->
 
 
 def box_crop(frame: Picture, box: npt.NDArray[np.floating], size: int, margin: int = 0) -> Picture | None:
-    """The box, grown by `margin` px of the crop in all, clipped to the frame and cut to whole pixels.
+    """Returns the box, grown by `margin` px of the crop in all, clipped to the frame and cut to whole pixels.
 
     Facts: docs/reference/metrics.md, 'FaceNet'.
     """
@@ -59,7 +59,7 @@ def box_crop(frame: Picture, box: npt.NDArray[np.floating], size: int, margin: i
 
 
 def whole(frame: Picture, size: int) -> Picture:
-    """The whole frame as a square: bilinear, area when it shrinks."""
+    """Returns the whole frame resized to a square: bilinear, area when it shrinks."""
     if frame.shape[:2] == (size, size):
         return frame
     shrink = frame.shape[0] > size
@@ -67,15 +67,18 @@ def whole(frame: Picture, size: int) -> Picture:
 
 
 def demo_crops(frames: npt.NDArray[np.uint8], device: str = "cpu") -> list[Picture | None]:
-    """The demo judges' crops of uint8 RGB frames (n, h, w, 3): one (DEMO_SIZE, DEMO_SIZE, 3) or None a frame."""
-    found = detector(device).detect(frames)
-    return [crop(frame, faces, DEMO_RULE, DEMO_SIZE) for frame, faces in zip(frames, found, strict=True)]
+    """Returns the demo judges' crops of uint8 RGB frames (n, h, w, 3): one (DEMO_SIZE, DEMO_SIZE, 3) or None a
+    frame.
+    """
+    faces_by_frame = detector(device).detect(frames)
+    return [crop(frame, faces, DEMO_RULE, DEMO_SIZE) for frame, faces in zip(frames, faces_by_frame, strict=True)]
 
 
 def chunk_crops(
     chunk: Chunk, wanted: Iterable[int], rule: str, size: int, device: str = "cpu", margin: int = 0
 ) -> dict[int, Picture | None]:
-    """Crops of the frames with these indexes in the clip (all in the chunk): index -> crop, or None without a face.
+    """Returns crops of the frames with these indexes in the clip (all in the chunk): index -> crop, or None without a
+    face.
 
     Kept on the chunk by rule, size and margin, so that judges with one rule share them.
     """
@@ -104,19 +107,19 @@ def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: st
 
 
 def jpeg95(picture: Picture) -> Picture:
-    """The picture after OpenCV's JPEG of quality 95: what EAT's evaluation does to frames and again to chips."""
+    """Returns the picture after OpenCV's JPEG of quality 95, as EAT's evaluation stores frames and again chips."""
     _, encoded = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return np.ascontiguousarray(decoded[:, :, ::-1])
 
 
 def emotion_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
-    """EmotionFAN's input (n, 3, size, size) in [0, 1] from uint8 crops."""
+    """Returns EmotionFAN's input (n, 3, size, size) in [0, 1] from uint8 crops."""
     return _tensor(crops, device) / 255
 
 
 def identity_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
-    """IdentityNet's input (n, 3, size, size) in [-1, 1] from uint8 crops."""
+    """Returns IdentityNet's input (n, 3, size, size) in [-1, 1] from uint8 crops."""
     return (_tensor(crops, device) - 127.5) / 127.5
 
 

@@ -1,4 +1,5 @@
-"""dlib's 68 landmarks as EAT finds them, directly or on its aligned crop. dlib and its predictor are the user's own.
+"""This module finds dlib's 68 landmarks as EAT does, directly or on its aligned crop; dlib and predictor are the user's
+own.
 
 EAT converts RGB frames to gray as if they were BGR (docs/reference/metrics.md, 'EAT crop' and 'Landmark distances');
 that is part of the protocol.
@@ -22,27 +23,29 @@ _NONE = np.full((68, 2), np.nan)
 
 
 class Dlib68:
-    """dlib's HOG detector and the user's 68-point predictor. Raises MissingError without either."""
+    """Runs dlib's HOG detector and the user's 68-point predictor. Raises MissingError without either."""
 
     def __init__(self) -> None:
         self._detect, self._predict = PREDICTOR.load()
 
     def find(self, frame: Picture, upsampling: int) -> Points:
-        """The points (68, 2) of the first face of an RGB frame (h, w, 3); nan without one."""
+        """Returns the points (68, 2) of the first face of an RGB frame (h, w, 3); nan without one."""
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         boxes = self._detect(gray, upsampling)
         return parts(self._predict(gray, boxes[0])) if boxes else _NONE
 
 
 class DlibSource:
-    """Points of both sides of each pair; crop `eat128` aligns first (one up-sampling), then looks again without."""
+    """Finds the points of both sides of each pair; crop `eat128` aligns first (one up-sampling), then looks again
+    without.
+    """
 
     def __init__(self, crop: str) -> None:
         self._crop = crop
         self._dlib = Dlib68()
 
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
-        """Points of the pairs whose clip frame lies in `chunk`."""
+        """Returns the points of the pairs whose clip frame lies in `chunk`."""
         pairs = pairing.pairs(context, chunk, rule)
         return self._points(pairs.clip), self._points(pairs.reference)
 
@@ -51,7 +54,7 @@ class DlibSource:
 
     def _of(self, frame: Picture) -> Points:
         """The points (68, 2) of one frame; nan without a face."""
-        found = self._dlib.find(frame, 1)
-        if self._crop == "none" or not np.isfinite(found).all():
-            return found
-        return self._dlib.find(crop128(frame, found), 0)
+        points = self._dlib.find(frame, 1)
+        if self._crop == "none" or not np.isfinite(points).all():
+            return points
+        return self._dlib.find(crop128(frame, points), 0)

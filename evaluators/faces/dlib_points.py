@@ -1,4 +1,4 @@
-"""dlib's faces and five points, for EAT's exact alignment. dlib and its predictor are the user's own.
+"""This module finds dlib's faces and five points, for EAT's exact alignment; dlib and its predictor are the user's own.
 
 Neither is a dependency: `pip install dlib` needs a compiler, and the predictor is a file to be fetched by
 hand (harness/weights.toml: dlib-5-points). Without them use the rule `mtcnn5`.
@@ -19,7 +19,7 @@ PREDICTOR = Predictor("dlib-5-points", 5, "align = mtcnn5")
 
 
 class DlibPoints:
-    """HOG detector with one up-sampling, first detection, 5-point predictor.
+    """Runs dlib's HOG detector with one up-sampling, first detection, 5-point predictor.
 
     The CNN detector and the contrast-stretched retries of EAT's script are not here: a frame that only they
     would find counts as faceless, and the signature says `det:hog1`.
@@ -32,10 +32,10 @@ class DlibPoints:
     @staticmethod
     @lru_cache(maxsize=1)
     def shared() -> DlibPoints:
-        """The process's one instance."""
+        """Returns the process's one instance."""
         return DlibPoints()
 
     def chip(self, frame: Picture, size: int) -> Picture | None:
-        """The aligned chip of the first face of a frame (h, w, 3), or None."""
-        found = self._detect(frame, 1)
-        return dlib_chip(frame, parts(self._predict(frame, found[0])), size) if found else None
+        """Returns the aligned chip of the first face of a frame (h, w, 3), or None."""
+        faces = self._detect(frame, 1)
+        return dlib_chip(frame, parts(self._predict(frame, faces[0])), size) if faces else None

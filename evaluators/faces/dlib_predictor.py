@@ -1,4 +1,5 @@
-"""dlib's frontal face detector with a landmark predictor of the user's own: found, hashed, tried before it is believed.
+"""A dlib landmark predictor of the user's own is found, hashed, and tried before it is believed, with dlib's face
+detector.
 
 dlib publishes no hash of its predictors, so a file must show a face's layout on a blank picture first: there an
 intact predictor answers with little more than its mean face, another model's file with another number of points, and
@@ -22,7 +23,7 @@ from networks.files.plausibility import ImplausibleError
 Points = npt.NDArray[np.float64]
 _SIDE, _FIRST, _LAST = 300, 100, 199  # the blank picture and the box of its supposed face, px
 _STRAY = 0.5  # how far a point may lie outside the box, in sides
-#: Points -> (eye at smaller x, eye at larger x, what lies below both).
+#: Number of points -> (eye at smaller x, eye at larger x, points that lie below both).
 _LAYOUTS = {
     5: (slice(2, 4), slice(0, 2), slice(4, 5)),
     68: (slice(36, 42), slice(42, 48), slice(48, 68)),
@@ -31,14 +32,16 @@ _LAYOUTS = {
 
 @dataclass(frozen=True)
 class Predictor:
-    """One predictor file: its row of weights.toml, how many points it has, and the setting that does without it."""
+    """Describes one predictor file: its row of weights.toml, how many points it has, and the setting that does without
+    it.
+    """
 
     weights: str
     points: int
     instead: str
 
     def missing(self) -> list[Missing]:
-        """What of dlib and the file is not on this machine, and its cure."""
+        """Returns the package dlib and the file, each where it is not on this machine, with its cure."""
         lacks = []
         if importlib.util.find_spec("dlib") is None:
             cure = f"Type: pip install dlib, or set {self.instead}."
@@ -50,14 +53,16 @@ class Predictor:
         return lacks
 
     def digest8(self) -> str:
-        """First 8 hex digits of the file's hash, `absent` without it."""
+        """Returns the first 8 hex digits of the file's hash, `absent` without it."""
         try:
             return digest(weights.locate(self.weights, any_hash=True))[:8]
         except MissingError:
             return "absent"
 
     def load(self) -> tuple[Any, Any]:
-        """(detector, predictor). Raises MissingError without either, ImplausibleError for a file that is none."""
+        """Returns (detector, predictor). Raises MissingError without either, ImplausibleError for a file that
+        is none.
+        """
         if importlib.util.find_spec("dlib") is None:
             raise MissingError("The Python package dlib is not installed.", "Type: pip install dlib")
         import dlib
@@ -73,7 +78,7 @@ class Predictor:
 
 
 def parts(shape: Any) -> Points:
-    """The points (k, 2) of a shape that dlib predicted, x before y."""
+    """Returns the points (k, 2) of a shape that dlib predicted, x before y."""
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64).reshape(-1, 2)
 
 

@@ -1,4 +1,4 @@
-"""EAT's aligned face crop of 128 px from 68 landmarks: what its FID, PSNR, SSIM and LMD look at.
+"""This module cuts EAT's aligned face crop of 128 px by 68 landmarks: its FID, PSNR, SSIM and LMD look at that.
 
 EAT has an "open" and a "closed" template and chooses by the eyes, but on the landmarks it aligns with (27 to 44)
 the two are the same points, so there is nothing to choose.
@@ -27,7 +27,8 @@ _TEMPLATE = np.array(
 
 
 def crop128(frame: Picture, landmarks: npt.NDArray[np.floating]) -> Picture:
-    """The crop (128, 128, 3) of a frame (h, w, 3) from its 68 landmarks (68, 2), x before y, in px of the frame.
+    """Returns the crop (128, 128, 3) of a frame (h, w, 3) from its 68 landmarks (68, 2), x before y, in px of the
+    frame.
 
     Bilinear, black outside, cut to whole levels. Raises ValueError for landmarks that all coincide.
     """

@@ -1,4 +1,4 @@
-"""Aligned face chips: dlib's `get_face_chip` without dlib, and the same chip from MTCNN's points.
+"""This module cuts aligned face chips: dlib's `get_face_chip` without dlib, and the same chip from MTCNN's points.
 
 A chip is a square picture in which a least-squares similarity has brought five points of the face to fixed
 places. The dlib rule is exact to the last bit while the picture is shrunk less than twofold; beyond that
@@ -45,7 +45,9 @@ MTCNN_POINTS = _mtcnn_points()
 
 
 def similarity(source: Float, target: Float) -> Float:
-    """The (2, 3) rotation, uniform scale and shift that bring `source` (k, 2) closest to `target` (Umeyama 1991)."""
+    """Returns the (2, 3) rotation, uniform scale and shift that bring `source` (k, 2) closest to `target` (Umeyama
+    1991).
+    """
     mean_source, mean_target = source.mean(axis=0), target.mean(axis=0)
     centred, wanted = source - mean_source, target - mean_target
     u, values, v = np.linalg.svd(wanted.T @ centred / len(source))
@@ -57,19 +59,19 @@ def similarity(source: Float, target: Float) -> Float:
 
 
 def dlib_chip(frame: Picture, points: npt.NDArray[np.floating], size: int = 224, padding: float = 0.25) -> Picture:
-    """The chip (size, size, 3) of a frame (h, w, 3) from five points (5, 2) in dlib's order."""
+    """Returns the chip (size, size, 3) of a frame (h, w, 3) from five points (5, 2) in dlib's order."""
     return chip(frame, points, DLIB_POINTS, size, padding)
 
 
 def mtcnn_chip(frame: Picture, points: npt.NDArray[np.floating], size: int = 224, padding: float = 0.25) -> Picture:
-    """The chip (size, size, 3) of a frame (h, w, 3) from MTCNN's five points (5, 2)."""
+    """Returns the chip (size, size, 3) of a frame (h, w, 3) from MTCNN's five points (5, 2)."""
     return chip(frame, points, MTCNN_POINTS, size, padding)
 
 
 def chip(
     frame: Picture, points: npt.NDArray[np.floating], places: Float, size: int = 224, padding: float = 0.25
 ) -> Picture:
-    """The chip (size, size, 3) in which `points` (k, 2) of the frame lie at `places` of the padded unit square.
+    """Returns the chip (size, size, 3) in which `points` (k, 2) of the frame lie at `places` of the padded unit square.
 
     Bilinear, black outside the frame, fractions cut off. Raises ValueError for points that all coincide.
     """

@@ -1,4 +1,4 @@
-"""Where a head points, from MTCNN's five points: rough, but enough to see that an edit turned a head it should not.
+"""This module says where a head points, by MTCNN's five points: roughly, but enough to see that an edit turned it.
 
 The five points are matched with a rigid face under weak perspective: the mean face of evaluators.faces.face_chip, the
 nose half an eye distance in front of it. Angles of single frames are off by some degrees; means over a clip less.
@@ -27,7 +27,8 @@ FACE = _rigid_face()
 
 
 def angles(points: npt.ArrayLike) -> Float:
-    """Yaw, pitch and roll in degrees of five points (5, 2) px, x before y; 0 for the mean face seen from the front.
+    """Returns yaw, pitch and roll in degrees of five points (5, 2) px, x before y; 0 for the mean face seen from the
+    front.
 
     Positive: nose to larger x, nose down, head turned clockwise in the picture. Raises ValueError for points that
     coincide.
@@ -44,6 +45,6 @@ def angles(points: npt.ArrayLike) -> Float:
 
 
 def turned(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """How far two mean poses (yaw, pitch, roll in degrees) lie apart, in degrees."""
+    """Returns how far two mean poses (yaw, pitch, roll in degrees) lie apart, in degrees."""
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     return float(np.linalg.norm((difference + 180.0) % 360.0 - 180.0))

@@ -1,4 +1,4 @@
-"""MTCNN faces (Zhang et al. 2016) with the trained networks of facenet-pytorch 2.6.0, batched over frames.
+"""MTCNN (Zhang et al. 2016) finds faces here with the trained networks of facenet-pytorch 2.6.0, batched over frames.
 
 The weights are those in facenet-pytorch's wheel; the cascade is ours: area pooling by integral images (all
 candidate windows of a batch at once), suppression per frame, and an empty answer instead of an exception for a
@@ -29,13 +29,13 @@ NAME = "mtcnn-fn2.6.0"  # as signatures name it
 MIN_FACE_PX = 20
 FACTOR = 0.709
 P_THRESHOLD, R_THRESHOLD, O_THRESHOLD = 0.6, 0.7, 0.7
-_WINDOW_PX = 12  # what P-Net sees
+_WINDOW_PX = 12  # the side of P-Net's input
 _PIXELS_PER_BATCH = 2**19  # bounds the memory of the pyramid: 8 frames of 256 px, 2 of 512 px
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of one frame, largest area first; k may be 0. Coordinates in px of the frame, x before y."""
+    """Holds the faces of one frame, largest area first; k may be 0. Coordinates in px of the frame, x before y."""
 
     boxes: Float  # (k, 4) x0, y0, x1, y1
     probs: Float  # (k,)
@@ -46,7 +46,7 @@ class Faces:
 
 
 class Mtcnn:
-    """The detector. Its networks (2 MB, in the installed wheel) load on construction."""
+    """Finds faces in frames; its networks (2 MB, in the installed wheel) load on construction."""
 
     def __init__(self, device: str = "cpu") -> None:
         from evaluators.faces.mtcnn_nets import ONet, PNet, RNet
@@ -64,7 +64,9 @@ class Mtcnn:
         return network.eval().requires_grad_(False).to(self._device)
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> list[Faces]:
-        """Faces of uint8 RGB frames (n, height, width, 3): one `Faces` per frame, empty where there is none."""
+        """Returns the faces of uint8 RGB frames (n, height, width, 3): one `Faces` per frame, empty where there is
+        none.
+        """
         import torch
 
         if len(frames) == 0:
@@ -120,7 +122,7 @@ class Mtcnn:
 
 
 def pyramid(height: int, width: int) -> list[float]:
-    """Scales of the pyramid for pictures of this size; none when the picture is smaller than a face."""
+    """Returns the scales of the pyramid for pictures of this size; none when the picture is smaller than a face."""
     scales, scale = [], _WINDOW_PX / MIN_FACE_PX
     side = min(height, width) * scale
     while side >= _WINDOW_PX:
@@ -143,19 +145,21 @@ def _file(name: str) -> Path:
 
 @lru_cache(maxsize=2)
 def detector(device: str = "cpu") -> Mtcnn:
-    """The process's one detector on `device`."""
+    """Returns the process's one detector on `device`."""
     return Mtcnn(device)
 
 
 def chunk_faces(chunk: Chunk, device: str = "cpu", every: int = 1) -> dict[int, Faces]:
-    """Faces of the chunk's frames whose index in the clip is a multiple of `every`: index in the clip -> faces."""
+    """Returns the faces of the chunk's frames whose index in the clip is a multiple of `every`: index in the clip ->
+    faces.
+    """
     return faces_at(chunk, sampled(chunk, every), device)
 
 
 def faces_at(chunk: Chunk, wanted: Iterable[int], device: str = "cpu") -> dict[int, Faces]:
-    """Faces of the frames with these indexes in the clip (all in the chunk): index -> faces.
+    """Returns the faces of the frames with these indexes in the clip (all in the chunk): index -> faces.
 
-    What any judge asked for is kept on the chunk (key "mtcnn"), so a frame is searched once.
+    The faces that any judge asked for are kept on the chunk (key "mtcnn"), so a frame is searched once.
     """
     known: dict[int, Faces] = chunk.once("mtcnn", dict)
     indexes = list(wanted)
@@ -167,5 +171,5 @@ def faces_at(chunk: Chunk, wanted: Iterable[int], device: str = "cpu") -> dict[i
 
 
 def sampled(chunk: Chunk, every: int) -> range:
-    """Indexes in the clip of the chunk's frames that are multiples of `every`."""
+    """Returns the indexes in the clip of the chunk's frames that are multiples of `every`."""
     return range(-(-chunk.first // every) * every, chunk.first + len(chunk.frames), every)

@@ -1,4 +1,4 @@
-"""The box arithmetic of MTCNN's cascade: cells to boxes, regression, squaring, suppression.
+"""This module is the box arithmetic of MTCNN's cascade: cells to boxes, regression, squaring, suppression.
 
 All in float32 and in the reference's order of operations, because boxes are truncated to pixels later.
 Facts: docs/reference/metrics.md, 'MTCNN'.
@@ -19,7 +19,7 @@ Int = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Windows under consideration in a batch of frames: k of them."""
+    """Holds the k windows under consideration in a batch of frames."""
 
     frame: Int  # (k,) index in the batch
     boxes: Float  # (k, 4) x0, y0, x1, y1
@@ -27,12 +27,12 @@ class Candidates:
     moves: Float  # (k, 4) proposed corrections, in box sizes
 
     def take(self, index: npt.NDArray[Any]) -> Candidates:
-        """Those of `index` (positions or a mask), in its order."""
+        """Returns those of `index` (positions or a mask), in its order."""
         return Candidates(self.frame[index], self.boxes[index], self.score[index], self.moves[index])
 
     @classmethod
     def concatenated(cls, parts: Sequence[Candidates]) -> Candidates:
-        """All parts one after another; none gives an empty set."""
+        """Returns the parts joined, one after another; none gives an empty set."""
         empty = cls(np.zeros(0, np.int64), *(np.zeros(shape, np.float32) for shape in ((0, 4), (0,), (0, 4))))
         every = [empty, *parts]
         return cls(
@@ -44,7 +44,7 @@ class Candidates:
 
 
 def cells(scores: Float, moves: Float, scale: float, threshold: float) -> Candidates:
-    """P-Net's cells over the threshold. scores (n, rows, columns), moves (n, 4, rows, columns)."""
+    """Returns P-Net's cells over the threshold as windows. scores (n, rows, columns), moves (n, 4, rows, columns)."""
     frame, row, column = np.nonzero(scores >= threshold)
     corner = np.stack([column, row], axis=1).astype(np.float32)
     boxes = np.concatenate([(2 * corner + 1) / np.float32(scale), (2 * corner + 12) / np.float32(scale)], axis=1)
@@ -52,21 +52,23 @@ def cells(scores: Float, moves: Float, scale: float, threshold: float) -> Candid
 
 
 def passed(candidates: Candidates, scores: Float, moves: Float, threshold: float) -> tuple[Candidates, Int]:
-    """Candidates whose new score is over the threshold, with the new moves; and their positions."""
+    """Returns the candidates whose new score is over the threshold, with the new moves; and their positions."""
     index = np.nonzero(scores > threshold)[0]
     kept = Candidates(candidates.frame[index], candidates.boxes[index], scores[index], moves[index])
     return kept, index
 
 
 def moved(candidates: Candidates, extra: int) -> Candidates:
-    """Boxes corrected by their moves; sizes count `extra` pixels more (0 after P-Net, 1 after R- and O-Net)."""
+    """Returns the boxes corrected by their moves; sizes count `extra` pixels more (0 after P-Net, 1 after R- and
+    O-Net).
+    """
     boxes = candidates.boxes
     size = boxes[:, 2:] - boxes[:, :2] + np.float32(extra)
     return replace(candidates, boxes=boxes + candidates.moves * np.tile(size, 2))
 
 
 def squared(candidates: Candidates) -> Candidates:
-    """Boxes grown to squares of their longer side, about the same centre."""
+    """Returns the boxes grown to squares of their longer side, about the same centre."""
     boxes, half = candidates.boxes, np.float32(0.5)
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.max(axis=1, keepdims=True)
@@ -75,7 +77,9 @@ def squared(candidates: Candidates) -> Candidates:
 
 
 def windows(candidates: Candidates, height: int, width: int) -> tuple[Candidates, Int]:
-    """Boxes as whole pixels inside the frame, (k, 4) with ends excluded; empty ones are dropped from both."""
+    """Returns the boxes as whole pixels inside the frame, (k, 4) with ends excluded; empty ones are dropped
+    from both.
+    """
     pixels = np.trunc(candidates.boxes).astype(np.int64)
     start = np.maximum(pixels[:, :2], 1) - 1  # the reference counts pixels from 1
     stop = np.minimum(pixels[:, 2:], [width, height])
@@ -84,14 +88,16 @@ def windows(candidates: Candidates, height: int, width: int) -> tuple[Candidates
 
 
 def landmarks(boxes: Float, points: Float) -> Float:
-    """O-Net's points (k, 10), five x then five y in box sizes, as pixels (k, 5, 2)."""
+    """Returns O-Net's points (k, 10), five x then five y in box sizes, as pixels (k, 5, 2)."""
     size = boxes[:, 2:] - boxes[:, :2] + np.float32(1)
     relative = points.reshape(-1, 2, 5).transpose(0, 2, 1)
     return size[:, None] * relative + boxes[:, None, :2] - np.float32(1)
 
 
 def keep(candidates: Candidates, threshold: float) -> Int:
-    """Non-maximum suppression by overlap (intersection over union) inside each frame: positions to keep."""
+    """Returns the positions to keep after non-maximum suppression by overlap (intersection over union) inside each
+    frame.
+    """
     kept: list[npt.NDArray[np.intp]] = [np.zeros(0, np.intp)]
     for frame in np.unique(candidates.frame):
         index = np.nonzero(candidates.frame == frame)[0]
@@ -100,7 +106,7 @@ def keep(candidates: Candidates, threshold: float) -> Int:
 
 
 def suppressed(boxes: Float, scores: Float, threshold: float) -> Int:
-    """Positions that survive greedy suppression by intersection over union, best score first."""
+    """Returns the positions that survive greedy suppression by intersection over union, best score first."""
     order = np.argsort(-scores, kind="stable")
     corners = boxes[order]
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
@@ -118,7 +124,9 @@ def suppressed(boxes: Float, scores: Float, threshold: float) -> Int:
 
 
 def keep_min(boxes: Float, scores: Float, threshold: float) -> Int:
-    """Suppression by intersection over the SMALLER area (a face inside a face goes), best score first."""
+    """Returns the positions that survive suppression by intersection over the SMALLER area (a face inside a face goes),
+    best score first.
+    """
     order = np.argsort(scores)[::-1]
     extent = boxes[:, 2:] - boxes[:, :2] + 1
     area = extent.prod(axis=1)

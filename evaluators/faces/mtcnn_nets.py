@@ -1,4 +1,4 @@
-"""P-, R- and O-Net of MTCNN (Zhang et al. 2016, figure 2) in the names of facenet-pytorch's files.
+"""This module defines P-, R- and O-Net of MTCNN (Zhang et al. 2016, figure 2) in the names of facenet-pytorch's files.
 
 Written here because importing that package takes torchvision along, which costs seconds in every worker.
 """
@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 
 class PNet(nn.Module):
-    """Pictures (n, 3, h, w) -> moves (n, 4, rows, columns), scores (n, 2, rows, columns); cells of 12 px, stride 2."""
+    """Maps pictures (n, 3, h, w) -> moves (n, 4, rows, columns), scores (n, 2, rows, columns); cells of 12 px, stride
+    2.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,14 +23,14 @@ class PNet(nn.Module):
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Moves and scores."""
+        """Returns moves and scores."""
         x = F.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_2(x), torch.softmax(self.conv4_1(x), dim=1)
 
 
 class RNet(nn.Module):
-    """Windows (n, 3, 24, 24) -> box moves (n, 4), scores (n, 2)."""
+    """Maps windows (n, 3, 24, 24) -> box moves (n, 4), scores (n, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +41,7 @@ class RNet(nn.Module):
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Moves and scores."""
+        """Returns moves and scores."""
         x = F.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = self.prelu4(self.dense4(_columns_first(self.prelu3(self.conv3(x)))))
@@ -47,7 +49,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """Windows (n, 3, 48, 48) -> box moves (n, 4), points (n, 10), scores (n, 2)."""
+    """Maps windows (n, 3, 48, 48) -> box moves (n, 4), points (n, 10), scores (n, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class ONet(nn.Module):
         self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Moves, points and scores."""
+        """Returns moves, points and scores."""
         x = F.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu3(self.conv3(x)), 2, 2, ceil_mode=True)

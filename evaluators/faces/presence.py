@@ -1,4 +1,4 @@
-"""What any clip can be asked without downloaded weights: faces, length, sound, and whether its head was turned.
+"""This judge measures any clip without downloaded weights: faces, length, sound, and whether its head was turned.
 
 The face detector is MTCNN with the trained networks of the facenet-pytorch wheel (docs/reference/metrics.md, 'MTCNN').
 """
@@ -22,7 +22,8 @@ from harness.records import FPS, SAMPLE_RATE_HZ, Row
 
 
 class FacePresence(Evaluator):
-    """Share of frames with a face, frames at 25 fps, turn of the head from its pose clip, sound over picture length.
+    """Measures the share of frames with a face, frames at 25 fps, turn of the head from its pose clip, sound over
+    picture length.
 
     Setting `every`: each N-th frame is searched (default 5, the sampling of the identity judge, which shares it).
     """
@@ -44,7 +45,7 @@ class FacePresence(Evaluator):
         mtcnn.detector(self.device)
 
     def fields(self, metric: str) -> Fields:
-        """Detector and sampling for the face rate; the frame rate for all."""
+        """Returns the detector and sampling for the face rate; the frame rate for all."""
         searched = (
             (("det", mtcnn.NAME), ("samp", f"every{self.every}")) if metric in ("face_rate", "pose_shift") else ()
         )
@@ -56,22 +57,22 @@ class FacePresence(Evaluator):
         return _Clip(self, context)
 
     def mean_pose(self, path: Path) -> npt.NDArray[np.float32]:
-        """Mean yaw, pitch and roll of a clip, from the cache where they are known; (0,) without a face."""
+        """Returns the mean yaw, pitch and roll of a clip, from the cache where they are known; (0,) without a face."""
 
         def compute() -> npt.NDArray[np.float32]:
-            found = poses(faces_of(path, self.device, self.every))
-            return np.asarray(np.mean(found, axis=0) if found else np.zeros(0), dtype=np.float32)
+            angles_by_frame = poses(faces_of(path, self.device, self.every))
+            return np.asarray(np.mean(angles_by_frame, axis=0) if angles_by_frame else np.zeros(0), dtype=np.float32)
 
         return cached(path, f"pose|{self.signature('pose_shift')}", [], compute)
 
 
 def poses(faces: Mapping[int, mtcnn.Faces]) -> list[npt.NDArray[np.float64]]:
-    """Yaw, pitch and roll of the largest face of each searched frame that shows one."""
-    return [angles(found.landmarks[0]) for _, found in sorted(faces.items()) if len(found)]
+    """Returns yaw, pitch and roll of the largest face of each searched frame that shows one."""
+    return [angles(frame_faces.landmarks[0]) for _, frame_faces in sorted(faces.items()) if len(frame_faces)]
 
 
 class _Clip:
-    """Counts of one clip."""
+    """Counts the frames and faces of one clip."""
 
     def __init__(self, judge: FacePresence, context: ClipContext) -> None:
         self._judge = judge
@@ -88,7 +89,7 @@ class _Clip:
         self._poses += poses(faces)
 
     def finish(self) -> Sequence[Row]:
-        """Four rows; a clip without any face has a rate of 0, which is a measurement and no failure."""
+        """Returns four rows; a clip without any face has a rate of 0, which is a measurement and no failure."""
         rate = 100.0 * float(np.mean([count > 0 for count in self._found])) if self._found else 0.0
         several = ("multiple_faces",) if any(count > 1 for count in self._found) else ()
         missed = ("no_face",) if rate < 100 else ()
@@ -103,10 +104,10 @@ class _Clip:
         return self._judge.scored(metric, value, notes=(*notes, *self._context.notes))
 
     def _turn(self) -> Row:
-        found = self._shift()
-        if isinstance(found, Refusal):
-            return self._judge.unscored("pose_shift", found)
-        return self._scored("pose_shift", found)
+        shift = self._shift()
+        if isinstance(shift, Refusal):
+            return self._judge.unscored("pose_shift", shift)
+        return self._scored("pose_shift", shift)
 
     def _shift(self) -> float | Refusal:
         """By how many degrees the head is turned from that of the pose clip."""

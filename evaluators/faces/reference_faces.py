@@ -1,4 +1,4 @@
-"""Faces of clips that many judges look at (neutral clips, ground truth): searched once per content, then cached."""
+"""Faces of clips that many judges look at (neutral clips, ground truth) are searched once per content, then cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = 16  # frame index, box (4), probability, five points (10); without a 
 
 
 def searched_chunks(path: Path, device: str, every: int) -> Iterator[Chunk]:
-    """The clip's chunks at 25 fps; the faces of each `every`-th frame are on them already (0: none are searched)."""
+    """Yields the clip's chunks at 25 fps, with the faces of each `every`-th frame on them (0: none are searched)."""
     known = faces_of(path, device, every) if every else {}
     first = 0
     for frames in VideoReader(path):
@@ -28,12 +28,14 @@ def searched_chunks(path: Path, device: str, every: int) -> Iterator[Chunk]:
 
 
 def faces_of(path: Path, device: str, every: int) -> dict[int, Faces]:
-    """Faces of each `every`-th frame by index, those that `mtcnn.chunk_faces` finds in chunks of this size."""
+    """Returns the faces of each `every`-th frame by index, those that `mtcnn.chunk_faces` finds in chunks of
+    this size.
+    """
     rows = cached(path, f"faces|{mtcnn.NAME}|fps:25|every{every}", [], lambda: _search(path, device, every))
-    found: dict[int, list[npt.NDArray[np.float32]]] = {}
+    by_frame: dict[int, list[npt.NDArray[np.float32]]] = {}
     for row in rows:
-        found.setdefault(int(row[0]), []).extend([] if np.isnan(row[1]) else [row[1:]])
-    return {index: _faces(np.array(faces, np.float32).reshape(-1, _COLUMNS - 1)) for index, faces in found.items()}
+        by_frame.setdefault(int(row[0]), []).extend([] if np.isnan(row[1]) else [row[1:]])
+    return {index: _faces(np.array(faces, np.float32).reshape(-1, _COLUMNS - 1)) for index, faces in by_frame.items()}
 
 
 def _faces(rows: npt.NDArray[np.float32]) -> Faces:
@@ -44,9 +46,9 @@ def _search(path: Path, device: str, every: int) -> npt.NDArray[np.float32]:
     rows: list[npt.NDArray[np.float64]] = [np.zeros((0, _COLUMNS))]
     first = 0
     for frames in VideoReader(path):
-        for index, found in mtcnn.chunk_faces(Chunk(first, frames), device, every).items():
-            values = np.column_stack([found.boxes, found.probs, found.landmarks.reshape(len(found), 10)])
-            shown = values if len(found) else np.full((1, _COLUMNS - 1), np.nan)
-            rows.append(np.column_stack([np.full(len(shown), index), shown]))
+        for index, faces in mtcnn.chunk_faces(Chunk(first, frames), device, every).items():
+            values = np.column_stack([faces.boxes, faces.probs, faces.landmarks.reshape(len(faces), 10)])
+            filled = values if len(faces) else np.full((1, _COLUMNS - 1), np.nan)
+            rows.append(np.column_stack([np.full(len(filled), index), filled]))
         first += len(frames)
     return np.concatenate(rows).astype(np.float32)

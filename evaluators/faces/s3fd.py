@@ -1,4 +1,4 @@
-"""S3FD, the face detector of syncnet_python (Zhang et al. 2017), batched over frames.
+"""S3FD (Zhang et al. 2017) is the face detector of syncnet_python, batched over frames here.
 
 State-dict names and shapes are those of the published ``sfd_face.pth``. Pictures are RGB with the channel means
 123, 117, 104 subtracted, shrunk to a quarter before the network sees them.
@@ -32,7 +32,7 @@ _PIXELS_PER_BATCH = 2**19
 
 
 class _ChannelNorm(nn.Module):
-    """Every position's channel vector scaled to unit length, times a learned gain per channel."""
+    """Scales every position's channel vector to unit length, times a learned gain per channel."""
 
     def __init__(self, channels: int, gain: float) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def _vgg() -> nn.ModuleList:
 
 
 class S3FD(nn.Module):
-    """The network: pictures (n, 3, h, w) -> face probability (n, p) and box offsets (n, p, 4) of all p priors."""
+    """Maps pictures (n, 3, h, w) -> face probability (n, p) and box offsets (n, p, 4) of all p priors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,22 +80,24 @@ class S3FD(nn.Module):
         )
 
     def maps(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """The six feature maps that the heads read."""
+        """Returns the six feature maps that the heads read."""
         taps = {15: self.L2Norm3_3, 22: self.L2Norm4_3, 29: self.L2Norm5_3}  # last ReLU of the stages 3, 4, 5
-        found, x = [], pictures
+        maps, x = [], pictures
         for place, layer in enumerate(self.vgg):
             x = layer(x)
             if place in taps:
-                found.append(taps[place](x.clone()))  # the next ReLU works in place
-        found.append(x)
+                maps.append(taps[place](x.clone()))  # the next ReLU works in place
+        maps.append(x)
         for place, layer in enumerate(self.extras):
             x = functional.relu(layer(x))
             if place % 2:
-                found.append(x)
-        return found
+                maps.append(x)
+        return maps
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Probabilities (n, p), offsets (n, p, 4) and priors (p, 4: centre and size as shares of the picture)."""
+        """Returns probabilities (n, p), offsets (n, p, 4) and priors (p, 4: centre and size as shares of the
+        picture).
+        """
         scores, offsets, sides = [], [], []
         for place, x in enumerate(self.maps(pictures)):
             classes = self.conf[place](x)
@@ -110,7 +112,7 @@ class S3FD(nn.Module):
 
 
 def priors(sides: list[tuple[int, int]], height: int, width: int) -> npt.NDArray[np.float32]:
-    """Prior boxes (p, 4): centre x, y and size x, y as shares of a picture of this height and width."""
+    """Returns prior boxes (p, 4): centre x, y and size x, y as shares of a picture of this height and width."""
     parts = []
     for (rows, columns), stride, size in zip(sides, _STRIDES_PX, _SIZES_PX, strict=True):
         y, x = np.meshgrid(
@@ -122,14 +124,14 @@ def priors(sides: list[tuple[int, int]], height: int, width: int) -> npt.NDArray
 
 
 def decoded(offsets: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """Boxes (…, p, 4) x0, y0, x1, y1 as shares of the picture."""
+    """Returns boxes (…, p, 4) x0, y0, x1, y1 as shares of the picture."""
     size = where[:, 2:] * torch.exp(offsets[..., 2:] * _SIZE_VARIANCE)
     low = where[:, :2] + offsets[..., :2] * _CENTRE_VARIANCE * where[:, 2:] - size / 2
     return torch.cat([low, size + low], -1)
 
 
 def suppressed(boxes: Float, order: npt.NDArray[np.int64], iou: float) -> list[int]:
-    """Indexes of `order` (best first) that survive: none overlaps a better survivor by more than `iou`."""
+    """Returns the indexes of `order` (best first) that survive: none overlaps a better survivor by more than `iou`."""
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept = []
     while order.size:
@@ -143,7 +145,7 @@ def suppressed(boxes: Float, order: npt.NDArray[np.int64], iou: float) -> list[i
 
 
 def candidates(probability: npt.NDArray[np.float32], boxes: Float) -> Float:
-    """(k, 5) boxes and scores of one picture after the first suppression, best first, k <= 750."""
+    """Returns (k, 5) boxes and scores of one picture after the first suppression, best first, k <= 750."""
     above = np.nonzero(probability > _MIN_SCORE)[0]
     order = np.argsort(probability[above], kind="stable")[::-1][:_CANDIDATES]
     kept = above[suppressed(boxes[above], order, _FIRST_IOU)[:_KEPT]]
@@ -151,7 +153,7 @@ def candidates(probability: npt.NDArray[np.float32], boxes: Float) -> Float:
 
 
 def load(path: Path, device: str = "cpu") -> S3FD:
-    """The network with the weights of `path`, strict. Raises ImplausibleError when the file does not fit."""
+    """Returns the network with the weights of `path`, strict. Raises ImplausibleError when the file does not fit."""
     net = S3FD()
     try:
         net.load_state_dict(read_state(path))
@@ -163,7 +165,9 @@ def load(path: Path, device: str = "cpu") -> S3FD:
 
 @torch.inference_mode()
 def detect(net: S3FD, frames: npt.NDArray[np.uint8], threshold: float = 0.9, scale: float = 0.25) -> list[Float]:
-    """Faces of uint8 RGB frames (n, h, w, 3): per frame (k, 5) x0, y0, x1, y1 in px and score, best first."""
+    """Returns the faces of uint8 RGB frames (n, h, w, 3): per frame (k, 5) x0, y0, x1, y1 in px and score, best
+    first.
+    """
     if not len(frames):
         return []
     step = max(1, int(_PIXELS_PER_BATCH / (frames.shape[1] * frames.shape[2] * scale**2)))
@@ -174,7 +178,7 @@ def detect(net: S3FD, frames: npt.NDArray[np.uint8], threshold: float = 0.9, sca
 
 
 def pictures(frames: npt.NDArray[np.uint8], scale: float) -> torch.Tensor:
-    """The network's input (n, 3, h * scale, w * scale) for uint8 RGB frames."""
+    """Returns the network's input (n, 3, h * scale, w * scale) for uint8 RGB frames."""
     small = [cv2.resize(frame, (0, 0), fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR) for frame in frames]
     return torch.from_numpy(np.stack(small).astype(np.float32) - np.array(_RGB_MEANS, np.float32)).permute(0, 3, 1, 2)
 
@@ -188,7 +192,7 @@ def _detect_batch(net: S3FD, frames: npt.NDArray[np.uint8], threshold: float, sc
 
 
 def _faces(probability: npt.NDArray[np.float32], boxes: Float, threshold: float, height: int, width: int) -> Float:
-    found = candidates(probability, boxes)
-    found = found[found[:, 4] > threshold]
-    found[:, :4] *= (width, height, width, height)
-    return found[suppressed(found[:, :4], np.argsort(found[:, 4], kind="stable")[::-1], _SECOND_IOU)]
+    faces = candidates(probability, boxes)
+    faces = faces[faces[:, 4] > threshold]
+    faces[:, :4] *= (width, height, width, height)
+    return faces[suppressed(faces[:, :4], np.argsort(faces[:, 4], kind="stable")[::-1], _SECOND_IOU)]

@@ -1,4 +1,6 @@
-"""Landmarks that the user computed: `NAME.landmarks.npy` beside `NAME.mp4`, float (frames at 25 fps, 68, 2)."""
+"""This module reads landmarks that the user computed: `NAME.landmarks.npy` next to `NAME.mp4`, float (frames at 25 fps,
+68, 2).
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ _POINTS = 68
 
 
 def sidecar(video: Path, suffix: str = ".landmarks.npy") -> Path:
-    """The file that holds the points of `video`."""
+    """Returns the file that holds the points of `video`."""
     return video.with_suffix(suffix)
 
 
 def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | Refusal:
-    """The points of a video, nan rows where it has no face, or why there are none."""
+    """Returns the points of a video, nan rows where it has no face, or a Refusal that says why there are none."""
     path = sidecar(video, suffix)
     if not path.is_file():
         needed = f"save float ({frames}, {_POINTS}, 2), nan where no face is found"
@@ -36,10 +38,10 @@ def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | R
 
 
 def points(video: Path, frames: int) -> Points:
-    """The points of a video of which `problem` found none; read once in a row."""
-    found = _remembered(video, frames, sidecar(video).stat().st_mtime_ns)
-    assert not isinstance(found, Refusal), found
-    return found
+    """Returns the points of a video in which `problem` found no fault; read once in a row."""
+    landmarks = _remembered(video, frames, sidecar(video).stat().st_mtime_ns)
+    assert not isinstance(landmarks, Refusal), landmarks
+    return landmarks
 
 
 @lru_cache(maxsize=4)
@@ -56,15 +58,15 @@ def _both(context: ClipContext) -> tuple[Points | Refusal, Points | Refusal]:
 
 
 def problem(context: ClipContext) -> Refusal | None:
-    """Why the points of a clip or of its reference cannot be used, or None."""
+    """Says why the points of a clip or of its reference cannot be used, or None."""
     return next((part for part in _both(context) if isinstance(part, Refusal)), None)
 
 
 class SidecarPoints:
-    """Points from the files beside both videos."""
+    """Reads the points from the files next to both videos."""
 
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
-        """Points of the pairs whose clip frame lies in `chunk`."""
+        """Returns the points of the pairs whose clip frame lies in `chunk`."""
         clip, reference = _both(context)
         assert not isinstance(clip, Refusal)
         assert not isinstance(reference, Refusal)

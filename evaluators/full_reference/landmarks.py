@@ -1,6 +1,6 @@
-"""Landmark distances of paired frames: M-LMD, F-LMD and their velocities, EAT's and repaired.
+"""This judge measures landmark distances of paired frames: M-LMD, F-LMD and their velocities, EAT's and repaired.
 
-The 68 points come from dlib and its predictor, which are the user's own, or from files beside the clips.
+The 68 points come from dlib and its predictor, which are the user's own, or from files next to the clips.
 Facts: docs/reference/metrics.md, 'Landmark distances'.
 """
 
@@ -29,7 +29,7 @@ _METRICS = ("m_lmd", "f_lmd", "m_lvd", "f_lvd")
 
 @dataclass(frozen=True)
 class Distances:
-    """The four values of one clip in px, and how many of its pairs had a face on both sides."""
+    """Holds the four values of one clip in px, and how many of its pairs had a face on both sides."""
 
     m_lmd: float
     f_lmd: float
@@ -39,7 +39,7 @@ class Distances:
 
 
 def landmark_distances(clip: Points, reference: Points, repaired: bool = False) -> Distances | None:
-    """Distances of paired landmarks, both (n, 68, 2), nan rows without a face; None without a valid pair.
+    """Returns the distances of paired landmarks, both (n, 68, 2), nan rows without a face; None without a valid pair.
 
     LMD: mean distance of a point after each set's own mean is taken away (no scale, no rotation). LVD: mean length
     of the difference of the two movements since the last valid pair. As in EAT, LVD is divided by the number of
@@ -65,16 +65,16 @@ def _still(first: Points, second: Points) -> float:
 
 
 class PointSource(Protocol):
-    """Where the 68 points of a clip's pairs come from."""
+    """Gives the 68 points of a clip's pairs."""
 
     def take(self, context: ClipContext, chunk: Chunk, rule: str) -> tuple[Points, Points]:
-        """Points of the pairs in this chunk, of the clip and of the reference."""
+        """Returns the points of the pairs in this chunk, of the clip and of the reference."""
 
 
 class LandmarkDistance(Evaluator):
-    """M-LMD, F-LMD, M-LVD, F-LVD against a reference.
+    """Measures M-LMD, F-LMD, M-LVD, F-LVD against a reference.
 
-    Settings: points (dlib68: dlib's detector and predictor; sidecar: NAME.landmarks.npy beside each video), crop
+    Settings: points (dlib68: dlib's detector and predictor; sidecar: NAME.landmarks.npy next to each video), crop
     (eat128: EAT's aligned crop first; none), pair (stretch, trunc), fix (0: EAT's LVD as it is, 1: repaired).
     Sidecar points are taken as they are: crop must be none.
     """
@@ -94,7 +94,7 @@ class LandmarkDistance(Evaluator):
         self._source: PointSource | None = None
 
     def missing(self) -> list[Missing]:
-        """dlib and its predictor, where they are asked for and not here."""
+        """Returns dlib and its predictor, where they are asked for and not here."""
         return dlib_landmarks.PREDICTOR.missing() if self.points == "dlib68" else []
 
     def load(self) -> None:
@@ -102,7 +102,7 @@ class LandmarkDistance(Evaluator):
         self._source = SidecarPoints() if self.points == "sidecar" else dlib_landmarks.DlibSource(self.crop)
 
     def fields(self, metric: str) -> Fields:
-        """Points, crop, normalisation, pairing, and whether the LVD is mended."""
+        """Returns the points, crop, normalisation, pairing, and whether the LVD is mended."""
         fields = (("det", self.points), ("in", self.crop), ("norm", "mean-only"), ("fps", "25"), ("pair", self.pair))
         fixed = (("fix", str(int(self.repaired))),) if metric.endswith("lvd") else ()
         weights = (("w", dlib_landmarks.PREDICTOR.digest8()),) if self.points == "dlib68" else ()
@@ -118,7 +118,7 @@ class LandmarkDistance(Evaluator):
 
 
 class _Clip:
-    """The landmarks of one clip's pairs."""
+    """Collects the landmarks of one clip's pairs."""
 
     def __init__(self, judge: LandmarkDistance, source: PointSource, context: ClipContext) -> None:
         self._judge = judge
@@ -134,11 +134,11 @@ class _Clip:
         self._reference.append(reference)
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """Four rows; `no_face` as a note where some pairs were left out."""
+        """Returns four rows; `no_face` as a note where some pairs were left out."""
         clip, reference = (np.concatenate([np.zeros((0, POINTS, 2)), *x]) for x in (self._clip, self._reference))
-        found = landmark_distances(clip, reference, self._judge.repaired)
-        if found is None:
+        distances = landmark_distances(clip, reference, self._judge.repaired)
+        if distances is None:
             return Refusal("no_face", f"none of {len(clip)} pairs of frames has a face on both sides")
-        skipped = ("no_face",) if found.valid < len(clip) else ()
+        skipped = ("no_face",) if distances.valid < len(clip) else ()
         notes = (*skipped, *pairing.notes(self._context))
-        return [self._judge.scored(metric, getattr(found, metric), notes=notes) for metric in _METRICS]
+        return [self._judge.scored(metric, getattr(distances, metric), notes=notes) for metric in _METRICS]

@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018), v0.1: learned perceptual distance of paired frames.
+"""LPIPS v0.1 (Zhang et al. 2018) is a learned perceptual distance of paired frames.
 
 The linear heads are the trained ones of the `lpips` 0.1.4 wheel; the trunk is torchvision's ImageNet network, which
 must be fetched. Frames go in as RGB in [-1, 1]: half of all published mistakes feed [0, 1] (docs/reference/metrics.md,
@@ -45,7 +45,7 @@ TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
 
 
 class Lpips(Evaluator):
-    """LPIPS v0.1 against a frame-aligned reference.
+    """Measures LPIPS v0.1 against a frame-aligned reference.
 
     Settings: net (alex, vgg), pair (trunc, stretch), every (each N-th pair; default 1), agg (clip, frame),
     size (refuse, area), weights (another copy of the trunk; hash=any for one that is not the
@@ -70,7 +70,7 @@ class Lpips(Evaluator):
         self._distance: Distance | None = None
 
     def missing(self) -> list[Missing]:
-        """The trunk, where it is not here."""
+        """Returns the trunk, where it is not here."""
         return self._weights.missing()
 
     def load(self) -> None:
@@ -93,7 +93,7 @@ class Lpips(Evaluator):
         self._distance = distance.eval().requires_grad_(False).to(self._device)
 
     def fields(self, metric: str) -> Fields:
-        """Network, heads, input range, pairing, pooling, weights."""
+        """Returns network, heads, input range, pairing, pooling, weights."""
         net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
         rest = (
             ("fps", "25"),
@@ -104,11 +104,11 @@ class Lpips(Evaluator):
         return *net, *rest, *self._weights.fields()
 
     def long_fields(self, metric: str) -> Fields:
-        """The trunk's whole hash."""
+        """Returns the trunk's whole hash."""
         return self._weights.long()
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
-        """The signature of a set of clips: with the sizes of its pictures."""
+        """Returns the signature of a set of clips: with the sizes of its pictures."""
         return self.signature(metric).with_fields("size", picture_sizes.field(rows))
 
     def start(self, context: ClipContext) -> Measurement | Refusal:
@@ -116,7 +116,7 @@ class Lpips(Evaluator):
         return pairing.reference_problem(context, self.pair) or _Clip(self, context)
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """Mean over clips of their means, or over all frames; nan for none."""
+        """Returns the mean over clips of their means, or over all frames; nan for none."""
         sums, counts = np.array([[float(row["sum"]), float(row["count"])] for row in rows]).reshape(-1, 2).T
         if not len(counts):
             return float("nan")
@@ -125,13 +125,13 @@ class Lpips(Evaluator):
     def distances(
         self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], batch: int = 8
     ) -> npt.NDArray[np.float64]:
-        """LPIPS of pairs of uint8 RGB frames (n, h, w, 3) → (n,)."""
+        """Returns the LPIPS of pairs of uint8 RGB frames (n, h, w, 3) → (n,)."""
         assert self._distance is not None, "load() first"
         return self._distance.of_frames(first, second, batch)
 
 
 class _Clip:
-    """Distances of the pairs of one clip."""
+    """Collects the distances of the pairs of one clip."""
 
     def __init__(self, judge: Lpips, context: ClipContext) -> None:
         self._judge = judge
@@ -155,7 +155,7 @@ class _Clip:
             self._values += self._judge.distances(pairs.clip, pairs.reference).tolist()
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """The clip's mean."""
+        """Returns the clip's mean."""
         if self._problem is not None:
             return self._problem
         if not self._values:

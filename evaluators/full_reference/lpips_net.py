@@ -1,4 +1,4 @@
-"""LPIPS v0.1 (Zhang et al. 2018) as a network: a torchvision trunk, and trained linear heads over five layers of it."""
+"""LPIPS v0.1 (Zhang et al. 2018) is a torchvision trunk with trained linear heads over five layers of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ _TRUNKS: dict[str, tuple[tuple[_Layer, ...], tuple[int, ...]]] = {
 
 
 class Trunk(nn.Module):
-    """The convolutions of torchvision's AlexNet or VGG16 under their names in `features` (0.weight, 3.weight, …)."""
+    """Holds the convolutions of torchvision's AlexNet or VGG16 under their names in `features` (0.weight,
+    3.weight, …).
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class Trunk(nn.Module):
             position += 2 if channels else 1  # a convolution is followed by its ReLU
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Scaled pictures (n, 3, h, w) → the five activations after ReLU."""
+        """Returns the five activations after ReLU of scaled pictures (n, 3, h, w)."""
         taps = []
         for index, ((channels, kernel, stride, _), name) in enumerate(self._layers):
             x = F.relu(self.get_submodule(name)(x)) if channels else F.max_pool2d(x, kernel, stride)
@@ -68,7 +70,7 @@ class Trunk(nn.Module):
 
 
 class Distance(nn.Module):
-    """LPIPS v0.1 with the trunk `name` (alex or vgg)."""
+    """Computes LPIPS v0.1 with the trunk `name` (alex or vgg)."""
 
     shift: Tensor
     scale: Tensor
@@ -81,14 +83,14 @@ class Distance(nn.Module):
         self.register_buffer("scale", torch.tensor(_SCALE)[:, None, None], persistent=False)
 
     def load_heads(self, name: str) -> None:
-        """The wheel's linear heads v0.1. Raises MissingError or ImplausibleError without them."""
+        """Load the wheel's linear heads v0.1. Raises MissingError or ImplausibleError without them."""
         state = read_state(wheel_file("lpips", f"weights/v0.1/{name}.pth"))
         with torch.no_grad():
             for index, head in enumerate(self.heads):
                 head.copy_(state[f"lin{index}.model.1.weight"])
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Pictures (n, 3, h, w), RGB in [-1, 1] → distances by layer (n, 5); LPIPS is their sum."""
+        """Returns the distances by layer (n, 5) of pictures (n, 3, h, w), RGB in [-1, 1]; LPIPS is their sum."""
         both = (torch.cat([first, second]) - self.shift) / self.scale
         layers = []
         for head, taps in zip(self.heads, self.trunk(both), strict=True):
@@ -101,7 +103,7 @@ class Distance(nn.Module):
     def of_frames(
         self, first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], batch: int
     ) -> npt.NDArray[np.float64]:
-        """LPIPS of pairs of uint8 RGB frames (n, h, w, 3) → (n,)."""
+        """Returns the LPIPS of pairs of uint8 RGB frames (n, h, w, 3) → (n,)."""
         values = [np.zeros(0)]
         for k in range(0, len(first), batch):
             a, b = (self._tensor(frames[k : k + batch]) for frames in (first, second))

@@ -1,4 +1,4 @@
-"""PSNR and SSIM between paired frames: EAT's way and the usual one, on uint8 pictures.
+"""This judge measures PSNR and SSIM between paired frames, in EAT's way and the usual one, on uint8 pictures.
 
 Values equal scikit-image 0.26 (`peak_signal_noise_ratio`, `structural_similarity`) to 1e-9.
 Facts: docs/reference/metrics.md, 'PSNR and SSIM'.
@@ -41,14 +41,14 @@ _METRICS = ("psnr", "ssim")
 
 
 def psnr(first: Picture, second: Picture) -> float:
-    """Peak signal-to-noise ratio in dB over all pixels and channels; inf for identical pictures."""
+    """Returns the peak signal-to-noise ratio in dB over all pixels and channels; inf for identical pictures."""
     difference = first.astype(np.float64) - second.astype(np.float64)
     error = float(np.mean(np.square(difference)))
     return float(10 * np.log10(_LEVELS**2 / error)) if error else float("inf")
 
 
 def ssim(first: Picture, second: Picture, window: str = "g1.5", covariance: str = "pop") -> float:
-    """Structural similarity (Wang et al. 2004), the mean over the inside of the picture and its channels.
+    """Returns the structural similarity (Wang et al. 2004), the mean over the inside of the picture and its channels.
 
     `window`: `u7` (uniform 7x7) or `g1.5` (Gaussian, sigma 1.5, 11x11); `covariance`: `sample` (n-1, scikit-image's
     default, EAT's) or `pop` (Wang et al.). Raises ValueError for pictures smaller than the window.
@@ -105,7 +105,7 @@ def _gray(picture: Picture) -> Picture:
 
 
 class PixelQuality(Evaluator):
-    """PSNR and SSIM against a frame-aligned reference.
+    """Measures PSNR and SSIM against a frame-aligned reference.
 
     Settings: pair (trunc, stretch), win (g1.5, u7), cov (pop, sample), col (rgb, gray), agg (clip, frame),
     size (refuse, area: the reference is resized to the clip by area averaging), crop and points (faces.alignment).
@@ -130,7 +130,7 @@ class PixelQuality(Evaluator):
         self.alignment = alignment.Alignment(settings)
 
     def missing(self) -> list[Missing]:
-        """Nothing, unless EAT's crop is asked for."""
+        """Returns the crop's missing parts; nothing, unless EAT's crop is asked for."""
         return self.alignment.missing()
 
     def load(self) -> None:
@@ -138,7 +138,7 @@ class PixelQuality(Evaluator):
         self.alignment.load()
 
     def fields(self, metric: str) -> Fields:
-        """Pixel format, window and covariance (SSIM only), pairing, pooling."""
+        """Returns pixel format, window and covariance (SSIM only), pairing, pooling."""
         windowed = (("win", self.window), ("cov", self.covariance)) if metric == "ssim" else ()
         infinite = (("inf", "left-out"),) if metric == "psnr" else ()
         fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour))
@@ -146,7 +146,7 @@ class PixelQuality(Evaluator):
         return *fields, *self.alignment.fields(), *pooled, *infinite
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
-        """The signature of a set of clips: with the sizes of its pictures."""
+        """Returns the signature of a set of clips: with the sizes of its pictures."""
         return self.signature(metric).with_fields("size", picture_sizes.field(rows))
 
     def start(self, context: ClipContext) -> Measurement | Refusal:
@@ -155,7 +155,9 @@ class PixelQuality(Evaluator):
         return problem or _Clip(self, context)
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """Mean over clips of their means, or over all frames; PSNR without infinite frames; nan for none."""
+        """Returns the mean over clips of their means, or over all frames; PSNR without infinite frames; nan for
+        none.
+        """
         sums = np.array([float(row["sum"]) for row in rows])
         counts = np.array([float(row["count"]) for row in rows])
         sums, counts = sums[counts > 0], counts[counts > 0]
@@ -164,14 +166,14 @@ class PixelQuality(Evaluator):
         return float(np.mean(sums / counts)) if self.aggregation == "clip" else float(sums.sum() / counts.sum())
 
     def measure(self, first: Picture, second: Picture) -> tuple[float, float]:
-        """(PSNR, SSIM) of one pair of equal size."""
+        """Returns (PSNR, SSIM) of one pair of equal size."""
         if self.colour == "gray":
             first, second = _gray(first), _gray(second)
         return psnr(first, second), ssim(first, second, self.window, self.covariance)
 
 
 class _Clip:
-    """Sums over the pairs of one clip."""
+    """Sums values over the pairs of one clip."""
 
     def __init__(self, judge: PixelQuality, context: ClipContext) -> None:
         self._judge = judge
@@ -185,9 +187,9 @@ class _Clip:
         """Measure the pairs of this chunk."""
         if self._problem is not None:
             return
-        found = pairing.pairs(self._context, chunk, self._judge.pair)
-        aligned = self._judge.alignment.pairs(self._context, found)
-        self._faceless += len(found.index) - len(aligned.index)
+        paired = pairing.pairs(self._context, chunk, self._judge.pair)
+        aligned = self._judge.alignment.pairs(self._context, paired)
+        self._faceless += len(paired.index) - len(aligned.index)
         self._sizes = aligned.sizes() or self._sizes
         pairs = pairing.sized(aligned, self._judge.size)
         side = _UNIFORM_PX if self._judge.window == "u7" else _GAUSSIAN_PX
@@ -199,7 +201,7 @@ class _Clip:
             self._values += [self._judge.measure(a, b) for a, b in zip(pairs.clip, pairs.reference, strict=True)]
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """Both rows."""
+        """Returns both rows."""
         if self._problem is not None:
             return self._problem
         if not self._values:

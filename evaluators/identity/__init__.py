@@ -11,7 +11,7 @@ as 0, or refuse the clip.
 
 Known biases: numbers of two networks are not comparable (strangers may reach 0.7 in FaceNet); skipping frames
 without a face inflates the mean; the mean vector of a clip scores higher than the mean cosine; a face that does not
-move scores best, so expression and head motion cost points that the truth loses too.
+move scores best, so expression and head motion cost points that the ground truth loses too.
 
 Source: Schroff et al. 2015 (FaceNet); Deng et al. 2019 (ArcFace). Facts: docs/reference/metrics.md, 'Identity'.
 

@@ -1,4 +1,4 @@
-"""A small face-embedding network of our own: the demo's identity judge, trained on `puppets`.
+"""This small face-embedding network of our own is the demo's identity judge, trained on `puppets`.
 
 Not a substitute for FaceNet: its signature names it, so its numbers never share a column with FaceNet's.
 """
@@ -13,7 +13,7 @@ from networks.resnet18 import ResNet18Trunk
 
 
 class IdentityNet(ResNet18Trunk):
-    """Face crops RGB in [-1, 1], (n, 3, size, size) -> unit vectors (n, embedding); cosine = dot product.
+    """Maps face crops RGB in [-1, 1], (n, 3, size, size) -> unit vectors (n, embedding); cosine = dot product.
 
     `size` is the side of the crops it is trained on, kept for the judge's crop rule; any side works.
     """
@@ -25,5 +25,5 @@ class IdentityNet(ResNet18Trunk):
         self.embedding_bn = nn.BatchNorm1d(embedding)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Unit embeddings, (n, embedding)."""
+        """Returns unit embeddings, (n, embedding)."""
         return F.normalize(self.embedding_bn(self.embedding(self.features(pictures))), dim=1)

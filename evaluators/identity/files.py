@@ -1,4 +1,6 @@
-"""The files of the identity judges: rows of harness/weights.toml, and the small network that ships."""
+"""This module names the files of the identity judges: rows of harness/weights.toml, and the small network that
+ships.
+"""
 
 from __future__ import annotations
 

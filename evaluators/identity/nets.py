@@ -1,4 +1,4 @@
-"""The networks behind identity similarity: face crops -> unit embeddings; cosine = dot product."""
+"""The networks of identity similarity turn face crops into unit embeddings; cosine = dot product."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _BATCH = 16
 
 
 class IdentityEmbedder(Protocol):
-    """A loaded network."""
+    """Declares a loaded network: unit embeddings of crops."""
 
     def embed(self, crops: Sequence[Picture]) -> Float: ...  # (n, d) unit vectors
 
 
 class FaceNet:
-    """InceptionResnetV1 of facenet-pytorch 2.6.0 (the wheel's class: its names are the checkpoint's), VGGFace2."""
+    """Runs InceptionResnetV1 of facenet-pytorch 2.6.0 (the wheel's class: its names are the checkpoint's), VGGFace2."""
 
     def __init__(self, weights: Weights, device: str) -> None:
         self._device = device
@@ -40,12 +40,12 @@ class FaceNet:
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[Picture]) -> Float:
-        """(n, 512) of uint8 RGB crops of 160 px."""
+        """Returns (n, 512) of uint8 RGB crops of 160 px."""
         return _batched(crops, lambda part: self._network(facenet_input(part, self._device)))
 
 
 def facenet_module() -> torch.nn.Module:
-    """InceptionResnetV1 without its logits layer, in eval mode, nothing loaded."""
+    """Returns an InceptionResnetV1 without its logits layer, in eval mode, nothing loaded."""
     from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 
     network: torch.nn.Module = InceptionResnetV1(pretrained=None, classify=False)
@@ -53,12 +53,12 @@ def facenet_module() -> torch.nn.Module:
 
 
 def facenet_input(crops: Sequence[Picture], device: str = "cpu") -> torch.Tensor:
-    """(n, 3, size, size) as (x - 127.5) / 128."""
+    """Returns the pictures as (n, 3, size, size), (x - 127.5) / 128."""
     return identity_input(crops, device) * (127.5 / 128)
 
 
 class ArcFace:
-    """insightface's ArcFace as an ONNX file of the user's own: RGB, (x - 127.5) / 127.5, 112 px.
+    """Runs insightface's ArcFace from an ONNX file of the user's own: RGB, (x - 127.5) / 127.5, 112 px.
 
     An ONNX file has its normalisation folded away, and a random network too keeps unlike pictures apart: nothing
     here could tell a file without the published hash from noise.
@@ -77,14 +77,14 @@ class ArcFace:
         self._net.probe(112)
 
     def embed(self, crops: Any) -> Float:
-        """(n, 512) of uint8 RGB crops of 112 px."""
+        """Returns (n, 512) of uint8 RGB crops of 112 px."""
         pictures = (np.stack(crops).astype(np.float32) - 127.5) / 127.5
         rows = self._net.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 class DemoIdentity:
-    """The small network trained on puppets."""
+    """Runs the small network trained on puppets."""
 
     def __init__(self, weights: Weights, device: str) -> None:
         self._network = loaded(IdentityNet, weights).to(device)
@@ -92,7 +92,7 @@ class DemoIdentity:
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[Picture]) -> Float:
-        """(n, d) of uint8 RGB crops (evaluators.faces.crops.demo_crops)."""
+        """Returns (n, d) of uint8 RGB crops (evaluators.faces.crops.demo_crops)."""
         return _batched(crops, lambda part: self._network(identity_input(part, self._device)))
 
 

@@ -1,4 +1,4 @@
-"""Identity similarity (CSIM): cosine between face embeddings of a clip and of a named reference.
+"""Identity similarity (CSIM) is the cosine between face embeddings of a clip and of a named reference.
 
 There is no reference implementation, so every choice is a setting and a field of the signature: network, crop,
 reference (`image` the source picture, `first` the clip's first face, `paired` the same frame of the ground truth),
@@ -65,7 +65,7 @@ _SPECS = {
 
 
 class IdentitySimilarity(Evaluator):
-    """Identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
+    """Measures identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
 
     `margin`: px of the crop, for box crops only.
     """
@@ -91,7 +91,7 @@ class IdentitySimilarity(Evaluator):
         self._net: IdentityEmbedder | None = None
 
     def missing(self) -> list[Missing]:
-        """Weights that are not here."""
+        """Returns the weights that are not here."""
         return self._weights.missing()
 
     def load(self) -> None:
@@ -103,12 +103,12 @@ class IdentitySimilarity(Evaluator):
         self._net = nets.BY_RULE[self.spec.rule](self._weights, self.device)
 
     def crop_fields(self) -> Fields:
-        """What changes an embedding."""
+        """Returns the fields of everything that changes an embedding."""
         crop = f"{self.spec.rule}-{self.spec.size}-m{self.margin}-{self.spec.resize}"
         return ("net", self.spec.name), ("det", "mtcnn-fn2.6.0"), ("crop", crop), ("face", "largest")
 
     def fields(self, metric: str) -> Fields:
-        """Network and crop, reference, aggregation, sampling, weights."""
+        """Returns network and crop, reference, aggregation, sampling, weights."""
         return (
             *self.crop_fields(),
             ("fps", "25"),
@@ -120,21 +120,21 @@ class IdentitySimilarity(Evaluator):
         )
 
     def long_fields(self, metric: str) -> Fields:
-        """The whole hash of its weights."""
+        """Returns the whole hash of its weights."""
         return self._weights.long()
 
     def weight_fields(self) -> Fields:
-        """The signature's fields about the weights."""
+        """Returns the signature's fields about the weights."""
         return self._weights.fields()
 
     def embed(self, crops: Mapping[int, Picture | None]) -> dict[int, Float]:
-        """Embeddings (d,) of the crops that are there, by index."""
+        """Returns embeddings (d,) of the crops that are there, by index."""
         assert self._net is not None, "load() comes first"
         there = {index: crop for index, crop in crops.items() if crop is not None}
         return dict(zip(there, self._net.embed(list(there.values())), strict=True)) if there else {}
 
     def chunk_embeddings(self, chunk: Chunk) -> tuple[list[int], dict[int, Float]]:
-        """(sampled indexes, embeddings of those that show a face) of one chunk."""
+        """Returns (sampled indexes, embeddings of those that show a face) of one chunk."""
         from evaluators.faces.crops import chunk_crops
         from evaluators.faces.mtcnn import sampled
 
@@ -171,17 +171,17 @@ class IdentitySimilarity(Evaluator):
         from harness.media import VideoReader, read_image
 
         if self.reference == "image":
-            _, found = self.chunk_embeddings(Chunk(0, read_image(path)[None]))
+            _, embeddings = self.chunk_embeddings(Chunk(0, read_image(path)[None]))
         else:
-            found, first = {}, 0
+            embeddings, first = {}, 0
             for frames in VideoReader(path):
-                found |= self.chunk_embeddings(Chunk(first, frames))[1]
+                embeddings |= self.chunk_embeddings(Chunk(first, frames))[1]
                 first += len(frames)
-        rows = [np.concatenate([[np.float32(index)], embedding]) for index, embedding in found.items()]
+        rows = [np.concatenate([[np.float32(index)], embedding]) for index, embedding in embeddings.items()]
         return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """Mean over clips; over frames of all clips for agg = frame-mean."""
+        """Returns the mean over clips; over frames of all clips for agg = frame-mean."""
         if rows and self.aggregation == "frame-mean":
             return float(np.concatenate([np.asarray(row["cosines"], dtype=np.float64) for row in rows]).mean())
         return super().combine(metric, rows)
@@ -189,13 +189,13 @@ class IdentitySimilarity(Evaluator):
 
 @dataclass
 class IdentityMeasurement:
-    """One clip: its embeddings as chunks come in."""
+    """Collects one clip's embeddings as chunks come in."""
 
     judge: IdentitySimilarity
     notes: tuple[str, ...]
     reference: dict[int, Float]  # by frame; empty for ref = first
     common: int | None = None  # frames that have a partner; None: all
-    found: dict[int, Float] = field(default_factory=dict)
+    embeddings: dict[int, Float] = field(default_factory=dict)
     sampled: list[int] = field(default_factory=list)
 
     def feed(self, chunk: Chunk) -> None:
@@ -203,10 +203,10 @@ class IdentityMeasurement:
         wanted, embeddings = self.judge.chunk_embeddings(chunk)
         paired = [index for index in wanted if self.common is None or index < self.common]
         self.sampled += paired
-        self.found |= {index: embeddings[index] for index in paired if index in embeddings}
+        self.embeddings |= {index: embeddings[index] for index in paired if index in embeddings}
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """One row."""
+        """Returns one row."""
         pairs = self._pairs()
         lost = len(self.sampled) - len(pairs)
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
@@ -223,17 +223,17 @@ class IdentityMeasurement:
 
     @property
     def reference_moves(self) -> bool:
-        """Whether each frame has a partner of its own."""
+        """Says whether each frame has a partner of its own."""
         return self.judge.reference == "paired"
 
     def _pairs(self) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
         """(clip, reference) embeddings of the frames that have both, float64."""
-        found = {index: row.astype(np.float64) for index, row in self.found.items()}
+        embeddings = {index: row.astype(np.float64) for index, row in self.embeddings.items()}
         if self.reference_moves:
-            common = [index for index in found if index in self.reference]
-            return [(found[index], self.reference[index].astype(np.float64)) for index in common]
-        only = next(iter((self.reference or self.found).values()), None)
-        return [] if only is None else [(row, only.astype(np.float64)) for row in found.values()]
+            common = [index for index in embeddings if index in self.reference]
+            return [(embeddings[index], self.reference[index].astype(np.float64)) for index in common]
+        only = next(iter((self.reference or self.embeddings).values()), None)
+        return [] if only is None else [(row, only.astype(np.float64)) for row in embeddings.values()]
 
     def _value(self, pairs: Sequence[tuple[Any, Any]], cosines: npt.NDArray[np.float64], lost: int) -> float:
         if not pairs:

@@ -1,6 +1,6 @@
-"""Does this machine give the numbers of the reference implementations? Shipped goldens, recomputed in seconds.
+"""This module checks that this machine gives the reference implementations' numbers: goldens recomputed in seconds.
 
-What is compared: numbers that the reference implementations themselves gave once (data/README.md says which
+The compared numbers are those that the reference implementations themselves gave once (data/README.md says which
 and how), for inputs that are procedural: a puppet's face, a puppet's voice, arrays of harness.seeded. Networks carry
 seeded weights, so nothing is downloaded. `doctor` prints one line per check.
 """
@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to reproduce: `measure` gives the largest error against the reference, in `unit`."""
+    """Describes one thing to reproduce: `measure` gives the largest error against the reference, in `unit`."""
 
     what: str
     tolerance: float
@@ -39,25 +39,25 @@ class Check:
 
 
 def reproduce() -> Iterator[Finding]:
-    """One finding per check: recomputed here, compared with what the reference gave."""
+    """Yields one finding per check: recomputed here, compared with the reference's result."""
     for check in CHECKS:
         yield run(check)
 
 
 def run(check: Check) -> Finding:
-    """One check as a line; a number that is not finite or beyond its tolerance is bad."""
+    """Returns one check's result as a line; a number that is not finite or beyond its tolerance is bad."""
     try:
         error = check.measure()
     except (BenchError, OSError) as problem:
         return Finding("bad", f"this machine cannot recompute the reference: {check.what}: {problem}", _CURE)
-    told = f"{error:.1e}{check.unit} (tolerance {check.tolerance:.0e}{check.unit})"
+    difference = f"{error:.1e}{check.unit} (tolerance {check.tolerance:.0e}{check.unit})"
     if error <= check.tolerance:
-        return Finding("ok", f"this machine reproduces the reference within {told}: {check.what}")
-    return Finding("bad", f"this machine misses the reference by {told}: {check.what}", _CURE)
+        return Finding("ok", f"this machine reproduces the reference within {difference}: {check.what}")
+    return Finding("bad", f"this machine misses the reference by {difference}: {check.what}", _CURE)
 
 
 def shipped() -> Finding:
-    """Whether the demo's judges are whole: a cut or foreign file would be told only when a clip is judged."""
+    """Says whether the demo's judges are whole: a cut or foreign file would be noticed only when a clip is judged."""
     from evaluators.emotion import files as emotion
     from evaluators.identity import files as identity
     from evaluators.sync import files as sync
@@ -72,7 +72,7 @@ def shipped() -> Finding:
 
 @lru_cache(maxsize=1)
 def reference() -> Mapping[str, npt.NDArray[np.generic]]:
-    """The shipped arrays by name."""
+    """Returns the shipped arrays by name."""
     with np.load(DATA / "reference.npz", allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
@@ -86,7 +86,7 @@ def _gap(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
 
 
 def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike, order: float = np.inf) -> float:
-    """Largest absolute difference over the norm of what is wanted: its largest value, or that of another order."""
+    """Largest absolute difference over the norm of the wanted values: its largest value, or that of another order."""
     return _gap(found, wanted) / float(np.linalg.norm(np.asarray(wanted, dtype=np.float64).ravel(), order))
 
 
@@ -109,7 +109,9 @@ def _sync_scores() -> float:
 
 
 def planted(case: str, windows: int, lag: int, noise: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Embeddings (windows, 1024) of lips and sound, the sound `lag` windows late; a pure function of its arguments."""
+    """Returns embeddings (windows, 1024) of lips and sound, the sound `lag` windows late; a pure function of its
+    arguments.
+    """
     from harness.seeded import seeded_array
 
     base = seeded_array(f"score/{case}/base.weight", (windows + 60, 1024)).astype(np.float64) * 16
@@ -152,8 +154,8 @@ def _faces() -> float:
     from evaluators.faces.mtcnn import detector
 
     held = reference()
-    found = detector("cpu").detect(held["frames_a"].astype(np.uint8)[None])[0]
-    return max(_gap(found.boxes, held["boxes"]), _gap(found.landmarks, held["points"]))
+    faces = detector("cpu").detect(held["frames_a"].astype(np.uint8)[None])[0]
+    return max(_gap(faces.boxes, held["boxes"]), _gap(faces.landmarks, held["points"]))
 
 
 def _syncnet() -> float:
@@ -216,8 +218,8 @@ def _round_trip() -> float:
         with VideoWriter(path, 128, 128, audio=sound) as writer:
             for frame in frames:
                 writer.write(frame)
-        read, heard = np.concatenate(list(VideoReader(path))), read_audio(path).samples
-    if read.shape != frames.shape or abs(int(np.abs(heard).argmax()) - int(np.abs(sound).argmax())) > 16:
+        read, track = np.concatenate(list(VideoReader(path))), read_audio(path).samples
+    if read.shape != frames.shape or abs(int(np.abs(track).argmax()) - int(np.abs(sound).argmax())) > 16:
         return float("inf")
     return _gap(np.mean([psnr(a, b) for a, b in zip(frames, read, strict=True)]), reference()["card_psnr"])
 
@@ -233,7 +235,7 @@ def _test_card() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     return frames.round().astype(np.uint8), sound
 
 
-#: In the order of doctor's lines: what, tolerance, how.
+#: The checks in the order of doctor's lines: subject, tolerance, measurement.
 CHECKS: tuple[Check, ...] = (
     Check("MFCC of a voice (python_speech_features)", 1e-8, _mfcc),
     Check("LSE-C, LSE-D and offset of planted embeddings (syncnet_python)", 5e-5, _sync_scores),

@@ -1,4 +1,4 @@
-"""The one door to media files: facts, frames, sound, pictures, and the one encoder."""
+"""Every media file passes through this package: facts, frames, sound, pictures, and the one encoder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
-    """A picture as uint8 RGB (height, width, 3), upright by its EXIF rotation. Raises MediaError."""
+    """Returns a picture as uint8 RGB (height, width, 3), upright by its EXIF rotation. Raises MediaError."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)

@@ -1,4 +1,6 @@
-"""Opening media files with PyAV (no system ffmpeg), with one clear sentence for every way a file can be bad."""
+"""This module opens media files with PyAV (no system ffmpeg), with one clear sentence for every way a file can
+be bad.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
-_OPEN_LENGTH = 0x7FFFF000  # bytes: what writers to a pipe put where they do not know the length
+_OPEN_LENGTH = 0x7FFFF000  # bytes: the length that writers to a pipe put where they do not know it
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska files and their content begin
 COPY_AGAIN = "Copy or download it again."
 
 
 def is_lfs_pointer(path: Path) -> bool:
-    """Whether `path` is the small text file that git-lfs leaves in place of a file it did not fetch."""
+    """Says whether `path` is the small text file that git-lfs leaves in place of a file it did not fetch."""
     with path.open("rb") as stream:
         return stream.read(len(LFS_MAGIC)) == LFS_MAGIC
 
@@ -46,13 +48,13 @@ def check_file(path: Path) -> None:
 
 
 def undecodable(path: Path, why: str) -> MediaError:
-    """The error of a file that exists but cannot be decoded."""
+    """Returns the error of a file that exists but cannot be decoded."""
     return MediaError(f"{path} cannot be decoded: {why}.", COPY_AGAIN, reason="unreadable")
 
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """An open PyAV container; every failure while it is open becomes a MediaError naming the file."""
+    """Yields an open PyAV container; every failure while it is open becomes a MediaError naming the file."""
     import av
 
     check_file(path)
@@ -84,7 +86,7 @@ def _demand_all(path: Path) -> None:
 
 
 def missing_bytes(path: Path) -> int:
-    """By how much an mp4, mov, mkv, webm, flv, wav or avi file is shorter than it says; 0 for others."""
+    """Returns by how many bytes an mp4, mov, mkv, webm, flv, wav or avi file is shorter than it says; 0 for others."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(12)

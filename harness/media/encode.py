@@ -1,4 +1,4 @@
-"""One encoder for every clip that anyone makes here, so that codecs never decide a comparison.
+"""One encoder writes every clip that is made here, so that codecs never decide a comparison.
 
 H.264 (libx264) crf 18, preset veryfast, yuv420p, one thread: the same frames give the same bytes. RGB is converted
 with libswscale's default BT.601 matrix, limited range, and tagged so (smpte170m): players and decoders that honour
@@ -34,7 +34,7 @@ _LIMITED_RANGE = 1
 
 
 class VideoWriter:
-    """Write frames (height, width, 3) uint8 RGB, and optionally sound, to an mp4 file that appears when complete.
+    """Writes frames (height, width, 3) uint8 RGB, and optionally sound, to an mp4 file that appears when complete.
 
     `audio` is float32 (n,) 16 kHz mono in [-1, 1). Use as a context manager: the file takes its name on success;
     after an exception (Ctrl-C included) nothing is left. `lossless` stores RGB bit for bit (tests, crops that are
@@ -152,7 +152,7 @@ class VideoWriter:
             self.abort()
 
     def abort(self) -> None:
-        """Drop what was written; nothing stays on disk."""
+        """Drop all written frames and sound; nothing stays on disk."""
         container, self._container = self._container, None
         if container is not None:
             with contextlib.suppress(OSError):  # the disk is full or gone: the partial file goes next

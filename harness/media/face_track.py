@@ -1,4 +1,4 @@
-"""One crop for a whole clip: the faces of a track joined, grown, made square, and moved inside the picture.
+"""A whole clip gets one crop: the faces of a track are joined, grown, made square, and moved inside the picture.
 
 After EDTalk's video crop (docs/reference/edtalk.md, 'EDTalk crops'): boxes joined while they overlap the first one by
 more than 0.25, grown by 0.1 with equal sides. Ours differs in two ways that keep faces undistorted and time short: the
@@ -23,14 +23,16 @@ _ENOUGH = 0.5  # of the searched frames must belong to the track
 
 @dataclass(frozen=True)
 class Square:
-    """A square in px: left, top, side."""
+    """Describes a square in px: left, top, side."""
 
     left: int
     top: int
     side: int
 
     def cut(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The part of (height, width, 3) inside the square; black where the square is larger than the picture."""
+        """Returns the part of a picture (height, width, 3) inside the square; black where the square is larger than the
+        picture.
+        """
         height, width = picture.shape[:2]
         x0, y0 = max(0, self.left), max(0, self.top)
         x1, y1 = min(width, self.left + self.side), min(height, self.top + self.side)
@@ -42,7 +44,7 @@ class Square:
 
 
 def overlap(box: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
-    """Intersection over union of two boxes."""
+    """Returns the intersection over union of two boxes."""
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])
     if width <= 0 or height <= 0:
@@ -53,7 +55,8 @@ def overlap(box: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> f
 
 
 def joined(searched: Iterable[Boxes], where: str) -> tuple[float, float, float, float]:
-    """The box around one person's faces: the largest face of the first frame that has one, and all that overlap it.
+    """Returns the box around one person's faces: the largest face of the first frame that has one, and all that overlap
+    it.
 
     Raises MediaError (`no_face`, `track_too_short`) when there is no face, or the track covers less than half.
     """
@@ -82,7 +85,9 @@ def joined(searched: Iterable[Boxes], where: str) -> tuple[float, float, float, 
 
 
 def square(box: tuple[float, float, float, float], height: int, width: int) -> Square:
-    """The box grown by GROW on each side of its longer side, square, inside a picture of this size if it fits."""
+    """Returns the box grown by GROW on each side of its longer side, square, inside a picture of this size if
+    it fits.
+    """
     side = max(1, min(round(max(box[2] - box[0], box[3] - box[1]) * (1 + 2 * GROW)), max(height, width)))
     left = round((box[0] + box[2] - side) / 2)
     top = round((box[1] + box[3] - side) / 2)

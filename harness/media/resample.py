@@ -1,4 +1,4 @@
-"""Sample-rate conversion by the windowed sinc that torchaudio uses by default, in numpy.
+"""This module converts sample rates by the windowed sinc that torchaudio uses by default, in numpy.
 
 Source: docs/reference/emotion2vec.md, 'Resampling'. The choice matters: on a 24 kHz file another good resampler moves
 the emotion2vec embedding by 2.3 %, and C-MET's published features come from this one.
@@ -31,7 +31,7 @@ def _kernel(old: int, new: int) -> tuple[Samples, int]:
 
 
 class Resampler:
-    """Convert a stream of float32 mono blocks from one rate to another; memory stays that of a block."""
+    """Converts a stream of float32 mono blocks from one rate to another; memory stays that of a block."""
 
     def __init__(self, rate: int, new_rate: int) -> None:
         divisor = math.gcd(rate, new_rate)
@@ -42,14 +42,14 @@ class Resampler:
         self._rest: Samples = np.zeros(width, dtype=np.float32)
 
     def feed(self, block: Samples) -> Samples:
-        """The output that `block` (n,) completes."""
+        """Returns the part of the output that `block` (n,) completes."""
         self._taken += len(block)
         if self._old == self._new:
             return block
         return self._convolve(block)
 
     def finish(self) -> Samples:
-        """What remains; the whole output then has ceil(n * new_rate / rate) samples."""
+        """Returns the remaining samples; the whole output then has ceil(n * new_rate / rate) samples."""
         if self._old == self._new:
             return np.zeros(0, dtype=np.float32)
         given = self._given
@@ -71,7 +71,9 @@ class Resampler:
 
 
 def resample(samples: Samples, rate: int, new_rate: int = 16_000) -> Samples:
-    """float32 mono (n,) from `rate` to `new_rate` Hz: ceil(n * new_rate / rate) samples; equal rates: untouched."""
+    """Returns float32 mono (n,) converted from `rate` to `new_rate` Hz: ceil(n * new_rate / rate) samples; equal rates:
+    untouched.
+    """
     if rate == new_rate:
         return samples
     resampler = Resampler(rate, new_rate)

@@ -1,4 +1,4 @@
-"""Sound of a clip or a sound file as 16 kHz mono float32, and wav files.
+"""This module reads the sound of a clip or a sound file as 16 kHz mono float32, and writes wav files.
 
 The rule: channels are averaged first, then 16 kHz sound is left untouched (16-bit samples are value / 32768, bit
 for bit) and other rates go through harness.media.resample. Time zero is the first picture where there is one: sound
@@ -36,7 +36,7 @@ _AUDIBLE = 1e-3  # root mean square of the channels, full scale = 1
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """float32 (n,) 16 kHz mono in [-1, 1) and what it was before."""
+    """Holds float32 (n,) 16 kHz mono sound in [-1, 1), and the rate and channels that it had before."""
 
     samples: Samples
     notes: tuple[str, ...]  # reason codes: audio_offset, downmix_cancels
@@ -105,7 +105,7 @@ def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, in
 
 
 def read_audio(path: Path | str) -> AudioTrack:
-    """The first sound stream of any media file. Raises MediaError (reason `no_audio` where there is none)."""
+    """Returns the first sound stream of any media file. Raises MediaError (reason `no_audio` where there is none)."""
     path = Path(path)
     mixer: _Mixer | None = None
     start = 0.0
@@ -135,7 +135,9 @@ def read_audio(path: Path | str) -> AudioTrack:
 
 
 def to_pcm16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
-    """float in [-1, 1) to 16 bits: round(value * 32768), limited to the range; inverse of `read_audio`."""
+    """Returns floats in [-1, 1) as 16-bit samples: round(value * 32768), limited to the range; inverse of
+    `read_audio`.
+    """
     scaled = np.rint(np.asarray(samples, dtype=np.float64) * 32768.0)
     return np.clip(scaled, -32768, 32767).astype(np.int16)
 

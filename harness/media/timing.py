@@ -1,4 +1,4 @@
-"""When the pictures of a clip are shown, by the time stamps of its packets."""
+"""This module reads when the pictures of a clip are shown, by the time stamps of its packets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Timing:
-    """Presentation times of the coded frames, seconds from the first one."""
+    """Holds presentation times of the coded frames, seconds from the first one."""
 
     times: tuple[float, ...]
     last_seconds: float  # how long the last frame is shown
@@ -27,12 +27,12 @@ class Timing:
 
     @property
     def slack_seconds(self) -> float:
-        """How far a time stamp may be off by rounding in its container (1 ms in flv and mkv)."""
+        """Says how far a time stamp may be off by rounding in its container (1 ms in flv and mkv)."""
         return min(self.tick_seconds, 0.002) + 1e-9
 
     @property
     def duration_seconds(self) -> float:
-        """From the first picture until the last one is gone."""
+        """Returns the time from the first picture until the last one is gone."""
         return self.times[-1] + self.last_seconds
 
     @property
@@ -52,14 +52,14 @@ def _rate(stream: VideoStream) -> float:
 def read_timing(container: InputContainer, stream: VideoStream, path: Path) -> Timing:
     """Time stamps of all packets, without decoding them."""
     stamps: list[int | None] = []
-    shown: dict[int | None, int | None] = {}
+    durations: dict[int | None, int | None] = {}
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
             continue
         if packet.is_corrupt:
             raise undecodable(path, "it is truncated or damaged")
         stamps.append(packet.pts if packet.pts is not None else packet.dts)
-        shown[stamps[-1]] = packet.duration
+        durations[stamps[-1]] = packet.duration
     if not stamps:
         raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
     step, tick = 1.0 / _rate(stream), float(stream.time_base or 0)
@@ -70,5 +70,5 @@ def read_timing(container: InputContainer, stream: VideoStream, path: Path) -> T
     times = tuple((stamp - known[0]) * tick for stamp in known)
     steps = [after - before for before, after in itertools.pairwise(times)]
     timing = Timing(times, statistics.median(steps) if steps else step, tick)
-    own = shown[known[-1]]
+    own = durations[known[-1]]
     return replace(timing, last_seconds=own * tick) if timing.variable and own else timing

@@ -1,4 +1,4 @@
-"""Pictures of a clip: facts by one pass over the packets, frames as RGB chunks at true 25 fps.
+"""This module reads the pictures of a clip: facts by one pass over the packets, frames as RGB chunks at true 25 fps.
 
 Colours: libswscale with its default flags, which is bit-identical to `ffmpeg -pix_fmt rgb24` and to OpenCV
 (docs/reference/metrics.md, 'Decoding'). Time zero is the first picture. Rotation and mirroring of the display matrix
@@ -31,7 +31,7 @@ _ATTACHED_PICTURE = 0x400  # libavformat's AV_DISPOSITION_ATTACHED_PIC: a cover,
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Facts of a clip. Width and height are those shown, after `rotation`."""
+    """Holds facts of a clip; width and height are those shown, after `rotation`."""
 
     width: int
     height: int
@@ -123,12 +123,12 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
 
 
 def probe(path: Path | str) -> MediaInfo:
-    """Facts of a clip; reads all packets and decodes one frame. Raises MediaError."""
+    """Returns the facts of a clip; reads all packets and decodes one frame. Raises MediaError."""
     return _examine(Path(path))[0]
 
 
 class VideoReader:
-    """Iterate over a clip as uint8 RGB chunks (n ≤ chunk, height, width, 3), in presentation order.
+    """Iterates over a clip as uint8 RGB chunks (n ≤ chunk, height, width, 3), in presentation order.
 
     With `fps`, frame k of the result is the picture shown at the time k/fps (the last coded frame whose time
     stamp is not later), for every k/fps inside the clip: a clip that already has this constant rate comes out
@@ -144,14 +144,16 @@ class VideoReader:
 
     @property
     def frames(self) -> int:
-        """How many frames an iteration yields."""
+        """Says how many frames an iteration yields."""
         if self.fps is None:
             return self.info.frames
         return max(1, int(np.ceil((self._timing.duration_seconds - self._timing.slack_seconds) * self.fps)))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Reason codes (harness.reasons) of what was done to the picture; `grayscale` by the frames read so far."""
+        """Returns the reason codes (harness.reasons) of what was done to the picture; `grayscale` by the frames read so
+        far.
+        """
         notes = []
         if self.fps is not None and not self._native:
             notes.append("vfr_resampled" if self.info.variable_rate else "fps_resampled")
@@ -193,16 +195,16 @@ class VideoReader:
 
         reformatter = VideoReformatter()  # one for the clip: making one per frame costs more than the conversion
         held: VideoFrame | None = None
-        shown = 0
+        yielded = 0
         for frame, seconds in self._timed_frames():
             if held is not None:
                 stop = self._count_before(seconds)
-                if stop > shown:
-                    yield from self._repeat(reformatter, held, stop - shown)
-                    shown = stop
+                if stop > yielded:
+                    yield from self._repeat(reformatter, held, stop - yielded)
+                    yielded = stop
             held = frame
-        if held is not None and self.frames > shown:
-            yield from self._repeat(reformatter, held, self.frames - shown)
+        if held is not None and self.frames > yielded:
+            yield from self._repeat(reformatter, held, self.frames - yielded)
 
     def _count_before(self, seconds: float) -> int:
         """How many output times lie before `seconds`."""
