@@ -1,1 +1,1 @@
-"""What every part shares: records, errors, media, weights, the run store, the runner, provenance."""
+"""This package holds everything that the other parts share: records, errors, media, weights, runs, provenance."""

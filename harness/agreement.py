@@ -1,4 +1,4 @@
-"""How far two judges of one thing give the same answer: no accuracy by either can mean more than that.
+"""This module counts how often two judges of one thing agree: no accuracy by either can mean more than that.
 
 Where a protocol has a metric by several judges that answer with a name (docs/reference/extended_emotions.md,
 'Pseudo-label agreement'), each number's note says on how many of the clips that both decided they agree.
@@ -23,7 +23,7 @@ def noted(
     columns: Sequence[Column],
     answered: Callable[[str, Evaluator, str, str], Answers],
 ) -> list[SummaryRow]:
-    """The rows of one dataset, with the agreement of judges in their notes.
+    """Returns the rows of one dataset, with the agreement of judges in their notes.
 
     `answered(method, evaluator, metric, line)` gives a judge's answers; asked only of those that answer with names.
     """
@@ -48,7 +48,7 @@ def noted(
 
 
 def _names(lines: Sequence[str]) -> list[str]:
-    """What tells each signature from the others: the value of the first field in which they differ."""
+    """The name that separates each signature from the others: the value of the first field in which they differ."""
     fields = [dict(Signature.parse(line).fields) for line in lines]
     keys = [key for key in fields[0] if key not in _ABOUT_FILES and len({one.get(key) for one in fields}) > 1]
     return [str(one.get(keys[0], "none")) if keys else f"judge {k}" for k, one in enumerate(fields, 1)]

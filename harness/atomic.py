@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files written here appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from harness.errors import BenchError, MediaError, MissingError
 PARTIAL_PREFIX = ".partial-"
 
 
-#: What the system says of a disk, or a user's share of it, without room.
+#: The system's error codes for a disk, or a user's share of it, without room.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def disk_full(path: Path | str) -> MissingError:
-    """The error that stops a whole run: no later file would fit either."""
+    """Returns the error that stops a whole run: no later file would fit either."""
     return MissingError(f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped.")
 
 
 def partial_path(path: Path) -> Path:
-    """A fresh name beside `path`, with its extension, hidden and unmistakably unfinished."""
+    """Returns a fresh name next to `path`, with its extension, hidden and unmistakably unfinished."""
     return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
-    """The error of a file that could not be written: no room and no permission stop the whole run, others this file."""
+    """Returns the error of a file that could not be written: no room and no permission stop the whole run, others this
+    file.
+    """
     if error.errno in DISK_FULL:
         return disk_full(path)
     if error.errno in _FORBIDDEN:
@@ -46,13 +48,13 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def partly_written(folder: Path, size: int) -> OSError:
-    """What the system would have said where a library has only its own error for `size` bytes that did not fit."""
+    """Returns the system's own error where a library has only its own for `size` bytes that did not fit."""
     full = shutil.disk_usage(folder).free < size
     return OSError(errno.ENOSPC if full else errno.EIO, "the disk took only a part of it")
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left half written. For whoever holds the folder: others may be writing."""
+    """Remove files that killed writers left half written. Call it only as the folder's owner: others may be writing."""
     for path in folder.rglob(f"{PARTIAL_PREFIX}*"):
         path.unlink(missing_ok=True)
 
@@ -71,5 +73,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with suppress(OSError):  # who refuses the file refuses its removal too: the first error is told
+        with suppress(OSError):  # a disk that refuses the file refuses its removal too: the first error is raised
             partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The cells of the table while it is made: the rows of one method under one metric and signature."""
+"""The table is gathered in cells while it is made: the rows of one method under one metric and signature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str, str]  # dataset, method, metric, signature line
 
 @dataclass(frozen=True)
 class Cell:
-    """The clips of one method under one metric; their statistics stay in the store until the cell's turn."""
+    """Holds the clips of one method under one metric; their statistics stay in the store until the cell's turn."""
 
     dataset: str
     method: str
@@ -25,33 +25,33 @@ class Cell:
 
     @property
     def scored(self) -> tuple[StoredRow, ...]:
-        """The rows that count."""
+        """Returns the rows that count."""
         return tuple(row for row in self.rows if row.scored)
 
     @property
     def answers(self) -> int:
-        """How many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
+        """Says how many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
         return len(self.answering)
 
     @property
     def answering(self) -> list[str]:
-        """The identity of each scored row that answers for itself."""
+        """Returns the identity of each scored row that answers for itself."""
         return [self.identity[row.sample] for row in self.scored if "reference_only" not in row.notes]
 
     @property
     def clusters(self) -> list[str]:
-        """The identity of each scored row."""
+        """Returns the identity of each scored row."""
         return [self.identity[row.sample] for row in self.scored]
 
     @property
     def lost(self) -> list[str]:
-        """The emotions asked for in clips that have no number by the method's fault: failed, cut, faceless."""
+        """Returns the emotions asked for in clips that have no number by the method's fault: failed, cut, faceless."""
         lost = (row for row in self.rows if not row.scored and reason(row.reason or "").fault == "clip")
         return [self.emotion[row.sample] for row in lost]
 
 
 def gathered(store: RunStore) -> dict[Key, Cell]:
-    """The cells of everything in the store of which something is expected."""
+    """Returns the cells of the store in which a number is expected of at least one clip."""
     known = {(dataset, sample): (who, emotion) for dataset, sample, who, emotion in store.samples()}
     grouped: dict[Key, list[StoredRow]] = defaultdict(list)
     for row in store.rows(statistics=False):

@@ -1,3 +1,3 @@
-"""The method's contract lives in harness/method.py; this address keeps answering."""
+"""The contract of methods lives in harness/method.py; this address keeps answering."""
 
 from harness.method import *  # noqa: F403

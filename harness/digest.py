@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered between runs: two gigabytes are hashed once, not at every start."""
+"""The SHA-256 of files is remembered between runs: two gigabytes are hashed once, not at every start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 4 << 20
 
 
 def cache_dir() -> Path:
-    """$CMET_BENCH_CACHE, or ~/.cache/cmet-bench. Not created here. MissingError where the user has no home."""
+    """Returns $CMET_BENCH_CACHE, or ~/.cache/cmet-bench. Not created here. MissingError where the user has no home."""
     given = os.environ.get("CMET_BENCH_CACHE")
     try:
         return Path(given).expanduser() if given else Path.home() / ".cache" / "cmet-bench"
@@ -25,7 +25,7 @@ def cache_dir() -> Path:
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 of a file as 64 hex digits.
+    """Returns the SHA-256 of a file as 64 hex digits.
 
     Remembered in the cache by inode, size and time of last change, so that a rename (a finished download) costs
     nothing and any rewrite is hashed again. Raises OSError if the file cannot be read.
@@ -52,7 +52,7 @@ def _hash(path: Path) -> str:
 
 
 def recall(path: Path) -> dict[str, str]:
-    """A small JSON object; empty if there is none or it cannot be read."""
+    """Returns a small JSON object; empty if there is none or it cannot be read."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""One file over https: to a temporary name, resumed if it was cut off, verified, then renamed."""
+"""A file is downloaded over https to a temporary name, resumed if it was cut off, verified, then renamed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RESUMED = 206  # HTTP: partial content
 def download(
     url: str, target: Path, size: int, check: Callable[[Path], str], progress: Callable[[int, int], None]
 ) -> None:
-    """Bring `url` to `target`. `size`: exact bytes or 0; `check(path)` returns what is wrong, "" if nothing.
+    """Bring `url` to `target`. `size`: exact bytes or 0; `check(path)` returns the fault, "" if there is none.
 
     An interrupted transfer leaves `<target>.part`, which the next call continues. Raises MissingError with one
     sentence: no network, server refusal, disk too small, wrong bytes (which are then deleted).
@@ -97,7 +97,7 @@ def _explained(error: OSError, url: str, target: Path) -> MissingError:
     from urllib.error import HTTPError, URLError
 
     if isinstance(error, HTTPError):
-        if error.code == 416:  # what we hold is longer than the file: start afresh next time
+        if error.code == 416:  # the part on disk is longer than the file: start afresh next time
             target.with_name(target.name + ".part").unlink(missing_ok=True)
         return MissingError(f"{url} answers '{error.code} {error.reason}'.", f"Get {target.name} by hand: {target}.")
     if isinstance(error, (URLError, ConnectionError, TimeoutError)):

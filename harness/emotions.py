@@ -1,4 +1,4 @@
-"""The names of emotions: the canonical eight, the extended ones, and how others spell them; by name, never by index.
+"""This module holds the names of emotions: the canonical eight, the extended ones, and how others spell them, by name.
 
 Facts: docs/reference/corpora.md, 'Label maps'.
 """
@@ -38,12 +38,12 @@ CORPUS_LABELS: dict[str, dict[str, str]] = {
     "emotion2vec": _spelled("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised"),
 }
 
-#: Words that users write in a label column of their own, beside the canonical and the corpus names.
+#: Words that users write in a label column of their own, besides the canonical and the corpus names.
 _SYNONYMS = {"contemptuous": "contempt"}
 
 
 def canonical(corpus: str, word: str) -> str:
-    """The canonical name of a corpus' own word. Raises UsageError for a word the corpus does not have."""
+    """Returns the canonical name of a corpus's own word. Raises UsageError for a word the corpus does not have."""
     try:
         return CORPUS_LABELS[corpus][word]
     except KeyError:
@@ -52,7 +52,7 @@ def canonical(corpus: str, word: str) -> str:
 
 
 def free_label(word: str) -> str:
-    """A user's word as a canonical or extended name where it is one; otherwise itself, in lower case."""
+    """Returns a user's word as a canonical or extended name where it is one; otherwise itself, in lower case."""
     text = word.strip()
     lower = text.lower()
     if lower in BASIC_EMOTIONS or lower in EXTENDED_EMOTIONS:

@@ -1,4 +1,4 @@
-"""Errors that a user meets: one sentence, its cure, and the exit code (docs/reference/runs.md, 'Exit codes')."""
+"""An error that a user meets has one sentence, its cure, and an exit code (docs/reference/runs.md, 'Exit codes')."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 
 
 class BenchError(Exception):
-    """A user's mistake or a missing thing: `what` went wrong (and where), `cure` to type next."""
+    """Reports a user's mistake or a missing thing: `what` went wrong (and where), `cure` to type next."""
 
     exit_code = EXIT_USAGE
 
@@ -30,29 +30,31 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """The command line asks for something that does not exist or does not fit."""
+    """Says that the command line asks for something that does not exist or does not fit."""
 
 
 class SchemaError(UsageError):
-    """A file of another schema: another version of cmet-bench wrote it. `compare` answers it with exit code 4."""
+    """Says that a file has another schema: another version of cmet-bench wrote it. `compare` answers it with exit code
+    4.
+    """
 
 
 class MissingError(BenchError):
-    """A prerequisite is missing: weights, data, a tool, or space."""
+    """Says that a prerequisite is missing: weights, data, a tool, or space."""
 
     exit_code = EXIT_MISSING
 
 
 @dataclass(frozen=True)
 class Missing:
-    """One prerequisite that is not on this machine, as methods and judges list them, and its cure."""
+    """Describes one prerequisite that is not on this machine, as methods and judges list them, and its cure."""
 
     what: str
     cure: str
 
     @classmethod
     def of(cls, error: BenchError) -> Missing:
-        """What an error says."""
+        """Returns an error's sentence and cure as a record."""
         return cls(error.what, error.cure)
 
     def __str__(self) -> str:
@@ -60,13 +62,13 @@ class Missing:
 
 
 class CannotCompareError(BenchError):
-    """Two things cannot be compared, or too little was measured."""
+    """Says that two things cannot be compared, or that too little was measured."""
 
     exit_code = EXIT_CANNOT_COMPARE
 
 
 class MediaError(BenchError):
-    """A media file cannot be read or written; `reason` is a code of harness.reasons."""
+    """Says that a media file cannot be read or written; `reason` is a code of harness.reasons."""
 
     def __init__(self, what: str, cure: str = "", reason: str = "unreadable") -> None:
         super().__init__(what, cure)
@@ -74,7 +76,7 @@ class MediaError(BenchError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """`UsageError` for a name that is not in a registry, with the nearest known one."""
+    """Returns `UsageError` for a name that is not in a registry, with the nearest known one."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."

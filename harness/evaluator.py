@@ -1,4 +1,4 @@
-"""The contract of a judge: facts as class attributes, one streaming pass over a clip, pure statistics after it.
+"""A judge's contract is facts as class attributes, one streaming pass over a clip, and pure statistics after it.
 
 One pass (docs/reference/runs.md, 'Protocols'): the harness decodes a clip once and feeds chunks of frames to every
 judge of the protocol; what several judges need (faces by one detector, MFCC, crops) is computed once per chunk and
@@ -41,7 +41,7 @@ NOT_APPLICABLE = "not_applicable"
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """Facts of one metric, as printed beside it."""
+    """Holds the facts of one metric, as printed next to it."""
 
     name: str  # e.g. "lse_c": the key in scores.json
     title: str  # e.g. "LSE-C": the column title
@@ -57,18 +57,18 @@ class MetricFacts:
 
     @property
     def pooled(self) -> bool:
-        """Whether the value belongs to a set of clips and not to one."""
+        """Says whether the value belongs to a set of clips and not to one."""
         return self.aggregation == "pooled"
 
 
 def weighted(metrics: Iterable[MetricFacts]) -> tuple[MetricFacts, ...]:
-    """The metrics of a judge whose settings make its scores weigh clips."""
+    """Returns the metrics of a judge whose settings make its scores weigh clips."""
     return tuple(replace(facts, aggregation="weighted") for facts in metrics)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a clip cannot be measured: a code of harness.reasons, and what was found beside what is needed."""
+    """Says why a clip cannot be measured: a code of harness.reasons, and a detail of the finding and the need."""
 
     reason: str
     detail: str = ""
@@ -76,14 +76,14 @@ class Refusal:
 
 @dataclass
 class Chunk:
-    """Consecutive frames of the clip at true 25 fps."""
+    """Holds consecutive frames of the clip at true 25 fps."""
 
     first: int  # index of frames[0] in the clip
     frames: npt.NDArray[np.uint8]  # (n, height, width, 3) RGB
     cache: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """The value of `compute`, evaluated once per chunk for every judge that asks by this key."""
+        """Returns the value of `compute`, evaluated once per chunk for every judge that asks by this key."""
         if key not in self.cache:
             self.cache[key] = compute()
         value: T = self.cache[key]
@@ -92,7 +92,7 @@ class Chunk:
 
 @dataclass
 class ClipContext:
-    """What is known before the first frame. `cache` as in Chunk, for the whole clip."""
+    """Holds everything that is known before the first frame. `cache` as in Chunk, for the whole clip."""
 
     sample: Sample
     path: Path
@@ -100,10 +100,10 @@ class ClipContext:
     notes: tuple[str, ...] = ()  # reason codes from decoding (fps_resampled, rotation_applied, …)
     cache: dict[str, Any] = field(default_factory=dict)
     sound: Path | None = None  # the file of the sound, where it is not the clip's own
-    made: Clip | None = None  # what was recorded when the clip was made: seconds, memory; never by whom
+    made: Clip | None = None  # the record of the clip's making: seconds, memory; never the method
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """The value of `compute`, evaluated once per clip for every judge that asks by this key."""
+        """Returns the value of `compute`, evaluated once per clip for every judge that asks by this key."""
         if key not in self.cache:
             self.cache[key] = compute()
         value: T = self.cache[key]
@@ -111,17 +111,17 @@ class ClipContext:
 
 
 class Measurement(Protocol):
-    """One judge at work on one clip."""
+    """Follows one clip on behalf of one judge."""
 
     def feed(self, chunk: Chunk) -> None:
         """Take the next frames. Memory must stay bounded over a long clip (keep features, not frames)."""
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """One row for each of the judge's metrics, never fewer; or a refusal, which stands for all of them."""
+        """Returns one row for each of the judge's metrics, never fewer; or a refusal, which stands for all of them."""
 
 
 class Evaluator(ABC):
-    """A judge. Networks load in `load`, never in `__init__` or at import."""
+    """Is the base of every judge. Networks load in `load`, never in `__init__` or at import."""
 
     metrics: tuple[MetricFacts, ...]  # of the class; an instance may narrow them by its settings
     draws: int = 200  # of the intervals of scores that are no means: each draw costs a whole score
@@ -133,33 +133,35 @@ class Evaluator(ABC):
 
     @abstractmethod
     def fields(self, metric: str) -> Fields:
-        """Everything that changes the number, as fields of its signature. Needs no load beyond hashing weights."""
+        """Returns all settings that change the number, as fields of its signature. Needs no load beyond hashing
+        weights.
+        """
 
     @abstractmethod
     def start(self, context: ClipContext) -> Measurement | Refusal:
         """Begin one clip, or say why it cannot be measured."""
 
-    # What a judge may say more of itself.
+    # Optional: facts that a judge may add.
 
     def missing(self) -> list[Missing]:
-        """Weights and tools that are not on this machine; loads nothing."""
+        """Returns the weights and tools that are not on this machine; loads nothing."""
         return []
 
     def load(self) -> None:  # noqa: B027 (most judges of one's own have nothing to load)
         """Build networks, once per process. Raises MissingError or MediaError where they cannot be believed."""
 
     def long_fields(self, metric: str) -> Fields:
-        """What fields of the signature abbreviate (whole hashes, class lists)."""
+        """Returns the long forms of abbreviated fields of the signature (whole hashes, class lists)."""
         return ()
 
     def applies(self, metric: str, sample: Sample) -> bool:
-        """Whether `metric` is expected of `sample`. What fails elsewhere does not count as missing."""
+        """Says whether `metric` is expected of `sample`; a number that is not expected does not count as missing."""
         return True
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """The score of a set of clips from their statistics alone: pure numpy; nan where the set has none.
+        """Returns the score of a set of clips from their statistics alone: pure numpy; nan where the set has none.
 
-        The mean of what they hold as `value`, unless a judge says otherwise.
+        It is the mean of their entries `value`, unless a judge says otherwise.
         """
         values = [float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]
         return float(np.mean(values)) if values else float("nan")
@@ -167,58 +169,65 @@ class Evaluator(ABC):
     def interval(
         self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
     ) -> Interval:
-        """95 % interval of a score that is no mean, over groups of clips; None with fewer than two groups."""
+        """Returns the 95 % interval of a score that is no mean, over groups of clips; None with fewer than two
+        groups.
+        """
         return pooled_interval(rows, partial(self.combine, metric), rng, groups, "percentile", draws)
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
-        """The signature of a set of clips: with what only a measured set has (picture sizes, N)."""
+        """Returns the signature of a set of clips: with the fields that only a measured set has (picture sizes, N)."""
         return self.signature(metric)
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
-        """What must be read beside the number of these clips: chance, ceiling, warnings."""
+        """Returns the note that must be read with the number of these clips: chance, ceiling, warnings."""
         return ""
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
-        """The score if clips of these emotions, which have no number, counted as wrong; None where it is no share."""
+        """Returns the score if clips of these emotions, which have no number, counted as wrong; None for other scores
+        than shares.
+        """
         return None
 
     def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
-        """What each clip adds to a pooled score that is a mean of such parts (None: the clip only lends its truth).
+        """Returns each clip's part of a pooled score that is a mean of parts (None: the clip only gives its ground
+        truth).
 
         None for all other scores.
         """
         return None
 
     def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str] | None:
-        """The name that each clip was taken for ("": undecided); None where the metric answers with no name."""
+        """Returns the name that each clip was taken for ("": undecided); None where the metric answers with no name."""
         return None
 
-    # What is the same for all judges.
+    # Shared: the same for all judges.
 
     def signature(self, metric: str) -> Signature:
-        """The one-line form of `fields`, with a digest of the code of a judge that is none of ours, and the version."""
+        """Returns the one-line form of `fields`, with a digest of the code of a judge that is none of ours, and the
+        version.
+        """
         code = code_outside(type(self), "evaluators")
         own: Fields = (("code", code),) if code else ()
         last = ("v", str(self.facts(metric).version))
         return Signature(metric, (*self.fields(metric), *own, last), self.long_fields(metric))
 
     def facts(self, metric: str) -> MetricFacts:
-        """The facts of one metric."""
+        """Returns the facts of one metric."""
         return next(facts for facts in self.metrics if facts.name == metric)
 
     def scored(self, metric: str, value: float | None, statistics: bytes = b"", notes: tuple[str, ...] = ()) -> Scored:
-        """The row of a clip that has a number, or (`value` None) that takes part in a pooled one.
+        """Returns the row of a clip that has a number, or (`value` None) that takes part in a pooled one.
 
         statistics: of evaluators.packing.pack; the value alone where there are none.
         """
         return Scored(metric, value, str(self.signature(metric)), statistics, notes)
 
     def unscored(self, metric: str, refusal: Refusal) -> Unscored:
-        """The row of a clip that has no number in one metric."""
+        """Returns the row of a clip that has no number in one metric."""
         return Unscored(metric, refusal.reason, str(self.signature(metric)), refusal.detail)
 
     def refused(self, refusal: Refusal) -> list[Row]:
-        """A row for each metric of a clip that cannot be measured."""
+        """Returns a row for each metric of a clip that cannot be measured."""
         return [self.unscored(facts.name, refusal) for facts in self.metrics]
 
 
@@ -226,10 +235,10 @@ Column = tuple[Evaluator, str, str]  # of the table: a judge, one of its metrics
 
 
 class Panel(Protocol):
-    """All judges of one protocol, as the runner asks them (evaluators.judge.Judge)."""
+    """Offers all judges of one protocol, as the runner asks them (evaluators.judge.Judge)."""
 
     def columns(self) -> list[Column]:
-        """Everything that is measured, each signature line once."""
+        """Returns all columns that are measured, each signature line once."""
 
     def rows(self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]]) -> tuple[Row, ...]:
-        """One row per metric that is not in `finished` (pairs of metric and signature)."""
+        """Returns one row per metric that is not in `finished` (pairs of metric and signature)."""

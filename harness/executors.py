@@ -1,4 +1,4 @@
-"""Where items are worked off: in this process, in several, or on a Ray cluster. One interface."""
+"""An executor works off items in this process, in several, or on a Ray cluster, behind one interface."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def _work(item: Item) -> Result:
 
 
 class Local:
-    """This process for one job, else `jobs` processes. If one of them dies, only the item that killed it fails."""
+    """Works in this process for one job, else in `jobs` processes. If one of them dies, only the item that killed it
+    fails.
+    """
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs

@@ -1,4 +1,7 @@
-"""What of a run is finished and still true: --resume does the rest, and keeps no number of anything else."""
+"""This module decides which parts of a run are finished and still valid: --resume does the rest.
+
+It keeps no number of anything else.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from harness.worker import Item
 
 
 class Finished:
-    """The store as it was when the run was opened. `marks`: method → what its clips are made with now."""
+    """Holds the store's state when the run was opened. `marks`: method → the fingerprint that its clips are made with
+    now.
+    """
 
     def __init__(self, store: RunStore, marks: Mapping[str, str], judge: Panel) -> None:
         self._home = store.path.parent.resolve()
@@ -25,12 +30,12 @@ class Finished:
         lacking = {line for evaluator, _, line in columns if evaluator.missing()}
         self._rows: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
         for (dataset, method, sample, metric, line), code in store.row_reasons().items():
-            # What may be gone by now is tried again: the judge was mended, the file was laid beside the clip.
+            # A cause that may be gone by now is tried again: a mended judge, a file that was laid next to the clip.
             if not reason(code or "").may_pass or (code == "weights_missing" and line in lacking):
                 self._rows.setdefault((dataset, method, sample), set()).add((metric, line))
 
     def item(self, method: str, sample: Sample, donor: Sample | None) -> Item | None:
-        """What is left to do for a sample and a method; None if nothing is."""
+        """Returns the remaining work for a sample and a method; None if there is none."""
         key = (sample.dataset, method, sample.id)
         clip, mark = self._clips.get(key, (None, ""))
         if not isinstance(clip, Clip) or not clip.path.is_file() or mark != self.mark(method, clip, sample, donor):
@@ -39,9 +44,9 @@ class Finished:
         return None if self._wanted <= rows else Item(method, sample, clip, donor, rows)
 
     def mark(self, method: str, clip: Clip | Failed, sample: Sample, donor: Sample | None) -> str:
-        """What a clip is made from: the method, and the sample that lends it something.
+        """Returns the fingerprint of a clip's origin: the method, and the donor sample where it has one.
 
-        Of a clip that lies elsewhere (`score`) the bytes, and those of its truth: whoever made them may make them anew.
+        A clip that lies elsewhere (`score`) adds its bytes and those of its ground truth: both may be made anew.
         """
         parts = [self._marks[method], *([] if donor is None else [donor.id])]
         if isinstance(clip, Clip) and not clip.path.is_relative_to(self._home):

@@ -1,7 +1,7 @@
-"""How much memory a method needs: its weights and what it works with, not the judges that live beside it.
+"""This module measures how much memory a method needs: its weights and working memory, not the judges in its process.
 
-On a CUDA device what torch has allocated; else the resident memory of the process, whose peak Linux lets a process
-reset. Elsewhere nothing is known, and nothing is claimed.
+On a CUDA device this is torch's allocated memory; else the resident memory of the process, whose peak Linux lets a
+process reset. Elsewhere nothing is known, and nothing is claimed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RESET_PEAK = "5"
 
 
 class Footprint:
-    """Memory of this process on one device, in bytes; None where the system does not tell."""
+    """Measures the memory of this process on one device, in bytes; None where the system does not say."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -30,7 +30,7 @@ class Footprint:
         return torch.cuda if torch is not None and usable else None
 
     def held(self) -> int | None:
-        """What is held now."""
+        """Returns the memory that is held now."""
         if self._cuda is not None:
             return int(self._cuda.memory_allocated(self._device))
         return None if self._device.startswith("cuda") else _of_status("VmRSS")
@@ -49,7 +49,7 @@ class Footprint:
         return True
 
     def peak(self) -> int | None:
-        """The most that was held since `restart`."""
+        """Returns the most memory that was held since `restart`."""
         if self._cuda is not None:
             return int(self._cuda.max_memory_allocated(self._device))
         return None if self._device.startswith("cuda") else _of_status("VmHWM")

@@ -1,4 +1,4 @@
-"""The one broad except of the house: here, and only here, a row's failure becomes its reason."""
+"""The one broad except of the project stands here: a row's failure becomes its reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Crash:
-    """What was caught: one sentence, the tail of the traceback, and the cure if the error carried one."""
+    """Describes a caught error: one sentence, the tail of the traceback, and the cure if the error carried one."""
 
     reason: str
     detail: str
@@ -26,7 +26,7 @@ class Crash:
 
 
 def attempt(work: Callable[[], T]) -> T | Crash:
-    """The result of `work`, or what went wrong in it.
+    """Returns the result of `work`, or the Crash that ended it.
 
     Missing prerequisites and a full disk are the whole run's business and are raised; Ctrl-C too. `exit()`, as programs
     that became methods call it, ends this piece of work only.

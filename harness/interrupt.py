@@ -49,6 +49,6 @@ def terminate_like_ctrl_c() -> None:
 
 
 def ignore() -> None:
-    """From here on the process is leaving: a second Ctrl-C changes nothing."""
+    """Ignore further signals, since the process is leaving: a second Ctrl-C changes nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""labels.csv, which says what the clips of a folder are: its columns, its rows, and what is wrong with it."""
+"""This module reads labels.csv, which labels the clips of a folder: its columns, its rows, and its faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "y"), ("0", "false", "no", "n")
 
 
 def truth(text: str, where: str) -> bool:
-    """Whether a cell says yes; an empty one does not. Raises UsageError for any other word."""
+    """Says whether a cell says yes; an empty one does not. Raises UsageError for any other word."""
     word = text.strip().lower()
     if word and word not in (*_TRUE, *_FALSE):
         raise UsageError(f"{where}: aligned '{text}' is neither 1 nor 0.", "Leave it empty if unknown.")
@@ -20,7 +20,9 @@ def truth(text: str, where: str) -> bool:
 
 
 def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line in the file, {column: text}) of every row. Raises UsageError for what is no csv of COLUMNS."""
+    """Returns (line in the file, {column: text}) of every row. Raises UsageError for a file that is no csv of
+    COLUMNS.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)

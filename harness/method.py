@@ -1,6 +1,6 @@
-"""The contract every contestant fulfils: a Request in, a Clip or a Failed out.
+"""Every method fulfils this contract: a Request in, a Clip or a Failed out.
 
-A third party's method needs only `name`, `emotion_sources`, `__init__` and `generate`: whoever asks for another fact or
+A third party's method needs only `name`, `emotion_sources`, `__init__` and `generate`: a caller of another fact or
 method has a default for it. Class facts are literals, so that `list` and `doctor` never import torch.
 """
 
@@ -22,32 +22,32 @@ Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 
 
 class Output(Protocol):
-    """What `generate` writes to; bound to one request by the harness (harness.output.ClipWriter)."""
+    """Takes the frames that `generate` writes; bound to one request by the harness (harness.output.ClipWriter)."""
 
     def image(self, path: Path, size: int) -> Frame:
-        """The picture as uint8 RGB (size, size, 3)."""
+        """Returns the picture as uint8 RGB (size, size, 3)."""
 
     def audio(self, path: Path) -> npt.NDArray[np.float32]:
-        """The sound as float32 (n,) in [-1, 1), 16 kHz mono."""
+        """Returns the sound as float32 (n,) in [-1, 1), 16 kHz mono."""
 
     def frame(self, frame: Frame) -> None:
         """Append one frame, uint8 RGB; every frame of a clip has one size, of even height and width."""
 
     def clip(self, used: str, notes: str = "") -> Clip | Failed:
-        """Finish: verify, add the driving sound, put the file in place. `used` = emotion source."""
+        """Returns the finished clip: verified, with the driving sound, in its place. `used` = emotion source."""
 
 
 class Method(Protocol):
-    """A contestant. See the field comments; `generate` must not raise for a bad sample."""
+    """Declares a method. See the field comments; `generate` must not raise for a bad sample."""
 
     name: ClassVar[str]  # column title, [a-z0-9_-]+
-    emotion_sources: ClassVar[tuple[str, ...]]  # what it can take, best first: speech, label, image, clip; () = none
+    emotion_sources: ClassVar[tuple[str, ...]]  # sources it can take, best first: speech, label, image, clip; () = none
     labels: ClassVar[tuple[str, ...]]  # canonical labels it knows; () = any
     pose: ClassVar[Literal["clip", "own", "source"]]
     size: ClassVar[int]  # pixels, square
     stochastic: ClassVar[bool]
     licence: ClassVar[str]
-    anchor: ClassVar[bool]  # a ceiling or floor, not a contestant
+    anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
     needs_truth: ClassVar[bool]  # is handed the ground truth as `self.truth`, `self.donor` (only anchors may)
 
     def __init__(self, options: Mapping[str, str], device: str) -> None: ...  # cheap: no weights, no GPU

@@ -1,4 +1,4 @@
-"""Where a method's frames go: one encoder for everyone, the canonical sound added, the result verified."""
+"""A method's frames go through one encoder here, get the canonical sound, and are verified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_EXTRA_FRAMES = 1
 
 
 class ClipWriter:
-    """The `Output` of one request. Frames are encoded as they come, so memory does not grow with length.
+    """Implements the `Output` of one request. Frames are encoded as they come, so memory does not grow with length.
 
     Use as a context manager: the file appears under its final name only when `clip` has verified it, and nothing else
     stays behind. `still_allowed` is for the still-face anchor: from anyone else a clip whose frames are all equal is a
@@ -49,7 +49,7 @@ class ClipWriter:
         self.discard()
 
     def image(self, path: Path, size: int) -> Frame:
-        """The picture as uint8 RGB (size, size, 3), bicubic like the official readers."""
+        """Returns the picture as uint8 RGB (size, size, 3), bicubic like the official readers."""
         from PIL import Image
 
         picture = Image.fromarray(read_image(path))
@@ -58,7 +58,7 @@ class ClipWriter:
         return np.asarray(picture)
 
     def audio(self, path: Path) -> npt.NDArray[np.float32]:
-        """The sound as float32 (n,) in [-1, 1), 16 kHz mono."""
+        """Returns the sound as float32 (n,) in [-1, 1), 16 kHz mono."""
         return read_audio(path).samples
 
     def frame(self, frame: Frame) -> None:
@@ -128,7 +128,7 @@ class ClipWriter:
         return ""
 
     def discard(self) -> None:
-        """Drop what was written and is not finished; nothing stays behind."""
+        """Drop all frames of an unfinished clip; nothing stays behind."""
         if self._writer is not None:
             self._writer.abort()
             self._writer = None

@@ -1,4 +1,4 @@
-"""Two methods on the samples that both have scored: a test, an interval of the difference, one record."""
+"""Two methods are compared on the samples that both have scored: a test, an interval of the difference, one record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Score = Callable[[Sequence[Any]], float]
 
 
 def by_clip(a: Cell, b: Cell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
-    """Of a metric that is a mean over clips; None with fewer than two clips, or where one has no value of its own."""
+    """Compares by a metric that is a mean over clips; None with fewer than two clips, or where one has no value of its
+    own.
+    """
     both = _both(a, b)
     if len(both) < 2:
         return None
@@ -33,7 +35,8 @@ def by_clip(a: Cell, b: Cell, metric: str, unit: str, signature: str, seed: int)
 def by_set(
     a: Cell, b: Cell, items: Callable[[Cell], Sequence[Any]], score: Score, metric: str, signature: str, seed: int
 ) -> Comparison | None:
-    """Of a metric that weighs its clips (by frames, by tracks); `items` gives the statistics of a cell's scored rows.
+    """Compares by a metric that weighs its clips (by frames, by tracks); `items` gives the statistics of a cell's
+    scored rows.
 
     None as in `by_clip`: a metric without values of clips (FID) is too dear for the draws of all pairs.
     """

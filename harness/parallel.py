@@ -1,4 +1,4 @@
-"""Many independent pieces of work in processes of one thread each: a worker that dies costs one item, and only it."""
+"""Independent pieces of work run in processes of one thread each: a worker that dies costs one item, and only it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PER_WORKER = 2  # items in flight per worker: none waits, memory is bounded, and Ctrl-C has little to forget
 
-#: What comes of an item whose worker process ended without a word.
+#: The result of an item whose worker process ended without a word.
 DIED = Crash("the worker process died (killed, or out of memory)", "", "Try --jobs 1.")
 
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """An item and what came of it."""
+    """Pairs an item with its result."""
 
     item: Item
     result: Result | Crash
@@ -75,7 +75,7 @@ def _drain(
             future = _submit(pool, work, waiting[0])
             flight[future] = waiting.popleft()
         finished = wait(flight, return_when=FIRST_COMPLETED).done
-        for future in sorted(finished, key=lambda one: one.exception() is not None):  # what is finished is kept
+        for future in sorted(finished, key=lambda one: one.exception() is not None):  # finished results are kept
             result = future.result()
             yield Done(flight.pop(future), result)
 
@@ -110,11 +110,11 @@ def _pool(jobs: int, prepare: Callable[[], None] | None) -> Iterator[ProcessPool
         interrupt.end(pool)
         raise
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error, what has not begun need not
+        pool.shutdown(cancel_futures=True)  # after an error, waiting work need not begin
 
 
 def _start(prepare: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone handles Ctrl-C
     _leave_with_parent()
     one_thread()
     if prepare is not None:

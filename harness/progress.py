@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: how far, how fast, how long still."""
+"""Long work reports its progress on stderr: how far, how fast, how long still."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TextIO
 
 
 class Progress:
-    """`total` steps of one kind. A terminal gets one line rewritten in place; a log gets a line every 15 seconds."""
+    """Counts `total` steps of one kind. A terminal gets one line rewritten in place; a log gets a line every 15
+    seconds.
+    """
 
     LOG_SECONDS = 15.0
 
@@ -22,7 +24,7 @@ class Progress:
         self._done = 0
 
     def step(self, note: str = "") -> None:
-        """One more step is finished."""
+        """Count one more finished step."""
         self._done += 1
         now = time.monotonic()
         if self._live or self._done == self._total or now - self._last >= self.LOG_SECONDS:
@@ -39,7 +41,7 @@ class Progress:
         self._stream.flush()
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line of its own."""
         self._stream.write(f"{chr(10) if self._live else ''}{text}\n")
         self._stream.flush()
 
@@ -50,14 +52,14 @@ class Progress:
 
 
 def clock(seconds: float) -> str:
-    """`seconds` as m:ss, or h:mm:ss."""
+    """Returns `seconds` as m:ss, or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class Bar:
-    """`Progress` for work that reports (done, total) itself; a context manager."""
+    """Shows the progress of work that reports (done, total) itself; a context manager."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -65,7 +67,7 @@ class Bar:
         self._seen = 0
 
     def at(self, done: int, total: int) -> None:
-        """`done` of `total` steps are finished."""
+        """Show that `done` of `total` steps are finished."""
         if self._progress is None:
             self._progress = Progress(self._label, total)
         for _ in range(done - self._seen):

@@ -1,4 +1,4 @@
-"""What a run was made with: commit, versions, machine, weights; enough to make it again."""
+"""This module records how a run was made: commit, versions, machine, weights; enough to make it again."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PACKAGES = (
     "torch",
     "torchvision",
 )
-#: What every method is driven by: the module between its frames and files.
+#: The module between every method's frames and files.
 _DRIVER = ROOT / "harness" / "output.py"
 
 
 def commit() -> dict[str, Any]:
-    """The checkout's commit and whether it was changed; None where there is no git."""
+    """Returns the checkout's commit and whether it was changed; None where there is no git."""
     head = _git("rev-parse", "HEAD")
     return {"commit": head, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if head else None}
 
@@ -49,7 +49,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every package that can move a number."""
+    """Returns the version of Python and of every package that can move a number."""
     from importlib import metadata  # slow to import, and `list` wants only ROOT
 
     found = {"python": platform.python_version()}
@@ -62,7 +62,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """The machine in words; no host or user name."""
+    """Returns the machine in words; no host or user name."""
     return {
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
@@ -71,7 +71,8 @@ def machine() -> dict[str, Any]:
 
 
 def fingerprint(method: Any, dataset: type[Dataset] | None = None) -> str:
-    """What made a clip: the code and weights of the method, how media are read and written, a dataset's own version.
+    """Returns the fingerprint of a clip's making: the code and weights of the method, how media are read and written, a
+    dataset's own version.
 
     A change means the clip is made again. The code is that of the method's classes and of all project files that they
     import, transitively (harness.sources); docstrings and comments do not count.
@@ -86,21 +87,24 @@ def fingerprint(method: Any, dataset: type[Dataset] | None = None) -> str:
 
 
 def version_of(dataset: type[Dataset] | None) -> str:
-    """The version of data that are drawn by code (puppets); "" for those that are what they are."""
+    """Returns the version of data that are drawn by code (puppets); "" for recorded data."""
     return "" if dataset is None else dataset.version()
 
 
 def sources(method: Any) -> list[Path]:
-    """The files of a method's classes and of what they import from the project, with what writes its frames."""
+    """Returns the files of a method's classes and of their imports from the project, with the module that writes its
+    frames.
+    """
     kind = method if inspect.isclass(method) else type(method)
     return sources_of_code.imported([_DRIVER, *files_of(kind)], ROOT)
 
 
 @lru_cache(maxsize=64)
 def code_outside(kind: type, package: str) -> str:
-    """8 hex digits of the code of a class that lies outside our `package`; "" for one inside, which has a version.
+    """Returns 8 hex digits of the code of a class that lies outside our `package`; "" for one inside, which has a
+    version.
 
-    The code is that of its file, of files beside it that it imports, and of all project files that these import, but
+    The code is that of its file, of files next to it that it imports, and of all project files that these import, but
     for harness/: the contract is the same for everyone. Taken once a class: later changes are another class.
     """
     ours = (ROOT / package, ROOT / "harness")
@@ -116,7 +120,7 @@ def code_outside(kind: type, package: str) -> str:
 
 
 def files_of(kind: type) -> list[Path]:
-    """The files of a class and of those that it derives from; a class typed into a console has none."""
+    """Returns the files of a class and of those that it derives from; a class typed into a console has none."""
     own = [one for one in kind.__mro__ if one.__module__ not in ("builtins", "typing", "abc")]
     return [Path(file).resolve() for one in own if (file := _file(one)) is not None]
 
@@ -129,6 +133,6 @@ def _file(kind: type) -> str | None:
 
 
 def weights_of(method: Any) -> dict[str, str]:
-    """name → sha256 of the weight files a method will load; {} if it says nothing about them."""
+    """Returns name → SHA-256 of the weight files a method will load; {} if it says nothing about them."""
     tell = getattr(method, "weights", None)
     return dict(tell()) if callable(tell) else {}

@@ -1,4 +1,4 @@
-"""Items on a Ray cluster: one actor per job, one item per actor at a time. Ray is the user's to install.
+"""Items run on a Ray cluster with one actor per job, one item per actor at a time. Ray is the user's to install.
 
 The checkout and the run folder must be at the same path on every node (a shared file system): clips are written where
 they belong, and only records travel.
@@ -17,13 +17,13 @@ from harness.worker import DIED, Item, Plan, Result, Worker
 
 
 class Ray:
-    """At most `jobs` actors, no more than the cluster has CPUs (or GPUs with --device cuda)."""
+    """Works with at most `jobs` actors, no more than the cluster has CPUs (or GPUs with --device cuda)."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
 
     def run(self, plan: Plan, items: Iterable[Item]) -> Generator[Result, None, None]:
-        """Yield results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends what it started."""
+        """Yields results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends what it started."""
         ray = _ray()
         ours = not ray.is_initialized()
         if ours:
@@ -46,12 +46,12 @@ def _ray() -> Any:
 
 
 def _python_path() -> str:
-    """This checkout first, then what the caller set."""
+    """This checkout first, then the caller's own paths."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 class _Work:
-    """One run on one cluster: which actor is busy with which item."""
+    """Tracks one run on one cluster: which actor is busy with which item."""
 
     def __init__(self, ray: Any, plan: Plan, jobs: int) -> None:
         self._ray, self._plan = ray, plan
@@ -61,7 +61,7 @@ class _Work:
         self._busy: dict[Any, tuple[Any, Item]] = {}  # future → actor, item
 
     def results(self, waiting: Iterator[Item]) -> Iterator[Result]:
-        """One result per item; an actor that dies costs the item it worked on, and is replaced."""
+        """Yields one result per item; an actor that dies costs the item it worked on, and is replaced."""
         try:
             while True:
                 for _ in range(self._jobs - len(self._busy)):
@@ -87,7 +87,7 @@ class _Work:
         try:
             result: Result = self._ray.get(ready)
         except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from error  # what the worker raised: a missing prerequisite, a full disk
+            raise error.cause from error  # the worker's own error: a missing prerequisite, a full disk
         except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError):  # the second: Ray killed it
             return Result(item, DIED, ())
         return result

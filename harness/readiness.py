@@ -1,4 +1,6 @@
-"""Is this machine ready? Facts about it as lines, each red one with its cure. Used by `doctor`."""
+"""This module says whether the machine is ready, as lines of facts, each red one with its cure; `doctor` prints
+them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ Status = Literal["ok", "note", "bad"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: `bad` stops the main job, `note` limits what can be measured."""
+    """Holds one line: `bad` stops the main job, `note` limits the measurable metrics."""
 
     status: Status
     what: str
@@ -29,7 +31,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Everything that can be told without loading a network."""
+    """Yields all findings that need no network loaded."""
     yield _python()
     yield from _packages()
     yield _space()

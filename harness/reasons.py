@@ -1,4 +1,4 @@
-"""Reason codes of unscored rows and of notes on scored ones: one table.
+"""One table holds the reason codes of unscored rows and of notes on scored ones.
 
 The codes are part of the run format: add, never rename.
 """
@@ -15,7 +15,9 @@ Fault = Literal["clip", "data", "judge", "machine", "nobody"]
 
 @dataclass(frozen=True)
 class Reason:
-    """One code: its sentence, as users read it; whose fault it is; and whether it may be gone at the next --resume."""
+    """Describes one code: its sentence, as users read it; whose fault it is; and whether it may be gone at the next
+    --resume.
+    """
 
     sentence: str
     fault: Fault = "clip"
@@ -71,10 +73,10 @@ REASONS: dict[str, Reason] = {
 
 
 def reason(code: str) -> Reason:
-    """What is known of a code; one that is not in the table is its own sentence, and the clip's fault."""
+    """Returns the row of a code; one that is not in the table is its own sentence, and the clip's fault."""
     return REASONS.get(code, Reason(code))
 
 
 def sentence(code: str) -> str:
-    """The sentence of a reason code; the code itself if it is not in the table."""
+    """Returns the sentence of a reason code; the code itself if it is not in the table."""
     return reason(code).sentence

@@ -1,4 +1,4 @@
-"""The records that walk through the house: Sample → Request → Clip | Failed → Scored | Unscored.
+"""These records pass through every run: Sample → Request → Clip | Failed → Scored | Unscored.
 
 Every record is frozen and JSON-able; paths are absolute. Nothing here imports torch or numpy.
 """
@@ -24,7 +24,7 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS
 
 @dataclass(frozen=True)
 class Emotion:
-    """What is asked for, in every form a method may be told it. A lane strips what it forbids."""
+    """Holds the emotion that is asked for, in every form a method may get it. A lane strips the forms it forbids."""
 
     name: str  # canonical name asked for: one of BASIC_EMOTIONS or an extended emotion; "" where a lane hides it
     label: str | None = None  # the basic label that label-driven methods get; None if there is none
@@ -39,13 +39,13 @@ class Emotion:
 
     @property
     def basic(self) -> bool:
-        """Whether the emotion asked for is one of the eight basic ones."""
+        """Says whether the emotion asked for is one of the eight basic ones."""
         return self.name in BASIC_EMOTIONS
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One row of a test list: who speaks what, with which emotion, and the truth where it exists."""
+    """Holds one row of a test list: speaker, sentence, emotion, and the ground truth where it exists."""
 
     id: str  # unique in its dataset, file-name safe
     dataset: str
@@ -54,15 +54,15 @@ class Sample:
     source_image: Path  # identity picture, RGB
     driving_audio: Path  # 16 kHz mono wav
     frames: int  # expected number of frames at 25 fps
-    source_video: Path | None = None  # neutral clip of the identity (what C-MET edits)
+    source_video: Path | None = None  # neutral clip of the identity (C-MET edits it)
     pose_video: Path | None = None  # head pose, 25 fps
     reference_video: Path | None = None  # ground truth of this sample, if it exists
-    reference_aligned: bool = False  # True if frame k of the truth corresponds to frame k of a result
+    reference_aligned: bool = False  # True if frame k of the ground truth corresponds to frame k of a result
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a method is given: a Sample as its lane allows it to be seen, and a seed."""
+    """Holds a method's input: a Sample as its lane allows it to be seen, and a seed."""
 
     id: str
     identity: str
@@ -83,7 +83,7 @@ FailureKind = Literal["unsupported", "unavailable", "bad-input", "out-of-memory"
 
 @dataclass(frozen=True)
 class Clip:
-    """A finished clip on disk, encoded by the harness with the driving sound inside."""
+    """Describes a finished clip on disk, encoded by the harness with the driving sound inside."""
 
     path: Path
     frames: int
@@ -98,7 +98,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Failed:
-    """A sample that a method could not make: one sentence, and what to do about it."""
+    """Says why a method could not make a sample: one sentence, and its cure."""
 
     kind: FailureKind
     reason: str
@@ -109,7 +109,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Scored:
-    """One metric on one clip.
+    """Holds the number of one metric on one clip.
 
     `value` is the clip's own number, or None where only the pool has one (FID). `statistics` are the
     sufficient statistics from which the score of any set of clips follows (npz bytes, may be empty
@@ -125,7 +125,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Unscored:
-    """One metric that could not be measured on one clip, and why (a code of harness.reasons)."""
+    """Says why one metric could not be measured on one clip (a code of harness.reasons)."""
 
     metric: str
     reason: str
@@ -138,7 +138,7 @@ Row = Scored | Unscored
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One cell of the table. Field names are those of scores.json (docs/reference/runs.md, 'scores.json')."""
+    """Holds one cell of the table. Field names are those of scores.json (docs/reference/runs.md, 'scores.json')."""
 
     dataset: str
     method: str
@@ -158,7 +158,7 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the samples that both have: `difference` = first − second, in the unit of the metric."""
+    """Compares two methods on the samples that both have: `difference` = first − second, in the unit of the metric."""
 
     dataset: str
     metric: str

@@ -1,4 +1,4 @@
-"""Names to classes: a literal registry entry, or a user's `path/to/file.py:Class`. Imported only when used."""
+"""Names become classes here, imported only when used: literal registry entries, or a user's `path/to/file.py:Class`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FILE_SPEC = re.compile(r"^(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)$")
 
 
 def is_file_spec(name: str) -> bool:
-    """Whether `name` has the form path/to/file.py:Class."""
+    """Says whether `name` has the form path/to/file.py:Class."""
     return _FILE_SPEC.match(name) is not None
 
 
 def resolve(kind: str, name: str, registry: Mapping[str, str]) -> str:
-    """The spec of `name` ("module:Class" or "file.py:Class"); UsageError with a suggestion if unknown."""
+    """Returns the spec of `name` ("module:Class" or "file.py:Class"); UsageError with a suggestion if unknown."""
     if is_file_spec(name):
         return name
     if name.endswith(".py"):
@@ -37,7 +37,7 @@ def resolve(kind: str, name: str, registry: Mapping[str, str]) -> str:
 
 
 def load(spec: str) -> Any:
-    """The object that a spec names. UsageError or MissingError, never an ImportError, for a user's slip."""
+    """Returns the object that a spec names. UsageError or MissingError, never an ImportError, for a user's slip."""
     match = _FILE_SPEC.match(spec)
     if match:
         return _from_file(Path(match["file"]).expanduser().resolve(), match["name"])

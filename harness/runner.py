@@ -1,4 +1,4 @@
-"""The runner: everything asked for, less what is already finished, worked off and stored as it comes."""
+"""The runner works off everything asked for, less the finished part, and stores results as they come."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.store_file import SCHEMA_VERSION
 from harness.summary import summarise
 from harness.worker import Item, Plan, Result
 
-#: What must be the same when a run goes on, and how it is typed; methods and the limit may be extended.
+#: Options that must be the same when a run goes on, and how they are typed; methods and the limit may be extended.
 _FIXED = {
     "dataset": "--dataset",
     "dataset_options": "--root, --list, --reference or --set",
@@ -37,7 +37,7 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked for, as run.json records it."""
+    """Holds the request of a run, as run.json records it."""
 
     methods: tuple[str, ...]
     dataset: str
@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended."""
+    """Says how a run ended."""
 
     folder: Path
     made: int
@@ -60,7 +60,7 @@ class Outcome:
 
 
 def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
-    """The run's store, new or resumed. UsageError when the folder holds another run."""
+    """Returns the run's store, new or resumed. UsageError when the folder holds another run."""
     exists = (folder / "run.sqlite").is_file()
     if exists and not resume:
         raise UsageError(f"'{folder}' already holds a run.", "Add --resume to go on with it, or choose another --out.")
@@ -145,7 +145,7 @@ def finish(store: RunStore, judge: Panel, seed: int) -> None:
 
 
 def summed_up(store: RunStore, judge: Panel, seed: int, tell: Callable[[str], None] | None = None) -> None:
-    """Write the summary of the store's rows, and what its signatures and metrics mean; `tell` hears of each metric."""
+    """Write the summary of the store's rows, and the meaning of its signatures and metrics; `tell` gets each metric."""
     columns = judge.columns()
     store.set_meta("metrics", {metric: asdict(evaluator.facts(metric)) for evaluator, metric, _ in columns})
     store.set_meta("aggregations", {line: evaluator.facts(metric).aggregation for evaluator, metric, line in columns})
@@ -154,7 +154,7 @@ def summed_up(store: RunStore, judge: Panel, seed: int, tell: Callable[[str], No
 
 
 def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:
-    """Signature line → what it abbreviates (whole hashes, class lists); reports read it and import no judge."""
+    """Signature line → its long form (whole hashes, class lists); reports read it and import no judge."""
     return {line: dict(evaluator.signature(metric).long) for evaluator, metric, line in columns}
 
 
@@ -182,7 +182,9 @@ def _items(plan: Plan, samples: Sequence[Sample], finished: Finished) -> Iterato
 
 
 def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
-    """Another sample with another driving sound, of the same identity if there is one: for mismatched anchors."""
+    """Returns another sample with another driving sound, of the same identity if there is one: for mismatched
+    anchors.
+    """
     mine = samples[index]
     others = [*samples[index + 1 :], *samples[:index]]
     different = [s for s in others if s.driving_audio != mine.driving_audio and s.reference_video is not None]
@@ -202,7 +204,7 @@ def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> 
 
 
 def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Panel, marks: Mapping[str, str]) -> None:
-    """run.json: what was asked, with what, on what; written atomically. Methods of earlier calls stay recorded."""
+    """Write run.json atomically: request, versions, machine. Methods of earlier calls stay recorded."""
     before = recall(folder / "run.json")
     facts = {
         "schema_version": SCHEMA_VERSION,
@@ -234,7 +236,9 @@ def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:
-    """`limit` samples of the list, in its order, drawn by a hash of their ids: mixed, and a larger limit keeps them."""
+    """Returns `limit` samples of the list, in its order, drawn by a hash of their ids: mixed, and a larger limit keeps
+    them.
+    """
     if limit is None or limit >= len(samples):
         return tuple(samples)
     if limit < 1:
@@ -245,5 +249,5 @@ def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ..
 
 
 def at(plan: Plan, folder: Path) -> Plan:
-    """The plan with its clips in a run folder."""
+    """Returns the plan with its clips in a run folder."""
     return replace(plan, clips_folder=folder / "clips")

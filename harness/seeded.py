@@ -1,4 +1,4 @@
-"""Deterministic stand-in weights: fill any torch module from its parameter names alone.
+"""Deterministic stand-in weights fill any torch module from its parameter names alone.
 
 A golden file then needs no checkpoint: two implementations of one architecture that
 agree on state-dict names and shapes get bit-identical weights, so their outputs can be
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def seeded_array(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """float32 array of `shape`, a pure function of `name` and `shape`."""
+    """Returns a float32 array of `shape`, a pure function of `name` and `shape`."""
     digest = hashlib.sha256(f"{name}|{tuple(shape)}".encode()).digest()
     rng = np.random.RandomState(int.from_bytes(digest[:4], "big"))
     if name.endswith("running_var"):

@@ -1,4 +1,4 @@
-"""Signatures: the one-line form of everything that changes a number (sacrebleu's idea).
+"""A signature is the one-line form of everything that changes a number (sacrebleu's idea).
 
 Two numbers are comparable if and only if their signatures are equal. Order is fixed by the evaluator,
 keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|w:ab12cd34|v:1``.
@@ -20,7 +20,7 @@ MEASURED = ("res", "n1", "n2")
 
 @dataclass(frozen=True)
 class Signature:
-    """A metric name and its ordered ``key:value`` fields; `long` holds what the line abbreviates."""
+    """Holds a metric name and its ordered ``key:value`` fields; `long` holds the fields that the line abbreviates."""
 
     metric: str
     fields: tuple[tuple[str, str], ...]
@@ -38,12 +38,12 @@ class Signature:
         return "|".join([self.metric, *(f"{key}:{value}" for key, value in self.fields)])
 
     def with_fields(self, before: str, found: tuple[tuple[str, str], ...]) -> Signature:
-        """The same with `found` put in before the field `before`, which must be there."""
+        """Returns the same signature with `found` put in before the field `before`, which must be there."""
         place = [key for key, _ in self.fields].index(before)
         return Signature(self.metric, (*self.fields[:place], *found, *self.fields[place:]), self.long)
 
     def settings(self) -> Signature:
-        """The same without the fields that only a measured set has."""
+        """Returns the same signature without the fields that only a measured set has."""
         return Signature(self.metric, tuple(pair for pair in self.fields if pair[0] not in MEASURED), self.long)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The project files that a piece of code is made of: its own and all that it imports, transitively.
+"""This module finds the project files that a piece of code is made of: its own and all its imports, transitively.
 
 A method's fingerprint is taken over them, so that a clip is made again when any code changed that had a part in it, in
 whatever folder that code lies, and only then: docstrings, comments and layout do not count, nor do files that are
@@ -25,7 +25,7 @@ _SPEC = re.compile(r"^([a-z_]\w*(?:\.[a-z_]\w*)+):[A-Za-z_]\w*$")
 
 
 def imported(start: Iterable[Path], root: Path) -> list[Path]:
-    """The files `start` and every file below `root` that they import, directly or by others; sorted."""
+    """Returns the files `start` and every file below `root` that they import, directly or by others; sorted."""
     found: set[Path] = set()
     waiting = [path.resolve() for path in start]
     while waiting:
@@ -37,7 +37,9 @@ def imported(start: Iterable[Path], root: Path) -> list[Path]:
 
 
 def digest_of(*parts: object) -> str:
-    """Sixteen hex digits that change with the code of functions, classes or objects, or of anything they import."""
+    """Returns sixteen hex digits that change with the code of functions, classes or objects, or of anything they
+    import.
+    """
     kinds = [part if inspect.isclass(part) or inspect.isroutine(part) else type(part) for part in parts]
     files = {inspect.getsourcefile(kind) for kind in kinds}
     text = hashlib.sha256()
@@ -47,12 +49,14 @@ def digest_of(*parts: object) -> str:
 
 
 def code_digest(path: Path) -> str:
-    """SHA-256 of a Python file's syntax tree without docstrings: comments and line breaks do not move it."""
+    """Returns the SHA-256 of a Python file's syntax tree without docstrings: comments and line breaks do not
+    move it.
+    """
     return _digest(path, _state(path))
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """What tells a changed file from the one that was read before."""
+    """The attributes that separate a changed file from the one that was read before."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size
 
@@ -89,7 +93,7 @@ def _direct(path: Path, state: tuple[int, int], root: Path) -> tuple[Path, ...]:
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes that can run; what stands under `if TYPE_CHECKING:` cannot."""
+    """All nodes that can run; those under `if TYPE_CHECKING:` cannot."""
     yield node
     only_types = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
     children = node.orelse if only_types and isinstance(node, ast.If) else ast.iter_child_nodes(node)

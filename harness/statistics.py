@@ -1,11 +1,11 @@
-"""Intervals and tests on per-clip values: numpy only, every random draw from the caller's Generator.
+"""This module computes intervals and tests on per-clip values: numpy only, every draw from the caller's Generator.
 
 Sources: percentile and basic (pivotal) bootstrap, Efron & Tibshirani 1993 ch. 13 and Davison & Hinkley 1997 §5.2;
 cluster bootstrap by resampling whole clusters, Field & Welsh 2007; sign-flip and swap permutation tests with the +1
 rule, Phipson & Smyth 2010; bound of a sum of random signs, Hoeffding 1963; Holm 1979; Wilson 1927. The unit of
 resampling is the clip, or the identity where clips of one person are not independent. Percentile intervals of few
-clusters are too short (simulated: 95 % ones hold the truth in 80 % of cases for 4, in 86 % for 6, in 92 % for 12): say
-how many clusters there were.
+clusters are too short (simulated: 95 % ones hold the true value in 80 % of cases for 4, in 86 % for 6, in 92 % for 12):
+say how many clusters there were.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _TIE = 1e-9  # relative: statistics this close to the observed one count as equa
 
 @dataclass(frozen=True)
 class Test:
-    """A two-sided paired test: `difference` = first − second, its p-value, and from how many pairs."""
+    """Holds the result of a two-sided paired test: `difference` = first − second, its p-value, and from how
+    many pairs.
+    """
 
     difference: float
     p_value: float
@@ -48,7 +50,8 @@ def mean_interval(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> tuple[float, float] | None:
-    """Percentile bootstrap interval of the mean of `values` (n,), resampling clips, or whole clusters (n,) of clips.
+    """Returns the percentile bootstrap interval of the mean of `values` (n,), resampling clips, or whole clusters (n,)
+    of clips.
 
     None where there is nothing to resample (fewer than two clips, or fewer than two clusters).
     """
@@ -98,7 +101,8 @@ def pooled_interval(
     draws: int = 500,
     level: float = LEVEL,
 ) -> tuple[float, float] | None:
-    """Bootstrap interval of a score that only a set of clips has (FID), from its per-clip statistics `items`.
+    """Returns the bootstrap interval of a score that only a set of clips has (FID), from its per-clip statistics
+    `items`.
 
     `basic` (pivotal) reflects the draws about the estimate: repeated clips bias FID upwards, and percentiles would
     exclude the estimate itself. Draws on which `score` is not finite are left out; None with fewer than two groups.
@@ -130,7 +134,9 @@ def _clustered(items: Sequence[T], clusters: Sequence[Hashable]) -> list[list[T]
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson score interval of a proportion in [0, 1]: sound at 0 of n and n of n, where a bootstrap has no width."""
+    """Returns the Wilson score interval of a proportion in [0, 1]: sound at 0 of n and n of n, where a bootstrap has no
+    width.
+    """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -148,7 +154,8 @@ def paired_test(
     clusters: Sequence[Hashable] | None = None,
     draws: int = DRAWS,
 ) -> Test:
-    """Sign-flip permutation test of mean(first − second) on the same clips; whole clusters flip together if given.
+    """Returns the sign-flip permutation test of mean(first − second) on the same clips; whole clusters flip together if
+    given.
 
     Exact (all 2^n sign patterns) where n ≤ 12, else Monte Carlo with (1 + hits) / (1 + draws); where no draw reaches
     the observed sum, Hoeffding's bound on the exact p-value if that is less: Holm over hundreds of comparisons would
@@ -189,7 +196,8 @@ def swap_test(
     rng: np.random.Generator,
     draws: int = 500,
 ) -> Test:
-    """Clip-swap permutation test of score(first) − score(second), item k of both belonging to the same sample.
+    """Returns the clip-swap permutation test of score(first) − score(second), item k of both belonging to the same
+    sample.
 
     Where no draw reaches the observed difference, the p-value is the two-sided normal tail of the swap distribution
     (at most 1 / (1 + draws)): a pooled score is too dear for the thousands of draws that Holm over many comparisons
@@ -213,7 +221,7 @@ def swap_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down corrected p-values, in the order given."""
+    """Returns Holm's step-down corrected p-values, in the order given."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected, running = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):
@@ -228,7 +236,8 @@ def detectable_difference(
     power: float = 0.8,
     clusters: Sequence[Hashable] | None = None,
 ) -> float | None:
-    """Smallest mean paired difference that `paired_test` at `alpha` would find with `power`; None if no size would do.
+    """Returns the smallest mean paired difference that `paired_test` at `alpha` would find with `power`; None if no
+    size would do.
 
     `differences` (n,) in the metric's unit; clusters count as one each. Normal approximation, with the shift itself in
     the sign-flip variance: s·z / √(n − z²) for z = z(1 − alpha/2) + z(power), so few pairs find nothing however large.

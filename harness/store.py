@@ -1,4 +1,4 @@
-"""The run store: samples, clips and rows of one run in sqlite (WAL), so that nothing finished is ever lost.
+"""The run store keeps samples, clips and rows of one run in sqlite (WAL), so that nothing finished is ever lost.
 
 Schema version 1 (docs/reference/runs.md, 'Run folder'). One writer (the parent process of a run); readers may open it
 meanwhile.
@@ -24,7 +24,7 @@ _ASIDE = -1  # position of a sample that is not asked for any more: its rows are
 
 @dataclass(frozen=True)
 class StoredRow:
-    """One row as the store holds it; `reason` is None for a scored one."""
+    """Holds one row as the store has it; `reason` is None for a scored one."""
 
     dataset: str
     method: str
@@ -39,7 +39,7 @@ class StoredRow:
 
     @property
     def scored(self) -> bool:
-        """Whether the clip counts: it has a value, or statistics from which a pool's value follows."""
+        """Says whether the clip counts: it has a value, or statistics from which a pool's value follows."""
         return self.reason is None
 
 
@@ -62,7 +62,8 @@ def _asked_alike(before: Any, now: Any) -> bool:
 
 
 class RunStore:
-    """`run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a missing file.
+    """Reads and writes `run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a
+    missing file.
 
     A store that writes holds its folder: a second one is refused (UsageError) until the first is closed or dead.
     """
@@ -88,7 +89,7 @@ class RunStore:
         self._opened.close()
 
     def meta(self, key: str) -> Any:
-        """The value stored under `key`, or None."""
+        """Returns the value stored under `key`, or None."""
         found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if found is None else json.loads(found[0])
 
@@ -98,9 +99,10 @@ class RunStore:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value, default=str)))
 
     def add_samples(self, samples: Iterable[Sample], complete: bool = False) -> None:
-        """Record what is asked for, in list order; with `complete`, all else of these datasets is set aside.
+        """Record the samples that are asked for, in list order; with `complete`, all else of these datasets is set
+        aside.
 
-        A sample that is asked otherwise than before (another label, another truth) loses the clips and rows of then.
+        A sample that is asked otherwise than before (another label, another ground truth) loses its clips and rows.
         """
         new = {(s.dataset, s.id): (k, s.identity, s.emotion.name, _encode(s)) for k, s in enumerate(samples)}
         datasets = {dataset for dataset, _ in new}
@@ -141,7 +143,7 @@ class RunStore:
             )
 
     def clips(self) -> dict[tuple[str, str, str], tuple[Clip | Failed, str]]:
-        """(dataset, method, sample) → (how it ended, fingerprint of what made it)."""
+        """Returns (dataset, method, sample) → (how it ended, fingerprint of its making)."""
         found = self._db.execute("SELECT dataset, method, sample, ok, fingerprint, record FROM clips")
         return {(d, m, s): (self._decode_clip(ok, record), mark) for d, m, s, ok, mark, record in found}
 
@@ -161,12 +163,14 @@ class RunStore:
             ) from error
 
     def row_reasons(self) -> dict[tuple[str, str, str, str, str], str | None]:
-        """(dataset, method, sample, metric, signature) of every row → why it has no number; None where it has one."""
+        """Returns (dataset, method, sample, metric, signature) of every row → why it has no number; None where it has
+        one.
+        """
         found = self._db.execute("SELECT dataset, method, sample, metric, signature, reason FROM rows")
         return {(d, m, s, metric, line): reason for d, m, s, metric, line, reason in found}
 
     def rows(self, statistics: bool = True, cell: tuple[str, str, str, str] | None = None) -> Iterator[StoredRow]:
-        """Every row, or those of one `cell` (dataset, method, metric, signature), in list order of the samples.
+        """Yields every row, or those of one `cell` (dataset, method, metric, signature), in list order of the samples.
 
         Without `statistics` their bytes are left out.
         """
@@ -185,7 +189,7 @@ class RunStore:
             yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, found, data or b"")
 
     def samples(self) -> list[tuple[str, str, str, str]]:
-        """(dataset, sample, identity, emotion) in list order."""
+        """Returns (dataset, sample, identity, emotion) in list order."""
         return self._db.execute(
             "SELECT dataset, sample, identity, emotion FROM samples WHERE position >= 0 "
             "ORDER BY dataset, position, sample"
@@ -201,12 +205,12 @@ class RunStore:
                 )
 
     def summary(self) -> list[SummaryRow]:
-        """The summary as last written."""
+        """Returns the summary as last written."""
         found = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
         return [self._decoded(SummaryRow, record) for (record,) in found]
 
     def comparisons(self) -> list[Comparison]:
-        """The comparisons as last written."""
+        """Returns the comparisons as last written."""
         found = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
         return [self._decoded(Comparison, record) for (record,) in found]
 

@@ -1,4 +1,4 @@
-"""`run.sqlite` as a file: its schema, and how it is opened to be written or only read."""
+"""This module opens `run.sqlite` as a file, to be written or only read, and holds its schema."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def hold(folder: Path) -> int | None:
 
 
 def open_to_write(folder: Path) -> sqlite3.Connection:
-    """The run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a foreign file."""
+    """Returns the run's file, made where there is none, in WAL mode. Raises SchemaError, UsageError for a
+    foreign file.
+    """
     with _closing_what_fails(folder / NAME) as opened:
         db = opened.enter_context(closing(sqlite3.connect(folder / NAME, timeout=30.0)))
         if "meta" in _tables(db) and _version(db) not in (None, SCHEMA_VERSION):
@@ -75,7 +77,7 @@ def open_to_write(folder: Path) -> sqlite3.Connection:
 
 
 def open_to_read(folder: Path) -> sqlite3.Connection:
-    """The run's file as it is: nothing is written, and nothing need be writable (a CI server's artifacts).
+    """Opens the run's file as it is: nothing is written, and nothing need be writable (a CI server's artifacts).
 
     Raises UsageError where there is none, or a foreign one; SchemaError.
     """
@@ -86,7 +88,7 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
         db = opened.enter_context(closing(sqlite3.connect(path, timeout=30.0)))
         try:
             tables = _tables(db)
-        except sqlite3.OperationalError:  # WAL needs a file beside this one
+        except sqlite3.OperationalError:  # WAL needs a file next to this one
             log = path.with_name(f"{NAME}-wal")
             if log.exists() and log.stat().st_size:
                 raise
@@ -104,7 +106,7 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _closing_what_fails(path: Path) -> Iterator[ExitStack]:
-    """What is entered in the stack stays open unless the block raises; what sqlite cannot read is a UsageError."""
+    """Keeps the entered resources open unless the block raises; a file that sqlite cannot read is a UsageError."""
     with ExitStack() as opened:
         try:
             yield opened

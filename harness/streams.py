@@ -1,4 +1,4 @@
-"""What the program prints to: readers that leave (`| head`), streams that were never open, and narrow encodings."""
+"""The program's output survives readers that leave (`| head`), streams that were never open, and narrow encodings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 
 def make_patient() -> None:
-    """Let no reader decide how the work ends: what nobody takes, or no encoding can say, is left out.
+    """Let no reader decide how the work ends: text that nobody takes, or no encoding can say, is left out.
 
     A closed pipe would else end a run half-way, or turn the exit code of `compare` into that of a crash.
     """
@@ -25,7 +25,7 @@ def _patient(stream: TextIO | None) -> TextIO:
 
 
 class _UntilClosed:
-    """A text stream; once its reader has left, what is written goes nowhere."""
+    """Wraps a text stream: once its reader has left, written text goes nowhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -47,7 +47,7 @@ class _UntilClosed:
 
     def _let_go(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())  # the buffered rest, and what libraries print, go there too
+        os.dup2(nowhere, self._stream.fileno())  # the buffered rest, and the prints of libraries, go there too
         os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""From rows to the table: a score is a pure function of the clips' statistics, with intervals and paired tests."""
+"""Rows become the table here: a score is a pure function of the clips' statistics, with intervals and paired tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.store import RunStore, StoredRow
 
 
 def unpack(row: StoredRow) -> Statistics:
-    """A row's sufficient statistics; its value alone where it stored none."""
+    """Returns a row's sufficient statistics; its value alone where it stored none."""
     if not row.statistics:
         return {"value": np.array([row.value], dtype=np.float64)}
     with np.load(io.BytesIO(row.statistics), allow_pickle=False) as arrays:  # a name or a number: as a plain scalar
@@ -30,9 +30,9 @@ def unpack(row: StoredRow) -> Statistics:
 def summarise(
     store: RunStore, columns: Sequence[Column], seed: int, tell: Callable[[str], None] | None = None
 ) -> tuple[list[SummaryRow], list[Comparison]]:
-    """The summary of everything in the store under these columns, and all pairs of methods compared.
+    """Returns the summary of everything in the store under these columns, and all pairs of methods compared.
 
-    tell: hears the metric of each column of each dataset when it is done.
+    tell: called with the metric of each column of each dataset when it is done.
     """
     cells = gathered(store)
     order = list(dict.fromkeys(_methods_in_order(store)))
@@ -61,7 +61,7 @@ def _together(column: Sequence[SummaryRow]) -> list[SummaryRow]:
 def _answers(
     store: RunStore, cells: Mapping[Key, Cell], dataset: str, method: str, evaluator: Evaluator, metric: str, line: str
 ) -> dict[str, str]:
-    """Sample → what a judge took the method's clip for."""
+    """Sample → the emotion that a judge took the method's clip for."""
     cell = cells.get((dataset, method, metric, line))
     if cell is None:
         return {}
@@ -107,12 +107,14 @@ def _items(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, signa
 
 
 def _signed(items: Sequence[Statistics], evaluator: Evaluator, metric: str, line: str) -> str:
-    """The signature of the number: with what only a measured set has (picture sizes, N), where the judge says so."""
+    """The signature of the number: with the fields that only a measured set has (picture sizes, N), where the judge
+    says so.
+    """
     return str(evaluator.measured(metric, items)) if items else line
 
 
 def _note(items: Sequence[Statistics], evaluator: Evaluator, metric: str, cell: Cell) -> str:
-    """What a judge wants read beside its number (chance, ceiling), and the number if lost clips counted as wrong."""
+    """The note that a judge gives with its number (chance, ceiling), and the number if lost clips counted as wrong."""
     told = [evaluator.note(metric, items)]
     if cell.lost:
         value = evaluator.with_wrong(metric, items, cell.lost)
@@ -165,7 +167,7 @@ def _with_width(found: Interval, unit: str, value: float, n: int) -> Interval:
 
 
 def _with_outcomes(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, line: str) -> Cell:
-    """The cell with what each clip adds to a pooled score that is a mean of such parts."""
+    """The cell with each clip's part of a pooled score that is a mean of such parts."""
     parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line)) or ()
     counted = zip(cell.scored, parts, strict=True)
     return replace(cell, rows=tuple(replace(row, value=part) for row, part in counted if part is not None))

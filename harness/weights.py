@@ -1,7 +1,8 @@
-"""Weights as data: where each file is published, its hash, its licence; found, verified, fetched, never guessed.
+"""Weights are data here: where each file is published, its hash, its licence; they are verified or fetched, never
+guessed.
 
 The table is weights.toml. A file is used only if its bytes agree with the published hash; a file without
-one is recorded at first sight, any later change is an error, and whoever loads it must put it through a
+one is recorded at first sight, any later change is an error, and its loader must put it through a
 plausibility gate (`State.published` says which case it is). Nothing here unpickles anything or imports torch.
 """
 
@@ -25,7 +26,7 @@ Progress = Callable[[str, int, int], None]  # (name, bytes so far, bytes in all 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of weights.toml; see its head for the fields."""
+    """Holds one row of weights.toml; see its head for the fields."""
 
     name: str
     file: str
@@ -42,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class State:
-    """What is on this machine for one entry. `found` is the SHA-256 of the file, "" if there is none.
+    """Describes the file that is on this machine for one entry. `found` is its SHA-256, "" if there is none.
 
     Status: `verified` = agrees with the published hash; `recorded` = none is published, same bytes as at first
     sight; `new` = none is published, not seen before; `own` = a file that the user points at himself; `wrong` =
@@ -57,16 +58,16 @@ class State:
 
     @property
     def published(self) -> bool:
-        """Whether a published hash vouches for the bytes (else: run a plausibility gate)."""
+        """Says whether a published hash vouches for the bytes (else: run a plausibility gate)."""
         return self.status == "verified"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON-able form, for `weights list --json`."""
+        """Returns the plain JSON-able form, for `weights list --json`."""
         return {**asdict(self.entry), "path": str(self.path), "status": self.status, "found": self.found}
 
 
 def table() -> Mapping[str, Entry]:
-    """Every entry by name, in the order of weights.toml."""
+    """Returns every entry by name, in the order of weights.toml."""
     return _read_table(TABLE)
 
 
@@ -88,7 +89,9 @@ def _entry(name: str, row: Mapping[str, Any]) -> Entry:
 
 
 def select(names: Iterable[str] = ()) -> list[Entry]:
-    """The entries of these names and groups, without repeats; all of them for no names. UsageError if unknown."""
+    """Returns the entries of these names and groups, without repeats; all of them for no names. UsageError if
+    unknown.
+    """
     rows, names = table(), list(names)
     groups = {group for entry in rows.values() for group in entry.groups}
     chosen: dict[str, Entry] = {}
@@ -101,17 +104,17 @@ def select(names: Iterable[str] = ()) -> list[Entry]:
 
 
 def variable(name: str) -> str:
-    """The environment variable that points `name` at a copy of the user's own."""
+    """Returns the environment variable that points `name` at a copy of the user's own."""
     return "CMET_BENCH_WEIGHTS_" + name.upper().replace("-", "_")
 
 
 def cached_path(entry: Entry) -> Path:
-    """Where the cache keeps this file (whether it is there or not)."""
+    """Says where the cache keeps this file (whether it is there or not)."""
     return cache_dir() / "weights" / entry.name / entry.file
 
 
 def locate(name: str, override: str | Path | None = None, *, any_hash: bool = False) -> Path:
-    """The verified file of `name`: `override`, else $CMET_BENCH_WEIGHTS_NAME, else the cache.
+    """Returns the verified file of `name`: `override`, else $CMET_BENCH_WEIGHTS_NAME, else the cache.
 
     Raises MissingError if it is absent or its hash is not the published (or recorded) one. With `any_hash`, a
     file that the user points at himself is taken as it is (own training): its digest still belongs in the record.
@@ -133,7 +136,7 @@ def locate(name: str, override: str | Path | None = None, *, any_hash: bool = Fa
 
 
 def verify(names: Iterable[str] = (), *, any_hash: bool = False) -> list[State]:
-    """The state of each named entry or group (default: all): hashes every file that is here, fetches nothing.
+    """Returns the state of each named entry or group (default: all): hashes every file that is here, fetches nothing.
 
     any_hash: as in `locate`, a file that $CMET_BENCH_WEIGHTS_NAME points at is `own`, not `wrong`.
     """
@@ -204,7 +207,7 @@ def _inspect(entry: Entry, path: Path) -> State:
 
 
 def _check(entry: Entry, path: Path) -> str:
-    """What is wrong with the bytes at `path`, as one sentence; "" if nothing is."""
+    """The fault of the bytes at `path`, as one sentence; "" if there is none."""
     size = path.stat().st_size
     if entry.sha256 and not digest(path).startswith(entry.sha256.lower()):
         cut = f" ({size} of {entry.bytes} bytes)" if entry.bytes and size != entry.bytes else ""

@@ -1,4 +1,4 @@
-"""One worker: makes and judges one sample with one method at a time, keeping networks loaded between samples."""
+"""A worker makes and judges one sample with one method at a time, keeping networks loaded between samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.seeds import seed_for
 
 @dataclass(frozen=True)
 class Plan:
-    """What every worker of a run knows. Plain data: it crosses process borders."""
+    """Holds everything that the workers of a run share. Plain data: it crosses process borders."""
 
     dataset_spec: str
     dataset_options: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Item:
-    """One unit of work: a sample and a method, and what of it is already finished."""
+    """Describes one unit of work: a sample and a method, and its finished part."""
 
     method: str
     sample: Sample
@@ -48,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an item."""
+    """Holds the result of an item."""
 
     item: Item
     clip: Clip | Failed
@@ -56,12 +56,12 @@ class Result:
 
 
 def request_for(sample: Sample, method: str, plan: Plan) -> Request:
-    """What `method` is given for a sample of this run."""
+    """Returns the input of `method` for a sample of this run."""
     return request_in(plan.lane, sample, seed_for(plan.seed, method, sample.id))
 
 
 def request_in(lane: Lane, sample: Sample, seed: int) -> Request:
-    """The sample as its lane allows a method to see it."""
+    """Returns the sample as its lane allows a method to see it."""
     return Request(
         id=sample.id,
         identity=sample.identity,
@@ -78,7 +78,7 @@ def request_in(lane: Lane, sample: Sample, seed: int) -> Request:
 
 
 def ask(method: Any, request: Request, target: Path) -> Clip | Failed:
-    """How a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`."""
+    """Says how a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`."""
     with ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False))) as out:
         made = attempt(lambda: method.generate(request, out))
     if isinstance(made, Crash):
@@ -96,12 +96,12 @@ def _kind(crash: Crash) -> FailureKind:
     return "out-of-memory" if crash.out_of_memory else "crashed"
 
 
-#: What becomes of an item whose worker process ended without a word.
+#: The result of an item whose worker process ended without a word.
 DIED = Failed("crashed", parallel.DIED.reason, parallel.DIED.cure)
 
 
 class Worker:
-    """Lives in one process. Methods and judges are built on first use."""
+    """Works in one process; methods and judges are built on first use."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -109,7 +109,7 @@ class Worker:
         self._methods: dict[str, Method | Crash] = {}  # one that cannot be loaded is not tried for every sample
         self._load_seconds: dict[str, float] = {}
         self._footprint = Footprint(plan.device)
-        self._own_bytes: dict[str, int] = {}  # method → what loading it added
+        self._own_bytes: dict[str, int] = {}  # method → bytes that loading it added
         self._judge: Panel | None = None
 
     def work(self, item: Item) -> Result:
@@ -121,14 +121,14 @@ class Worker:
         else:
             clip = item.clip if item.clip is not None else self._generate(item)
         if isinstance(clip, Failed):
-            self._target(item).unlink(missing_ok=True)  # one of before, or given up: nothing is said to be there
+            self._target(item).unlink(missing_ok=True)  # an earlier or abandoned clip: the store names no file there
         return Result(item, clip, self._judge_rows(item, clip))
 
     def _target(self, item: Item) -> Path:
         return self._plan.clips_folder / item.method / f"{item.sample.id}.mp4"
 
     def _hands_out(self, name: str) -> bool:
-        """Whether the method's clips exist already: then what generating would need may be missing."""
+        """Whether the method's clips exist already: then the prerequisites of generating may be missing."""
         return bool(getattr(registry.load(self._plan.methods[name]), "existing", False))
 
     def _materialise(self, item: Item) -> None:
@@ -159,7 +159,7 @@ class Worker:
         refusal = unsupported(method, item.sample, self._plan.lane)
         if refusal is not None:
             return refusal
-        if getattr(method, "needs_truth", False):  # anchors only: what no contestant may see
+        if getattr(method, "needs_truth", False):  # anchors only: no competing method may see it
             method.truth = item.sample.reference_video  # type: ignore[attr-defined]
             method.donor = item.donor  # type: ignore[attr-defined]
         held, counting = self._footprint.held(), self._footprint.restart()
@@ -185,7 +185,7 @@ class Worker:
         return self._judge.rows(item.sample, clip, item.finished)
 
 
-#: The lane that offers what a method takes the emotion as.
+#: The lane that offers each source that a method takes the emotion from.
 _LANES: Mapping[str, Lane] = {
     "speech": "speech",
     "driving-speech": "speech",
@@ -196,7 +196,7 @@ _LANES: Mapping[str, Lane] = {
 
 
 def _other_lanes(sources: tuple[str, ...], lane: Lane) -> str:
-    """What to type to be told the emotion as one of `sources`; empty where no other lane would help."""
+    """The option to type to get the emotion as one of `sources`; empty where no other lane would help."""
     lanes = dict.fromkeys(_LANES[source] for source in sources if source in _LANES)
     named = [f"--lane {other}" for other in lanes if other != lane]
     if not named or lane == "as-published":
@@ -205,7 +205,7 @@ def _other_lanes(sources: tuple[str, ...], lane: Lane) -> str:
 
 
 def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
-    """The refusal of a sample that the method cannot take in this lane, or None (checked before any work)."""
+    """Returns the refusal of a sample that the method cannot take in this lane, or None (checked before any work)."""
     emotion = strip_to_lane(sample.emotion, lane)
     has = {
         "speech": bool(emotion.speech or emotion.features),
