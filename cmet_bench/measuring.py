@@ -14,6 +14,7 @@ from cmet_bench.measured import Measured, Measures
 from evaluators import protocol as protocols
 from evaluators.judge import Judge
 from harness.errors import UsageError
+from harness.reasons import reason
 from harness.records import Clip, Row, Sample, Unscored
 from harness.runner import summed_up
 from harness.signature import Signature
@@ -23,8 +24,6 @@ from reports.model import RunData
 from reports.tidy import column_names, named
 
 _LANE = "as-published"  # nobody was told anything: the clips exist
-#: Reasons that may pass while this process lives: the weights are fetched, the tool is installed.
-_CURABLE = frozenset({"weights_missing", "weights_implausible", "tool_missing"})
 _judges: dict[tuple[Any, ...], Judge] = {}
 
 
@@ -61,7 +60,8 @@ def measure(
         asked = samples(clips, Path(folder))
         rows = [judge.rows(sample, _clip(one)) for one, sample in zip(clips, asked, strict=True)]
         run = _summed_up(judge, clips, asked, rows, name, seed, Path(folder))
-    if any(isinstance(row, Unscored) and row.reason in _CURABLE for found in rows for row in found):
+    # What this machine lacks may be here at the next call: the weights are fetched, the tool is installed.
+    if any(isinstance(row, Unscored) and reason(row.reason).fault == "machine" for found in rows for row in found):
         _let_go(judge)
     return Measures(run, _columns(judge, run, rows))
 
@@ -90,7 +90,7 @@ def _asked(metric: str, protocol: str | Path, settings: Mapping[str, Any]) -> pr
 
 def _judge(asked: protocols.EvaluationProtocol, device: str) -> Judge:
     """The judge of these settings, of an earlier call where there was one."""
-    entries = tuple((entry.evaluator, *sorted(entry.settings.items())) for entry in asked.entries)
+    entries = tuple((entry.evaluator, entry.code(), *sorted(entry.settings.items())) for entry in asked.entries)
     key = (asked.name, device, entries)
     if key not in _judges:
         _judges[key] = Judge(asked, device)

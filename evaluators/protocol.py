@@ -13,6 +13,7 @@ from harness import registry
 from harness.errors import UsageError, unknown_name
 from harness.evaluator import Evaluator
 from harness.guard import Crash, attempt
+from harness.sources import code_digest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,6 +30,11 @@ class Entry:
 
     evaluator: str  # or the user's own, /path/to/my.py:Class
     settings: Mapping[str, str]
+
+    def code(self) -> str:
+        """Tells one state of the user's file from another; "" for a judge of ours."""
+        path = Path(self.evaluator.rpartition(":")[0])
+        return code_digest(path) if registry.is_file_spec(self.evaluator) and path.is_file() else ""
 
 
 @dataclass(frozen=True)

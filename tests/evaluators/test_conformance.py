@@ -12,7 +12,7 @@ from evaluators.conformance import Seen
 from evaluators.judge import Judge
 from harness.errors import UsageError
 from harness.media import VideoReader
-from harness.records import Clip, Emotion, Sample, Scored
+from harness.records import Clip, Emotion, Sample, Scored, Unscored
 from tests.media_samples import film, voice, write_film
 from tests.places import shown_in_readme
 
@@ -136,3 +136,23 @@ def test_the_contract_test_names_what_is_wrong(
     tmp_path: Path, clips: list[Seen], old: str, new: str, failed: str
 ) -> None:
     assert failed in failing(mine(tmp_path, old, new), clips, tmp_path)
+
+
+def test_a_metric_without_a_row_is_a_row_that_says_so(tmp_path: Path, clips: list[Seen]) -> None:
+    other = '), MetricFacts("other", "Other", "", True, 0, 1),)'
+    judge = Judge(str(asking(mine(tmp_path, "high=255),)", f"high=255{other}"))), "cpu")
+    rows = {row.metric: row for row in judge.rows(clips[0].sample, Clip(clips[0].path, 10, 64, 64, "none"))}
+    assert isinstance(rows["flicker"], Scored)
+    assert isinstance(rows["other"], Unscored)
+    assert (rows["other"].reason, rows["other"].detail) == ("crashed", "Flicker gave no row of this metric")
+
+
+def test_measure_takes_a_file_and_sees_that_it_changed(tmp_path: Path, clips: list[Seen]) -> None:
+    from cmet_bench import measure
+
+    first = measure(clips[0].path, f"{mine(tmp_path)}:Flicker")["flicker"]
+    second = measure(clips[0].path, f"{mine(tmp_path, '.mean()', '.max()')}:Flicker")["flicker"]
+    assert first.value is not None
+    assert second.value is not None
+    assert second.value > first.value
+    assert second.signature != first.signature

@@ -16,7 +16,7 @@ from evaluators.full_reference.lpips import Lpips
 from evaluators.identity.nets import DemoIdentity
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import Judge
-from harness.reasons import REASONS
+from harness.reasons import REASONS, Reason, reason
 from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
 from tests import face_samples
 from tests.evaluators.sync.test_sync_judge import constant_faces, judges  # noqa: F401 (a fixture)
@@ -59,6 +59,15 @@ def test_a_short_track_is_a_reason_and_padding_a_note(judges: Any, monkeypatch: 
     assert isinstance(clean[0], Scored)
     assert "padding_dominates" in padded[0].notes
     assert "padding_dominates" not in clean[0].notes  # only windows that exist
+
+
+def test_the_table_says_whose_fault_it_is_and_what_may_pass() -> None:
+    assert {code for code, one in REASONS.items() if one.may_pass} == {"crashed", "tool_missing", "weights_missing"}
+    machine = {"weights_missing", "weights_implausible", "tool_missing"}
+    assert {code for code, one in REASONS.items() if one.fault == "machine"} == machine
+    for code in ("no_face", "generation_failed", "missing_clip", "unreadable"):
+        assert reason(code).fault == "clip"
+    assert reason("a word of one's own") == Reason("a word of one's own")
 
 
 class _Blown:
