@@ -141,6 +141,7 @@ def request(folder: Path, pose_frames: int, frames: int) -> Request:
     return Request("s", "i", speech, Path("p.png"), folder / "sound.wav", frames, 25, 0, "speech", clip, clip)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("official", [False, True])
 def test_the_method_edits_as_edit_does(tmp_path: Path, official: bool) -> None:
     asked = request(tmp_path, 43, 30)
@@ -160,6 +161,7 @@ def test_the_method_edits_as_edit_does(tmp_path: Path, official: bool) -> None:
     assert not np.array_equal(np.stack(out.frames), plain)
 
 
+@pytest.mark.slow
 def test_no_edit_shows_the_clips_own_expression(tmp_path: Path) -> None:
     asked, out, method = request(tmp_path, 43, 30), Kept(), NoEdit({}, "cpu")
     method.talker = small_talker()

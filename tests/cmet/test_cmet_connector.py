@@ -25,6 +25,7 @@ def small_connector(**changes: object) -> Connector:
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["B1", "B4", "B9", "T8"])
 def test_forward(case: str) -> None:
     golden, network = Golden("connector_forward"), connector()

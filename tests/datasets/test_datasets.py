@@ -153,6 +153,7 @@ def test_mead_serves_the_whole_list(mead: Path) -> None:
     assert all("M003" not in str(path) for path in sample.emotion.speech)
 
 
+@pytest.mark.slow
 def test_materialise_makes_what_the_contract_promises(mead: Path) -> None:
     dataset = Mead(root=mead)
     sample = dataset.samples()[5]

@@ -47,6 +47,7 @@ def official(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_official_download_is_what_the_list_means(official: Path) -> None:
     dataset = Mead(root=official, list_name="cmet-1143@part")
     (sample,) = dataset.samples()

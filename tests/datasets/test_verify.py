@@ -115,6 +115,7 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     yield "numbering_shift", root
 
 
+@pytest.mark.slow
 def test_every_kind_of_damage_is_named_and_the_rest_is_served(tree: Path, seed: bytes, tmp_path: Path) -> None:
     whole = report_of(tree)
     assert {finding.problem for finding in whole.findings if not finding.name.startswith("M")} <= {

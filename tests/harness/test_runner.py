@@ -105,6 +105,7 @@ def test_resumed_and_sharded_runs_equal_a_plain_one(tmp_path: Path) -> None:
     assert sorted(rows(plain)) == sorted(rows(resumed)) == sorted(rows(sharded))
 
 
+@pytest.mark.slow
 def test_a_dying_worker_fails_its_own_sample_only(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     outcome = go(folder, plan_for(folder, "die"), jobs=2)

@@ -213,6 +213,7 @@ def test_a_run_without_clips_or_facts_still_has_a_page(tmp_path: Path) -> None:
     assert "nothing is known about how the run was made" in text
 
 
+@pytest.mark.slow
 def test_several_runs_share_one_page(tmp_path: Path) -> None:
     text = page_of([make_run("one"), make_run("two", 1, methods=("cmet",)), make_run("l", lane="label")], tmp_path)
     Page(text)

@@ -125,6 +125,7 @@ def test_the_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_pa
         dataset.read_list("puppets_test_v")
 
 
+@pytest.mark.slow
 def test_samples_are_cheap_and_materialise_makes_exactly_their_files(tmp_path: Path) -> None:
     corpus = dataset.Puppets(tmp_path)
     samples = corpus.samples()

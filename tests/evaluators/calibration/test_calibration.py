@@ -166,6 +166,7 @@ def test_curves_of_a_known_judge(content: dict[str, Any]) -> None:
     assert silent(content) == []
 
 
+@pytest.mark.slow
 def test_a_pooled_metric_has_its_curve_from_statistics(content: dict[str, Any]) -> None:
     pool, sharp = _curve_of(content, "fid", "blur"), _curve_of(content, "psnr", "blur")
     for one, other in zip(pool["points"], sharp["points"], strict=True):

@@ -15,6 +15,7 @@ from harness.errors import MissingError
 from networks.files import shipped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.measure.__name__)
 def test_this_machine_reproduces_the_reference(check: Check) -> None:
     finding = checks.run(check)

@@ -57,6 +57,7 @@ def _seeded(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["fresh", "seeded"])
 @pytest.mark.parametrize(("net", "kind"), [("efan8-eat", EmotionFAN), ("cmet7", ResNet18Classifier)])
 def test_random_emotion_weights_are_refused(net: str, kind: Callable[[], Any], how: str, tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ def test_kept_weights_follow_changes() -> None:
     assert torch.equal(network.render(pictures(1), lip, pose, exp), before)
 
 
+@pytest.mark.slow
 def test_a_fused_optimiser_leaves_nothing_stale() -> None:
     """It changes weights without telling: a picture between two steps, or after them, is of the weights as they are."""
     network, (lip, pose, exp) = tiny_generator(), codes(1)
