@@ -5,6 +5,9 @@ Even and odd rows and columns of a picture are told apart, which makes it a conv
 60 channels; that one is computed in tiles by Toom-Cook. A frame's tiles are transformed once for the five windows that
 it belongs to. Pixels are whole numbers, so their transform is exact; the sums are shorter than those of the direct
 convolution, and so the result is closer to the exact one (2e-7 against 5e-7 of its norm).
+
+What it is worth: `score` of two clips (275 frames) by the judge `lse`, dialect `clean`, full-size network, one thread,
+three alternated runs on a busy machine: 25.3 CPU seconds with it and 28.5 with PyTorch's convolution, 11 % of the job.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Four outputs of a 4x4 patch take 16 products instead of 36, gathered into 16 matrix products over the channels. On a
 CPU, maps of 256 channels and more come out in about 0.6 of the time of a direct convolution, and with a smaller
 rounding error, since every output sums over fewer terms.
+
+What it is worth: `edit` of 30 frames, full-size networks, one thread, three pairs of runs on a busy machine:
+31.5 CPU seconds with it and 35.3 without, 11 % of the whole job.
 """
 
 from __future__ import annotations
