@@ -29,12 +29,13 @@ PREPARE = """
 import sys, time
 from pathlib import Path
 from datasets.preparation.prepare import prepare
-from datasets.preparation.stages import STAGES, Network, Plan
+from datasets.preparation.stages import STAGES, Network, PreparationPlan
 names = ("evaluators.faces.mtcnn:detector", "tests.prepare_networks:speech", "tests.prepare_networks:codes")
 if __name__ == "__main__":
     corpus, raw, out, jobs = sys.argv[1:]
     began = time.perf_counter()
-    done = prepare(corpus, Path(raw), Path(out), Plan(STAGES, *(Network(name, {}) for name in names)), jobs=int(jobs))
+    plan = PreparationPlan(STAGES, *(Network(name, {}) for name in names))
+    done = prepare(corpus, Path(raw), Path(out), plan, jobs=int(jobs))
     print(time.perf_counter() - began, done.made, done.text())
     sys.exit(bool(done.failures))
 """

@@ -1,4 +1,4 @@
-"""Corpora as frozen test lists of Samples. The registry: name → "module:Class", imported on use."""
+"""This package reads corpora as frozen test lists of Samples. The registry: name → "module:Class", imported on use."""
 
 from __future__ import annotations
 

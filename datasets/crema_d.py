@@ -1,4 +1,6 @@
-"""CREMA-D through C-MET's list of 1546: the neutral clip of actor and sentence, edited towards an emotion."""
+"""This module reads CREMA-D through C-MET's list of 1546: the neutral clip of actor and sentence, edited towards an
+emotion.
+"""
 
 from __future__ import annotations
 
@@ -51,25 +53,27 @@ class CremaTree:
         return index
 
     def video(self, name: str) -> Path | None:
-        """The picture file of a clip, or None."""
+        """Returns the picture file of a clip, or None."""
         return self._videos.get(name)
 
     def sound(self, name: str) -> Path | None:
-        """The sound file of a clip (AudioWAV is better than the flv's own sound), or its picture file, or None."""
+        """Returns the sound file of a clip (AudioWAV is better than the flv's own sound), or its picture file,
+        or None.
+        """
         return self._sounds.get(name) or self._videos.get(name)
 
     def names(self) -> Iterator[str]:
-        """Every clip with a picture, sorted."""
+        """Yields every clip with a picture, sorted."""
         yield from sorted(self._videos)
 
 
 def clip_name(actor: str, sentence: str, emotion: str, level: str) -> str:
-    """CREMA-D's own name of a clip."""
+    """Returns CREMA-D's own name of a clip."""
     return f"{actor}_{sentence}_{emotion}_{level}"
 
 
 class CremaD(Listed):
-    """CREMA-D in the official folders (VideoFlash, AudioWAV) or C-MET's flat FPS25 folder."""
+    """Reads CREMA-D in the official folders (VideoFlash, AudioWAV) or C-MET's flat FPS25 folder."""
 
     name = "crema_d"
     lists: ClassVar[Mapping[str, tuple[str, ...]]] = {"cmet-1546": ("crema_d-cmet-1546",)}
@@ -83,7 +87,7 @@ class CremaD(Listed):
         return clip_name(row["actor"], row["sentence"], row["emotion"], row["level"])
 
     def source_of(self, row: Row) -> str:
-        """The neutral clip that is edited."""
+        """Returns the name of the neutral clip that is edited."""
         return clip_name(row["actor"], row["sentence"], "NEU", "XX")
 
     def parts(self, row: Row) -> tuple[Part, ...]:
@@ -124,12 +128,12 @@ class CremaD(Listed):
             canonical("crema_d", row["emotion"]),
             spoken=[sound for sound in map(self.tree.sound, clips) if sound is not None],
             calm=[sound for sound in map(self.tree.sound, calm) if sound is not None],
-            shown=first_of(map(self.tree.video, clips)),
+            example=first_of(map(self.tree.video, clips)),
             intensity=_INTENSITY[row["level"]],
         )
 
     def utterances(self, actor: str, emotion: str) -> list[str]:
-        """Ten reference clips of an emotion by other actors (frozen list)."""
+        """Returns ten reference clips of an emotion by other actors (frozen list)."""
         rows = frozen.read("crema_d-speech-references")
         others = [row for row in rows if row["emotion"] == emotion and row["actor"] != actor]
         return [clip_name(row["actor"], row["sentence"], emotion, "XX") for row in others[:POOL_SIZE]]

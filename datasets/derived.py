@@ -1,4 +1,4 @@
-"""Files made from corpus files when a sample needs them: cut sound, first picture, pose clip of exact length.
+"""This module makes files from corpus files when a sample needs them: cut sound, first picture, pose clip.
 
 They live in the cache, never in the corpus. Making one is idempotent, atomic, and safe when two processes do it at
 once: both write the same bytes and the last rename wins. A file older than its source is made again.
@@ -27,7 +27,7 @@ _STEM = 40  # characters of a source's name: room for a key and a prefix in the 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one file is made. `frames` counts at 25 fps; it matters for `sound` and `pose`."""
+    """Says how one file is made. `frames` counts at 25 fps; it matters for `sound` and `pose`."""
 
     kind: Kind
     source: Path
@@ -43,7 +43,7 @@ class Workshop:
         self.folder = cache_dir() / "derived" / f"{corpus}-{key}"
 
     def recipe(self, kind: Kind, source: Path, frames: int = 0) -> Recipe:
-        """The recipe of a file made from `source`; equal requests name the same file."""
+        """Returns the recipe of a file made from `source`; equal requests name the same file."""
         suffix = {"first_picture": ".png", "middle_picture": ".png", "pose": ".mp4"}.get(kind, ".wav")
         key = hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
         count = f"-{frames}" if kind in ("sound", "pose") else ""
@@ -51,7 +51,7 @@ class Workshop:
 
 
 def make(recipe: Recipe) -> Path:
-    """Make the file if it is absent or older than its source, and return its path. Raises MediaError."""
+    """Makes the file if it is absent or older than its source, and returns its path. Raises MediaError."""
     if not fresh(recipe.target, recipe.source):
         {
             "first_picture": _picture,
@@ -64,7 +64,7 @@ def make(recipe: Recipe) -> Path:
 
 
 def fresh(target: Path, *sources: Path) -> bool:
-    """Whether `target` exists and is not older than any of the sources."""
+    """Says whether `target` exists and is not older than any of the sources."""
     try:
         made = target.stat()
         return made.st_size > 0 and all(made.st_mtime_ns >= source.stat().st_mtime_ns for source in sources)
@@ -97,12 +97,12 @@ def _sound(recipe: Recipe) -> None:
 
 
 def exact_length(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
-    """The first `count` samples; silence is appended where there are fewer."""
+    """Returns the first `count` samples; silence is appended where there are fewer."""
     return np.pad(samples[:count], (0, max(0, count - len(samples))))
 
 
 def mirrored_index(frame: int, count: int) -> int:
-    """Which of `count` frames is frame `frame` of the clip that swings to and fro (edge frames twice).
+    """Returns the index, below `count`, of frame `frame` of a clip played forwards and backwards (edge frames twice).
 
     Facts: docs/reference/cmet.md, 'C-MET inference'.
     """
@@ -136,7 +136,7 @@ def _pose(recipe: Recipe) -> None:
 
 
 class Lengths:
-    """Frames of sound and picture per file, remembered in the cache: a corpus is measured once."""
+    """Counts the frames of sound and picture of files and remembers them in the cache: a corpus is measured once."""
 
     def __init__(self, corpus: str) -> None:
         self._memory = cache_dir() / "derived" / f"lengths-{corpus}.json"
@@ -144,11 +144,13 @@ class Lengths:
         self._news: dict[str, str | None] = {}
 
     def sound_frames(self, path: Path) -> int:
-        """Whole frames of sound: floor(samples at 16 kHz / 640). 0 for a file that cannot be decoded."""
+        """Returns the number of whole frames of sound: floor(samples at 16 kHz / 640). 0 for a file that cannot be
+        decoded.
+        """
         return self._look_up("sound", path)
 
     def picture_frames(self, path: Path) -> int:
-        """Frames at 25 fps. 0 for a file that cannot be decoded."""
+        """Returns the number of frames at 25 fps. 0 for a file that cannot be decoded."""
         return self._look_up("picture", path)
 
     def _look_up(self, what: str, path: Path) -> int:
@@ -163,7 +165,7 @@ class Lengths:
         return int(self._known[key])
 
     def save(self) -> None:
-        """Write what was measured; does nothing if nothing was."""
+        """Writes the measured lengths; does nothing if there are none."""
         if self._news:
             remember(self._memory, self._news)
             self._news = {}

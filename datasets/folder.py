@@ -1,4 +1,4 @@
-"""Any folder of clips, with or without a csv of labels: a dataset to generate from, and a set of results to judge."""
+"""This module reads any folder of clips, with or without a csv of labels, to generate from or to judge."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _LONGEST_ID = 160  # characters: room for the names that a run makes of it
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One clip and what its csv row says about it; paths are absolute and inside the folder."""
+class FolderClip:
+    """Holds one clip and the facts of its csv row; paths are absolute and inside the folder."""
 
     id: str
     clip: Path
@@ -42,7 +42,7 @@ class Entry:
 
 
 def clip_id(relative: Path) -> str:
-    """A file-name-safe id of a clip's path inside its folder, without extension."""
+    """Returns a file-name-safe id of a clip's path inside its folder, without extension."""
     text = "__".join(relative.with_suffix("").parts)
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
     return safe if len(safe) <= _LONGEST_ID else f"{safe[:_LONGEST_ID]}-{_mark(relative)}"
@@ -53,7 +53,9 @@ def _mark(path: Path) -> str:
 
 
 def unique_ids(paths: list[Path]) -> list[str]:
-    """Ids of relative paths; where several would be equal (upper and lower case included), each gets a hash."""
+    """Returns the ids of relative paths; where several would be equal (upper and lower case included), each gets a
+    hash.
+    """
     plain = [clip_id(path) for path in paths]
     count = Counter(name.lower() for name in plain)
     return [
@@ -62,7 +64,7 @@ def unique_ids(paths: list[Path]) -> list[str]:
 
 
 def inside(folder: Path, text: str, where: str) -> Path:
-    """The path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
+    """Returns the path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
     try:
         path = (folder / text.strip()).resolve()
     except (ValueError, OSError, RuntimeError) as error:  # a zero byte, a name too long, a circle of links
@@ -73,7 +75,7 @@ def inside(folder: Path, text: str, where: str) -> Path:
 
 
 class Folder(Dataset):
-    """Every media file under `root` is a sample, an unreadable one too: it becomes an unscored row with its reason.
+    """Takes every media file under `root` as a sample; an unreadable one becomes an unscored row with its reason.
 
     `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of
     harness/labels_csv.py; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity,
@@ -112,20 +114,20 @@ class Folder(Dataset):
         self.lengths = Lengths(self.name)
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
-        """One entry per clip, in the order of the csv or of the paths. Raises UsageError for a wrong csv."""
+    def entries(self) -> tuple[FolderClip, ...]:
+        """Returns one entry per clip, in the order of the csv or of the paths. Raises UsageError for a wrong csv."""
         rows = self._csv_rows() if self.labels else [(path, {}, "") for path in self._media()]
         ids = unique_ids([path.relative_to(self.root) for path, _, _ in rows])
         return tuple(self._entry(name, *row) for name, row in zip(ids, rows, strict=True))
 
     def _media(self) -> list[Path]:
-        found = []
+        paths = []
         for folder, subfolders, names in os.walk(self.root):
             subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
             for name in names:
                 if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith("."):
-                    found.append(Path(folder) / name)
-        return sorted(found, key=lambda path: path.relative_to(self.root).parts)
+                    paths.append(Path(folder) / name)
+        return sorted(paths, key=lambda path: path.relative_to(self.root).parts)
 
     def _csv_rows(self) -> list[tuple[Path, Mapping[str, str], str]]:
         assert self.labels is not None
@@ -144,7 +146,7 @@ class Folder(Dataset):
             rows.append((path, row, where))
         return rows
 
-    def _entry(self, name: str, clip: Path, row: Mapping[str, str], where: str) -> Entry:
+    def _entry(self, name: str, clip: Path, row: Mapping[str, str], where: str) -> FolderClip:
         def path(column: str) -> Path | None:
             text = (row.get(column) or "").strip()
             return inside(self.root, text, where) if text else None
@@ -153,7 +155,7 @@ class Folder(Dataset):
         intensity = (row.get("intensity") or "").strip()
         if intensity and intensity not in ("1", "2", "3"):
             raise UsageError(f"{where}: intensity '{intensity}' is not 1, 2 or 3.", "Leave it empty if unknown.")
-        return Entry(
+        return FolderClip(
             id=name,
             clip=clip,
             emotion=free_label(row.get("emotion") or "") or UNLABELLED,
@@ -170,11 +172,13 @@ class Folder(Dataset):
         if self.references is None:
             return None
         twin = self.references / clip.relative_to(self.root)
-        found = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
-        return next((path for path in found if path.is_file()), None)
+        twins = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
+        return next((path for path in twins if path.is_file()), None)
 
     def samples(self) -> tuple[Sample, ...]:
-        """One sample per clip. Raises MissingError when there is none, UsageError when no reference fits any."""
+        """Returns one sample per clip. Raises MissingError when there is none, UsageError when no reference
+        fits any.
+        """
         if not self.entries:
             raise self._empty()
         if self.references is not None and not any(entry.reference for entry in self.entries):
@@ -191,7 +195,7 @@ class Folder(Dataset):
             return MissingError(f"{self.labels} names no clips.", "Give it a line for each clip, or take it away.")
         return MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
 
-    def _plan(self, entry: Entry) -> tuple[Sample, tuple[Recipe, ...]]:
+    def _plan(self, entry: FolderClip) -> tuple[Sample, tuple[Recipe, ...]]:
         heard = entry.audio or entry.clip
         frames = self.lengths.sound_frames(heard) or self.lengths.picture_frames(entry.clip)
         sound = self.workshop.recipe("sound", heard, frames)
@@ -214,19 +218,19 @@ class Folder(Dataset):
         return sample, (sound, pose) if entry.image else (picture, sound, pose)
 
     def clip(self, sample: Sample) -> Path:
-        """The clip that a sample stands for, when the folder holds results to judge."""
+        """Returns the clip that a sample stands for, when the folder holds results to judge."""
         return self._entry_of(sample).clip
 
     @cached_property
-    def _by_id(self) -> dict[str, Entry]:
+    def _by_id(self) -> dict[str, FolderClip]:
         return {entry.id: entry for entry in self.entries}
 
-    def _entry_of(self, sample: Sample) -> Entry:
+    def _entry_of(self, sample: Sample) -> FolderClip:
         if sample.id not in self._by_id:
             raise UsageError(f"'{sample.id}' is not a clip of {self.root}.", "Start a new run: the folder has changed.")
         return self._by_id[sample.id]
 
     def materialise(self, sample: Sample) -> None:
-        """Make the files that generating from this sample needs. Raises MediaError for an unreadable clip."""
+        """Makes the files that generating from this sample needs. Raises MediaError for an unreadable clip."""
         for recipe in self._plan(self._entry_of(sample))[1]:
             make(recipe)

@@ -1,4 +1,6 @@
-"""Frozen test lists: data files whose SHA-256 stands here. A changed list is a new name, never a new content."""
+"""This module reads frozen test lists: data files whose SHA-256 stands here. A changed list is a new name, never a new
+content.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class FrozenList:
-    """What a list file must be, and where its rows come from (docs/reference/corpora.md)."""
+    """Describes a list file and the source of its rows (docs/reference/corpora.md)."""
 
     sha256: str
     rows: int
@@ -106,7 +108,9 @@ LISTS: dict[str, FrozenList] = {
 
 
 def read(name: str) -> tuple[Row, ...]:
-    """The rows of a frozen list, as text by column name. Raises UsageError if the file is not the frozen one."""
+    """Returns the rows of a frozen list, as text by column name. Raises UsageError if the file is not the
+    frozen one.
+    """
     if name not in LISTS:
         raise unknown_name("list", name, LISTS)
     return _read(name, FOLDER / f"{name}.csv", LISTS[name].sha256)
@@ -129,7 +133,7 @@ def _read(name: str, path: Path, sha256: str) -> tuple[Row, ...]:
 
 
 def changed() -> Iterable[str]:
-    """Names of the lists whose files are not the frozen ones (for `doctor`)."""
+    """Yields the names of the lists whose files are not the frozen ones (for `doctor`)."""
     for name in LISTS:
         try:
             read(name)

@@ -1,4 +1,4 @@
-"""Whether one corpus file is what it must be: everything is decoded once, every problem gets a name."""
+"""This module examines one corpus file: everything is decoded once, every problem gets a name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNOWN_BAD = Path(__file__).with_name("known_bad.csv")
 
 @dataclass(frozen=True)
 class Problem:
-    """A kind of damage: whether it blocks a row, goes away with `prepare`, or wants a look; and the cure."""
+    """Describes a kind of fault: whether it blocks a row, goes away with `prepare`, or wants a look; and the cure."""
 
     weight: Weight
     about: str
@@ -56,7 +56,7 @@ PROBLEMS: dict[str, Problem] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem of one file."""
+    """Holds one problem of one file."""
 
     problem: str  # a key of PROBLEMS
     name: str  # of the clip, by the corpus' grammar
@@ -65,13 +65,13 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        """Whether a row that needs the file cannot be served."""
+        """Says whether a row that needs the file cannot be served."""
         return PROBLEMS[self.problem].weight == "blocks"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One file to decode. Picklable: it crosses process borders."""
+    """Names one file to decode. Picklable: it crosses process borders."""
 
     name: str
     role: Literal["picture", "sound"]
@@ -80,7 +80,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Health:
-    """What decoding one file said. `digest` tells equal files apart from others."""
+    """Holds the result of decoding one file. `digest` tells equal files apart from others."""
 
     task: Task
     problems: tuple[tuple[str, str], ...]  # (code, detail)
@@ -89,7 +89,7 @@ class Health:
 
 
 def examine(task: Task) -> Health:
-    """Decode the whole file. Never raises for a bad file."""
+    """Decodes the whole file. Never raises for a bad file."""
     digest = ""
     try:
         digest = hashlib.sha256(task.path.read_bytes()).hexdigest()
@@ -163,7 +163,7 @@ def _known_bad() -> tuple[dict[str, str], ...]:
 
 
 def known_bad(corpora: tuple[str, ...], name: str) -> str:
-    """What is publicly known to be wrong with a clip, with the source; "" if nothing is."""
+    """Returns the publicly known fault of a clip, with the source; "" if there is none."""
     for row in _known_bad():
         if row["corpus"] in corpora and fnmatchcase(name, row["clip"]):
             return f"{row['problem']} ({row['affects']}; {row['source']})"

@@ -1,4 +1,4 @@
-"""What every corpus with frozen lists shares: which rows a folder can serve, and the samples of those rows.
+"""This module is shared by corpora with frozen lists: it finds the rows that a folder can serve, and their samples.
 
 A list is served whole or not at all, so that a score never stands for a part by accident. A part has its own name:
 `cmet-1143@part` gives exactly the rows that the folder holds.
@@ -25,7 +25,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Part:
-    """One corpus file that a row needs."""
+    """Names one corpus file that a row needs."""
 
     name: str  # by the corpus' own grammar, without extension
     role: Literal["picture", "sound"]
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a list a folder can serve."""
+    """Says how much of a list a folder can serve."""
 
     list_name: str
     served: int
@@ -43,11 +43,11 @@ class Share:
 
     @property
     def complete(self) -> bool:
-        """Whether every row can be served."""
+        """Says whether every row can be served."""
         return self.served == self.expected
 
     def wanted(self) -> str:
-        """Which files the other rows need, in words: how many, and the first of them."""
+        """Says which files the other rows need, in words: how many, and the first of them."""
         return f"lacking {len(self.lacking)} files: {_some(self.lacking)}"
 
     def __str__(self) -> str:
@@ -59,12 +59,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def first_of(paths: Iterable[Path | None]) -> Path | None:
-    """The first that is there."""
+    """Returns the first path that is not None."""
     return next((path for path in paths if path is not None), None)
 
 
 class Listed(Dataset):
-    """A corpus on disk seen through one frozen list. Subclasses say what a row needs and how it becomes a sample."""
+    """Reads a corpus on disk through one frozen list. Subclasses say what a row needs and how it becomes a sample."""
 
     lists: ClassVar[Mapping[str, tuple[str, ...]]]  # user's name → list files; the first is the default
     wanted: ClassVar[str]  # what --root must be, in words
@@ -95,69 +95,69 @@ class Listed(Dataset):
     # What a subclass must say.
 
     def row_id(self, row: Row) -> str:
-        """The sample id of a row: unique in the list, file-name safe."""
+        """Returns the sample id of a row: unique in the list, file-name safe."""
         raise NotImplementedError
 
     def parts(self, row: Row) -> tuple[Part, ...]:
-        """The corpus files that the row needs, present or not."""
+        """Returns the corpus files that the row needs, present or not."""
         raise NotImplementedError
 
     def references(self) -> tuple[Part, ...]:
-        """Speech that lane `speech` draws on, present or not; no row is refused for the lack of it."""
+        """Returns the speech that lane `speech` draws on, present or not; no row is refused for the lack of it."""
         return ()
 
     def training(self) -> tuple[str, ...]:
-        """What the folder holds of the lists that are trained on, one line for each."""
+        """Returns how much the folder holds of the lists that are trained on, one line for each."""
         return ()
 
     def known_name(self, part: Part) -> str:
-        """The part's name as the table of known bad files writes it."""
+        """Returns the part's name as the table of known bad files writes it."""
         return part.name
 
     def sound_source(self, row: Row) -> Path:
-        """The file whose sound drives the sample. Called only for rows that lack nothing."""
+        """Returns the file whose sound drives the sample. Called only for rows that lack nothing."""
         raise NotImplementedError
 
     def plan(self, row: Row, frames: int) -> Planned:
-        """The sample of a row that lacks nothing."""
+        """Returns the sample of a row that lacks nothing."""
         raise NotImplementedError
 
     def hint(self) -> str:
-        """What a folder that serves nothing may need, in one sentence; "" if nothing is known."""
+        """Returns advice for a folder that serves nothing, in one sentence; "" if there is none."""
         return ""
 
     # What follows from it.
 
     def once(self, key: tuple[str, ...], ask: Callable[[], Asked]) -> Asked:
-        """The emotion that rows with this key share, made by `ask` for the first of them."""
+        """Returns the emotion that rows with this key share, made by `ask` for the first of them."""
         if key not in self._asked:
             self._asked[key] = ask()
         return self._asked[key]
 
     def lacking(self, row: Row) -> list[str]:
-        """Names of the files that the row needs and the folder lacks."""
+        """Returns the names of the files that the row needs and the folder lacks."""
         return [part.name for part in self.parts(row) if part.path is None]
 
     @property
     def label(self) -> str:
-        """What stands in the dataset column: the list is named unless it is the default one, served whole."""
+        """Returns the text of the dataset column: the list is named unless it is the default one, served whole."""
         default = next(iter(self.lists))
         if self.list_name == default and not self.part:
             return self.name
         return f"{self.name}:{self.list_name}{PART if self.part else ''}"
 
     def rows(self) -> tuple[Row, ...]:
-        """Every row of the list, whether or not the folder holds it."""
+        """Returns every row of the list, whether or not the folder holds it."""
         return tuple(row for file in self.lists[self.list_name] for row in frozen.read(file))
 
     def share(self) -> Share:
-        """How much of the list the folder can serve, by the presence of files (see `verify` for their health)."""
+        """Says how much of the list the folder can serve, by the presence of files (see `verify` for their health)."""
         gaps = [self.lacking(row) for row in self.rows()]
         names = tuple(dict.fromkeys(name for gap in gaps for name in gap))
         return Share(self.list_name, sum(not gap for gap in gaps), len(gaps), names)
 
     def samples(self) -> tuple[Sample, ...]:
-        """The samples in the order of the list. Raises MissingError when the folder does not hold the list."""
+        """Returns the samples in the order of the list. Raises MissingError when the folder does not hold the list."""
         rows = self.rows()
         here = [row for row in rows if not self.lacking(row)]
         if len(here) < len(rows) and not (self.part and here):
@@ -176,23 +176,25 @@ class Listed(Dataset):
         return MissingError(f"{self.root} serves {share}; {share.wanted()}.", cure)
 
     def notices(self) -> tuple[str, ...]:
-        """What a user should know before the samples are used: the rest of a part, and speech that is not there."""
+        """Returns remarks to read before the samples are used: on the rest of a part, and on speech that is not
+        there.
+        """
         share = self.share() if self.part else None
-        told = [f"Only a part: {share}. For the rest: {share.wanted()}."] if share and not share.complete else []
+        remarks = [f"Only a part: {share}. For the rest: {share.wanted()}."] if share and not share.complete else []
         references = self.references()
         absent = [part.name for part in references if part.path is None]
         if absent:
             so = "methods are told the emotion by the others"
             if len(absent) == len(references):
                 so = "methods that are told the emotion by speech cannot run"
-            told.append(
+            remarks.append(
                 f"{len(absent)} of the {len(references)} emotional utterances of lane `speech` are not there "
                 f"({_some(absent)}): {so}. {self.speech_cure}".rstrip()
             )
-        return tuple(told)
+        return tuple(remarks)
 
     def materialise(self, sample: Sample) -> None:
-        """Make the files that the sample needs, unless they are there. Raises MediaError, UsageError."""
+        """Makes the files that the sample needs, unless they are there. Raises MediaError, UsageError."""
         if self._by_id is None:
             self._by_id = {self.row_id(row): row for row in self.rows()}
         if sample.id not in self._by_id:

@@ -1,4 +1,6 @@
-"""MEAD through C-MET's list of 1143 (neutral clip edited towards an emotion) and EAT's list of 100 (own sound)."""
+"""This module reads MEAD through C-MET's list of 1143 (neutral clip edited towards an emotion) and EAT's list of 100
+(own sound).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from typing import Any, ClassVar
 from datasets import frozen
 from datasets.frozen import Row
 from datasets.listed import Listed, Part, first_of
-from datasets.mead_layout import Clip, MeadTree, read_remap
+from datasets.mead_layout import MeadClip, MeadTree, read_remap
 from datasets.planning import Asked, Planned
 from datasets.speech_pools import shipped_pool, speech_folder
 from harness.errors import MissingError, UsageError
@@ -20,18 +22,18 @@ _EAT_SOURCE_NUMBER = 1
 TRAINING_LISTS = ("mead-cmet-train-identities", "mead-edtalk-train-identities")
 
 
-def neutral(identity: str, number: int) -> Clip:
-    """The identity's neutral clip."""
-    return Clip(identity, "neutral", 1, number)
+def neutral(identity: str, number: int) -> MeadClip:
+    """Returns the identity's neutral clip."""
+    return MeadClip(identity, "neutral", 1, number)
 
 
-def target_of(row: Row) -> Clip:
-    """The emotional (or, in EAT's list, any) clip of a row."""
-    return Clip(row["identity"], row["emotion"], int(row["level"]), int(row.get("target_number") or row["number"]))
+def target_of(row: Row) -> MeadClip:
+    """Returns the emotional (or, in EAT's list, any) clip of a row."""
+    return MeadClip(row["identity"], row["emotion"], int(row["level"]), int(row.get("target_number") or row["number"]))
 
 
 class Mead(Listed):
-    """MEAD in the official layout, C-MET's FPS25 tree or EAT's flat names.
+    """Reads MEAD in the official layout, C-MET's FPS25 tree or EAT's flat names.
 
     Options: `remap` (csv, see mead_layout.read_remap) and `speech_pool`: where the emotional utterances come from,
     `train` (frozen list of training identities, the default) or `shipped` (C-MET's audios/MEAD: other test speakers),
@@ -78,12 +80,12 @@ class Mead(Listed):
         return f"{name}: {len(here)} of {len(wanted)} identities, {count} clips (by name, not decoded)"
 
     def hint(self) -> str:
-        """Archives that were downloaded and not unpacked."""
+        """Returns advice on archives that were downloaded and not unpacked."""
         packed = self.tree.still_packed()
         return f"Unpack the archives of the download first, e.g. {packed[0]}." if packed else ""
 
-    def source_of(self, row: Row) -> Clip:
-        """The neutral clip that gives the identity and, in C-MET's list, the sound."""
+    def source_of(self, row: Row) -> MeadClip:
+        """Returns the neutral clip that gives the identity and, in C-MET's list, the sound."""
         return neutral(row["identity"], int(row.get("source_number") or _EAT_SOURCE_NUMBER))
 
     def row_id(self, row: Row) -> str:
@@ -91,8 +93,8 @@ class Mead(Listed):
         own = f"{clip.identity}_{clip.emotion}_{clip.level}_{clip.number:03d}"
         return f"{own}_n{int(row['source_number']):03d}" if "source_number" in row else own
 
-    def driver_of(self, row: Row) -> Clip:
-        """The clip whose sound drives the sample."""
+    def driver_of(self, row: Row) -> MeadClip:
+        """Returns the clip whose sound drives the sample."""
         return self.source_of(row) if "source_number" in row else target_of(row)
 
     def parts(self, row: Row) -> tuple[Part, ...]:
@@ -116,9 +118,9 @@ class Mead(Listed):
 
     def plan(self, row: Row, frames: int) -> Planned:
         target, edited = target_of(row), "source_number" in row
-        source, shown = self.tree.video(self.source_of(row)), self.tree.video(target)
+        source, target_clip = self.tree.video(self.source_of(row)), self.tree.video(target)
         assert source is not None
-        assert shown is not None
+        assert target_clip is not None
         return self.planner.sample(
             self.row_id(row),
             self.label,
@@ -127,35 +129,37 @@ class Mead(Listed):
             source,
             self.sound_source(row),
             frames,
-            pose=source if edited else shown,
-            reference=shown,
+            pose=source if edited else target_clip,
+            reference=target_clip,
             aligned=not edited,
         )
 
-    def _ask(self, clip: Clip) -> Asked:
+    def _ask(self, clip: MeadClip) -> Asked:
         return self.planner.emotion(
             clip.emotion,
             spoken=self.sounds(clip.identity, clip.emotion, clip.level),
             calm=self.sounds(clip.identity, "neutral", 1),
-            shown=first_of(map(self.tree.video, self.utterances(clip.emotion, clip.level))),
+            example=first_of(map(self.tree.video, self.utterances(clip.emotion, clip.level))),
             intensity=clip.level,
         )
 
     @cached_property
-    def _references(self) -> dict[tuple[str, int], list[Clip]]:
-        pools: dict[tuple[str, int], list[Clip]] = {}
+    def _references(self) -> dict[tuple[str, int], list[MeadClip]]:
+        pools: dict[tuple[str, int], list[MeadClip]] = {}
         for row in frozen.read("mead-speech-references"):
-            clip = Clip(row["identity"], row["emotion"], int(row["level"]), int(row["number"]))
+            clip = MeadClip(row["identity"], row["emotion"], int(row["level"]), int(row["number"]))
             pools.setdefault((clip.emotion, clip.level), []).append(clip)
         return pools
 
-    def utterances(self, emotion: str, level: int) -> list[Clip]:
-        """The frozen reference clips of an emotion and level: training identities only."""
+    def utterances(self, emotion: str, level: int) -> list[MeadClip]:
+        """Returns the frozen reference clips of an emotion and level: training identities only."""
         return self._references[emotion, level]
 
     def sounds(self, identity: str, emotion: str, level: int) -> tuple[Path, ...]:
-        """The emotional utterances that `identity` may be given: those of the pool that are on disk, never its own."""
+        """Returns the emotional utterances that `identity` may be given: those of the pool that are on disk, never its
+        own.
+        """
         if self._pool == "shipped":
             return shipped_pool(self._speech_root, emotion, identity)
-        found = [self.tree.sound(clip) for clip in self.utterances(emotion, level) if clip.identity != identity]
-        return tuple(path for path in found if path is not None)
+        paths = [self.tree.sound(clip) for clip in self.utterances(emotion, level) if clip.identity != identity]
+        return tuple(path for path in paths if path is not None)

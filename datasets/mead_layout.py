@@ -1,4 +1,6 @@
-"""Where a MEAD clip lies in the layouts people have: the official download, C-MET's FPS25 tree, EAT's flat names."""
+"""This module finds MEAD clips in the layouts people have: the official download, C-MET's FPS25 tree, EAT's
+flat names.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ _REMAP_COLUMNS = "identity,emotion,level,public,canonical"
 
 
 @dataclass(frozen=True, order=True)
-class Clip:
-    """One recording: who, which emotion (canonical), level 1..3 (neutral: 1), sentence number."""
+class MeadClip:
+    """Names one recording: who, which emotion (canonical), level 1..3 (neutral: 1), sentence number."""
 
     identity: str
     emotion: str
@@ -42,17 +44,17 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """identity/emotion/level_k/NNN, as lists and reports write it."""
+        """Returns identity/emotion/level_k/NNN, as lists and reports write it."""
         return f"{self.identity}/{self.emotion}/level_{self.level}/{self.number:03d}"
 
     @property
     def flat(self) -> str:
-        """EAT's flat name: identity_cod_level_NNN."""
+        """Returns EAT's flat name: identity_cod_level_NNN."""
         return f"{self.identity}_{_CODES[self.emotion]}_{self.level}_{self.number:03d}"
 
     @classmethod
-    def parse_flat(cls, stem: str) -> Clip | None:
-        """The clip of a flat name with underscores or dashes; None if it is not one."""
+    def parse_flat(cls, stem: str) -> MeadClip | None:
+        """Returns the clip of a flat name with underscores or dashes; None if it is not one."""
         match = _FLAT.match(stem)
         if not match or match["code"] not in CORPUS_LABELS["eat"]:
             return None
@@ -60,14 +62,15 @@ class Clip:
         return cls(match["identity"], emotion, int(match["level"]), int(match["number"]))
 
 
-def read_remap(path: Path) -> dict[Clip, Clip]:
-    """A user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public, canonical.
+def read_remap(path: Path) -> dict[MeadClip, MeadClip]:
+    """Reads a user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public,
+    canonical.
 
     `public` is the number in the file's name, `canonical` the number that the lists mean. Raises UsageError, also
     when one file is given two meanings; MissingError when there is no such file.
     """
-    table: dict[Clip, Clip] = {}
-    meanings: dict[Clip, Clip] = {}
+    table: dict[MeadClip, MeadClip] = {}
+    meanings: dict[MeadClip, MeadClip] = {}
     for line, row in enumerate(_remap_rows(path), start=2):
         canonical, public = _remap_row(row, f"Line {line} of {path}")
         for seen, clip in ((table, canonical), (meanings, public)):
@@ -91,7 +94,7 @@ def _remap_rows(path: Path) -> list[dict[str, str]]:
         raise UsageError(f"{path} cannot be read: {why}.", f"A csv file with the columns {_REMAP_COLUMNS}.") from error
 
 
-def _remap_row(row: dict[str, str], where: str) -> tuple[Clip, Clip]:
+def _remap_row(row: dict[str, str], where: str) -> tuple[MeadClip, MeadClip]:
     try:
         identity, emotion, level = row["identity"].strip(), row["emotion"].strip(), int(row["level"])
         canonical, public = int(row["canonical"]), int(row["public"])
@@ -102,7 +105,7 @@ def _remap_row(row: dict[str, str], where: str) -> tuple[Clip, Clip]:
             f"{where}: MEAD has no folder {identity}/{emotion}/level_{level}.",
             f"Identities like M003, levels 1 to 3, emotions: {', '.join(CORPUS_LABELS['mead'])}.",
         )
-    return Clip(identity, emotion, level, canonical), Clip(identity, emotion, level, public)
+    return MeadClip(identity, emotion, level, canonical), MeadClip(identity, emotion, level, public)
 
 
 class MeadTree:
@@ -113,7 +116,9 @@ class MeadTree:
     lies in the folder `without` is not seen.
     """
 
-    def __init__(self, root: Path, remap: Mapping[Clip, Clip] | None = None, without: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, remap: Mapping[MeadClip, MeadClip] | None = None, without: Path | None = None
+    ) -> None:
         self.root = root
         self._without = without
         self.remap = dict(remap or {})
@@ -150,8 +155,8 @@ class MeadTree:
             self._listing[folder] = names
         return self._listing[folder]
 
-    def _flat_index(self) -> dict[Clip, list[Path]]:
-        index: dict[Clip, list[Path]] = {}
+    def _flat_index(self) -> dict[MeadClip, list[Path]]:
+        index: dict[MeadClip, list[Path]] = {}
         start = len(self.root.parts)
         for folder, subfolders, names in os.walk(self.root):
             if len(Path(folder).parts) - start >= _FLAT_DEPTH or Path(folder) == self._without:
@@ -160,12 +165,12 @@ class MeadTree:
                 continue
             subfolders.sort()
             for name in sorted(names):
-                clip = Clip.parse_flat(Path(name).stem)
+                clip = MeadClip.parse_flat(Path(name).stem)
                 if clip is not None:
                     index.setdefault(clip, []).append(Path(folder) / name)
         return index
 
-    def _pick(self, clip: Clip, places: tuple[str, ...], suffixes: tuple[str, ...]) -> Path | None:
+    def _pick(self, clip: MeadClip, places: tuple[str, ...], suffixes: tuple[str, ...]) -> Path | None:
         """The clip's file with one of the suffixes, in the first of the identity's folders that has it."""
         if self.layout == "eat":
             return next((path for path in self._flat.get(clip, ()) if path.suffix.lower() in suffixes), None)
@@ -176,8 +181,8 @@ class MeadTree:
                     return folder / name
         return None
 
-    def on_disk(self, clip: Clip) -> Clip | None:
-        """The clip whose number stands in the file's name, by the user's remap table.
+    def on_disk(self, clip: MeadClip) -> MeadClip | None:
+        """Returns the clip whose number stands in the file's name, by the user's remap table.
 
         None where the table says that the file of this number is another clip: no file may serve two.
         """
@@ -185,19 +190,19 @@ class MeadTree:
             return self.remap[clip]
         return None if clip in self._meanings else clip
 
-    def video(self, clip: Clip) -> Path | None:
-        """The clip's picture file, or None."""
+    def video(self, clip: MeadClip) -> Path | None:
+        """Returns the clip's picture file, or None."""
         disk = self.on_disk(clip)
         return None if disk is None else self._pick(disk, _VIDEO_PLACES, VIDEO_SUFFIXES)
 
-    def sound(self, clip: Clip) -> Path | None:
-        """The clip's sound file, or its picture file (which then carries the sound), or None."""
+    def sound(self, clip: MeadClip) -> Path | None:
+        """Returns the clip's sound file, or its picture file (which then carries the sound), or None."""
         disk = self.on_disk(clip)
         beside = None if disk is None else self._pick(disk, (*_VIDEO_PLACES, "audio"), SOUND_SUFFIXES)
         return beside or self.video(clip)
 
-    def clips(self) -> Iterator[Clip]:
-        """Every clip with a picture (front view), by the numbers in the files' names, in order."""
+    def clips(self) -> Iterator[MeadClip]:
+        """Yields every clip with a picture (front view), by the numbers in the files' names, in order."""
         if self.layout == "eat":
             yield from sorted(clip for clip in self._flat if self._pick(clip, (), VIDEO_SUFFIXES))
             return
@@ -206,16 +211,16 @@ class MeadTree:
                 for level in (1, 2, 3):
                     yield from self._numbered(identity, emotion, level)
 
-    def _numbered(self, identity: str, emotion: str, level: int) -> Iterator[Clip]:
+    def _numbered(self, identity: str, emotion: str, level: int) -> Iterator[MeadClip]:
         folders = [self.base / identity / place / emotion / f"level_{level}" for place in _VIDEO_PLACES]
         stems = {stem for folder in folders for stem in self._names(folder) if stem.isdigit() and len(stem) == 3}
         for stem in sorted(stems):
-            clip = Clip(identity, emotion, level, int(stem))
+            clip = MeadClip(identity, emotion, level, int(stem))
             if self._pick(clip, _VIDEO_PLACES, VIDEO_SUFFIXES):
                 yield clip
 
-    def canonical_clips(self) -> Iterator[Clip]:
-        """Every clip with a picture, by the numbers that the lists mean (the remap table applied).
+    def canonical_clips(self) -> Iterator[MeadClip]:
+        """Yields every clip with a picture, by the numbers that the lists mean (the remap table applied).
 
         A file whose number the table gives to another one, and which it does not name, means nothing.
         """
@@ -224,11 +229,13 @@ class MeadTree:
                 yield self._meanings.get(clip, clip)
 
     def still_packed(self) -> list[Path]:
-        """Archives of the official download (ID/video.tar, ID/video_1.tar …) of identities without a front view."""
-        found: list[Path] = []
+        """Returns the archives of the official download (ID/video.tar, ID/video_1.tar …) of identities without a front
+        view.
+        """
+        archives: list[Path] = []
         for base in self._bases():
             for folder in (base / name for name in self._identities(base)):
                 if not any((folder / place).is_dir() for place in _VIDEO_PLACES):
                     names = (name for names in self._names(folder).values() for name in names)
-                    found += [folder / name for name in names if Path(name).suffix in _ARCHIVES]
-        return found
+                    archives += [folder / name for name in names if Path(name).suffix in _ARCHIVES]
+        return archives

@@ -1,4 +1,5 @@
-"""Extended emotions: C-MET's 150 Gemini-TTS rows, and MELD lines that MUStARD labels sarcastic with their controls.
+"""This module reads the extended emotions: C-MET's 150 Gemini-TTS rows, and MELD lines that MUStARD labels sarcastic
+with their controls.
 
 MELD and the TTS voices only give the emotion; the faces are MEAD's neutral clips (or the user's own). No row has a
 ground-truth clip (docs/reference/corpora.md, 'Extended-emotion lists').
@@ -15,7 +16,7 @@ from datasets import frozen
 from datasets.frozen import Row
 from datasets.listed import Listed, Part
 from datasets.mead import neutral
-from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip, MeadTree, read_remap
+from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, MeadClip, MeadTree, read_remap
 from datasets.meld_layout import SPLITS, Line, MeldTree
 from datasets.planning import Asked, Planned
 from datasets.speech_pools import POOL_SIZE, shipped_pool, speech_folder
@@ -33,7 +34,7 @@ def _first_root(options: Mapping[str, Any]) -> Path | None:
 
 
 class MeldExtended(Listed):
-    """Extended emotions on neutral faces.
+    """Edits neutral faces towards extended emotions: TTS voices and sarcastic MELD lines.
 
     `root` is a folder that holds all parts (a C-MET checkout with its dataset/ folder, or MEAD, gemini and MELD side
     by side). Options name the parts one by one: `mead_root`, `speech_root` (C-MET's audios/), `meld_root`,
@@ -81,7 +82,7 @@ class MeldExtended(Listed):
 
     @property
     def label(self) -> str:
-        """As in Listed; `+own-faces` marks that the faces are not MEAD's."""
+        """Returns the label as in Listed; `+own-faces` marks that the faces are not MEAD's."""
         return super().label + ("+own-faces" if self._faces else "")
 
     @cached_property
@@ -103,7 +104,7 @@ class MeldExtended(Listed):
         return f"sarcastic_{row['split']}_{row['clip']}"
 
     def face_of(self, row: Row) -> tuple[str, Path | None]:
-        """Identity and neutral clip of a row."""
+        """Returns the identity and the neutral clip of a row."""
         if self._faces:
             order = sorted({(other["identity"], other["source_number"]) for other in self.rows()})
             clip = self._faces[order.index((row["identity"], row["source_number"])) % len(self._faces)]
@@ -111,7 +112,7 @@ class MeldExtended(Listed):
         return row["identity"], self.mead.video(neutral(row["identity"], int(row["source_number"])))
 
     def utterance_of(self, row: Row) -> Path | None:
-        """The row's own emotional speech."""
+        """Returns the row's own emotional speech."""
         if "utterance" in row:
             return self._spoken(row["emotion"], row["utterance"])
         return self.meld.sound(Line.of(row["split"], row["clip"]))
@@ -132,7 +133,7 @@ class MeldExtended(Listed):
         )
 
     def known_name(self, part: Part) -> str:
-        """Without the name of the corpus in front."""
+        """Returns the part's name without the name of the corpus in front."""
         return part.name.split(" ", 1)[-1]
 
     def sound_source(self, row: Row) -> Path:
@@ -162,7 +163,7 @@ class MeldExtended(Listed):
             row["emotion"],
             spoken=[path for path in (self._spoken(row["emotion"], stem) for stem in stems) if path is not None],
             calm=self._calm(row["identity"]),
-            shown=self.mead.video(Clip(identity, emotion, int(level[-1]), int(number))),
+            example=self.mead.video(MeadClip(identity, emotion, int(level[-1]), int(number))),
             label="neutral" if row["pseudo_label"] == "<unk>" else row["pseudo_label"],
             label_is="pseudo",
             intensity=int(row["level"]),
@@ -174,8 +175,8 @@ class MeldExtended(Listed):
         if shipped:
             return shipped
         rows = (row for row in frozen.read("mead-speech-references") if row["emotion"] == "neutral")
-        found = (self.mead.sound(neutral(row["identity"], int(row["number"]))) for row in rows)
-        return tuple(path for path in found if path is not None)
+        sounds = (self.mead.sound(neutral(row["identity"], int(row["number"]))) for row in rows)
+        return tuple(path for path in sounds if path is not None)
 
     def _meld_emotion(self, row: Row) -> Asked:
         """The line itself, against neutral lines of the same speaker that MUStARD labels not sarcastic."""
@@ -191,10 +192,10 @@ class MeldExtended(Listed):
         )
 
     def _calm_lines(self, row: Row) -> list[Path]:
-        found = []
+        sounds = []
         for other in frozen.read("meld-not-sarcastic"):
             same_line = (other["split"], other["clip"]) == (row["split"], row["clip"])
             if other["speaker"] == row["speaker"] and other["meld_emotion"] == "neutral" and not same_line:
                 path = self.meld.sound(Line.of(other["split"], other["clip"]))
-                found += [path] if path is not None else []
-        return found[:POOL_SIZE]
+                sounds += [path] if path is not None else []
+        return sounds[:POOL_SIZE]

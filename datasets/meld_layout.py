@@ -1,7 +1,7 @@
-"""MELD clips on disk: speech for emotions, never a face (the speaker is not marked in the picture).
+"""This module finds MELD clips on disk: speech for emotions, never a face (the speaker is not marked in the picture).
 
 Clip names restart in every split, so the key is (split, dialogue, utterance). The archive's folder names vary between
-mirrors; the split is read from the folder names, or told by the user.
+mirrors; the split is read from the folder names, or given by the user.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(r"^(?P<copy>final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<ut
 
 @dataclass(frozen=True, order=True)
 class Line:
-    """One utterance of MELD."""
+    """Names one utterance of MELD."""
 
     split: str
     dialogue: int
@@ -29,12 +29,12 @@ class Line:
 
     @property
     def name(self) -> str:
-        """split/diaN_uttM, as lists and reports write it."""
+        """Returns split/diaN_uttM, as lists and reports write it."""
         return f"{self.split}/dia{self.dialogue}_utt{self.utterance}"
 
     @classmethod
     def of(cls, split: str, clip: str) -> Line:
-        """The line of a clip name. Raises ValueError if it is not one."""
+        """Returns the line of a clip name. Raises ValueError if it is not one."""
         match = _NAME.match(clip)
         if match is None:
             raise ValueError(f"'{clip}' is not a MELD clip name")
@@ -42,7 +42,7 @@ class Line:
 
 
 def split_of(folders: tuple[str, ...]) -> str | None:
-    """The split that folder names tell, the deepest first; None if they tell none."""
+    """Returns the split named by a folder, the deepest first; None if none is."""
     for folder in reversed(folders):
         match = _SPLIT_FOLDER.match(folder.lower())
         if match:
@@ -51,7 +51,7 @@ def split_of(folders: tuple[str, ...]) -> str | None:
 
 
 class MeldTree:
-    """Index of every MELD clip under `root` but not under `without`. `split` is used where folder names tell none."""
+    """Indexes every MELD clip under `root` but not under `without`. `split` is used where folder names have none."""
 
     def __init__(self, root: Path, split: str | None = None, without: Path | None = None) -> None:
         self.root = root
@@ -63,9 +63,9 @@ class MeldTree:
             if here == without:
                 subfolders.clear()
                 continue
-            told = split_of((root.name, *here.relative_to(root).parts)) or self._shipped(here) or split
+            here_split = split_of((root.name, *here.relative_to(root).parts)) or self._shipped(here) or split
             for name in sorted(names):
-                self._add(here / name, told)
+                self._add(here / name, here_split)
 
     @staticmethod
     def _shipped(folder: Path) -> str | None:
@@ -87,10 +87,10 @@ class MeldTree:
             kept[is_sound] = path
 
     def sound(self, line: Line) -> Path | None:
-        """The file that holds the line's speech: an extracted sound if there is one, else the clip; or None."""
+        """Returns the file that holds the line's speech: an extracted sound if there is one, else the clip; or None."""
         kept = self._index.get(line, {})
         return kept.get(True) or kept.get(False)
 
     def lines(self) -> list[Line]:
-        """Every line on disk, sorted."""
+        """Returns every line on disk, sorted."""
         return sorted(self._index)

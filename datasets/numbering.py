@@ -1,4 +1,4 @@
-"""MEAD's numbers: which order a folder follows, by the places of its gaps.
+"""This module tells which of MEAD's two numberings a folder follows, by the places of its gaps.
 
 The public release and C-MET's authors number the same recordings differently: where a recording was lost, the public
 folder ends early, C-MET's has a hole. A list in one order read from a tree in the other pairs different sentences.
@@ -12,14 +12,14 @@ from functools import lru_cache
 
 from datasets import frozen
 from datasets.health import Finding
-from datasets.mead_layout import Clip
+from datasets.mead_layout import MeadClip
 
 Folder = tuple[str, str, int]  # identity, emotion, level
 
 
 @lru_cache(maxsize=1)
 def public_numbers() -> dict[Folder, frozenset[int]]:
-    """Numbers of the test identities' folders in the public order, as EDTalk's list has them."""
+    """Returns the numbers of the test identities' folders in the public order, as EDTalk's list has them."""
     return {
         (row["identity"], row["emotion"], int(row["level"])): frozenset(range(int(row["first"]), int(row["last"]) + 1))
         for row in frozen.read("mead-public-ranges")
@@ -28,19 +28,19 @@ def public_numbers() -> dict[Folder, frozenset[int]]:
 
 @lru_cache(maxsize=1)
 def cmet_gaps() -> dict[Folder, frozenset[int]]:
-    """Numbers that C-MET's order lacks; known only among 001-003 and 020-030."""
+    """Returns the numbers that C-MET's order lacks; known only among 001-003 and 020-030."""
     gaps: dict[Folder, set[int]] = {}
     for row in frozen.read("mead-cmet-absent"):
         gaps.setdefault((row["identity"], row["emotion"], int(row["level"])), set()).add(int(row["number"]))
     return {folder: frozenset(numbers) for folder, numbers in gaps.items()}
 
 
-def shifts(clips: Iterable[Clip], order: str) -> Iterator[Finding]:
-    """Folders whose numbers are not in `order` ("cmet" or "public"), one finding each."""
-    found: dict[Folder, set[int]] = {}
+def shifts(clips: Iterable[MeadClip], order: str) -> Iterator[Finding]:
+    """Yields the folders whose numbers are not in `order` ("cmet" or "public"), one finding each."""
+    numbers_of: dict[Folder, set[int]] = {}
     for clip in clips:
-        found.setdefault((clip.identity, clip.emotion, clip.level), set()).add(clip.number)
-    for folder, numbers in sorted(found.items()):
+        numbers_of.setdefault((clip.identity, clip.emotion, clip.level), set()).add(clip.number)
+    for folder, numbers in sorted(numbers_of.items()):
         detail = _shift(folder, numbers, order)
         if detail:
             identity, emotion, level = folder

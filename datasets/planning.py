@@ -1,4 +1,4 @@
-"""How every corpus turns files into samples: what is cut from which file, and what a method is told of the emotion."""
+"""This module turns corpus files into samples: which parts are cut, and how a method is given the emotion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records import Emotion, Sample
 
 @dataclass(frozen=True)
 class Planned:
-    """A sample and the files that must be made before it is used."""
+    """Holds a sample and the files that must be made before it is used."""
 
     sample: Sample
     recipes: tuple[Recipe, ...]
@@ -21,7 +21,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Asked:
-    """An emotion as many rows share it, and the files that it needs made."""
+    """Holds an emotion that many rows share, and the files that must be made for it."""
 
     emotion: Emotion
     recipes: tuple[Recipe, ...]
@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Planner:
-    """Samples of one corpus; `workshop` names the files that are made for them."""
+    """Makes the samples of one corpus; `workshop` names the files that are made for them."""
 
     workshop: Workshop
 
@@ -38,16 +38,17 @@ class Planner:
         name: str,
         spoken: Sequence[Path],
         calm: Sequence[Path],
-        shown: Path | None = None,
+        example: Path | None = None,
         label: str | None = None,
         label_is: Literal["truth", "pseudo"] = "truth",
         intensity: int | None = None,
     ) -> Asked:
-        """An emotion told by utterances, by neutral ones to compare with, by a clip of it and that clip's middle.
+        """Returns an emotion given by utterances, neutral ones to compare with, a clip of it and that clip's middle
+        frame.
 
         label: the name for methods that know only the basic ones. [default: `name`]
         """
-        picture = [] if shown is None else [self.workshop.recipe("middle_picture", shown)]
+        picture = [] if example is None else [self.workshop.recipe("middle_picture", example)]
         recipes = [*self._wav_recipes(spoken), *self._wav_recipes(calm), *picture]
         emotion = Emotion(
             name=name,
@@ -57,7 +58,7 @@ class Planner:
             speech=self._wavs(spoken),
             neutral_speech=self._wavs(calm),
             image=picture[0].target if picture else None,
-            clip=shown,
+            clip=example,
         )
         return Asked(emotion, tuple(recipes))
 
@@ -75,18 +76,19 @@ class Planner:
         identity: str,
         asked: Asked,
         source: Path,
-        heard: Path,
+        sound_source: Path,
         frames: int,
         pose: Path | None = None,
         reference: Path | None = None,
         aligned: bool = False,
     ) -> Planned:
-        """The clip `source` to be driven by the sound of `heard`; the pose is that of `pose` (default: the source).
+        """Returns the sample of clip `source`, driven by the sound of `sound_source`; `pose` gives the pose (default:
+        the source).
 
         reference: the ground-truth clip; `aligned` where its frame k belongs to frame k of the result.
         """
         picture = self.workshop.recipe("first_picture", source)
-        sound = self.workshop.recipe("sound", heard, frames)
+        sound = self.workshop.recipe("sound", sound_source, frames)
         moved = self.workshop.recipe("pose", pose or source, frames)
         sample = Sample(
             id=sample_id,

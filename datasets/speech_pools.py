@@ -1,4 +1,6 @@
-"""C-MET's speech as it ships with its code: audios/MEAD/<emotion>/ID_level_3_NNN.wav, audios/gemini, audios/MELD."""
+"""This module reads C-MET's speech as it ships with its code: audios/MEAD/<emotion>/ID_level_3_NNN.wav, audios/gemini,
+audios/MELD.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ _PREFIXES = ("audios", "emotion_speech", "")
 
 
 def speech_folder(root: Path, corpus: str) -> Path | None:
-    """The folder of shipped speech of `corpus` (MEAD, gemini, MELD) under `root`, or None."""
+    """Returns the folder of shipped speech of `corpus` (MEAD, gemini, MELD) under `root`, or None."""
     if root.name == corpus:
         return root
     return next((root / prefix / corpus for prefix in _PREFIXES if (root / prefix / corpus).is_dir()), None)
@@ -18,7 +20,7 @@ def speech_folder(root: Path, corpus: str) -> Path | None:
 
 @lru_cache(maxsize=256)
 def shipped_pool(root: Path, emotion: str, without: str) -> tuple[Path, ...]:
-    """Ten utterances of an emotion from C-MET's shipped MEAD speech, none by the identity `without`.
+    """Returns ten utterances of an emotion from C-MET's shipped MEAD speech, none by the identity `without`.
 
     The pool is the speech of MEAD's four test identities. The draw is fixed: by number, then identity, evenly spread.
     """

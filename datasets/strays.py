@@ -1,4 +1,4 @@
-"""Media files whose names are not in their corpus' grammar, and left-overs of interrupted writes."""
+"""This module finds media files whose names are not in their corpus' grammar, and left-overs of interrupted writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datasets.health import Finding
-from datasets.mead_layout import IDENTITY, SOUND_SUFFIXES, VIDEO_SUFFIXES, Clip
+from datasets.mead_layout import IDENTITY, SOUND_SUFFIXES, VIDEO_SUFFIXES, MeadClip
 from harness.atomic import PARTIAL_PREFIX
 from harness.emotions import CORPUS_LABELS
 
@@ -20,7 +20,7 @@ _SHIPPED = ("audios", "emotion_speech", "gemini")  # C-MET's speech has a gramma
 
 
 def strays(corpus: str, root: Path) -> Iterator[Finding]:
-    """Every media file under `root` that the corpus' grammar does not know, sorted by path."""
+    """Yields every media file under `root` that the corpus' grammar does not know, sorted by path."""
     expected = {"mead": _mead, "crema_d": _crema}.get(corpus)
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if name not in _SHIPPED and not name.startswith("."))
@@ -40,8 +40,8 @@ def _crema(path: Path) -> str:
 
 
 def _mead(path: Path) -> str:
-    """What is wrong with the name; "" if nothing is. Any of the three layouts is right."""
-    if Clip.parse_flat(path.stem) is not None:
+    """The fault of the name; "" if there is none. Any of the three layouts is right."""
+    if MeadClip.parse_flat(path.stem) is not None:
         return ""
     parts = path.parts[:-1]
     place = next((k for k, part in enumerate(parts) if IDENTITY.match(part)), None)

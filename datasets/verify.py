@@ -1,4 +1,4 @@
-"""Is this corpus on disk complete and whole, and which lists can it serve?"""
+"""This module says whether a corpus on disk is complete and whole, and which lists it can serve."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KNOWN_AS = {"mead": ("mead",), "crema_d": ("crema_d",), "meld_extended": ("meld
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. `shares` counts only rows whose files are all whole."""
+    """Holds the findings in one corpus. `shares` counts only rows whose files are all whole."""
 
     corpus: str
     root: Path
@@ -43,16 +43,16 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if the list can be served whole (any of it, where a part was asked for), 5 if it cannot."""
+        """Returns 0 if the list can be served whole (any of it, where a part was asked for), 5 if it cannot."""
         share = next(share for share in self.shares if share.list_name == self.list_name)
         return EXIT_FINE if share.complete or (self.part and share.served) else EXIT_MISSING
 
     def counts(self) -> Counter[str]:
-        """Findings by problem."""
+        """Returns the number of findings by problem."""
         return Counter(finding.problem for finding in self.findings)
 
     def text(self) -> str:
-        """For the terminal: shares, then each problem with its first files and its cure."""
+        """Returns the report for the terminal: shares, then each problem with its first files and its cure."""
         lines = [f"{self.corpus} in {self.root}: {self.files} files decoded"]
         for share in self.shares:
             mark = "complete" if share.complete else f"{100 * share.served / share.expected:.1f} %"
@@ -69,12 +69,12 @@ class Report:
         return "\n".join(lines)
 
     def _examples(self, problem: str) -> list[str]:
-        found = [finding for finding in self.findings if finding.problem == problem]
-        lines = [f"{finding.path or finding.name}  {finding.detail}".rstrip() for finding in found[:_SHOWN]]
-        return lines + ([f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+        examples = [finding for finding in self.findings if finding.problem == problem]
+        lines = [f"{finding.path or finding.name}  {finding.detail}".rstrip() for finding in examples[:_SHOWN]]
+        return lines + ([f"… and {len(examples) - _SHOWN} more"] if len(examples) > _SHOWN else [])
 
     def write_csv(self, path: Path) -> None:
-        """All findings: problem, weight, clip, file, detail, cure. Raises MediaError if it cannot be written."""
+        """Writes all findings: problem, weight, clip, file, detail, cure. Raises MediaError if it cannot be written."""
         with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["problem", "weight", "clip", "file", "detail", "cure"])
@@ -97,7 +97,7 @@ def verify(
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Report:
-    """Check every file that a list of `corpus` needs by decoding it whole, and every name under `root`.
+    """Checks every file that a list of `corpus` needs by decoding it whole, and every name under `root`.
 
     All lists of the corpus are reported; `list_name` (default: the corpus' first) decides the exit code; with
     `NAME@part` any row is enough. `options` are those of the dataset. Raises UsageError for a corpus without lists,

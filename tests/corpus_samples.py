@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from datasets import frozen
-from datasets.mead_layout import Clip
+from datasets.mead_layout import MeadClip
 from harness.media import write_wav
 from tests.media_samples import film, voice, write_film
 
@@ -27,29 +27,29 @@ def link(source: Path, target: Path) -> Path:
     return target
 
 
-def mead_clips() -> set[Clip]:
+def mead_clips() -> set[MeadClip]:
     """Every clip that C-MET's list of 1143 names."""
     clips = set()
     for row in frozen.read("mead-cmet-1143"):
-        clips.add(Clip(row["identity"], row["emotion"], int(row["level"]), int(row["target_number"])))
-        clips.add(Clip(row["identity"], "neutral", 1, int(row["source_number"])))
+        clips.add(MeadClip(row["identity"], row["emotion"], int(row["level"]), int(row["target_number"])))
+        clips.add(MeadClip(row["identity"], "neutral", 1, int(row["source_number"])))
     return clips
 
 
-def reference_clips() -> set[Clip]:
+def reference_clips() -> set[MeadClip]:
     """Every clip of the frozen speech references."""
     rows = frozen.read("mead-speech-references")
-    return {Clip(row["identity"], row["emotion"], int(row["level"]), int(row["number"])) for row in rows}
+    return {MeadClip(row["identity"], row["emotion"], int(row["level"]), int(row["number"])) for row in rows}
 
 
-def eat_clips() -> set[Clip]:
+def eat_clips() -> set[MeadClip]:
     """Every clip that EAT's list of 100 names, and the four neutral stills' clips."""
     rows = frozen.read("mead-eat-100")
-    clips = {Clip(row["identity"], row["emotion"], int(row["level"]), int(row["number"])) for row in rows}
-    return clips | {Clip(row["identity"], "neutral", 1, 1) for row in rows}
+    clips = {MeadClip(row["identity"], row["emotion"], int(row["level"]), int(row["number"])) for row in rows}
+    return clips | {MeadClip(row["identity"], "neutral", 1, 1) for row in rows}
 
 
-def mead_tree(root: Path, clips: Iterable[Clip], seed: Path, layout: str = "fps25") -> Path:
+def mead_tree(root: Path, clips: Iterable[MeadClip], seed: Path, layout: str = "fps25") -> Path:
     """A MEAD tree whose clips are all links to `seed`; the official layout gets separate sound files."""
     sound = seed.with_suffix(".wav")
     if layout != "fps25" and not sound.exists():

@@ -36,7 +36,7 @@ def _row(dataset: Puppets, sample_id: str) -> Row:
 
 
 def _rendered(row: Row, affect: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Take:
-    """As datasets.puppets.files.truth draws it, without a codec."""
+    """As datasets.puppets.files.ground_truth draws it, without a codec."""
     frames = frames_of(row)
     said = speak(row.identity, affect_point("neutral"), frames, (31, row.seed))
     pose = neutral_pose(row.identity, frames)

@@ -13,7 +13,7 @@ from harness.errors import MissingError
 from verbs.choices import default_jobs
 
 if TYPE_CHECKING:
-    from datasets.preparation.stages import Plan
+    from datasets.preparation.stages import PreparationPlan
 
 STAGES = ("crop", "sound", "speech", "codes")
 _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
@@ -54,12 +54,12 @@ def command(**given: Any) -> int:
     return done.exit_code
 
 
-def _plan(chosen: Sequence[str], demo: bool) -> Plan:
+def _plan(chosen: Sequence[str], demo: bool) -> PreparationPlan:
     """The stages chosen (none: all), in the order in which they follow from each other, and their networks."""
     from datasets.preparation.stages import STAGES as IN_ORDER
-    from datasets.preparation.stages import Network, Plan
+    from datasets.preparation.stages import Network, PreparationPlan
 
-    return Plan(
+    return PreparationPlan(
         tuple(stage for stage in IN_ORDER if stage in (chosen or STAGES)),
         faces=Network("evaluators.faces.mtcnn:Mtcnn", {}),
         speech=Network("cmet.preparation:speech", {"demo": demo}),

@@ -1,1 +1,1 @@
-"""How a corpus is prepared: cropped, brought to 25 fps and 16 kHz, its features computed; resumable."""
+"""This package prepares a corpus: it is cropped, brought to 25 fps and 16 kHz, its features computed; resumable."""

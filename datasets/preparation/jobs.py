@@ -1,4 +1,4 @@
-"""What `prepare` has to do for each corpus: one job per clip, named by where its results go."""
+"""This module lists the work of `prepare` for each corpus: one job per clip, named by the place of its results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ FAILURES = f"{OWN}/failures.csv"
 
 @dataclass(frozen=True)
 class Job:
-    """One clip: where it is, and the path of its results without extension. `video` is None for speech only."""
+    """Describes the work on one clip: where it is, and the path of its results without extension. `video` is None for
+    speech only.
+    """
 
     name: str
     video: Path | None
@@ -34,26 +36,26 @@ class Job:
 
     @property
     def clip(self) -> Path:
-        """The cropped clip, 25 fps."""
+        """Returns the path of the cropped clip, 25 fps."""
         return self.target.with_name(self.target.name + ".mp4")
 
     @property
     def wav(self) -> Path:
-        """Its sound, 16 kHz mono."""
+        """Returns the path of the clip's sound, 16 kHz mono."""
         return self.target.with_name(self.target.name + ".wav")
 
     @property
     def speech(self) -> Path:
-        """Its speech feature, (1024,) float32."""
+        """Returns the path of the clip's speech feature, (1024,) float32."""
         return self.target.parent / FEATURES / f"{self.target.name}.npy"
 
     def codes(self, kind: str) -> Path:
-        """Its EDTalk codes of a kind (exp, pose, lip), (frames, n) float32."""
+        """Returns the path of the clip's EDTalk codes of a kind (exp, pose, lip), (frames, n) float32."""
         return self.target.with_name(f"{self.target.name}_ED_{kind}.npy")
 
 
 def jobs_of(corpus: str, root: Path, out: Path, remap: Path | None = None, split: str | None = None) -> list[Job]:
-    """Every clip of a corpus on disk, in order. Raises MissingError when there is none.
+    """Returns a job for every clip of a corpus on disk, in order. Raises MissingError when there is none.
 
     MEAD (front view) keeps its tree and gets canonical numbers (`remap`), CREMA-D and folders become flat, MELD gives
     speech only. Clips that are known to be bad throughout are left out; `out` may lie inside `root`.
@@ -69,14 +71,14 @@ def jobs_of(corpus: str, root: Path, out: Path, remap: Path | None = None, split
         if value is not None and corpus != its:
             raise UsageError(f"{option} is about {its}, not about {corpus}.", "Leave it out.")
     if corpus == "mead":
-        found = list(_mead(MeadTree(root, read_remap(remap) if remap else None, out), out))
+        jobs = list(_mead(MeadTree(root, read_remap(remap) if remap else None, out), out))
     elif corpus == "meld":
-        found = list(_meld(root, out, split))
+        jobs = list(_meld(root, out, split))
     else:
-        found = list(_crema(root, out) if corpus == "crema_d" else _folder(root, out))
-    if not found:
+        jobs = list(_crema(root, out) if corpus == "crema_d" else _folder(root, out))
+    if not jobs:
         raise MissingError(f"{root} holds no clips of {corpus}.", _cure(corpus, root))
-    return found
+    return jobs
 
 
 def _cure(corpus: str, root: Path) -> str:
@@ -136,7 +138,7 @@ def _is_media(path: Path, root: Path, out: Path) -> bool:
 
 
 def read_failures(out: Path) -> dict[str, dict[str, str]]:
-    """Clips that failed before, by name; their source's size and time tell whether it changed since."""
+    """Returns the clips that failed before, by name; their source's size and time tell whether it changed since."""
     try:
         with (out / FAILURES).open(encoding="utf-8", newline="") as stream:
             return {row["clip"]: row for row in csv.DictReader(stream)}
@@ -145,7 +147,7 @@ def read_failures(out: Path) -> dict[str, dict[str, str]]:
 
 
 def fingerprint(job: Job) -> str:
-    """Size and time of a job's sources: equal while nobody touched them. A source that is gone has none."""
+    """Returns the size and time of a job's sources: equal while nobody touched them. A source that is gone has none."""
     marks = []
     for path in (job.video, job.sound):
         if path is not None:

@@ -1,4 +1,5 @@
-"""A corpus as the official tools and our training read it: cropped, 25 fps, 16 kHz mono, with features.
+"""`prepare` writes a corpus as the official tools and our training read it: cropped, 25 fps, 16 kHz mono, with
+features.
 
 Resumable: every file appears whole, so a run that was killed goes on where it stopped and ends with the same files.
 A clip that fails costs only itself; it is listed in cmet-bench/failures.csv and not tried again until its file changes.
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from datasets.preparation.jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
-from datasets.preparation.stages import SEARCH_EVERY, SIZE, STAGES, Outcome, Plan, Stage, needed, work
+from datasets.preparation.stages import SEARCH_EVERY, SIZE, STAGES, PreparationPlan, Stage, StageResult, needed, work
 from harness import registry
 from harness.atomic import cannot_write, replacing, sweep
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
@@ -31,7 +32,7 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run did."""
+    """Holds the counts and failures of one run."""
 
     out: Path
     clips: int
@@ -40,11 +41,11 @@ class Prepared:
 
     @property
     def exit_code(self) -> int:
-        """0 unless not a single clip could be prepared."""
+        """Returns 0 unless not a single clip could be prepared."""
         return EXIT_MISSING if len(self.failures) == self.clips else EXIT_FINE
 
     def text(self) -> str:
-        """For the terminal."""
+        """Returns the counts and failures for the terminal."""
         ready = self.clips - len(self.failures)
         lines = [f"{self.out}: {ready} of {self.clips} clips ready, {self.made} worked on now."]
         lines += [f"  {clip}: {stage}: {reason}" for clip, stage, reason in self.failures[:5]]
@@ -57,7 +58,7 @@ def prepare(
     corpus: str,
     root: Path | str,
     out: Path | str,
-    plan: Plan,
+    plan: PreparationPlan,
     jobs: int = 1,
     remap: Path | None = None,
     split: str | None = None,
@@ -66,7 +67,7 @@ def prepare(
     ready: Callable[[], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
-    """Do every stage of `plan` for every clip of `corpus` under `root`.
+    """Does every stage of `plan` for every clip of `corpus` under `root`.
 
     corpus: mead, crema_d, meld (speech only; also called meld_extended) or folder. `out` becomes C-MET's FPS25 tree.
     `pack` names a function ("module:function", called as (tree, file)) that packs MEAD's features, which training
@@ -76,22 +77,22 @@ def prepare(
     """
     root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
     _check(plan)
-    found = jobs_of(corpus, root, out, remap, split)
-    failed = {} if retry else _known_failures(out, found)
-    todo = [job for job in found if job.name not in failed and needed(job, plan.stages)]
+    every = jobs_of(corpus, root, out, remap, split)
+    failed = {} if retry else _known_failures(out, every)
+    todo = [job for job in every if job.name not in failed and needed(job, plan.stages)]
     if todo and ready is not None:
         ready()
     with _alone(out):
         _settle(out, corpus, plan, remap)
         outcomes = _run(out, todo, plan, jobs, progress)
-        _write_failures(out, found, {**failed, **_failures(outcomes)})
+        _write_failures(out, every, {**failed, **_failures(outcomes)})
         if pack is not None and corpus == "mead" and not (out / PACKED).exists():
             registry.load(pack)(out, out / PACKED)
     failures = tuple((row["clip"], row["stage"], row["reason"]) for row in read_failures(out).values())
-    return Prepared(out, len(found), sum(bool(o.made) for o in outcomes.values()), failures)
+    return Prepared(out, len(every), sum(bool(o.made) for o in outcomes.values()), failures)
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: PreparationPlan) -> None:
     for stage in plan.stages:
         if stage not in STAGES:
             raise unknown_name("stage", stage, STAGES)
@@ -105,16 +106,16 @@ def _check(plan: Plan) -> None:
 
 
 def _run(
-    out: Path, todo: Sequence[Job], plan: Plan, jobs: int, progress: Callable[[int, int], None] | None
-) -> dict[str, Outcome]:
+    out: Path, todo: Sequence[Job], plan: PreparationPlan, jobs: int, progress: Callable[[int, int], None] | None
+) -> dict[str, StageResult]:
     if todo:
         sweep(out)
         (out / PACKED).unlink(missing_ok=True)  # a run that is killed must not leave one that lacks clips
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, StageResult] = {}
     try:
         for done in each(partial(work, plan=plan), todo, jobs):
             result = done.result
-            outcomes[done.item.name] = Outcome((), "worker", result.reason) if isinstance(result, Crash) else result
+            outcomes[done.item.name] = StageResult((), "worker", result.reason) if isinstance(result, Crash) else result
             if progress is not None:
                 progress(len(outcomes), len(todo))
     finally:
@@ -123,20 +124,20 @@ def _run(
     return outcomes
 
 
-def _failures(outcomes: dict[str, Outcome]) -> dict[str, tuple[str, str]]:
+def _failures(outcomes: dict[str, StageResult]) -> dict[str, tuple[str, str]]:
     return {name: (outcome.stage, outcome.reason) for name, outcome in outcomes.items() if outcome.stage}
 
 
-def _known_failures(out: Path, found: Sequence[Job]) -> dict[str, tuple[str, str]]:
+def _known_failures(out: Path, jobs: Sequence[Job]) -> dict[str, tuple[str, str]]:
     """Clips that failed before and whose files nobody touched since."""
     before = read_failures(out)
-    again = (job for job in found if job.name in before)
+    again = (job for job in jobs if job.name in before)
     same = (job for job in again if before[job.name]["source"] == fingerprint(job))
     return {job.name: (before[job.name]["stage"], before[job.name]["reason"]) for job in same}
 
 
-def _write_failures(out: Path, found: Sequence[Job], failures: dict[str, tuple[str, str]]) -> None:
-    rows = [(job.name, *failures[job.name], fingerprint(job)) for job in found if job.name in failures]
+def _write_failures(out: Path, jobs: Sequence[Job], failures: dict[str, tuple[str, str]]) -> None:
+    rows = [(job.name, *failures[job.name], fingerprint(job)) for job in jobs if job.name in failures]
     old = read_failures(out)
     if (out / FAILURES).exists() and [tuple(row.values()) for row in old.values()] == rows:
         return
@@ -146,7 +147,7 @@ def _write_failures(out: Path, found: Sequence[Job], failures: dict[str, tuple[s
         writer.writerows(rows)
 
 
-def _settle(out: Path, corpus: str, plan: Plan, remap: Path | None) -> None:
+def _settle(out: Path, corpus: str, plan: PreparationPlan, remap: Path | None) -> None:
     """Record what `out` is made with; refuse to mix settings in one folder. A stage may be added later."""
     networks = {name: asdict(network) for name in ("faces", "speech", "codes") if (network := getattr(plan, name))}
     now = {
@@ -184,4 +185,4 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
-__all__ = ["PACKED", "STAGES", "Plan", "Prepared", "Stage", "prepare"]
+__all__ = ["PACKED", "STAGES", "PreparationPlan", "Prepared", "Stage", "prepare"]

@@ -1,4 +1,6 @@
-"""The work on one clip: crop, sound, speech, codes. A stage writes whole files and is skipped while they are fresh."""
+"""This module does the work on one clip: crop, sound, speech, codes. A stage writes whole files and is skipped while
+they are fresh.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,13 @@ Frames = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Network:
-    """Where a network comes from: "module:callable" and its keywords. Called once per process."""
+    """Names a network by "module:callable" and its keywords. Called once per process."""
 
     spec: str
     settings: Mapping[str, Any]
 
     def load(self) -> Any:
-        """The network, made on first use and kept."""
+        """Returns the network, made on first use and kept."""
         return _network(self.spec, json.dumps(self.settings, sort_keys=True, default=str))
 
 
@@ -49,8 +51,8 @@ def _network(spec: str, settings: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What every clip gets.
+class PreparationPlan:
+    """Holds the stages and networks of one preparation, the same for every clip.
 
     `faces()` gives an object whose detect(frames (n,h,w,3) uint8) returns one object with `.boxes` (k,4) per frame;
     `speech()` a callable (n,) float32 at 16 kHz → (1024,); `codes()` a callable from an iterable of frame chunks to
@@ -64,8 +66,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was made of a clip, and what stopped it."""
+class StageResult:
+    """Holds the files made of a clip, and the failure that stopped it."""
 
     made: tuple[str, ...] = ()
     stage: str = ""
@@ -73,7 +75,7 @@ class Outcome:
 
 
 def needed(job: Job, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The stages whose results are absent or older than what they are made from."""
+    """Returns the stages whose results are absent or older than what they are made from."""
     wanted: list[Stage] = []
     for stage in stages:
         if (stage in ("crop", "codes") and job.video is None) or _is_fresh(job, stage, wanted):
@@ -92,18 +94,18 @@ def _is_fresh(job: Job, stage: Stage, remade: list[Stage]) -> bool:
     return "crop" not in remade and all(fresh(job.codes(kind), job.clip) for kind in ("exp", "pose", "lip"))
 
 
-def work(job: Job, plan: Plan) -> Outcome:
-    """Do what is missing for one clip. A failure ends this clip, and only this one."""
+def work(job: Job, plan: PreparationPlan) -> StageResult:
+    """Does the missing stages of one clip. A failure ends this clip, and only this one."""
     made: list[str] = []
     for stage in needed(job, plan.stages):
         result = attempt(lambda: _DO[stage](job, plan))  # noqa: B023 - called at once
         if isinstance(result, Crash):
-            return Outcome(tuple(made), stage, result.reason)
+            return StageResult(tuple(made), stage, result.reason)
         made.append(stage)
-    return Outcome(tuple(made))
+    return StageResult(tuple(made))
 
 
-def _crop(job: Job, plan: Plan) -> None:
+def _crop(job: Job, plan: PreparationPlan) -> None:
     """One decoding: faces of every fifth frame, one square for the clip, 25 fps, sound inside."""
     from harness.media import VideoWriter, read_audio
 
@@ -138,7 +140,7 @@ class _Frames:
         return iter(self._held if self._held is not None else self.reader)
 
 
-def _square_of(frames: _Frames, plan: Plan, where: str) -> Square | None:
+def _square_of(frames: _Frames, plan: PreparationPlan, where: str) -> Square | None:
     """The clip's crop; None for a clip that is a 256 x 256 crop already, or when no detector is given."""
     if (frames.height, frames.width) == (SIZE, SIZE) or plan.faces is None:
         return None
@@ -164,13 +166,13 @@ def _scaled(picture: Frames) -> Frames:
     return np.asarray(cv2.resize(picture, (SIZE, SIZE), interpolation=flags), dtype=np.uint8)
 
 
-def _sound(job: Job, plan: Plan) -> None:
+def _sound(job: Job, plan: PreparationPlan) -> None:
     from harness.media import read_audio, write_wav
 
     write_wav(job.wav, read_audio(job.sound).samples)
 
 
-def _speech(job: Job, plan: Plan) -> None:
+def _speech(job: Job, plan: PreparationPlan) -> None:
     from harness.media import read_audio
 
     assert plan.speech is not None
@@ -178,7 +180,7 @@ def _speech(job: Job, plan: Plan) -> None:
     _save(job.speech, encode(read_audio(job.wav).samples))
 
 
-def _codes(job: Job, plan: Plan) -> None:
+def _codes(job: Job, plan: PreparationPlan) -> None:
     from harness.media import VideoReader
 
     assert plan.codes is not None
@@ -196,4 +198,9 @@ def _save(path: Path, values: Any) -> None:
         np.save(stream, array)
 
 
-_DO: dict[Stage, Callable[[Job, Plan], None]] = {"crop": _crop, "sound": _sound, "speech": _speech, "codes": _codes}
+_DO: dict[Stage, Callable[[Job, PreparationPlan], None]] = {
+    "crop": _crop,
+    "sound": _sound,
+    "speech": _speech,
+    "codes": _codes,
+}

@@ -1,1 +1,3 @@
-"""The built-in corpus: procedural talking faces with speech-like sound, of which everything is known."""
+"""This package is the built-in corpus: procedural talking faces with speech-like sound, of which everything is
+known.
+"""

@@ -1,4 +1,4 @@
-"""The affect space of the puppets: an emotion is a point, face and voice are fixed smooth maps of it.
+"""This module defines the puppets' affect space: an emotion is a point, face and voice are fixed smooth maps of it.
 
 Five axes: valence (displeased … pleased), arousal (calm … excited), tension (yielding … forceful),
 aversion (something smells) and irony (one-sided). Basic emotions are well-separated points. Extended
@@ -77,26 +77,26 @@ _VOICE = np.array(
 
 
 def affect_point(emotion: str, intensity: int = 3) -> Array:
-    """The point (5,) of `emotion` at level 1..3. Raises UsageError for an unknown name."""
+    """Returns the point (5,) of `emotion` at level 1..3. Raises UsageError for an unknown name."""
     if emotion not in POINTS:
         raise unknown_name("puppet emotion", emotion, POINTS)
     return np.array(POINTS[emotion]) * LEVELS[intensity]
 
 
 def face_units(affect: Array) -> Array:
-    """Facial action units (12,), order FACE_UNITS, of a point (5,); softly bounded to (-1.5, 1.5)."""
+    """Returns facial action units (12,), order FACE_UNITS, of a point (5,); softly bounded to (-1.5, 1.5)."""
     return np.asarray(1.5 * np.tanh(_FACE @ affect / 1.5))
 
 
 def voice_units(affect: Array) -> Array:
-    """Vocal units (10,), order VOICE_UNITS, of a point (5,); softly bounded to (-1.5, 1.5)."""
+    """Returns vocal units (10,), order VOICE_UNITS, of a point (5,); softly bounded to (-1.5, 1.5)."""
     return np.asarray(1.5 * np.tanh(_VOICE @ affect / 1.5))
 
 
 def nearest_basic(emotion: str, intensity: int = 3) -> str:
-    """The basic emotion whose voice at the same level is nearest: what a speech emotion classifier would say."""
-    heard = voice_units(affect_point(emotion, intensity))
+    """Returns the basic emotion whose voice at the same level is nearest: the answer of a speech emotion classifier."""
+    voice = voice_units(affect_point(emotion, intensity))
     distance = {
-        name: float(np.linalg.norm(heard - voice_units(affect_point(name, intensity)))) for name in BASIC_EMOTIONS
+        name: float(np.linalg.norm(voice - voice_units(affect_point(name, intensity)))) for name in BASIC_EMOTIONS
     }
     return min(distance, key=lambda name: distance[name])

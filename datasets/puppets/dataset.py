@@ -1,4 +1,4 @@
-"""The built-in corpus: procedural talking faces, rendered on demand into the cache.
+"""This module is the dataset `puppets`: procedural talking faces, rendered on demand into the cache.
 
 A frozen test list (datasets/lists/*.json, its hash in this file) says who shows what; everything else follows from
 it by seed. Files are shared where they can be: a puppet's picture and neutral clip serve all its samples, the
@@ -40,7 +40,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "lists"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a test list. Numbers of puppets; `seed` makes the words and the head motion."""
+    """Holds one line of a test list. Numbers of puppets; `seed` makes the words and the head motion."""
 
     id: str
     identity: int
@@ -52,7 +52,7 @@ class Row:
 
 
 def read_list(name: str) -> tuple[Row, ...]:
-    """The rows of a frozen list. Raises UsageError for an unknown name or a changed file."""
+    """Returns the rows of a frozen list. Raises UsageError for an unknown name or a changed file."""
     if name not in LISTS:
         raise unknown_name("puppet list", name, LISTS)
     path = FOLDER / f"{name}.json"
@@ -63,18 +63,23 @@ def read_list(name: str) -> tuple[Row, ...]:
 
 
 def content_version() -> str:
-    """The version of what is drawn and spoken, so that a stale cache is never read and baselines never mix."""
+    """Returns the version of what is drawn and spoken, so that a stale cache is never read and baselines never mix."""
     return _NAMES.get(VERSION, str(VERSION))
 
 
 def default_root() -> Path:
-    """Where puppets are kept: $CMET_BENCH_CACHE or ~/.cache/cmet-bench, in a folder named by content version."""
+    """Returns the folder where puppets are kept: $CMET_BENCH_CACHE or ~/.cache/cmet-bench, in a folder named by content
+    version.
+    """
     cache = os.environ.get("CMET_BENCH_CACHE") or str(Path.home() / ".cache" / "cmet-bench")
     return Path(cache).absolute() / f"puppets-{content_version()}"
 
 
 class Puppets(Dataset):
-    """The corpus. `samples()` is cheap and renders nothing; `materialise(sample)` makes one sample's files."""
+    """Renders the built-in corpus: procedural talking faces, with nothing to download.
+
+    `samples()` is cheap and renders nothing; `materialise(sample)` makes one sample's files.
+    """
 
     name = "puppets"
     version = staticmethod(content_version)  # clips made from other drawings are made again
@@ -85,7 +90,7 @@ class Puppets(Dataset):
         self._rows = {row.id: row for row in read_list(list_name)}
 
     def samples(self) -> tuple[Sample, ...]:
-        """Every sample of the list, in order; paths point into `root`, where nothing need exist yet."""
+        """Returns every sample of the list, in order; paths point into `root`, where nothing need exist yet."""
         return tuple(self._sample(row) for row in self._rows.values())
 
     def _sample(self, row: Row) -> Sample:
@@ -124,7 +129,7 @@ class Puppets(Dataset):
         return self.root / "speech" / f"{emotion}_{intensity}_p{voice:03d}.wav"
 
     def utterances(self, emotion: str, intensity: int = 3) -> tuple[Path, ...]:
-        """Sound files of one emotion by the list's voices; those that are not there yet are spoken now."""
+        """Returns the sound files of one emotion by the list's voices; those that are not there yet are spoken now."""
         level = 1 if emotion == "neutral" else intensity
         felt = affect_point("neutral") if emotion == "neutral" else affect_point(emotion, level)
         voices = next(iter(self._rows.values())).voices
@@ -135,7 +140,7 @@ class Puppets(Dataset):
         return paths
 
     def materialise(self, sample: Sample) -> None:
-        """Render exactly the files that `sample` points to and that are not there yet.
+        """Renders exactly the files that `sample` points to and that are not there yet.
 
         Each file is written under another name and moved into place, so two processes may do it at once.
         """
@@ -150,7 +155,7 @@ class Puppets(Dataset):
             (sample.source_image, lambda path: files.portrait(path, row.identity, neutral)),
             (sample.source_video, lambda path: files.neutral_clip(path, row.identity, NEUTRAL_FRAMES)),
             (sample.driving_audio, lambda path: files.sound(path, _driving(row).sound)),
-            (sample.reference_video, lambda path: files.truth(path, row.identity, felt, _driving(row))),
+            (sample.reference_video, lambda path: files.ground_truth(path, row.identity, felt, _driving(row))),
             (sample.emotion.image, lambda path: files.portrait(path, row.actor, felt)),
             (sample.emotion.clip, lambda path: files.emotional_clip(path, row.actor, felt, FACE_FRAMES)),
         ]
@@ -164,12 +169,12 @@ class Puppets(Dataset):
 
 
 def frames_of(row: Row) -> int:
-    """Length of a sample's clips: 48..52 frames, about two seconds, known without rendering."""
+    """Returns the length of a sample's clips: 48..52 frames, about two seconds, known without rendering."""
     return 48 + row.seed % 5
 
 
 def _driving(row: Row) -> Utterance:
-    """What the sample's puppet says: neutral speech in its own voice, so that it tells no emotion."""
+    """The speech of the sample's puppet: neutral, in its own voice, so that it gives no emotion away."""
     from datasets.puppets.voice import speak
 
     return speak(row.identity, affect_point("neutral"), frames_of(row), (31, row.seed))

@@ -1,4 +1,5 @@
-"""A puppet's moving face: any identity, pose, mouth and affect, one call a frame (about 1.5 ms at 256 pixels).
+"""This module draws a puppet's moving face: any identity, pose, mouth and affect, one call a frame (about 1.5 ms at 256
+pixels).
 
 Brows, eyes, mouth and folds are drawn into a copy of the identity's still head (polygons with sub-pixel
 corners), then one smooth warp turns the head and drops the jaw.
@@ -42,7 +43,7 @@ class _Canvas:
     scale: float
 
     def polygon(self, points: Line, colour: Colour, alpha: float = 1.0) -> None:
-        """Fill a polygon (n,2), lengths of the 256-pixel picture, with soft edges."""
+        """Fills a polygon (n,2), lengths of the 256-pixel picture, with soft edges."""
         corner = np.round(((points + 0.5) * self.scale - 0.5) * (1 << _SHIFT)).astype(np.int32)
         if alpha >= 0.99:
             cv2.fillPoly(self.picture, [corner], colour, cv2.LINE_AA, _SHIFT)
@@ -56,7 +57,7 @@ class _Canvas:
             self.picture[y0:y1, x0:x1] = cv2.addWeighted(over, alpha, part, 1.0 - alpha, 0.0)
 
     def stroke(self, points: Line, width: Line | float, colour: Colour, alpha: float = 1.0) -> None:
-        """A line through points (n,2) whose width may vary."""
+        """Draws a line through points (n,2) whose width may vary."""
         if alpha <= 0.02:
             return
         line = points[:, 0] + 1j * points[:, 1]
@@ -216,7 +217,7 @@ def _warp(head: Head, picture: Picture, pose: Line, gap: float) -> Picture:
 
 
 def render(number: int, pose: Line, lip: Line, affect: npt.NDArray[np.float64], size: int = 256) -> Picture:
-    """One frame, uint8 RGB (size, size, 3).
+    """Returns one frame, uint8 RGB (size, size, 3).
 
     `pose` (6,): yaw and pitch (pixels that the nearest point of a 256-pixel face moves, about ±10), roll
     (degrees), shift x and y (pixels), blink (0..1). `lip` (2,): open (0..1), wide (-1 rounded … 1 spread).

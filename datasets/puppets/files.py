@@ -1,4 +1,4 @@
-"""Puppets as files: pictures, clips and sounds, each written whole or not at all."""
+"""This module writes puppets as files: pictures, clips and sounds, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SIZE = 256
 
 
 def sound(path: Path, samples: npt.NDArray[np.float32]) -> None:
-    """A 16 kHz mono wav."""
+    """Writes a 16 kHz mono wav."""
     write_wav(path, samples)
 
 
 def portrait(path: Path, who: int, affect: Array) -> None:
-    """A picture: facing the camera, eyes open, mouth nearly closed."""
+    """Writes a picture: facing the camera, eyes open, mouth nearly closed."""
     from PIL import Image
 
     frame = render(who, np.zeros(6), np.array([0.05, 0.0]), affect, SIZE)
@@ -34,29 +34,31 @@ def portrait(path: Path, who: int, affect: Array) -> None:
 
 
 def clip(path: Path, who: int, affect: Array, pose: Array, lips: Array, samples: npt.NDArray[np.float32]) -> None:
-    """A clip of `len(lips)` frames with its sound."""
+    """Writes a clip of `len(lips)` frames with its sound."""
     with VideoWriter(path, SIZE, SIZE, audio=samples) as writer:
         for head, mouth in zip(pose, lips, strict=True):
             writer.write(render(who, head, mouth, affect, SIZE))
 
 
 def neutral_clip(path: Path, who: int, frames: int) -> None:
-    """The puppet's own neutral clip: what is edited, and whose head motion is borrowed."""
+    """Writes the puppet's own neutral clip, which is edited, and whose head motion is borrowed."""
     said = speak(who, affect_point("neutral"), frames, (33, who))
     clip(path, who, affect_point("neutral"), neutral_pose(who, frames), said.lips(), said.sound)
 
 
 def neutral_pose(who: int, frames: int) -> Array:
-    """Head motion (frames, 6) of the neutral clip."""
+    """Returns the head motion (frames, 6) of the neutral clip."""
     return pose_track(frames, (34, who))
 
 
-def truth(path: Path, who: int, affect: Array, said: Utterance) -> None:
-    """What a perfect method would make: the neutral clip's head motion, the driving sound's mouth, the emotion."""
+def ground_truth(path: Path, who: int, affect: Array, said: Utterance) -> None:
+    """Writes the clip that a perfect method would make: the neutral clip's head motion, the driving sound's mouth, the
+    emotion.
+    """
     clip(path, who, affect, neutral_pose(who, said.frames), said.lips(), said.sound)
 
 
 def emotional_clip(path: Path, who: int, affect: Array, frames: int) -> None:
-    """Another puppet speaking with the emotion, for methods that look at a face."""
+    """Writes another puppet speaking with the emotion, for methods that look at a face."""
     said = speak(who, affect, frames, (35, who))
     clip(path, who, affect, pose_track(frames, (36, who)), said.lips(), said.sound)

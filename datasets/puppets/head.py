@@ -1,4 +1,4 @@
-"""The part of a puppet that does not move by itself: background, hair, shaded head, and its depth.
+"""This module draws the part of a puppet that does not move by itself: background, hair, shaded head, its depth.
 
 Drawn once for an identity and size (NumPy, soft masks), then copied for every frame. All lengths below
 are pixels of the 256-pixel picture.
@@ -29,7 +29,7 @@ MOUTH_Y = 173.0
 
 @dataclass(frozen=True)
 class Head:
-    """The drawn head. `picture` uint8 RGB (S,S,3); `moves` float32 (6, 2*S*S): how far each unit of
+    """Holds the drawn head. `picture` uint8 RGB (S,S,3); `moves` float32 (6, 2*S*S): how far each unit of
     yaw, pitch, roll, shift x, shift y and jaw displaces a pixel (x plane, then y plane), in pixels."""
 
     who: Identity
@@ -53,7 +53,7 @@ def _bump(x: Map, y: Map, cx: float, cy: float, rx: float, ry: float) -> Map:
 
 
 def half_width(who: Identity, y: Map | float) -> Map:
-    """Half width of the head outline at height `y`; 0 outside."""
+    """Returns the half width of the head outline at height `y`; 0 outside."""
     v = (np.asarray(y, dtype=np.float32) - CENTRE_Y) / np.where(np.asarray(y) < CENTRE_Y, TOP, BOTTOM * who.chin)
     power = np.where(v < 0, 2.2, 2.1 + 0.9 * who.jaw)
     body = np.clip(1.0 - np.abs(v) ** power, 0.0, None) ** np.where(v < 0, 0.5, 0.62)
@@ -181,7 +181,7 @@ def _moves(x: Map, y: Map, scale: float) -> Map:
 
 @lru_cache(maxsize=160)
 def head(number: int, size: int = 256) -> Head:
-    """The drawn head of a puppet at `size` pixels (cached; treat its arrays as read-only)."""
+    """Returns the drawn head of a puppet at `size` pixels (cached; treat its arrays as read-only)."""
     who = identity(number)
     scale = size / 256.0
     steps = (np.arange(size, dtype=np.float32) + 0.5) / np.float32(scale) - np.float32(0.5)

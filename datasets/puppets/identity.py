@@ -1,4 +1,4 @@
-"""Who a puppet is: the traits of face and voice, a pure function of its number."""
+"""This module says who a puppet is: the traits of face and voice are a pure function of its number."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Identity:
-    """Traits of one puppet. Lengths are factors of the average face; colours are RGB 0..255."""
+    """Holds the traits of one puppet. Lengths are factors of the average face; colours are RGB 0..255."""
 
     number: int
     skin: Colour
@@ -71,7 +71,7 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """File-name safe name, e.g. `p064`."""
+        """Returns the file-name safe name, e.g. `p064`."""
         return f"p{self.number:03d}"
 
 
@@ -84,7 +84,7 @@ def _near(
 
 
 def identity(number: int) -> Identity:
-    """The puppet of this number (0..127; any non-negative number works)."""
+    """Returns the puppet of this number (0..127; any non-negative number works)."""
     rng = np.random.default_rng([2024, number])
     skin = _near(rng, _SKIN, 6.0)
     low = number % 2 == 0  # a low voice and, more often, short hair; a high voice otherwise

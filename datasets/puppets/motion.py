@@ -1,4 +1,4 @@
-"""How a puppet's head moves and when it blinks: smooth, deterministic tracks at 25 fps."""
+"""This module moves a puppet's head and makes it blink: smooth, deterministic tracks at 25 fps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _BLINK = np.array([0.35, 0.85, 1.0, 0.8, 0.45, 0.15])  # lid closure, one frame 
 
 
 def pose_track(frames: int, seed: tuple[int, ...]) -> Array:
-    """Pose (frames, 6) in the order of puppet_face.POSE_FIELDS: slow sway, and a blink every two to four seconds."""
+    """Returns pose (frames, 6) in the order of datasets.puppets.face.POSE_FIELDS: slow sway, and a blink every two to
+    four seconds.
+    """
     rng = np.random.default_rng(seed)
     seconds = np.arange(frames) / FPS
     track = np.zeros((frames, 6))

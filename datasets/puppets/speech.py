@@ -1,4 +1,4 @@
-"""What a puppet says: syllables, and from them how far the vowel opens the mouth, frame by frame."""
+"""This module makes a puppet's words: syllables, and from them how far the vowel opens the mouth, frame by frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VOWELS: tuple[tuple[float, float, float, float, float], ...] = (
 
 @dataclass(frozen=True)
 class Score:
-    """Control tracks of one utterance, (n,) at 200 Hz: `open` 0..1, `wide` -1..1, `hiss` 0..1 (consonant
+    """Holds the control tracks of one utterance, (n,) at 200 Hz: `open` 0..1, `wide` -1..1, `hiss` 0..1 (consonant
     noise), `accent` 0..1 (stress bumps), and `formants` (n, 3) Hz of an average low voice."""
 
     open: Array
@@ -47,7 +47,7 @@ def _smooth(track: Array, width_s: float) -> Array:
 
 
 def score(seconds: float, rate: float, rng: np.random.Generator) -> Score:
-    """Random syllables for `seconds`; `rate` is the tempo (1.0: about 4.5 syllables a second)."""
+    """Returns random syllables for `seconds`; `rate` is the tempo (1.0: about 4.5 syllables a second)."""
     count = round(seconds * CONTROL_HZ)
     opened, wide, hiss, accent = (np.zeros(count) for _ in range(4))
     formants = np.tile(np.array([500.0, 1500.0, 2500.0]), (count, 1))
@@ -76,9 +76,9 @@ def score(seconds: float, rate: float, rng: np.random.Generator) -> Score:
 
 
 def lips(spoken: Score, frames: int, offset_frames: int = 0) -> Array:
-    """Mouth (frames, 2) = open, wide, at the centres of the frames.
+    """Returns mouth (frames, 2) = open, wide, at the centres of the frames.
 
-    `offset_frames` k > 0 plants a known fault: the mouth shows k frames late what the sound says (k < 0: early).
+    `offset_frames` k > 0 plants a known fault: the mouth follows the sound k frames late (k < 0: early).
     """
     centres = (np.arange(frames) - offset_frames + 0.5) / FPS * CONTROL_HZ
     times = np.arange(len(spoken.open)) + 0.5

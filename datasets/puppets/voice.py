@@ -1,4 +1,5 @@
-"""A puppet's voice: harmonics of a glottal source under formants, coloured by who speaks and in which mood.
+"""This module makes a puppet's voice: harmonics of a glottal source under formants, coloured by who speaks and in which
+mood.
 
 Additive source-filter synthesis, fully vectorised (about 10 ms a second of sound). Emotion moves pitch,
 its range, tempo, loudness, spectral tilt, breath, tremor, roughness, formants and final fall.
@@ -27,14 +28,14 @@ _LEVEL = 0.055  # amplitude of a neutral voice
 
 @dataclass(frozen=True)
 class Utterance:
-    """Sound (n,) float32 in [-1, 1), 16 kHz, and the score that it was made from."""
+    """Holds the sound (n,) float32 in [-1, 1), 16 kHz, and the score that it was made from."""
 
     sound: Sound
     spoken: Score
     frames: int
 
     def lips(self, offset_frames: int = 0) -> Array:
-        """Mouth (frames, 2); see puppet_speech.lips."""
+        """Returns mouth (frames, 2); see datasets.puppets.speech.lips."""
         return lips(self.spoken, self.frames, offset_frames)
 
 
@@ -88,9 +89,9 @@ def _voiced(who: Identity, spoken: Score, unit: dict[str, float], pitch: Array) 
 
 
 def speak(number: int, affect: Array, frames: int, seed: tuple[int, ...]) -> Utterance:
-    """An utterance of `frames` video frames (640 samples each) by puppet `number` in mood `affect` (5,).
+    """Returns an utterance of `frames` video frames (640 samples each) by puppet `number` in mood `affect` (5,).
 
-    `seed` fixes what is said; the same seed in another mood or voice says the same syllables (at that tempo).
+    `seed` fixes the syllables; the same seed in another mood or voice says the same syllables (at that tempo).
     """
     who, rng = identity(number), np.random.default_rng(seed)
     unit = dict(zip(VOICE_UNITS, (float(v) for v in voice_units(affect)), strict=True))

@@ -45,8 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (who, emotion) in PUPPETS.items():
         said = speak(who, affect_point("neutral"), FRAMES, (31, who))
         shown = affect_point(emotion, 3)
-        files.truth(home / "true" / f"{name}.mp4", who, shown, said)
-        files.truth(home / "made" / f"{name}.mp4", who, 0.3 * shown, said)
+        files.ground_truth(home / "true" / f"{name}.mp4", who, shown, said)
+        files.ground_truth(home / "made" / f"{name}.mp4", who, 0.3 * shown, said)
         for folder in ("true", "made"):
             files.portrait(home / folder / f"{name}.png", who, np.zeros_like(shown))
     (home / "clip.mp4").write_bytes((home / "true" / "anna.mp4").read_bytes())

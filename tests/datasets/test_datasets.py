@@ -14,7 +14,7 @@ from datasets import DATASETS, frozen
 from datasets.crema_d import CremaD
 from datasets.derived import Workshop, make, mirrored_index
 from datasets.mead import Mead
-from datasets.mead_layout import Clip, MeadTree
+from datasets.mead_layout import MeadClip, MeadTree
 from harness import registry
 from harness.emotions import BASIC_EMOTIONS, CORPUS_LABELS, canonical, free_label
 from harness.errors import EXIT_MISSING, MissingError, UsageError
@@ -234,11 +234,11 @@ def test_wrong_names_and_missing_roots_tell_the_cure(tmp_path: Path) -> None:
 
 
 def test_remap_table_finds_renumbered_files(tmp_path: Path, seed: Path) -> None:
-    clips = {Clip("W009", "angry", 1, n) for n in range(1, 30)}
+    clips = {MeadClip("W009", "angry", 1, n) for n in range(1, 30)}
     root = corpus.mead_tree(tmp_path / "tree", clips, seed)
     table = tmp_path / "remap.csv"
     table.write_text("identity,emotion,level,public,canonical\nW009,angry,1,29,30\n")
-    wanted = Clip("W009", "angry", 1, 30)
+    wanted = MeadClip("W009", "angry", 1, 30)
     assert MeadTree(root).video(wanted) is None
     found = Mead(root=root, remap=table).tree.video(wanted)
     assert found is not None
@@ -251,12 +251,12 @@ def test_remap_table_finds_renumbered_files(tmp_path: Path, seed: Path) -> None:
 def test_flat_names_round_trip() -> None:
     rng = random.Random(0)
     for _ in range(200):
-        clip = Clip(
+        clip = MeadClip(
             rng.choice(["M003", "W021-1"]), rng.choice(BASIC_EMOTIONS), rng.choice([1, 2, 3]), rng.randint(1, 77)
         )
-        assert Clip.parse_flat(clip.flat) == clip
-        assert Clip.parse_flat(clip.flat.replace("_", "-")) == clip
-    assert Clip.parse_flat("M003_bad_3_001") is None
+        assert MeadClip.parse_flat(clip.flat) == clip
+        assert MeadClip.parse_flat(clip.flat.replace("_", "-")) == clip
+    assert MeadClip.parse_flat("M003_bad_3_001") is None
 
 
 @pytest.mark.slow

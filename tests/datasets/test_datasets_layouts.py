@@ -12,7 +12,7 @@ import pytest
 from datasets import frozen
 from datasets.crema_d import CremaD
 from datasets.mead import Mead
-from datasets.mead_layout import Clip, MeadTree, read_remap
+from datasets.mead_layout import MeadClip, MeadTree, read_remap
 from datasets.meld_extended import MeldExtended
 from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
 from harness.media import VideoReader, read_audio, read_image, write_wav
@@ -34,10 +34,10 @@ def official(tmp_path: Path) -> Path:
     films = [frames_of(CLIPS / name, 30) for name in ("full_range.mp4", "second.mp4")]
     wavs = [read_audio(CLIPS / name).samples[:16000] for name in ("full_range.mp4", "second.mp4", "talking.mp4")]
     clips = {
-        Clip("W009", "neutral", 1, 38): (films[0], wavs[0]),
-        Clip("W009", "happy", 3, 28): (films[1], wavs[1]),
-        Clip("M013", "happy", 3, 4): (films[1], wavs[1]),
-        Clip("M013", "neutral", 1, 4): (films[0], wavs[2]),
+        MeadClip("W009", "neutral", 1, 38): (films[0], wavs[0]),
+        MeadClip("W009", "happy", 3, 28): (films[1], wavs[1]),
+        MeadClip("M013", "happy", 3, 4): (films[1], wavs[1]),
+        MeadClip("M013", "neutral", 1, 4): (films[0], wavs[2]),
     }
     for clip, (pictures, wav) in clips.items():
         place = f"{clip.emotion}/level_{clip.level}/{clip.number:03d}"
@@ -74,10 +74,10 @@ def test_a_sample_of_the_official_download_is_what_the_list_means(official: Path
 def test_a_view_unpacked_without_its_folder_is_found_with_its_sound(official: Path) -> None:
     (official / "W009/video/front").rename(official / "W009/front")
     tree = MeadTree(official)
-    clip = Clip("W009", "neutral", 1, 38)
+    clip = MeadClip("W009", "neutral", 1, 38)
     assert tree.video(clip) == official / "W009/front/neutral/level_1/038.mp4"
     assert tree.sound(clip) == official / "W009/audio/neutral/level_1/038.m4a"
-    other = Clip("M013", "neutral", 1, 4)
+    other = MeadClip("M013", "neutral", 1, 4)
     assert tree.video(other) == official / "M013/video/front/neutral/level_1/004.mp4"
     assert len(list(tree.clips())) == 4
 
@@ -94,7 +94,7 @@ def test_archives_that_nobody_unpacked_are_named(tmp_path: Path) -> None:
 
 def test_prepared_comes_before_raw_and_is_never_mixed_with_it(tmp_path: Path) -> None:
     seed = corpus.seed_clip(tmp_path)
-    clip, other = Clip("W009", "neutral", 1, 1), Clip("W009", "neutral", 1, 2)
+    clip, other = MeadClip("W009", "neutral", 1, 1), MeadClip("W009", "neutral", 1, 2)
     corpus.mead_tree(tmp_path / "M", [clip, other], seed, "official")
     corpus.mead_tree(tmp_path / "M", [clip], seed, "fps25")
     tree = MeadTree(tmp_path / "M")
@@ -110,11 +110,11 @@ def test_prepared_comes_before_raw_and_is_never_mixed_with_it(tmp_path: Path) ->
 
 def test_a_remap_table_gives_each_file_one_meaning(tmp_path: Path) -> None:
     seed = corpus.seed_clip(tmp_path)
-    root = corpus.mead_tree(tmp_path / "M", [Clip("W009", "angry", 1, n) for n in (28, 29, 30)], seed)
+    root = corpus.mead_tree(tmp_path / "M", [MeadClip("W009", "angry", 1, n) for n in (28, 29, 30)], seed)
     table = tmp_path / "remap.csv"
     table.write_text("identity,emotion,level,public,canonical\nW009,angry,1,29,30\n")
     tree = MeadTree(root, read_remap(table))
-    found = {n: tree.video(Clip("W009", "angry", 1, n)) for n in (28, 29, 30)}
+    found = {n: tree.video(MeadClip("W009", "angry", 1, n)) for n in (28, 29, 30)}
     assert {n: path and path.name for n, path in found.items()} == {28: "028.mp4", 29: None, 30: "029.mp4"}
     assert [clip.number for clip in tree.canonical_clips()] == [28, 30]  # file 030 has lost its meaning
 
@@ -171,7 +171,7 @@ def test_a_part_tells_what_the_rest_would_need(tmp_path: Path) -> None:
 def test_score_on_a_part_says_what_the_rest_would_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from bench import main
 
-    clips = [Clip("W009", "neutral", 1, 1), Clip("W009", "happy", 3, 1)]
+    clips = [MeadClip("W009", "neutral", 1, 1), MeadClip("W009", "happy", 3, 1)]
     root = corpus.mead_tree(tmp_path / "M", clips, corpus.seed_clip(tmp_path))
     (tmp_path / "made").mkdir()
     asked = ["score", "--clips", str(tmp_path / "made"), "--dataset", "mead", "--root", str(root), "--jobs", "1"]
@@ -187,7 +187,7 @@ def test_score_on_a_part_says_what_the_rest_would_need(tmp_path: Path, capsys: p
 def test_parts_of_the_extended_set_may_lie_apart(tmp_path: Path) -> None:
     seed = corpus.seed_clip(tmp_path)
     row = frozen.read("extended-gemini-150")[0]
-    face = Clip(row["identity"], "neutral", 1, int(row["source_number"]))
+    face = MeadClip(row["identity"], "neutral", 1, int(row["source_number"]))
     corpus.mead_tree(tmp_path / "faces", [face], seed)
     write_wav(tmp_path / "audios/gemini" / row["emotion"] / f"{row['utterance']}.wav", voice(0.4), rate=24000)
     apart = {"mead_root": tmp_path / "faces", "speech_root": tmp_path / "audios"}
@@ -217,7 +217,7 @@ def test_the_lists_are_the_rows_of_the_sources(shared: Path) -> None:
     assert mead == texts(told["cmet_mead_test"]["rows"])
     crema = rows("crema_d-cmet-1546", "actor", "sentence", "emotion", "level")
     assert crema == texts(told["cmet_crema_d_test"]["rows"])
-    eat = [Clip.parse_flat(name) for name in told["eat_mead100"]["original_order"]]
+    eat = [MeadClip.parse_flat(name) for name in told["eat_mead100"]["original_order"]]
     assert [[c.identity, c.emotion, str(c.level), str(c.number)] for c in eat if c] == rows(
         "mead-eat-100", "identity", "emotion", "level", "number"
     )
@@ -245,7 +245,7 @@ def test_meld_films_with_six_channels_are_speech(tmp_path: Path, seconds: float)
     write_encoded(line, channels, 48000, "5.1", film(max(1, round(25 * seconds))))
     face = frozen.read("meld-sarcasm-33")[0]
     assert face["clip"] == "dia6_utt4"
-    clip = Clip(face["identity"], "neutral", 1, int(face["source_number"]))
+    clip = MeadClip(face["identity"], "neutral", 1, int(face["source_number"]))
     corpus.mead_tree(tmp_path / "MEAD", [clip], corpus.seed_clip(tmp_path))
     dataset = MeldExtended(root=tmp_path, mead_root=tmp_path / "MEAD", list_name="sarcasm-33@part")
     (sample,) = dataset.samples()

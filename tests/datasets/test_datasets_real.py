@@ -12,9 +12,9 @@ import pytest
 
 from datasets.crema_d import CremaD
 from datasets.mead import Mead
-from datasets.mead_layout import Clip
+from datasets.mead_layout import MeadClip
 from datasets.preparation.prepare import prepare
-from datasets.preparation.stages import Network, Plan
+from datasets.preparation.stages import Network, PreparationPlan
 from datasets.puppets.dataset import Puppets
 from datasets.verify import verify
 from harness.media import VideoReader, probe, read_audio
@@ -24,7 +24,7 @@ from tests.places import CLIPS, ROOT
 
 pytestmark = pytest.mark.codec
 
-CROP = Plan(("crop", "sound"), Network("evaluators.faces.mtcnn:detector", {}))
+CROP = PreparationPlan(("crop", "sound"), Network("evaluators.faces.mtcnn:detector", {}))
 
 
 def on_canvas(source: Path, frames: int, left: int, top: int) -> np.ndarray:
@@ -81,8 +81,8 @@ def test_mead_clips_become_samples(tmp_path: Path) -> None:
     clips = CLIPS
     base = tmp_path / "FPS25" / "W009" / "front"
     for clip, source in {
-        Clip("W009", "neutral", 1, 38): "full_range.mp4",
-        Clip("W009", "angry", 2, 28): "second.mp4",
+        MeadClip("W009", "neutral", 1, 38): "full_range.mp4",
+        MeadClip("W009", "angry", 2, 28): "second.mp4",
     }.items():
         target = base / clip.emotion / f"level_{clip.level}" / f"{clip.number:03d}.mp4"
         target.parent.mkdir(parents=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from datasets.health import PROBLEMS, Task, examine, known_bad
-from datasets.mead_layout import Clip
+from datasets.mead_layout import MeadClip
 from datasets.numbering import shifts
 from datasets.verify import Report, verify
 from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
@@ -42,13 +42,13 @@ def tree(tmp_path: Path, seed: bytes) -> Path:
     root = tmp_path / "MEAD"
     for clip in corpus.mead_clips():
         first = (clip.emotion, clip.level) in {("angry", 1), ("sad", 1), ("fear", 1)}
-        first = first or clip == Clip("W009", "disgusted", 2, 1)
+        first = first or clip == MeadClip("W009", "disgusted", 2, 1)
         if clip.identity == "W009" and (clip.emotion in ("neutral", "happy") or first):
             plant(seed, place(root, clip))
     return root
 
 
-def place(root: Path, clip: Clip) -> Path:
+def place(root: Path, clip: MeadClip) -> Path:
     return root / "FPS25" / clip.identity / "front" / clip.emotion / f"level_{clip.level}" / f"{clip.number:03d}.mp4"
 
 
@@ -61,10 +61,10 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     clips = iter(sorted(clip for clip in corpus.mead_clips() if clip.identity == "W009" and clip.emotion == "happy"))
     neutral = iter(sorted(c for c in corpus.mead_clips() if c.identity == "W009" and c.emotion == "neutral"))
 
-    def own(clip: Clip) -> Path:
+    def own(clip: MeadClip) -> Path:
         return place(root, clip)
 
-    def filmed(clip: Clip, size: int = 256, frames: int = 10, fps: int = 25, seconds: float = 0.4) -> Path:
+    def filmed(clip: MeadClip, size: int = 256, frames: int = 10, fps: int = 25, seconds: float = 0.4) -> Path:
         path = own(clip)
         return write_film(path, film(frames, size=(size, size)), fps=fps, audio=voice(seconds, seed=clip.number))
 
@@ -103,15 +103,15 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     path = own(next(clips))
     shutil.copyfile(own(next(clips)), path)
     yield "duplicate", path
-    path = own(Clip("W009", "sad", 1, 1)).with_name("1.mp4")
+    path = own(MeadClip("W009", "sad", 1, 1)).with_name("1.mp4")
     plant(seed, path)
     yield "misnamed", path
     path = path.with_name(".partial-1234abcd-002.mp4")
     path.write_bytes(b"half")
     yield "unfinished", path
     for number in range(1, 30):  # W009/angry/level_1 as the public release numbers it
-        plant(seed, own(Clip("W009", "angry", 1, number)))
-    own(Clip("W009", "angry", 1, 30)).unlink()
+        plant(seed, own(MeadClip("W009", "angry", 1, number)))
+    own(MeadClip("W009", "angry", 1, 30)).unlink()
     yield "numbering_shift", root
 
 
@@ -123,7 +123,7 @@ def test_every_kind_of_damage_is_named_and_the_rest_is_served(tree: Path, seed: 
         "known_bad",
     }
     damage = dict(_damage(tree, seed))
-    place(tree, Clip("W009", "fear", 1, 2)).unlink()
+    place(tree, MeadClip("W009", "fear", 1, 2)).unlink()
     report = report_of(tree)
     found = {(finding.problem, finding.path) for finding in report.findings}
     for problem, path in damage.items():
@@ -143,7 +143,7 @@ def test_every_kind_of_damage_is_named_and_the_rest_is_served(tree: Path, seed: 
 
 
 def test_the_csv_and_the_text_hold_every_finding(tree: Path, seed: bytes, tmp_path: Path) -> None:
-    place(tree, Clip("W009", "fear", 1, 2)).write_bytes(b"")
+    place(tree, MeadClip("W009", "fear", 1, 2)).write_bytes(b"")
     report = report_of(tree)
     report.write_csv(tmp_path / "out" / "report.csv")
     with (tmp_path / "out" / "report.csv").open(newline="") as stream:
@@ -159,7 +159,7 @@ def test_the_csv_and_the_text_hold_every_finding(tree: Path, seed: bytes, tmp_pa
 
 
 def test_jobs_do_not_change_the_report(tree: Path) -> None:
-    place(tree, Clip("W009", "fear", 1, 2)).write_bytes(b"x")
+    place(tree, MeadClip("W009", "fear", 1, 2)).write_bytes(b"x")
     one, two = report_of(tree), report_of(tree, jobs=2)
     assert one.findings == two.findings
     assert one.shares == two.shares
@@ -184,7 +184,7 @@ def test_a_remap_table_ends_a_shift_and_serves_more(tmp_path: Path, seed: bytes)
     numbers = {"neutral": (*range(1, 4), *range(30, 41)), "angry": range(1, 30)}
     for emotion, listed in numbers.items():
         for number in listed:
-            plant(seed, place(tmp_path, Clip("W009", emotion, 1, number)))
+            plant(seed, place(tmp_path, MeadClip("W009", emotion, 1, number)))
     table = tmp_path / "remap.csv"
     shifted = "".join(f"W009,angry,1,{number},{number + 1}\n" for number in range(20, 30))
     table.write_text(f"identity,emotion,level,public,canonical\n{shifted}")
@@ -199,7 +199,7 @@ def test_a_remap_table_ends_a_shift_and_serves_more(tmp_path: Path, seed: bytes)
 def test_the_verb_prints_shares_writes_a_csv_and_exits_with_five(tree: Path, tmp_path: Path) -> None:
     from bench import main
 
-    place(tree, Clip("W009", "fear", 1, 2)).write_bytes(b"")
+    place(tree, MeadClip("W009", "fear", 1, 2)).write_bytes(b"")
     assert main(["verify", "mead", str(tree), "--csv", str(tmp_path / "f.csv"), "--jobs", "1"]) == EXIT_MISSING
     assert "empty,blocks,W009/fear/level_1/002" in (tmp_path / "f.csv").read_text()
     assert main(["verify", "mead", str(tree), "--list", "@part", "--jobs", "1"]) == EXIT_FINE
@@ -235,14 +235,14 @@ def test_wavs_with_an_open_length_are_whole(tmp_path: Path) -> None:
 
 def test_training_identities_are_counted(tmp_path: Path, seed: bytes) -> None:
     for number in (1, 2):
-        plant(seed, place(tmp_path, Clip("M005", "happy", 1, number)))
+        plant(seed, place(tmp_path, MeadClip("M005", "happy", 1, number)))
     lines = verify("mead", tmp_path).training
     assert lines[0].startswith("mead-cmet-train-identities: 1 of 43 identities, 2 clips")
 
 
 def test_numbering_is_told_by_the_places_of_the_gaps() -> None:
-    def clips(numbers: Iterable[int], emotion: str = "angry") -> list[Clip]:
-        return [Clip("W009", emotion, 1, number) for number in numbers]
+    def clips(numbers: Iterable[int], emotion: str = "angry") -> list[MeadClip]:
+        return [MeadClip("W009", emotion, 1, number) for number in numbers]
 
     public = clips(range(1, 30))
     public_part = [number for number in range(1, 30) if number not in (4, 9)]

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from datasets.mead_layout import Clip, MeadTree
+from datasets.mead_layout import MeadClip, MeadTree
 from datasets.preparation.jobs import FAILURES, jobs_of
 from datasets.preparation.prepare import LOCK, prepare
-from datasets.preparation.stages import SIZE, STAGES, Network, Plan, needed
+from datasets.preparation.stages import SIZE, STAGES, Network, PreparationPlan, needed
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.media import VideoReader, probe, read_audio, write_wav
 from harness.media.face_track import Square, joined, overlap, square
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.codec
 
 NETWORKS = "tests.prepare_networks"
 FACES = Network(f"{NETWORKS}:faces", {})
-QUICK = Plan(("crop", "sound"), faces=FACES)
-WHOLE = Plan(STAGES, FACES, Network(f"{NETWORKS}:speech", {}), Network(f"{NETWORKS}:codes", {}))
+QUICK = PreparationPlan(("crop", "sound"), faces=FACES)
+WHOLE = PreparationPlan(STAGES, FACES, Network(f"{NETWORKS}:speech", {}), Network(f"{NETWORKS}:codes", {}))
 
 
 def green_face(frames: int, left: int, top: int, size: tuple[int, int] = (120, 200)) -> npt.NDArray[np.uint8]:
@@ -69,7 +69,7 @@ def test_a_raw_corpus_becomes_the_official_tree(tmp_path: Path) -> None:
     emotions = {name: sorted(path.name for path in (out / name / "front").iterdir()) for name in os.listdir(out)}
     assert emotions == {"M003": ["neutral"], "cmet-bench": []}  # as C-MET's scripts list the tree
     assert MeadTree(out).layout == "fps25"
-    assert MeadTree(out).video(Clip("M003", "neutral", 1, 2)) == folder / "002.mp4"
+    assert MeadTree(out).video(MeadClip("M003", "neutral", 1, 2)) == folder / "002.mp4"
 
 
 def test_the_crop_holds_the_whole_face_and_keeps_its_shape(tmp_path: Path) -> None:
@@ -222,7 +222,9 @@ def test_very_short_and_very_long_lines_of_meld(tmp_path: Path, seconds: float) 
     samples = np.full((round(seconds * 8000), 6), 1000, dtype=np.int16)
     samples[::7] = -900
     write_extensible_wav(tmp_path / "MELD/dev_splits_complete/dia1_utt1.wav", samples, 8000)
-    done = prepare("meld_extended", tmp_path / "MELD", tmp_path / "out", Plan(("sound", "speech"), speech=WHOLE.speech))
+    done = prepare(
+        "meld_extended", tmp_path / "MELD", tmp_path / "out", PreparationPlan(("sound", "speech"), speech=WHOLE.speech)
+    )
     assert abs(len(read_audio(tmp_path / "out/dev/dia1_utt1.wav").samples) - seconds * 16000) <= 1
     assert done.failures == ()
     feature = np.load(tmp_path / "out/dev/emotion2vec+large_features/dia1_utt1.npy")
@@ -234,7 +236,7 @@ def test_meld_gives_speech_only(tmp_path: Path) -> None:
     write_extensible_wav(tmp_path / "MELD" / "dev_splits_complete" / "dia3_utt1.wav", surround(0.4), 48000)
     write_wav(tmp_path / "MELD" / "train_splits" / "dia125_utt3.wav", voice(0.4))  # known to be bad: left out
     out = tmp_path / "out"
-    done = prepare("meld", tmp_path / "MELD", out, Plan(("crop", "sound", "speech"), FACES, WHOLE.speech))
+    done = prepare("meld", tmp_path / "MELD", out, PreparationPlan(("crop", "sound", "speech"), FACES, WHOLE.speech))
     assert done.clips == 1
     assert read_audio(out / "dev" / "dia3_utt1.wav").rate == 16000
     assert np.load(out / "dev" / "emotion2vec+large_features" / "dia3_utt1.npy").shape == (1024,)
@@ -273,12 +275,12 @@ def test_wrong_requests_are_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="OUT must not be"):
         prepare("mead", raw, raw, QUICK)
     with pytest.raises(MissingError, match="needs its network"):
-        prepare("mead", raw, out, Plan(STAGES, FACES))
+        prepare("mead", raw, out, PreparationPlan(STAGES, FACES))
     with pytest.raises(UsageError, match="Add --stage crop"):
-        prepare("mead", raw, out, Plan(("codes",), codes=WHOLE.codes))
+        prepare("mead", raw, out, PreparationPlan(("codes",), codes=WHOLE.codes))
     prepare("mead", raw, out, QUICK)
     with pytest.raises(UsageError, match="other settings"):
-        prepare("mead", raw, out, Plan(("crop", "sound"), Network(f"{NETWORKS}:faces", {"x": 1})))
+        prepare("mead", raw, out, PreparationPlan(("crop", "sound"), Network(f"{NETWORKS}:faces", {"x": 1})))
     with (out / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="Another prepare"):

@@ -15,7 +15,7 @@ import pytest
 from cmet.training.packed import PackedCorpus
 from datasets.preparation.jobs import FAILURES
 from datasets.preparation.prepare import PACKED, prepare
-from datasets.preparation.stages import Network, Plan
+from datasets.preparation.stages import Network, PreparationPlan
 from harness.atomic import PARTIAL_PREFIX
 from harness.errors import MissingError
 from harness.media import write_wav
@@ -125,7 +125,7 @@ def test_jobs_give_the_same_files(tmp_path: Path) -> None:
 def test_a_dying_worker_costs_one_clip(tmp_path: Path) -> None:
     for number, seconds in enumerate((0.3, 0.4, 0.5, 0.6)):
         write_wav(tmp_path / "MELD" / "train_splits" / f"dia{number}_utt0.wav", voice(seconds))
-    plan = Plan(("sound", "speech"), speech=Network(f"{NETWORKS}:dies", {"which": "8000"}))
+    plan = PreparationPlan(("sound", "speech"), speech=Network(f"{NETWORKS}:dies", {"which": "8000"}))
     done = prepare("meld", tmp_path / "MELD", tmp_path / "out", plan, jobs=2)
     assert [(clip, stage) for clip, stage, _ in done.failures] == [("train/dia2_utt0", "worker")]
     assert "died" in done.failures[0][2]
