@@ -22,7 +22,7 @@ fast: lint
 
 lint: ready
 	@cd "$(ROOT)" && $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
-	    .venv/bin/lint-imports --no-cache >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	    { .venv/bin/lint-imports --no-cache >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }; }
 
 # --no-deps: the lock is complete, and facenet-pytorch's old pins (numpy<2, torch<2.3) do not bind.
 ready:
