@@ -1,4 +1,4 @@
-"""cmet-bench: the reference evaluation for emotional talking faces. `python bench.py --help` lists the verbs.
+"""cmet-bench is the reference evaluation for emotional talking faces. `python bench.py --help` lists the verbs.
 
 Exit codes: 0 fine, 1 unforeseen crash, 2 usage, 3 regression, 4 cannot compare or too little measured,
 5 a prerequisite is missing (weights, data, tool, space), 130 interrupted.
@@ -61,11 +61,11 @@ class Verbs(click.Group):
     """Imports a verb when it is typed, so that --help stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order of use."""
+        """Returns the verbs in the order of use."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of one verb; with a suggestion when it is unknown."""
+        """Returns the command of one verb; with a suggestion when it is unknown."""
         if cmd_name not in VERBS:
             near = difflib.get_close_matches(cmd_name, VERBS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else " See --help for the verbs."
@@ -76,14 +76,14 @@ class Verbs(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs without importing any."""
+        """Writes the list of verbs without importing any."""
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def bench() -> None:
-    """The reference evaluation for emotional talking faces: one command, the same number everywhere, signed."""
+    """Run the reference evaluation for emotional talking faces: one command, the same number everywhere, signed."""
 
 
 def say(error: BenchError) -> int:
@@ -121,21 +121,21 @@ def _none_empty(arguments: Sequence[str]) -> None:
 
 
 def program(arguments: list[str] | None = None) -> int:
-    """`main` as a process of its own: SIGTERM is Ctrl-C, and once it is leaving another Ctrl-C changes nothing."""
+    """Runs `main` as a process of its own: SIGTERM is Ctrl-C, and once it is leaving another Ctrl-C changes nothing."""
     streams.make_patient()
     interrupt.terminate_like_ctrl_c()
     try:
         code = main(arguments)
         if code == EXIT_INTERRUPTED:
             interrupt.ignore()
-    except KeyboardInterrupt:  # a second one, while the first was being told
+    except KeyboardInterrupt:  # a second one, while the first was being reported
         interrupt.ignore()
         return EXIT_INTERRUPTED
     return code
 
 
 def _slip(error: click.ClickException) -> int:
-    """What click found wrong on the command line, in our form; a verb typed alone is answered by its help."""
+    """Click's complaint about the command line, in our form; a verb typed alone is answered by its help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return error.exit_code
@@ -157,7 +157,7 @@ def _interrupted(arguments: Sequence[str]) -> int:
 
 
 def _system(error: OSError | sqlite3.DatabaseError, arguments: Sequence[str]) -> int:
-    """What the operating system refused, in one sentence; anything else is unforeseen and is raised again."""
+    """The operating system's refusal in one sentence; anything else is unforeseen and is raised again."""
     where = f" ('{error.filename}')" if isinstance(error, OSError) and error.filename else ""
     failing = "disk I/O error" in str(error)  # what sqlite says when not even its shared memory file fits
     if failing or getattr(error, "errno", None) in DISK_FULL or "disk is full" in str(error):

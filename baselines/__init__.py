@@ -1,4 +1,4 @@
-"""Every contestant behind one contract. The registry: name → "module:Class", imported on use."""
+"""This package holds every contestant behind one contract. The registry: name → "module:Class", imported on use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anchors: the ceiling and the floors that every table needs to be read against. None of them is a contestant."""
+"""This module holds the anchors, the ceiling and floors against which tables are read; none is a contestant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records import FPS, Clip, Failed, Request, Sample
 
 
 class Anchor:
-    """What the anchors share: they are told the truth, take no emotion and know every label."""
+    """Is shared by the anchors: they are given the ground truth, take no emotion and know every label."""
 
     emotion_sources: ClassVar[tuple[str, ...]] = ()
     labels: ClassVar[tuple[str, ...]] = ()
@@ -35,24 +35,24 @@ class Anchor:
         self.donor: Sample | None = None
 
     def missing(self) -> list[Missing]:
-        """Anchors need nothing."""
+        """Returns nothing: anchors need no files."""
         return []
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Does nothing: there is no network to load."""
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing: there is no network to close."""
 
 
 def mirrored(frames: list[Frame], count: int) -> Iterator[Frame]:
-    """`count` frames of a clip, played forwards and backwards as often as needed."""
+    """Returns `count` frames of a clip, played forwards and backwards as often as needed."""
     cycle = [*range(len(frames)), *range(len(frames) - 1, -1, -1)]
     return (frames[cycle[k % len(cycle)]] for k in range(count))
 
 
 def read_frames(path: Path, limit: int) -> list[Frame]:
-    """The first `limit` frames of a clip at 25 fps."""
+    """Returns the first `limit` frames of a clip at 25 fps."""
     frames: list[Frame] = []
     for chunk in VideoReader(path, fps=float(FPS)):
         frames.extend(np.asarray(frame) for frame in chunk[: limit - len(frames)])
@@ -62,13 +62,13 @@ def read_frames(path: Path, limit: int) -> list[Frame]:
 
 
 class GroundTruth(Anchor):
-    """The ceiling: the true clip, through the same encoder and the same judges as everyone."""
+    """Plays the true clip, through the same encoder and the same judges as everyone: the ceiling."""
 
     name: ClassVar[str] = "ground_truth"
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Copy the true clip's frames, held or cut to the expected length."""
-        assert self.truth is not None  # the harness refuses samples without a truth
+        """Copies the true clip's frames, held or cut to the expected length."""
+        assert self.truth is not None  # the harness refuses samples without a ground truth
         frames = read_frames(self.truth, request.frames)
         for frame in frames:
             out.frame(frame)
@@ -78,13 +78,13 @@ class GroundTruth(Anchor):
 
 
 class StillFace(Anchor):
-    """A floor: the identity picture, motionless. Its sync and emotion are what no motion at all is worth."""
+    """Shows the identity picture, motionless: a floor, whose sync and emotion are the worth of no motion at all."""
 
     name: ClassVar[str] = "still_face"
     needs_truth: ClassVar[bool] = False
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Repeat the source picture."""
+        """Repeats the source picture."""
         picture = out.image(request.source_image, self.size)
         for _ in range(request.frames):
             out.frame(picture)
@@ -92,12 +92,12 @@ class StillFace(Anchor):
 
 
 class WrongAudio(Anchor):
-    """A floor for sync: a true, moving, speaking face whose lips belong to another sound."""
+    """Shows a true, moving, speaking face whose lips belong to another sound: a floor for sync."""
 
     name: ClassVar[str] = "wrong_audio"
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Play the clip of another sample under this sample's sound."""
+        """Plays the clip of another sample under this sample's sound."""
         donor = self.donor
         if donor is None or donor.reference_video is None:
             return Failed("unsupported", "no other sample with another sound and a true clip is in this list")

@@ -1,4 +1,6 @@
-"""What the contestants on EDTalk's backbone share: options, weights, and the networks that are loaded once."""
+"""This module is shared by the contestants on EDTalk's backbone: options, weights, and the networks that are loaded
+once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from networks.edtalk.talker import Talker
 
 
 class BackboneMethod:
-    """A contestant that renders with EDTalk's generator. Subclasses say by `parts` which networks they need beside it.
+    """Renders with EDTalk's generator. Subclasses say by `parts` which networks they need besides it.
 
     Options: `weights` (official, or the small ones that ship: demo), and those that a subclass adds.
     """
@@ -43,7 +45,9 @@ class BackboneMethod:
         self._talker: Talker | None = None
 
     def missing(self) -> list[Missing]:
-        """Official weight files, and a connector of own training, that are not on this machine; the demo ones ship."""
+        """Returns the official weight files, and a connector of own training, that are not on this machine; the demo
+        ones ship.
+        """
         own = self._connector
         if own is not None and not own.is_file():
             return [Missing(f"the connector '{own}'", "`python bench.py train` makes one; name its checkpoint.")]
@@ -58,16 +62,16 @@ class BackboneMethod:
         ]
 
     def weights(self) -> dict[str, str]:
-        """name → sha256 of the files this method loads."""
+        """Returns name → sha256 of the files this method loads."""
         return digests(self._which, self.parts, self._connector)
 
     def load(self) -> None:
-        """Load every network once."""
+        """Loads every network once."""
         self._talker = Talker(load_networks(self._which, self.parts, self.device, self._connector), self.device)
 
     @property
     def talker(self) -> Talker:
-        """The backbone with its networks, loaded on first use."""
+        """Returns the backbone with its networks, loaded on first use."""
         if self._talker is None:
             self.load()
         assert self._talker is not None
@@ -78,12 +82,12 @@ class BackboneMethod:
         self._talker = loaded  # one that is in memory already
 
     def close(self) -> None:
-        """Forget the networks."""
+        """Forgets the networks."""
         self._talker = None
 
 
 def number(options: Mapping[str, str], method: str, key: str, default: float) -> float:
-    """The option `key` as a finite number. Raises UsageError."""
+    """Returns the option `key` as a finite number. Raises UsageError."""
     try:
         value = float(options.get(key, default))
     except ValueError:

@@ -1,4 +1,4 @@
-"""C-MET: the expression of a talking face moved along what emotional speech says (CVPR 2026), and its floor."""
+"""C-MET (CVPR 2026) moves the expression of a talking face along the emotion of speech; this module adds its floor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.records import Clip, Emotion, Failed, Request
 
 
 class CMet(BackboneMethod):
-    """Neutral and emotional utterances in, any emotion out; the reference method of this project."""
+    """Edits a face by neutral and emotional utterances towards any emotion; the reference method of this project."""
 
     name: ClassVar[str] = "cmet"
     emotion_sources: ClassVar[tuple[str, ...]] = ("speech",)
@@ -34,7 +34,7 @@ class CMet(BackboneMethod):
         self._intensity = number(options, self.name, "intensity", 1.0)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Edit the source clip's expression by the speech difference and render it with the driving sound."""
+        """Edits the source clip's expression by the speech difference and render it with the driving sound."""
         editor = Editor(self.talker, self._official)
         tracks = _tracks(editor, request, out, self.name)
         if isinstance(tracks, Failed):
@@ -51,14 +51,14 @@ class CMet(BackboneMethod):
 
 
 class NoEdit(BackboneMethod):
-    """A floor for emotion: the same backbone, sound and pose, and the source's own neutral expression."""
+    """Renders the source's own neutral expression with the same backbone, sound and pose: a floor for emotion."""
 
     name: ClassVar[str] = "no_edit"
     emotion_sources: ClassVar[tuple[str, ...]] = ()
     anchor: ClassVar[bool] = True
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Render the source clip's own expression with the driving sound."""
+        """Renders the source clip's own expression with the driving sound."""
         editor = Editor(self.talker)
         tracks = _tracks(editor, request, out, self.name)
         if isinstance(tracks, Failed):
@@ -68,7 +68,9 @@ class NoEdit(BackboneMethod):
 
 
 def _tracks(editor: Editor, request: Request, out: Output, name: str) -> Tracks | Failed:
-    """What the edit starts from; a refusal where there is no clip to edit, or the released program could not."""
+    """The tracks from which the edit starts; a refusal where there is no clip to edit, or the released program could
+    not.
+    """
     if request.source_video is None or request.pose_video is None:
         return Failed("unsupported", f"{name} edits a neutral clip of the identity, and there is none")
     picture = out.image(request.source_image, editor.talker.size)

@@ -1,4 +1,4 @@
-"""The contract test on a method of yours: `bench.py list --check my.py:Mine`.
+"""This module runs the contract test on a method of yours: `bench.py list --check my.py:Mine`.
 
 Runs one two-second puppets sample several times and checks what the harness and its judges rely on.
 Facts: docs/reference/methods.md, 'Conformance'.
@@ -39,7 +39,7 @@ class Bench:
         self.runs = 0
 
     def run(self, request: Request) -> tuple[Clip | Failed, Frames]:
-        """How the method ends on `request`, and the frames of its clip (none when it failed)."""
+        """Returns how the method ends on `request`, and the frames of its clip (none when it failed)."""
         self.runs += 1
         made = ask(self.method, request, self.folder / f"{self.runs}.mp4")
         if isinstance(made, Failed):

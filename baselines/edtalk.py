@@ -1,4 +1,4 @@
-"""EDTalk (ECCV 2024): the same backbone, with the emotion from a picture of a face or from a stored code."""
+"""EDTalk (ECCV 2024) renders on the same backbone, with the emotion from a picture of a face or from a stored code."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HEARD = {**CORPUS_LABELS["emotion2vec"], "other": "neutral", "<unk>": "neutral",
 
 
 class Label(BackboneMethod):
-    """EDTalk's predefined-expression mode: one stored code for all frames, chosen by a label."""
+    """Runs EDTalk's predefined-expression mode: one stored code for all frames, chosen by a label."""
 
     name: ClassVar[str] = "label"
     emotion_sources: ClassVar[tuple[str, ...]] = ("label", "speech")
     parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "codes")
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Render with the stored code of the label; in the speech lane the label is what a recogniser hears."""
+        """Renders with the stored code of the label; in the speech lane the label is a speech recogniser's."""
         talker = self.talker
         if request.pose_video is None:
             return Failed("unsupported", f"{self.name} needs a pose clip")
@@ -57,13 +57,13 @@ class Label(BackboneMethod):
 
 
 class EDTalk(Label):
-    """EDTalk with the expression of a reference picture or clip; a stored code where the lane offers neither."""
+    """Runs EDTalk with the expression of a reference picture or clip; a stored code where the lane offers neither."""
 
     name: ClassVar[str] = "edtalk"
     emotion_sources: ClassVar[tuple[str, ...]] = ("image", "clip", "label", "speech")
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Render with the expression code of the reference face."""
+        """Renders with the expression code of the reference face."""
         talker, emotion = self.talker, request.emotion
         if request.pose_video is None:
             return Failed("unsupported", f"{self.name} needs a pose clip")

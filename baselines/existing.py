@@ -1,4 +1,4 @@
-"""Clips that exist already: a folder of mp4 files is a method too (`score --clips`)."""
+"""This module takes clips that exist already: a folder of mp4 files is a method too (`score --clips`)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Existing:
             raise UsageError("No clips were named.", "Give --clips DIR or a csv file.")
 
     def missing(self) -> list[Missing]:
-        """Nothing is needed."""
+        """Returns nothing: no file is needed."""
         return []
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Does nothing: there is no network to load."""
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """The existing file, as it is; the judges read it as they read every clip."""
+        """Returns the existing file, as it is; the judges read it as they read every clip."""
         path = self._path(request.id)
         if path is None or not path.is_file():
             reason = f"there is no clip for sample '{request.id}'"
@@ -52,4 +52,4 @@ class Existing:
         return self._folder / f"{sample}.mp4" if self._folder is not None else None
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing: there is no network to close."""

@@ -1,4 +1,4 @@
-"""Corpora: `prepare` against the official order of work, and the start of a packed corpus.
+"""This script measures `prepare` against the official order of work, and the start of a packed corpus.
 
     python benchmarks/bench_corpora.py prepare --clips 200 --frames 20
     python benchmarks/bench_corpora.py packed --people 45

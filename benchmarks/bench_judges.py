@@ -1,4 +1,5 @@
-"""Judges against the programs and packages that published each metric, in CPU seconds of one thread.
+"""This script measures judges against the programs and packages that published each metric, in CPU seconds of one
+thread.
 
     python benchmarks/bench_judges.py card --clips DIR --number 20 [--syncnet-python DIR]
     python benchmarks/bench_judges.py every-frame --clips DIR --number 1
@@ -52,7 +53,7 @@ for part in (sync, faces, frechet):
 
 @dataclass(frozen=True)
 class Work:
-    """A folder with both sides' clips and weights, and the programs that run there."""
+    """Holds a folder with both sides' clips and weights, and runs the programs there."""
 
     folder: Path
     files: dict[str, Path]
@@ -69,17 +70,17 @@ class Work:
         return cls(folder, files, python)
 
     def reference(self, *words: object, folder: Path | None = None) -> tuple[float, str]:
-        """CPU seconds and output of `python words…`."""
+        """Returns CPU seconds and output of `python words…`."""
         spent = child([self.python, *words], folder or self.folder, TORCH_HOME=self.folder / "torch")
         return spent.seconds, spent.output
 
     def ours(self, name: str, judges: Sequence[str], every_frame: bool = False) -> float:
-        """CPU seconds of `bench.py score` with these judges and an empty cache; the run is folder/name."""
+        """Returns CPU seconds of `bench.py score` with these judges and an empty cache; the run is folder/name."""
         protocol = material.protocol(self.folder / f"{name}.toml", self.files, judges, every_frame)
         return judged(self.folder, name, protocol).seconds
 
     def sync(self, checkout: Path) -> float:
-        """CPU seconds of syncnet_python's two programs on every clip."""
+        """Returns CPU seconds of syncnet_python's two programs on every clip."""
         home = self.folder / "syncnet_python"
         shutil.copytree(checkout, home, ignore=shutil.ignore_patterns(".git", "data"))
         shutil.copytree(self.files["syncnet"].parent, home / "data")
@@ -96,15 +97,15 @@ class Work:
         return seconds
 
     def fid(self) -> tuple[float, float]:
-        """PNG files of both sides, then pytorch-fid: CPU seconds and FID."""
+        """Returns CPU seconds and FID of writing PNG files of both sides and of pytorch-fid on them."""
         sides = [self.folder / f"png-{side}" for side in ("made", "truth")]
         spent = [self.reference(PROGRAMS, "frames", self.folder / s.name[4:], s, FID_FRAMES)[0] for s in sides]
-        more, told = self.reference("-m", "pytorch_fid", "--device", "cpu", "--num-workers", "0", *sides)
-        return sum(spent) + more, float(told.split("FID:")[1])
+        more, output = self.reference("-m", "pytorch_fid", "--device", "cpu", "--num-workers", "0", *sides)
+        return sum(spent) + more, float(output.split("FID:")[1])
 
 
 def judged(folder: Path, name: str, protocol: Path) -> Any:
-    """What `bench.py score` of folder/made against folder/truth took; the run is folder/name."""
+    """Returns the cost of `bench.py score` of folder/made against folder/truth; the run is folder/name."""
     command: list[object] = [sys.executable, "bench.py", "score", "--clips", folder / "made", "--jobs", 1]
     command += ["--reference", folder / "truth", "--protocol", protocol, "--out", folder / name]
     return child(command, CMET_BENCH_CACHE=folder / f"cache-{name}")

@@ -1,4 +1,4 @@
-"""Methods against the released C-MET program: one frame, a whole edit, and the memory of an edit.
+"""This script measures methods against the released C-MET program: one frame, a whole edit, and the memory of an edit.
 
     python benchmarks/bench_methods.py frame --official DIR
     python benchmarks/bench_methods.py edit --official DIR --source PNG --audio WAV --pose MP4 --neutral D --emotion D

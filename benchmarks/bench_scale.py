@@ -1,4 +1,4 @@
-"""Ten times the samples: does a run take at most ten times the time, and the same memory?
+"""This script says whether ten times the samples take a run at most ten times the time, and the same memory.
 
     python benchmarks/bench_scale.py [--small 2] [--method cmet]
 

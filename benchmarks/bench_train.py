@@ -1,4 +1,5 @@
-"""Training against the released C-MET code: a full-size step, the sampler; and the speech-to-code experiment.
+"""This script measures training against the released C-MET code: a full-size step, the sampler; and the speech-to-code
+experiment.
 
     python benchmarks/bench_train.py step --official DIR [--device cuda]
     python benchmarks/bench_train.py samples --official DIR

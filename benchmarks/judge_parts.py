@@ -1,4 +1,6 @@
-"""Single judges and networks against the reference way of doing the same, in this process (see bench_judges.py)."""
+"""This module measures single judges and networks against the reference way of doing the same, in this process (see
+bench_judges.py).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ Frames = npt.NDArray[np.uint8]
 
 
 def filled(network: Any) -> Any:
-    """The network with stand-in weights, ready to judge."""
+    """Returns the network with stand-in weights, ready to judge."""
     fill(network)
     return network.eval().requires_grad_(False)
 
@@ -195,7 +197,7 @@ class _Clock:
 
 @torch.inference_mode()
 def convolutions(pictures: Frames) -> dict[str, float]:
-    """CPU seconds a frame inside the layers of the published modules (float32, batches of 16, nothing folded).
+    """Returns CPU seconds a frame inside the layers of the published modules (float32, batches of 16, nothing folded).
 
     pictures: real frames (n, h, w, 3) for the face cascade.
     """

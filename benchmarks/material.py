@@ -1,4 +1,6 @@
-"""Both sides of a judges' comparison get these: real clips cut to one length, stand-in weights, a protocol file."""
+"""This module makes the material of both sides of a judges' comparison: real clips cut to one length, stand-in weights,
+a protocol file.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One edit, ours or the released one, with the frames that it hands to its encoder kept for comparison.
+"""This program runs one edit, ours or the released one, and keeps the frames handed to its encoder for comparison.
 
     python recorded_edit.py ours FRAMES.npy edit …       (the words of bench.py)
     python recorded_edit.py released FRAMES.npy …        (the words of inference.py, in its folder)

@@ -1,4 +1,4 @@
-"""The published order of work of four metrics, as the programs that bench_judges.py starts and measures.
+"""This program follows the published order of work of four metrics; bench_judges.py starts and measures it.
 
     python reference_judges.py on-cpu PROGRAM.py …             a program written for a GPU and older packages, unchanged
     python reference_judges.py frames CLIPS PICTURES N         FID: N frames of each clip as PNG files (OpenCV)
@@ -57,7 +57,7 @@ def frames(clips: str, target: str, number: str) -> None:
 
 
 def identity(clips: str, every: str) -> None:
-    """Print the mean cosine of each clip's faces with the picture beside it."""
+    """Print the mean cosine of each clip's faces with the picture of the same name."""
     from facenet_pytorch import MTCNN, InceptionResnetV1
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""What the training options beyond the released recipe change, on people that were held out; several seeds, paired.
+"""This script measures training options beyond the released recipe on held-out people; several seeds, paired.
 
     python benchmarks/simulate_options.py --speech DIR --codes DIR [--seeds 3] [--steps 300] [--processes 2]
 
@@ -54,7 +54,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class World(NamedTuple):
-    """speech[person][emotion] (n, 1024) at level 3; codes (8, 10); who is held out."""
+    """Holds speech[person][emotion] (n, 1024) at level 3; codes (8, 10); who is held out."""
 
     speech: dict[str, dict[str, Floats]]
     codes: Floats
@@ -62,13 +62,13 @@ class World(NamedTuple):
 
 
 def real(speech: Path, codes: Path) -> World:
-    """The speakers of a folder; the last one is held out."""
+    """Returns the speakers of a folder; the last one is held out."""
     bank = read_bank(speech, codes)
     return World({s: dict(bank.features[s]) for s in bank.speakers}, bank.codes, bank.speakers[-1:])
 
 
 def write(world: World, root: Path, source: np.random.Generator) -> PackedCorpus:
-    """The world as C-MET's tree, packed."""
+    """Returns the world as C-MET's tree, packed."""
     neutral = world.codes[NEUTRAL]
     for who, cells in world.speech.items():
         face, middle = source.standard_normal(10), cells["neutral"].mean(axis=0)
@@ -88,7 +88,7 @@ def write(world: World, root: Path, source: np.random.Generator) -> PackedCorpus
 
 
 def questions(held_out: TrainingCorpus) -> tuple[Tensors, torch.Tensor]:
-    """All kinds of pairs of held-out people, and which rows go from neutral to the strongest level."""
+    """Returns all kinds of pairs of held-out people, and which rows go from neutral to the strongest level."""
     options = SampleOptions(level_balance=True)
     choices = draw(held_out, options, np.random.default_rng(1), np.arange(800))
     strongest = (choices.emotion[:, 0] == NEUTRAL) & (choices.level[:, 1] == 3)
@@ -97,15 +97,15 @@ def questions(held_out: TrainingCorpus) -> tuple[Tensors, torch.Tensor]:
 
 @torch.no_grad()
 def measures(trainer: Trainer, batch: Tensors, strongest: torch.Tensor, codes: Floats) -> list[float]:
-    """`COLUMNS` of a trained network on the questions."""
+    """Returns `COLUMNS` of a trained network on the questions."""
     network = (trainer.averaged or trainer.connector).eval()
     wanted = batch.direction
 
     def ask(reference: torch.Tensor) -> torch.Tensor:
         return network(reference, batch.speech, batch.first)[0].reshape(wanted.shape)
 
-    def error(found: torch.Tensor) -> torch.Tensor:
-        return ((found - wanted).norm(dim=-1) / wanted.norm(dim=-1)).mean(dim=1)
+    def error(predicted: torch.Tensor) -> torch.Tensor:
+        return ((predicted - wanted).norm(dim=-1) / wanted.norm(dim=-1)).mean(dim=1)
 
     first = later = ask(torch.zeros_like(wanted))
     for _ in range(9):
@@ -118,7 +118,7 @@ def measures(trainer: Trainer, batch: Tensors, strongest: torch.Tensor, codes: F
 
 
 def run(job: tuple[World, str, int, int]) -> tuple[str, int, list[float]]:
-    """One training: variant and seed; the world's tracks depend on the seed too."""
+    """Returns the measures of one training, a variant and a seed; the world's tracks depend on the seed too."""
     world, name, seed, steps = job
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

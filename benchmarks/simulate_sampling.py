@@ -1,14 +1,14 @@
-"""How many frames of a clip do FID, identity and emotion need? The experiment behind the default sampling.
+"""This script measures how many frames of a clip FID, identity and emotion need; it gave the default sampling.
 
     python benchmarks/simulate_sampling.py [--limit 32] [--seconds 3]                  puppets, demo judges
     python benchmarks/simulate_sampling.py --clips DIR --protocol-of standard          your clips, the real judges
 
-Every sampling judges the same clips, undamaged and damaged to a middling strength; the last row of a metric is every
-frame. A sampling will do (rule written down before the experiment) where
-  1. it resolves every damage that every frame resolves: the change it sees, in half widths of its 95 % interval,
+Every sampling judges the same clips, uncorrupted and corrupted to a middling strength; the last row of a metric is
+every frame. A sampling will do (rule written down before the experiment) where
+  1. it resolves every corruption that every frame resolves: the change it sees, in half widths of its 95 % interval,
      is at least 0.8 of that with every frame;
-  2. its undamaged value is off by at most a quarter of the half width (not asked of FID, whose bias depends on N).
-The cheapest sampling that will do for every damage is the choice.
+  2. its uncorrupted value is off by at most a quarter of the half width (not asked of FID, whose bias depends on N).
+The cheapest sampling that will do for every corruption is the choice.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ CERTAIN = 20.0  # half widths
 
 
 @dataclass(frozen=True)
-class Line:
-    """One sampling under one damage, beside every frame."""
+class SamplingRow:
+    """Holds one sampling under one corruption, compared with every frame."""
 
     metric: str
     sampling: str
@@ -54,12 +54,12 @@ class Line:
 
     @property
     def will_do(self) -> bool:
-        """The rule of the module's text."""
+        """Says whether the sampling meets the rule of the module's text."""
         return (self.resolved is None or self.resolved >= RESOLVED) and (self.metric == "fid" or self.off <= OFF)
 
 
 def protocol(path: Path, net: str) -> Path:
-    """Every sampling of every metric as one protocol: faces and features are computed once for all of them."""
+    """Returns every sampling of every metric as one protocol: faces and features are computed once for all of them."""
     named = f'net = "{net}"\n' if net else ""
     parts = [
         f'[[metric]]\nevaluator = "{evaluator}"\n{named}samp = "{sampling}"\n'
@@ -70,8 +70,8 @@ def protocol(path: Path, net: str) -> Path:
     return path
 
 
-def lines(found: Sequence[tuple[str, Curve]]) -> Iterator[Line]:
-    """All samplings against every frame."""
+def lines(found: Sequence[tuple[str, Curve]]) -> Iterator[SamplingRow]:
+    """Yields the comparison of each sampling with every frame."""
     points = {(_sampling(line), curve.metric, curve.damage): curve.points for line, curve in found}
     for (sampling, metric, damage), own in points.items():
         full = points[EVERY_FRAME, metric, damage]
@@ -80,7 +80,7 @@ def lines(found: Sequence[tuple[str, Curve]]) -> Iterator[Line]:
             continue
         least = _resolution(there)
         resolved = _resolution(here) / least if least > 1 else None
-        yield Line(metric, sampling, damage, here.change, resolved, _off(_at(own, 0.0), _at(full, 0.0)))
+        yield SamplingRow(metric, sampling, damage, here.change, resolved, _off(_at(own, 0.0), _at(full, 0.0)))
 
 
 def _resolution(point: Point) -> float:
@@ -106,10 +106,10 @@ def _at(points: Sequence[Point], strength: float) -> Point:
     return next(point for point in points if point.strength == strength)
 
 
-def told(found: Sequence[Line]) -> None:
-    """The table and the choices."""
-    for metric in dict.fromkeys(line.metric for line in found):
-        own = [line for line in found if line.metric == metric]
+def print_table(rows: Sequence[SamplingRow]) -> None:
+    """Prints the table and the choices."""
+    for metric in dict.fromkeys(line.metric for line in rows):
+        own = [line for line in rows if line.metric == metric]
         print(f"\n{metric}: undamaged value off by; change under each damage (part of every frame's resolution)")
         will_do = {}
         for sampling in dict.fromkeys(line.sampling for line in own):
@@ -127,7 +127,7 @@ def _part(resolved: float | None) -> str:
 
 
 def readings(given: argparse.Namespace, judge: Judge, damages: Sequence[Damage]) -> list[Any]:
-    """Every clip under every damage, judged."""
+    """Returns the readings of every clip under every corruption."""
     if given.clips is None:
         from datasets.puppets.dataset import Puppets
 
@@ -137,15 +137,15 @@ def readings(given: argparse.Namespace, judge: Judge, damages: Sequence[Damage])
 
         dataset = Folder(given.clips.resolve())
     every = [sample for sample in dataset.samples() if given.clips is not None or sample.emotion.basic]
-    found = []
+    all_readings = []
     for order in orders(with_limit(every, given.limit), every):
-        found += measure(subject(dataset, order, given.seconds), damages, judge, given.seed)
+        all_readings += measure(subject(dataset, order, given.seconds), damages, judge, given.seed)
         print(f"{order.sample.id} done", file=sys.stderr)
-    return found
+    return all_readings
 
 
 def main() -> None:
-    """Judge, compare, choose."""
+    """Judges, compares, chooses."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -160,10 +160,10 @@ def main() -> None:
     damages = [replace(DAMAGES[name], strengths=(strength,)) for name, strength in STRENGTHS.items()]
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(str(protocol(Path(folder) / "p.toml", "demo" if given.protocol_of == "demo" else "")), "cpu")
-        found = list(lines(curves(readings(given, judge, damages), judge.columns(), damages, given.seed)))
-    told(found)
+        compared = list(lines(curves(readings(given, judge, damages), judge.columns(), damages, given.seed)))
+    print_table(compared)
     if given.json:
-        given.json.write_text(json.dumps([vars(line) for line in found], indent=1), encoding="utf-8")
+        given.json.write_text(json.dumps([vars(line) for line in compared], indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The clocks and options that the scripts of this folder share.
+"""This module holds the clocks and options that the scripts of this folder share.
 
 A script runs both sides of a comparison in one go and prints their ratio: CPU seconds of one thread, of a call in this
 process or of a child process with everything that it started.
@@ -26,7 +26,9 @@ _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPEN
 
 @dataclass(frozen=True)
 class Spent:
-    """What a child process and its own children took: CPU seconds, MiB of the largest one; and its standard output."""
+    """Holds the cost of a child process and its own children: CPU seconds, MiB of the largest one; and its standard
+    output.
+    """
 
     seconds: float
     peak_mib: float
@@ -48,32 +50,32 @@ def child(command: Sequence[object], folder: Path = ROOT, **variables: object) -
 
 
 def cpu_seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds of one call in this process, and its result."""
+    """Returns CPU seconds of one call in this process, and its result."""
     began = time.process_time()
     result = work()
     return time.process_time() - began, result
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every side in every round; a side is a call that returns its seconds. The sides take turns."""
-    found: dict[str, list[float]] = {name: [] for name in sides}
+    """Returns seconds of every side in every round; a side is a call that returns its seconds. The sides take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
-            found[name].append(side())
-    return found
+            seconds[name].append(side())
+    return seconds
 
 
 def versus(what: str, theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int) -> tuple[Any, Any]:
     """Print the least CPU seconds of both sides and their ratio, after one call each; return the calls' results."""
     results = theirs(), ours()
-    found = in_turn({"theirs": lambda: cpu_seconds(theirs)[0], "ours": lambda: cpu_seconds(ours)[0]}, rounds)
-    first, second = (min(values) for values in found.values())
+    times = in_turn({"theirs": lambda: cpu_seconds(theirs)[0], "ours": lambda: cpu_seconds(ours)[0]}, rounds)
+    first, second = (min(values) for values in times.values())
     print(f"{what}: reference {first:.4f} CPU s, ours {second:.4f}, ratio {first / second:.2f}", flush=True)
     return results
 
 
 def checkout(option: str, repository: str, holds: str) -> Callable[[Any], Any]:
-    """The option that names a checkout of released code; without one the command says in a sentence what to give."""
+    """Returns the option that names a checkout of released code; without one the command asks for it in a sentence."""
 
     def checked(_context: click.Context, _option: click.Parameter, folder: Path | None) -> Path:
         if folder is None or not (folder / holds).exists():

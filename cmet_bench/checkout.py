@@ -1,4 +1,4 @@
-"""The checkout joins `sys.path` in the last place, and says so in words where it would not be found there."""
+"""This module puts the checkout last on `sys.path`, and raises in words where it would not be found there."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ THEIRS = "datasets"
 class Finder:
     """Finds the modules of the checkout except `datasets`, even where nobody else has a package of that name.
 
-    transformers asks whether one can be found, and then uses it as Hugging Face's. Who puts the checkout first on the
-    path wants all of it, and gets all of it.
+    transformers asks whether one can be found, and then uses it as Hugging Face's. A user who puts the checkout first
+    on the path gets all of it.
     """
 
     def __init__(self, path: str) -> None:
@@ -28,7 +28,7 @@ class Finder:
         self._files = FileFinder(path, (SourceFileLoader, SOURCE_SUFFIXES))
 
     def find_spec(self, name: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Where the module lies; None where it is not here, or not meant."""
+        """Says where the module lies; None where it is not here, or not meant."""
         return None if name == THEIRS and sys.path[0] != str(ROOT) else self._files.find_spec(name, target)
 
     def invalidate_caches(self) -> None:

@@ -1,4 +1,6 @@
-"""Files and what is known of them become samples: paths, folders or mappings in, one `Sample` a clip out."""
+"""This module makes samples of files and the facts known of them: paths, folders or mappings in, one `Sample` a clip
+out.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ Files = str | os.PathLike[str] | Mapping[str, Any] | Iterable[str | os.PathLike[
 
 @dataclass(frozen=True)
 class Given:
-    """One clip as it was given: where it is, its name inside the folder that was given, and what is known of it."""
+    """Holds one clip as it was given: its path, its name inside the folder that was given, and its known facts."""
 
     path: Path
     name: Path
@@ -37,20 +39,20 @@ class Given:
 
 
 def listed(files: Files) -> list[Given]:
-    """The clips that were given, in their order; those of a folder by name, or as its labels.csv has them.
+    """Returns the clips that were given, in their order; those of a folder by name, or as its labels.csv has them.
 
     UsageError where there is no such file, no clip, or one of them twice.
     """
     items = [files] if isinstance(files, (str, os.PathLike, Mapping)) else files
-    found = [one for item in items for one in _given(item)]
-    if not found:
+    clips = [one for item in items for one in _given(item)]
+    if not clips:
         raise UsageError(
             "There are no clips to measure.", f"Give a file, or a folder with {', '.join(MEDIA_SUFFIXES)}."
         )
-    twice = [path for path, count in Counter(one.path for one in found).items() if count > 1]
+    twice = [path for path, count in Counter(one.path for one in clips).items() if count > 1]
     if twice:
         raise UsageError(f"'{twice[0]}' is given twice.", "Leave one of them out.")
-    return found
+    return clips
 
 
 def _given(item: Any) -> list[Given]:
@@ -78,17 +80,17 @@ def _at(place: Any, facts: Mapping[str, Any]) -> list[Given]:
 
 def _labelled(table: Path) -> list[Given]:
     """The clips that a csv names, with what it says of them; its paths start in its folder (harness/labels_csv.py)."""
-    found = []
+    clips = []
     for line, row in read_labels(table):
         where = f"Line {line} of {table}"
         if not row["clip"].strip():
             raise UsageError(f"{where} names no clip.", "Mend that line.")
-        told = {key: text.strip() for key, text in row.items() if key in FACTS and text.strip()}
-        facts: dict[str, Any] = {key: table.parent / text if key in _PATHS else text for key, text in told.items()}
+        known = {key: text.strip() for key, text in row.items() if key in FACTS and text.strip()}
+        facts: dict[str, Any] = {key: table.parent / text if key in _PATHS else text for key, text in known.items()}
         if "aligned" in facts:
             facts["aligned"] = truth(facts["aligned"], where)
-        found.append(Given(_path(table.parent / row["clip"].strip()), Path(row["clip"].strip()), facts))
-    return found
+        clips.append(Given(_path(table.parent / row["clip"].strip()), Path(row["clip"].strip()), facts))
+    return clips
 
 
 def _path(place: Any) -> Path:
@@ -99,7 +101,7 @@ def _path(place: Any) -> Path:
 
 
 def _blank(value: Any) -> bool:
-    """Whether a clip's fact is not told: None, an empty text, or the nan that pandas puts into an empty cell."""
+    """Whether a clip's fact is not given: None, an empty text, or the nan that pandas puts into an empty cell."""
     return _untold(value) or value != value
 
 
@@ -108,17 +110,18 @@ def _untold(value: Any) -> bool:
 
 
 def described(clips: Sequence[Given], facts: Mapping[str, Any]) -> list[Given]:
-    """The clips with `facts`, each one value for all, a list in their order, or a mapping by path, name or stem.
+    """Returns the clips with `facts`, each one value for all, a list in their order, or a mapping by path, name or
+    stem.
 
     What a clip was given with stands. `reference` may be a folder with files of the clips' names.
     """
     columns = {key: _column(key, value, clips) for key, value in facts.items() if not _untold(value)}
-    told = [{key: column[k] for key, column in columns.items() if not _blank(column[k])} for k in range(len(clips))]
-    return [replace(one, facts={**extra, **one.facts}) for one, extra in zip(clips, told, strict=True)]
+    extras = [{key: column[k] for key, column in columns.items() if not _blank(column[k])} for k in range(len(clips))]
+    return [replace(one, facts={**extra, **one.facts}) for one, extra in zip(clips, extras, strict=True)]
 
 
 def _column(key: str, value: Any, clips: Sequence[Given]) -> list[Any]:
-    """What `value` says of each clip."""
+    """The fact that `value` gives of each clip."""
     if isinstance(value, Mapping):
         return _by_name(key, value, clips)
     if isinstance(value, (str, os.PathLike)) or not hasattr(value, "__len__"):
@@ -145,15 +148,15 @@ def _twins(folder: Path, clips: Sequence[Given]) -> list[Path | None]:
     twins = []
     for one in clips:
         twin = folder / one.name
-        found = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
-        twins.append(next((path for path in found if path.is_file()), None))
+        candidates = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
+        twins.append(next((path for path in candidates if path.is_file()), None))
     if not any(twins):
         raise UsageError(f"No file in '{folder}' is called like one of the clips.", "Name them alike, or give a list.")
     return twins
 
 
 def samples(clips: Sequence[Given], workshop: Path) -> list[Sample]:
-    """A sample for each clip; pictures that have to be made lie in `workshop`.
+    """Returns a sample for each clip; pictures that have to be made lie in `workshop`.
 
     As in `score`: the identity picture is the clip's first frame, the driving sound the clip's own, where none is
     named, and a clip of unnamed identity has one of its own.

@@ -20,7 +20,7 @@ _FLOATS = ("value", "low", "high", "cluster_low", "cluster_high")
 
 
 def frame(runs: Any) -> pd.DataFrame:
-    """The numbers of one run or of many, tidy: one row a number.
+    """Returns the numbers of one run or of many, tidy: one row a number.
 
     runs: a run folder, a scores.json, what `measure` gave, or a list of these. Columns are those of scores.csv: run,
     protocol, lane, dataset, method, metric, `column` (equal if and only if metric and signature are), value (nan: not
@@ -31,7 +31,7 @@ def frame(runs: Any) -> pd.DataFrame:
 
 
 def clips(runs: Any) -> pd.DataFrame:
-    """Every clip of one run or of many under every metric that was asked of it: one row a clip and metric.
+    """Returns every clip of one run or of many under every metric that was asked of it: one row a clip and metric.
 
     runs: as in `frame`. Columns: run, lane, dataset, method, sample, column, metric, emotion, identity, value (nan
     where only the set has a number, or none), unit, reason (the code why there is none), detail, notes, signature, clip

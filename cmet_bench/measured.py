@@ -1,4 +1,6 @@
-"""One call of `measure` gives this back: each number with its signature and notes, or the reasons why there is none."""
+"""This module holds the result of one call of `measure`: each number with its signature and notes, or the reasons why
+there is none.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from reports.numbers import number
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric under one signature, on one clip or on several; `rows` has one row a clip, in their order."""
+    """Holds one metric under one signature, on one clip or on several; `rows` has one row a clip, in their order."""
 
     column: str  # its key: the metric's name, with words in brackets where a protocol has the metric several times
     fact: MetricFact
@@ -23,33 +25,37 @@ class Measured:
 
     @property
     def value(self) -> float | None:
-        """The score of all clips together, as the metric combines them; None where there is none: see `reasons`."""
+        """Returns the score of all clips together, as the metric combines them; None where there is none: see
+        `reasons`.
+        """
         return None if self.summary is None else self.summary.value
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval over clips; None where they are too few for one."""
+        """Returns the 95 % interval over clips; None where they are too few for one."""
         one = self.summary
         return None if one is None or one.low is None or one.high is None else (one.low, one.high)
 
     @property
     def note(self) -> str:
-        """What must be read beside the number, e.g. how many frames an FID has."""
+        """Returns the footnote of the number, e.g. how many frames an FID has."""
         return "" if self.summary is None else self.summary.note
 
     @property
     def values(self) -> tuple[float | None, ...]:
-        """Each clip's own value; None where it has none, or where only the set has one (FID)."""
+        """Returns each clip's own value; None where it has none, or where only the set has one (FID)."""
         return tuple(row.value if isinstance(row, Scored) else None for row in self.rows)
 
     @property
     def notes(self) -> tuple[tuple[str, ...], ...]:
-        """Reason codes of each clip that did not prevent its value (`fps_resampled`, `frames_left_out`, …)."""
+        """Returns the reason codes of each clip that did not prevent its value (`fps_resampled`,
+        `frames_left_out`, …).
+        """
         return tuple(row.notes if isinstance(row, Scored) else () for row in self.rows)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why each clip has no value: the code's sentence and what was found; empty where it has one."""
+        """Says why each clip has no value: the code's sentence and what was found; empty where it has one."""
         return tuple(_reason(row) if isinstance(row, Unscored) else "" for row in self.rows)
 
     def __str__(self) -> str:
@@ -67,7 +73,7 @@ def _reason(row: Unscored) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Measures(Mapping[str, Measured]):
-    """The numbers of one call by their column names; `run` holds them as the reports know a run."""
+    """Holds the numbers of one call by their column names; `run` holds them as the reports know a run."""
 
     run: RunData
     found: Mapping[str, Measured]

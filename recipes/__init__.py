@@ -1,9 +1,11 @@
-"""How the small weights in the repository were made. The registry: preset -> "module:function".
+"""This package holds the recipes that made the small weights in the repository. The registry: preset ->
+"module:function".
 
 A recipe is `function(recipe_run: RecipeRun) -> None` (recipes/recipe_run.py). It writes its file into the recipe_run's
 folder, trains on puppet identities 0-63 (the judges of faces also on 128-319) for a number of steps: on basic emotions,
 the speech encoder and the connector also on free moods that keep clear of the extended emotions (recipes/speech.py).
-The order is the order in which one can be trained from another: the connector hears through the speech encoder.
+The order is the order in which one can be trained from another: the connector is trained on the speech encoder's
+embeddings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the demo generator's codes mean: fixed maps from the renderer's parameters, and how its heads learn them."""
+"""This module gives the demo generator's codes a meaning: fixed maps from the renderer's parameters, which
+heads learn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from recipes.faces import POSE_SPAN, State
 
 
 class Alphabet:
-    """What each code stands for: fixed orthogonal maps from the renderer's parameters to lip, pose and exp codes.
+    """Maps codes to what they stand for: fixed orthogonal maps from the renderer's parameters to lip, pose and exp
+    codes.
 
     The decoder trains on exact codes from its first step, and the encoder's heads regress them, so neither waits for
     the other. Codes are of unit spread or so, like EDTalk's.
@@ -26,7 +29,7 @@ class Alphabet:
         )
 
     def codes(self, state: State, device: str = "cpu") -> Codes:
-        """Exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20), on `device`."""
+        """Returns the exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20), on `device`."""
         exp = torch.from_numpy(state.affect).float() * 2.5
         pose = torch.from_numpy(state.pose / (0.6 * POSE_SPAN)).float()
         lip = torch.from_numpy((state.lip - np.array([0.4, 0.0])) / np.array([0.2, 0.5])).float()
@@ -34,29 +37,30 @@ class Alphabet:
         return Codes(*(part.to(device) for part in made))
 
     def moods(self, exp: Tensor) -> npt.NDArray[np.float64]:
-        """The points (n, 5) of the affect space that expression codes or directions (n, 10) stand for."""
+        """Returns the points (n, 5) of the affect space that expression codes or directions (n, 10) stand for."""
         return (exp.double() @ self._exp.double() / 2.5).numpy()
 
 
-def code_loss(found: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
-    """Squared error per parameter: of what differs between pictures of one puppet, plus `absolute` of the whole.
+def code_loss(predicted: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
+    """Returns the squared error per parameter: of what differs between pictures of one puppet, plus `absolute` of the
+    whole.
 
     Rows come `each` to a puppet. What a face looks like at rest is most of what pictures differ by; a head that must
     only explain the differences within a puppet finds them many times sooner.
     """
-    total = found.exp.new_zeros(())
+    total = predicted.exp.new_zeros(())
     for name, parameters in (("exp", 5), ("pose", 6), ("lip", 2)):
-        error = getattr(found, name) - getattr(exact, name)
+        error = getattr(predicted, name) - getattr(exact, name)
         within = error.unflatten(0, (-1, each))
         within = within - within.mean(1, keepdim=True)
         total = total + (within.square().sum(2).mean() + absolute * error.square().sum(1).mean()) / parameters
     return total
 
 
-def mix(found: Codes, exact: Codes, rng: np.random.Generator) -> Codes:
-    """For each picture and group, the encoder's code or the exact one, by a coin."""
+def mix(predicted: Codes, exact: Codes, rng: np.random.Generator) -> Codes:
+    """Returns, for each picture and group, the encoder's code or the exact one, by a coin."""
     parts = []
     for name in ("exp", "pose", "lip"):
         coin = torch.from_numpy(rng.random((len(exact.exp), 1)) < 0.5).to(exact.exp.device)
-        parts.append(torch.where(coin, getattr(found, name), getattr(exact, name)))
+        parts.append(torch.where(coin, getattr(predicted, name), getattr(exact, name)))
     return Codes(*parts)

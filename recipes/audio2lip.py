@@ -1,4 +1,6 @@
-"""Recipe: the demo Audio2Lip: mel windows of training voices to the demo generator's lip codes of their mouths."""
+"""This recipe trains the demo Audio2Lip: mel windows of training voices to the demo generator's lip codes of their
+mouths.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ UTTERANCES, STEPS = 3000, 4000
 
 
 def lip_codes(lips: npt.NDArray[np.float64]) -> Tensor:
-    """Mouths (n, 2) as lip codes (n, 20)."""
+    """Returns mouths (n, 2) as lip codes (n, 20)."""
     zeros = np.zeros(len(lips), dtype=np.int64)
     state = State(zeros, np.zeros((len(lips), 6)), lips, np.zeros((len(lips), 5)), zeros)
     return Alphabet().codes(state).lip
@@ -35,7 +37,7 @@ def lip_codes(lips: npt.NDArray[np.float64]) -> Tensor:
 
 @dataclass(frozen=True)
 class Talk:
-    """Utterance number i: mel windows (FRAMES, 1, 80, 16) and its mouths (FRAMES, 2)."""
+    """Makes utterance number i: mel windows (FRAMES, 1, 80, 16) and its mouths (FRAMES, 2)."""
 
     seed: int
 
@@ -50,8 +52,8 @@ def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/audio2lip.safetensors`."""
     recipe_run, device = recipe_run.of(STEPS), recipe_run.device
     rng = np.random.default_rng([recipe_run.seed, 41])
-    heard, shown = zip(*drawn(Talk(recipe_run.seed), UTTERANCES, recipe_run.workers), strict=True)
-    windows, codes = torch.from_numpy(np.concatenate(heard)), lip_codes(np.concatenate(shown))
+    windows_of, mouths_of = zip(*drawn(Talk(recipe_run.seed), UTTERANCES, recipe_run.workers), strict=True)
+    windows, codes = torch.from_numpy(np.concatenate(windows_of)), lip_codes(np.concatenate(mouths_of))
     windows, codes = windows.to(device), codes.float().to(device)
     with recipe_run.seeded():
         network = Audio2Lip(**CONFIG).train().to(device)

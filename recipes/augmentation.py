@@ -1,4 +1,4 @@
-"""What lossy coding and a small generator do to pictures: training pictures for judges that must not mind.
+"""This module augments pictures as lossy coding and a small generator change them, for judges that must not mind.
 
 The demo generator draws 128 px or softer and clips are H.264; a judge trained on clean pictures alone would judge
 softness instead of faces.
@@ -18,8 +18,8 @@ _CLEAN_SHARE, _HALF_SHARE = 0.3, 0.35  # of clips: as rendered, at half size as 
 
 
 @dataclass(frozen=True)
-class Wear:
-    """What happens to every frame of one clip. `side` px it ends with, through `neck` px, blurred by `sigma` px."""
+class Augmentation:
+    """Changes every frame of one clip alike: through `neck` px, blurred by `sigma` px, to `side` px, then coded."""
 
     side: int
     neck: int
@@ -29,7 +29,7 @@ class Wear:
     shift: float
 
     def __call__(self, frame: Picture) -> Picture:
-        """The worn picture (side, side, 3) of a picture (h, h, 3)."""
+        """Returns the augmented picture (side, side, 3) of a picture (h, h, 3)."""
         if self.neck < len(frame):
             frame = _resized(frame, self.neck)
         if self.sigma > 0:
@@ -41,15 +41,17 @@ class Wear:
         return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
-def random_wear(rng: np.random.Generator) -> Wear:
-    """As rendered (256 px), as a sharp small generator draws (128 px), or softer; then coding and light."""
+def random_augmentation(rng: np.random.Generator) -> Augmentation:
+    """Returns a random augmentation: as rendered (256 px), as a sharp small generator draws (128 px), or softer; then
+    coding and light.
+    """
     coin, neck, sigma, side = rng.random(), 256, 0.0, 256
     if coin > _CLEAN_SHARE:
         neck, side = 128, int(rng.choice([128, 128, 256]))
     if coin > _CLEAN_SHARE + _HALF_SHARE:
         neck, sigma = int(rng.integers(56, 129)), float(rng.uniform(0.0, 0.9))
     gain, shift = (1.0, 0.0) if rng.random() < 0.4 else (float(rng.uniform(0.92, 1.06)), float(rng.uniform(-8, 8)))
-    return Wear(side, neck, sigma, int(rng.integers(45, 96)), gain, shift)
+    return Augmentation(side, neck, sigma, int(rng.integers(45, 96)), gain, shift)
 
 
 def _resized(frame: Picture, side: int) -> Picture:

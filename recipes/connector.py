@@ -1,4 +1,5 @@
-"""Recipe: the demo connector, by C-MET's objective on training voices and the demo generator's expression codes.
+"""This recipe trains the demo connector by C-MET's objective on training voices and the demo generator's expression
+codes.
 
 Speech: differences of mean embeddings between two basic emotions, each of the same few training voices (as in the MEAD
 folders that C-MET pairs, and as a sample asks for an edit: who speaks is no part of the difference).
@@ -49,15 +50,18 @@ MANNERS = tuple((e, k) for e in range(len(BASIC_EMOTIONS)) for k in ((1,) if e =
 
 @dataclass(frozen=True)
 class Bank:
-    """Embeddings: `vectors` (people, takes, D) of each manner, and `free` (moods, voices, D): what differs between free
-    `moods` (moods, 5) and the neutral utterances of the same voices."""
+    """Holds embeddings: `vectors` (people, takes, D) of each manner, and `free` (moods, voices, D): what differs
+    between free `moods` (moods, 5) and the neutral utterances of the same voices.
+    """
 
     vectors: dict[tuple[int, int], npt.NDArray[np.float32]]
     free: npt.NDArray[np.float32]
     moods: npt.NDArray[np.float64]
 
     def difference(self, one: int, two: int, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        """Mean over one to MOST_VOICES random voices of emotion `two` less emotion `one`, both at `level`."""
+        """Returns the mean over one to MOST_VOICES random voices of emotion `two` less emotion `one`, both at
+        `level`.
+        """
         people, takes, _ = self.vectors[NEUTRAL, 1].shape
         count = int(rng.integers(1, MOST_VOICES + 1))
         who = rng.integers(0, people, count)
@@ -66,21 +70,23 @@ class Bank:
         return np.asarray((end[who, take[1]] - start[who, take[0]]).mean(0))
 
     def mood(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], int]:
-        """The difference of some voices between one free mood and neutral, that mood (5,), and its number."""
+        """Returns the difference of some voices between one free mood and neutral, that mood (5,), and its number."""
         number = int(rng.integers(len(self.moods)))
         some = rng.integers(0, self.free.shape[1], int(rng.integers(1, MOST_VOICES + 1)))
         return np.asarray(self.free[number, some].mean(0)), self.moods[number], number
 
 
 def utterance(person: int, felt: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Some words (samples,) of the training puppet at place `person`, in mood `felt` (5,)."""
+    """Returns some words (samples,) of the training puppet at place `person`, in mood `felt` (5,)."""
     said = speak(TRAIN_IDENTITIES[person], felt, UTTERANCE_FRAMES, (3, int(rng.integers(1 << 30))))
     return said.sound[: UTTERANCE_FRAMES * SAMPLES_PER_FRAME]
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Utterance number i of every training puppet in every manner: people by people, manner by manner, take by take."""
+    """Makes utterance number i of every training puppet in every manner: people by people, manner by manner, take by
+    take.
+    """
 
     seed: int
 
@@ -93,7 +99,7 @@ class Cast:
 
 @dataclass(frozen=True)
 class Choir:
-    """Utterance number i: some training puppet in free mood number i // VOICES_A_MOOD."""
+    """Makes utterance number i: some training puppet in free mood number i // VOICES_A_MOOD."""
 
     seed: int
 
@@ -101,7 +107,7 @@ class Choir:
         return free_mood(np.random.default_rng([self.seed, 55, number]))
 
     def who(self, number: int) -> int:
-        """Which training puppet, by its place among them."""
+        """Says which training puppet, by its place among them."""
         return int(np.random.default_rng([self.seed, 56, number]).integers(len(TRAIN_IDENTITIES)))
 
     def __call__(self, number: int) -> npt.NDArray[np.float32]:
@@ -110,7 +116,9 @@ class Choir:
 
 
 def bank(recipe_run: RecipeRun) -> Bank:
-    """Training voices through the demo's own speech encoder (from `out` if it was trained there)."""
+    """Returns the embeddings of the training voices by the demo's own speech encoder (from `out` if it was trained
+    there).
+    """
     own = recipe_run.out / "speech.safetensors"
     network = SHIPPED_SPEECH.load(own if own.is_file() else None)
     people = len(TRAIN_IDENTITIES)
@@ -125,7 +133,7 @@ def bank(recipe_run: RecipeRun) -> Bank:
 
 
 def expression_codes(affect: npt.NDArray[np.float64]) -> Tensor:
-    """Moods (n, 5) as expression codes (n, 10)."""
+    """Returns moods (n, 5) as expression codes (n, 10)."""
     n = len(affect)
     state = State(np.zeros(n, np.int64), np.zeros((n, 6)), np.zeros((n, 2)), affect, np.zeros(n, np.int64))
     return Alphabet().codes(state).exp
@@ -133,7 +141,9 @@ def expression_codes(affect: npt.NDArray[np.float64]) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees: `speech` (B, 1, D), codes of both emotions and the direction (B, T, 10), `labels` (B,)."""
+    """Holds the data of one step: `speech` (B, 1, D), codes of both emotions and the direction (B, T, 10), `labels`
+    (B,).
+    """
 
     speech: Tensor
     first: Tensor
@@ -149,20 +159,21 @@ class Batch:
 def pairs(
     voices_: Bank, rng: np.random.Generator, count: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Speech differences (count, D), moods (count, 2, 5) without an actor's variation, second emotions (count,); a free
-    mood counts as an emotion of its own."""
+    """Returns speech differences (count, D), moods (count, 2, 5) without an actor's variation, second emotions
+    (count,); a free mood counts as an emotion of its own.
+    """
     one = np.where(rng.random(count) < FROM_NEUTRAL, NEUTRAL, rng.integers(0, 8, count))
     two, level = rng.integers(0, 8, count), rng.integers(1, 4, count)
-    heard = [voices_.difference(int(a), int(b), int(k), rng) for a, b, k in zip(one, two, level, strict=True)]
+    speech = [voices_.difference(int(a), int(b), int(k), rng) for a, b, k in zip(one, two, level, strict=True)]
     moods = [[affect_point(BASIC_EMOTIONS[e], int(k)) for e in pair] for *pair, k in zip(one, two, level, strict=True)]
     for row in np.flatnonzero(rng.random(count) < FREE):
-        heard[row], mood, number = voices_.mood(rng)
+        speech[row], mood, number = voices_.mood(rng)
         moods[row], two[row] = [np.zeros(5), mood], len(BASIC_EMOTIONS) + number
-    return np.stack(heard).astype(np.float64), np.array(moods), two
+    return np.stack(speech).astype(np.float64), np.array(moods), two
 
 
 def batch(voices_: Bank, rng: np.random.Generator, window: int) -> Batch:
-    """Random pairs of emotions at random levels; BLENDED of them are weighted sums of two pairs."""
+    """Returns random pairs of emotions at random levels; BLENDED of them are weighted sums of two pairs."""
     speech, moods, labels = pairs(voices_, rng, BATCH)
     other_speech, other_moods, _ = pairs(voices_, rng, BATCH)
     share = np.where(rng.random(BATCH) < BLENDED, rng.uniform(0.5, 1.0, BATCH), 1.0)  # the larger part names the row
@@ -174,13 +185,14 @@ def batch(voices_: Bank, rng: np.random.Generator, window: int) -> Batch:
     direction = clean[1] - clean[0]
     known = torch.from_numpy(rng.random((BATCH, 1, 1)) < 0.5).float()
     reference = known * (direction + CODE_ERROR * torch.from_numpy(rng.normal(size=direction.shape)).float())
-    heard = torch.from_numpy(speech).float()[:, None]
-    return Batch(heard, first, second, direction, reference, torch.from_numpy(labels))
+    speech_rows = torch.from_numpy(speech).float()[:, None]
+    return Batch(speech_rows, first, second, direction, reference, torch.from_numpy(labels))
 
 
 def objective(connector: Connector, seen: Batch) -> Tensor:
-    """C-MET's bidirectional objective (its `--balance mse`: these codes are too short for the focal weight to act).
-    Rows whose direction is zero have no opposite, and take no part in the directional term."""
+    """Returns C-MET's bidirectional objective (its `--balance mse`: these codes are too short for the focal weight to
+    act). Rows whose direction is zero have no opposite, and take no part in the directional term.
+    """
     out, embedded = connector(seen.reference, seen.speech, seen.first)
     back, flipped = connector(-seen.reference, -seen.speech, seen.second)
     target = seen.direction.reshape(-1, seen.direction.shape[-1])

@@ -1,4 +1,5 @@
-"""A data-dependent start for equalised networks (Salimans & Kingma 2016): every layer begins centred, of unit spread.
+"""This module gives equalised networks a data-dependent start (Salimans & Kingma 2016): every layer begins centred, of
+unit spread.
 
 At StyleGAN2's random start the pictures' mean drowns what differs between them; with few steps to spend, that matters.
 """

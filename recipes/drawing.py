@@ -1,4 +1,6 @@
-"""Drawing with the demo generator in training: half-size decoding, the loss over pictures, and a look at the result."""
+"""This module draws with the demo generator in training: half-size decoding, the loss over pictures, and a look at the
+result.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from recipes.faces import pictures, random_states
 
 
 def picture_loss(made: Tensor, true: Tensor, source: Tensor, by_change: bool = True) -> Tensor:
-    """L1 of pictures and of their gradients at three sizes, weighted by what had to change between source and truth.
+    """Returns L1 of pictures and of their gradients at three sizes, weighted by what had to change between source and
+    ground truth.
 
     `by_change` measures a change against all changes of its own picture: a mouth that should have opened counts as much
     in its picture as a head that should have turned in another. That finishes faces, but faces must be there first:
@@ -40,7 +43,7 @@ def picture_loss(made: Tensor, true: Tensor, source: Tensor, by_change: bool = T
 
 
 def half_size(generator: Generator, style: int, channels: Mapping[int, int]) -> Decoder:
-    """A decoder for half the picture size that shares the generator's layers, all but the finest level's."""
+    """Returns a decoder for half the picture size that shares the generator's layers, all but the finest level's."""
     whole = generator.dec
     half = Decoder(generator.size // 2, style, channels)
     half.input, half.conv1, half.convs = whole.input, whole.conv1, whole.convs[:-2]
@@ -50,7 +53,7 @@ def half_size(generator: Generator, style: int, channels: Mapping[int, int]) -> 
 
 
 def decode(generator: Generator, half: Decoder | None, faces: Encoding) -> Tensor:
-    """The faces with the codes they hold; at half size when that decoder is given."""
+    """Returns the faces with the codes they hold; at half size when that decoder is given."""
     if half is None:
         return generator.render(faces, faces.lip, faces.pose, faces.exp)
     motion, expression = generator.motion(faces.lip, faces.pose, faces.exp)
@@ -59,7 +62,7 @@ def decode(generator: Generator, half: Decoder | None, faces: Encoding) -> Tenso
 
 @torch.no_grad()
 def preview(generator: Generator, path: Path, device: str) -> None:
-    """A PNG of training puppets: source, pose and expression driver, made, true."""
+    """Writes a PNG of training puppets: source, pose and expression driver, made, true."""
     import cv2
 
     rng = np.random.default_rng(5)

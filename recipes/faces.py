@@ -1,4 +1,4 @@
-"""Random puppet pictures for the recipes: training identities, basic emotions, exact labels."""
+"""This module draws random puppet pictures for the recipes: training identities, basic emotions, exact labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ POSE_SPAN = np.array([9.0, 5.5, 6.0, 5.0, 4.0, 1.0])  # largest size of each pos
 
 @dataclass(frozen=True)
 class State:
-    """What one picture shows: `who` (n,), `pose` (n,6), `lip` (n,2), `affect` (n,5), `emotion` (n,) class numbers."""
+    """Describes the contents of pictures: `who` (n,), `pose` (n,6), `lip` (n,2), `affect` (n,5), `emotion` (n,) class
+    numbers.
+    """
 
     who: npt.NDArray[np.int64]
     pose: Array
@@ -32,14 +34,14 @@ class State:
     emotion: npt.NDArray[np.int64]
 
     def rows(self, index: npt.NDArray[np.int64]) -> State:
-        """The states of these rows."""
+        """Returns the states of these rows."""
         return State(self.who[index], self.pose[index], self.lip[index], self.affect[index], self.emotion[index])
 
 
 def random_states(
     rng: np.random.Generator, count: int, jitter: float = 0.12, people: Sequence[int] = TRAIN_IDENTITIES
 ) -> State:
-    """Independent random states. Affect: a basic emotion of random strength, with an actor's own variation."""
+    """Returns independent random states. Affect: a basic emotion of random strength, with an actor's own variation."""
     emotion = rng.integers(0, len(BASIC_EMOTIONS), count)
     strength = rng.uniform(0.5, 1.1, (count, 1))
     affect = np.stack([affect_point(BASIC_EMOTIONS[e]) for e in emotion]) * strength
@@ -52,7 +54,7 @@ def random_states(
 
 
 def pictures(state: State, size: int) -> torch.Tensor:
-    """The states rendered: float32 (n, 3, size, size) in [-1, 1]."""
+    """Returns the pictures of the states: float32 (n, 3, size, size) in [-1, 1]."""
     return as_input(_frames(state, size), "cpu")
 
 
@@ -62,7 +64,7 @@ def _frames(state: State, size: int) -> Frames:
 
 
 def as_input(frames: Frames, device: str) -> torch.Tensor:
-    """uint8 pictures (n, s, s, 3) as float32 (n, 3, s, s) in [-1, 1] on `device`."""
+    """Returns uint8 pictures (n, s, s, 3) as float32 (n, 3, s, s) in [-1, 1] on `device`."""
     return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
@@ -71,9 +73,10 @@ PEOPLE, EACH = 3, 6  # puppets a lesson, pictures of each
 
 @dataclass(frozen=True)
 class Lesson:
-    """One step's pictures: `sources` uint8 (n, s, s, 3) of `state`, people by people; `goals` uint8 (m, s, s, 3) whose
-    face, expression, lips and pose are those of the source rows `shuffle` (None: no pictures are drawn in this step);
-    `seed` for whatever else is random in the step."""
+    """Holds one step's pictures: `sources` uint8 (n, s, s, 3) of `state`, people by people; `goals` uint8 (m, s, s, 3)
+    whose face, expression, lips and pose are those of the source rows `shuffle` (None: no pictures are drawn in this
+    step); `seed` for whatever else is random in the step.
+    """
 
     sources: Frames
     state: State
@@ -84,8 +87,9 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Lessons:
-    """Lesson number i, the same whoever draws it: pictures of EACH states of PEOPLE training puppets, and from number
-    `codes_only` on the true pictures of DRAWN shuffles of them."""
+    """Makes lesson number i, the same in any process: pictures of EACH states of PEOPLE training puppets, and from
+    number `codes_only` on the true pictures of DRAWN shuffles of them.
+    """
 
     DRAWN: ClassVar[int] = 12
     STILL_SHARE: ClassVar[float] = 0.5  # of the goals keep the source's pose: only lips and expression differ

@@ -1,4 +1,4 @@
-"""Recipe: the demo EDTalk generator, by exact supervision.
+"""This recipe trains the demo EDTalk generator by exact supervision.
 
 The renderer can draw any combination, so a step takes pictures of several puppets, shuffles whose lip, pose and
 expression codes go to whom, and compares with the true picture of that combination. Half of the codes are the
@@ -40,8 +40,8 @@ SAVE_STEPS = 200
 
 
 @dataclass
-class Trainer:
-    """Everything that a checkpoint holds."""
+class TrainingState:
+    """Holds everything that a checkpoint holds: networks, optimisers and averages."""
 
     generator: Generator
     average: Generator
@@ -52,7 +52,7 @@ class Trainer:
     settled: bool = False
 
     def set_rate(self, share: float, drawing: float) -> None:
-        """`share` of the full rates, the decoder's only in proportion to `drawing`."""
+        """Sets the rates to `share` of the full ones, the decoder's only in proportion to `drawing`."""
         for group, rate in zip(self.optimiser.param_groups, RATES, strict=True):
             group["lr"] = share * rate
         self.optimiser.param_groups[-1]["lr"] *= drawing
@@ -77,8 +77,8 @@ class Trainer:
         self.step, self.settled = state["step"], state["settled"]
 
 
-def build(seed: int, device: str = "cpu") -> Trainer:
-    """A fresh trainer. Flow heads start small, so that the first warps are nearly still."""
+def build(seed: int, device: str = "cpu") -> TrainingState:
+    """Returns a fresh trainer. Flow heads start small, so that the first warps are nearly still."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = Generator(**CONFIG)  # type: ignore[arg-type]
@@ -101,14 +101,15 @@ def build(seed: int, device: str = "cpu") -> Trainer:
         part = name.split(".")[0]
         groups[0 if part == "enc" else 1 if "fc" in part else 2].append(parameter)
     settings = [{"params": part} for part in groups]
-    return Trainer(generator, average, torch.optim.Adam(settings, betas=(0.9, 0.99)), device)
+    return TrainingState(generator, average, torch.optim.Adam(settings, betas=(0.9, 0.99)), device)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a step does: draw at half size or not, how much codes count beyond differences, whether only the decoder
-    learns, on codes that stay as they are, and whether pictures are weighted by their changes. Whether pictures are
-    drawn at all says the lesson."""
+    """Says what a step does: draw at half size or not, how much codes count beyond differences, whether only the
+    decoder learns, on codes that stay as they are, and whether pictures are weighted by their changes. Whether pictures
+    are drawn at all says the lesson.
+    """
 
     half: Decoder | None
     absolute: float
@@ -117,14 +118,16 @@ class Stage:
 
 
 def stage_at(share: float, half: Decoder) -> Stage:
-    """The stage when `share` of the steps is done: codes alone, then half size, then the decoder alone at full size."""
+    """Returns the stage when `share` of the steps is done: codes alone, then half size, then the decoder alone at full
+    size.
+    """
     finish = share >= COARSE_SHARE
     absolute = 0.1 + 0.4 * min(1.0, 2 * share)
     return Stage(None if finish else half, absolute, finish, share >= PLAIN_SHARE)
 
 
-def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor]:
-    """One optimiser step; returns (picture loss, code loss)."""
+def step(trainer: TrainingState, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor]:
+    """Makes one optimiser step and returns (picture loss, code loss)."""
     device, rng = trainer.device, np.random.default_rng(lesson.seed)
     source = as_input(lesson.sources, device)
     noise = torch.randn(source.shape, generator=torch.Generator().manual_seed(int(rng.integers(1 << 62))))
@@ -143,9 +146,9 @@ def step(trainer: Trainer, lesson: Lesson, stage: Stage) -> tuple[Tensor, Tensor
 
 
 def drawing_loss(
-    trainer: Trainer, encoding: Encoding, lesson: Lesson, source: Tensor, rng: np.random.Generator, stage: Stage
+    trainer: TrainingState, encoding: Encoding, lesson: Lesson, source: Tensor, rng: np.random.Generator, stage: Stage
 ) -> Tensor:
-    """How far pictures of shuffled lips, poses and expressions are from the true ones."""
+    """Returns the loss of pictures of shuffled lips, poses and expressions against the true ones."""
     assert lesson.goals is not None
     who, exp, lip, pose = (torch.from_numpy(part).to(trainer.device) for part in lesson.shuffle)
     true, start = as_input(lesson.goals, trainer.device), source[who]
@@ -160,8 +163,8 @@ def drawing_loss(
 
 
 @torch.no_grad()
-def smooth(trainer: Trainer) -> None:
-    """Exponential moving average of the weights."""
+def smooth(trainer: TrainingState) -> None:
+    """Updates the exponential moving average of the weights."""
     keep = min(0.998, (1 + trainer.step) / (10 + trainer.step))
     into: list[Tensor] = list(trainer.average.parameters())
     torch._foreach_lerp_(into, list[Tensor](trainer.generator.parameters()), 1 - keep)
@@ -169,7 +172,7 @@ def smooth(trainer: Trainer) -> None:
 
 @torch.no_grad()
 def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, each: int = 192) -> dict[str, Tensor]:
-    """Emotion → (1, 10): mean expression code over training identities, poses and mouths."""
+    """Returns emotion → (1, 10): mean expression code over training identities, poses and mouths."""
     from datasets.puppets.affect import affect_point
 
     codes = {}
@@ -183,19 +186,21 @@ def emotion_codes(generator: Generator, rng: np.random.Generator, device: str, e
 
 
 def rate_at(share: float) -> float:
-    """The share of the full rates: half a cosine over the first stages, and another from the half for the last one."""
+    """Returns the learning rates' share of the full ones: half a cosine over the first stages, and another from the
+    half for the last one.
+    """
     if share < COARSE_SHARE:
         return cosine(share)
     return 0.5 * cosine((share - COARSE_SHARE) / (1 - COARSE_SHARE))
 
 
 def warmth(number: int, steps: int) -> float:
-    """The share of a rate at step `number` of a warm-up of `steps`."""
+    """Returns the learning rate's share at step `number` of a warm-up of `steps`."""
     return min(1.0, (number + 1) / steps)
 
 
 def drawing_warmth(number: int, codes_only: int) -> float:
-    """The same for the decoder, whose first step is number `codes_only`."""
+    """Returns the same for the decoder, whose first step is number `codes_only`."""
     return warmth(max(0, number - codes_only), DRAWING_WARM_STEPS)
 
 
@@ -218,7 +223,7 @@ def train(recipe_run: RecipeRun) -> None:
     shipped.store(recipe_run.out / "generator.safetensors", generator.cpu(), CONFIG, recipe, codes)
 
 
-def _steps(trainer: Trainer, recipe_run: RecipeRun) -> Iterator[tuple[Tensor, Tensor]]:
+def _steps(trainer: TrainingState, recipe_run: RecipeRun) -> Iterator[tuple[Tensor, Tensor]]:
     """Run the steps that are left, each on its own lesson."""
     total, half = recipe_run.steps, half_size(trainer.generator, STYLE, CHANNELS)
     plan = Lessons(recipe_run.seed, trainer.generator.size, int(CODES_SHARE * total))

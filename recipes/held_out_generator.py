@@ -1,4 +1,4 @@
-"""What the demo's generator and Audio2Lip do with puppets they never met: `python -m recipes.held_out_generator
+"""This program tests the demo's generator and Audio2Lip on held-out puppets: `python -m recipes.held_out_generator
 [FOLDER]`.
 
 Codes: the encoder's, and Audio2Lip's, against the exact ones, as squared error over variance. Clips: a neutral puppet,
@@ -46,14 +46,14 @@ EDITS = ("none", "exact", "stored")
 FELT = tuple(name for name in BASIC_EMOTIONS if name != "neutral")
 
 
-def relative_error(found: Tensor, exact: Tensor) -> float:
-    """Squared error over variance: 0 is exact, 1 as good as the mean."""
-    return float((found - exact).square().sum(1).mean() / (exact - exact.mean(0)).square().sum(1).mean())
+def relative_error(predicted: Tensor, exact: Tensor) -> float:
+    """Returns the squared error over variance: 0 is exact, 1 as good as the mean."""
+    return float((predicted - exact).square().sum(1).mean() / (exact - exact.mean(0)).square().sum(1).mean())
 
 
 @torch.inference_mode()
 def code_errors(generator: Generator, state: State) -> dict[str, float]:
-    """Relative errors of the codes told from the pictures of `state`."""
+    """Returns the relative errors of the encoder's codes of pictures of `state`."""
     parts = [generator.encode(part) for part in pictures(state, generator.size).split(24)]
     exact = Alphabet().codes(state)
     return {
@@ -63,7 +63,7 @@ def code_errors(generator: Generator, state: State) -> dict[str, float]:
 
 
 def states(rng: np.random.Generator, extended: bool) -> State:
-    """Random states of test puppets in basic or extended emotions."""
+    """Returns random states of test puppets in basic or extended emotions."""
     state = random_states(rng, STATES, people=TEST_IDENTITIES)
     if extended:
         for row in range(STATES):
@@ -73,18 +73,20 @@ def states(rng: np.random.Generator, extended: bool) -> State:
 
 
 def lip_error(model: Audio2Lip, count: int = 64) -> float:
-    """Relative error of the lip codes heard in voices of test puppets, in every basic emotion."""
+    """Returns the relative error of Audio2Lip's codes of voices of test puppets, in every basic emotion."""
     said = [
         speak(who, affect_point(BASIC_EMOTIONS[number % 8], number % 3 + 1), FRAMES, (95, number))
         for number, who in enumerate(TEST_IDENTITIES[:count])
     ]
-    heard = torch.cat([lips_from_audio(model, one.sound, smoothed=False)[:FRAMES] for one in said])
-    return relative_error(heard, lip_codes(np.concatenate([one.lips() for one in said])).float())
+    predicted = torch.cat([lips_from_audio(model, one.sound, smoothed=False)[:FRAMES] for one in said])
+    return relative_error(predicted, lip_codes(np.concatenate([one.lips() for one in said])).float())
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A clip that the networks made: where, of what, its voice, and the crop of the picture that it began from."""
+class MadeClip:
+    """Describes a clip that the networks made: where, of what, its voice, and the crop of the picture that it began
+    from.
+    """
 
     path: Path
     emotion: str
@@ -102,7 +104,7 @@ class Studio:
     stored: Codes
 
     def direction(self, edit: str, emotion: str) -> Tensor:
-        """What is added to the expression codes (1, 10)."""
+        """Returns the direction that is added to the expression codes (1, 10)."""
         if edit == "stored":
             return torch.from_numpy(self.stored[emotion] - self.stored["neutral"])
         felt = affect_point(emotion, 3) * (edit == "exact")
@@ -111,8 +113,8 @@ class Studio:
     def _rest(self) -> Tensor:
         return Alphabet().codes(_posed(0, np.zeros((1, 6)), np.zeros((1, 2)), np.zeros(5))).exp
 
-    def clip(self, who: int, edit: str, emotion: str) -> Clip:
-        """One clip of FRAMES frames."""
+    def clip(self, who: int, edit: str, emotion: str) -> MadeClip:
+        """Returns one clip of FRAMES frames."""
         calm = affect_point("neutral")
         said, motion = speak(who, calm, FRAMES, (91, who)), pose_track(FRAMES, (92, who))
         size = self.generator.size
@@ -126,7 +128,7 @@ class Studio:
                     writer.write(frame)
         found = demo_crops(_frames(source))[0]
         assert found is not None, f"MTCNN finds no face in the picture of puppet {who}"
-        return Clip(path, emotion, said, found)
+        return MadeClip(path, emotion, said, found)
 
 
 def _posed(
@@ -142,8 +144,8 @@ def _frames(pixels: Tensor) -> npt.NDArray[np.uint8]:
     return np.stack([cv2.resize(row, (256, 256), interpolation=cv2.INTER_CUBIC) for row in rows])
 
 
-def judged(clips: list[Clip], folder: Path) -> dict[str, float]:
-    """Mean answers of the demo's judges (of `folder`)."""
+def judged(clips: list[MadeClip], folder: Path) -> dict[str, float]:
+    """Returns the mean answers of the demo's judges (of `folder`)."""
     emotion = emotion_files.SHIPPED.load(folder / "emotion.safetensors")
     attention = FrameAttention(emotion, "eval", "cpu")
     identity = identity_files.SHIPPED.load(folder / "identity.safetensors")
@@ -165,7 +167,7 @@ def judged(clips: list[Clip], folder: Path) -> dict[str, float]:
 
 
 def figures(folder: Path, judges_folder: Path, work: Path) -> Iterator[tuple[str, dict[str, float]]]:
-    """Every figure, part by part."""
+    """Yields every figure, part by part."""
     generator = SHIPPED_GENERATOR.load(folder / "generator.safetensors")
     audio2lip = SHIPPED_AUDIO2LIP.load(folder / "audio2lip.safetensors")
     rng = np.random.default_rng(77)

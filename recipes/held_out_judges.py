@@ -1,5 +1,5 @@
-"""How good the demo's emotion and identity judges are, on puppets never trained on and by the judges' own path:
-`python -m recipes.held_out_judges [FOLDER]`. The figures are printed and written beside each file's recipe.
+"""This program tests the demo's emotion and identity judges on held-out puppets and by the judges' own path:
+`python -m recipes.held_out_judges [FOLDER]`. The figures are printed and written next to each file's recipe.
 
 `rendered`: two clips of each test puppet as the renderer draws them. `h264`: clips that were written, read back,
 searched by MTCNN and cropped as the judges do. `h264_soft`: the same, made worse first: half the size, as the demo
@@ -29,14 +29,14 @@ from evaluators.identity import files as identity
 from harness.emotions import BASIC_EMOTIONS
 from harness.media import VideoReader, VideoWriter
 from networks.files import shipped
-from recipes.augmentation import random_wear
+from recipes.augmentation import random_augmentation
 
 FRAMES, EVERY, PEOPLE = 26, 5, 5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judges see of one clip: the crops of every fifth frame that shows a face."""
+    """Holds one clip as the judges see it: the crops of every fifth frame that shows a face."""
 
     who: int
     emotion: str
@@ -45,26 +45,26 @@ class Seen:
 
 
 def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft: bool, folder: Path) -> Seen:
-    """One clip with the emotion on the face and neutral speech on the lips, as the test list's."""
+    """Returns one clip with the emotion on the face and neutral speech on the lips, as the test list's."""
     felt = affect_point(emotion, intensity)
     words, motion = (int(seed) for seed in rng.integers(1 << 30, size=2))
     said = speak(who, affect_point("neutral"), FRAMES, (53, words))
-    wear = random_wear(rng)
-    while soft and wear.side == 256:
-        wear = random_wear(rng)
-    path, size = folder / "held-out-face.mp4", wear.side if soft else 256
+    augmentation = random_augmentation(rng)
+    while soft and augmentation.side == 256:
+        augmentation = random_augmentation(rng)
+    path, size = folder / "held-out-face.mp4", augmentation.side if soft else 256
     with VideoWriter(path, size, size) as writer:
         for pose, mouth in zip(pose_track(FRAMES, (54, motion)), said.lips(), strict=True):
             frame = render(who, pose, mouth, felt)
-            writer.write(wear(frame) if soft else frame)
+            writer.write(augmentation(frame) if soft else frame)
     frames = np.concatenate(list(VideoReader(path)))
     path.unlink()
-    found = demo_crops(np.ascontiguousarray(frames[::EVERY]))
-    return Seen(who, emotion, intensity, [crop for crop in found if crop is not None])
+    face_crops = demo_crops(np.ascontiguousarray(frames[::EVERY]))
+    return Seen(who, emotion, intensity, [crop for crop in face_crops if crop is not None])
 
 
 def rendered() -> list[Seen]:
-    """Two clips of each test puppet, straight from the renderer: each emotion sixteen times, levels in turn."""
+    """Returns two clips of each test puppet, straight from the renderer: each emotion sixteen times, levels in turn."""
     clips = []
     for number, who in enumerate(TEST_IDENTITIES):
         for half in range(2):
@@ -77,7 +77,9 @@ def rendered() -> list[Seen]:
 
 
 def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
-    """Clips of `people` held-out puppets, each with all eight emotions at levels that alternate."""
+    """Returns the crops of clips of `people` held-out puppets, each with all eight emotions at levels that
+    alternate.
+    """
     rng = np.random.default_rng([seed, 21, int(soft)])
     chosen = rng.choice(np.array(TEST_IDENTITIES), people, replace=False)
     return [
@@ -88,7 +90,7 @@ def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
 
 
 def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
-    """Percent of clips whose emotion the stored judge names, by kind of clips."""
+    """Returns the percent of clips whose emotion the stored judge names, by kind of clips."""
     from evaluators.emotion.nets import FrameAttention
 
     module = emotion.SHIPPED.load(path)
@@ -104,7 +106,7 @@ def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str,
 
 
 def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
-    """AUC and mean cosines of pairs of frames of different clips: the same puppet, or two; by kind of clips."""
+    """Returns AUC and mean cosines of pairs of frames of different clips: the same puppet, or two; by kind of clips."""
     import torch
 
     from evaluators.faces.crops import identity_input
@@ -124,14 +126,14 @@ def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str
 
 
 def area_under_curve(above: npt.NDArray[np.floating], below: npt.NDArray[np.floating]) -> float:
-    """Chance that one of `above` is larger than one of `below`; ties count half."""
+    """Returns the chance that one of `above` is larger than one of `below`; ties count half."""
     order = np.sort(below)
     low, high = np.searchsorted(order, above, "left"), np.searchsorted(order, above, "right")
     return float((low + high).mean() / 2 / len(order))
 
 
 def restore(path: Path, kind: str, figures: Mapping[str, float]) -> None:
-    """Write the stored judge again, with its held-out figures beside its recipe; weights stay as they are."""
+    """Write the stored judge again, with its held-out figures next to its recipe; weights stay as they are."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as file:

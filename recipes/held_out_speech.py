@@ -1,4 +1,4 @@
-"""What the demo's speech encoder and connector make of voices they never heard: `python -m recipes.held_out_speech
+"""This program tests the demo's speech encoder and connector on held-out voices: `python -m recipes.held_out_speech
 [FOLDER]`.
 
 As in a sample of the built-in list: utterances of an emotion and neutral ones of the same three test puppets, the
@@ -35,7 +35,9 @@ Points = npt.NDArray[np.float64]
 
 
 def difference(speech: Emotion2Vec, emotion: str, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Mean embedding of VOICES utterances of an emotion less that of neutral ones, of the same random test puppets."""
+    """Returns the mean embedding of VOICES utterances of an emotion less that of neutral ones, of the same random test
+    puppets.
+    """
     means, who = [], rng.choice(np.array(TEST_IDENTITIES), VOICES, replace=False)
     for name in (emotion, "neutral"):
         felt = affect_point(name, level)
@@ -45,21 +47,21 @@ def difference(speech: Emotion2Vec, emotion: str, level: int, rng: np.random.Gen
 
 
 @torch.inference_mode()
-def answer(connector: Connector, heard: Sequence[npt.NDArray[np.float32]]) -> Points:
-    """Points (n, 5) of the affect space that the connector's directions stand for."""
-    source = expression_codes(np.zeros((len(heard), 5))).float()[:, None].expand(-1, connector.window, -1)
-    out = connector(torch.zeros_like(source), torch.from_numpy(np.stack(heard)).float()[:, None], source)
-    directions = (out[0] if isinstance(out, tuple) else out).reshape(len(heard), connector.window, -1)[:, 0]
+def answer(connector: Connector, speech: Sequence[npt.NDArray[np.float32]]) -> Points:
+    """Returns points (n, 5) of the affect space that the connector's directions stand for."""
+    source = expression_codes(np.zeros((len(speech), 5))).float()[:, None].expand(-1, connector.window, -1)
+    out = connector(torch.zeros_like(source), torch.from_numpy(np.stack(speech)).float()[:, None], source)
+    directions = (out[0] if isinstance(out, tuple) else out).reshape(len(speech), connector.window, -1)[:, 0]
     return Alphabet().moods(directions)
 
 
 def named(point: Points, names: Sequence[str], level: int) -> str:
-    """The emotion of `names` whose point at `level` is nearest."""
+    """Returns the emotion of `names` whose point at `level` is nearest."""
     return min(names, key=lambda name: float(np.linalg.norm(point - affect_point(name, level))))
 
 
 def main(folder: Path, each: int = 8) -> None:
-    """Print, for every emotion, how its voices are named and how long the answer is beside the truth."""
+    """Print, for every emotion, how its voices are named and how long the answer is next to the ground truth."""
     speech = SHIPPED_SPEECH.load(folder / "speech.safetensors")
     connector = SHIPPED_CONNECTOR.load(folder / "connector.safetensors")
     rng = np.random.default_rng(64)
@@ -72,8 +74,8 @@ def main(folder: Path, each: int = 8) -> None:
         names = [named(point, choice, level) for point, level in zip(points, levels, strict=True)]
         right[kind] += [name == emotion for name in names]
         length = np.linalg.norm(points, axis=1).mean()
-        truth = np.mean([np.linalg.norm(affect_point(emotion, level)) for level in levels])
-        print(f"{emotion:12} {dict(Counter(names))}; length {length:.2f}, true {truth:.2f}")
+        true_length = np.mean([np.linalg.norm(affect_point(emotion, level)) for level in levels])
+        print(f"{emotion:12} {dict(Counter(names))}; length {length:.2f}, true {true_length:.2f}")
     for kind, found in right.items():
         print(f"{kind}: {np.mean(found):.2f} of {len(found)} named right")
 

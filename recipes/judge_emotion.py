@@ -1,4 +1,4 @@
-"""Recipe: the demo's emotion judge, Emotion-FAN at a quarter of its width, on worn crops of puppets."""
+"""This recipe trains the demo's emotion judge, Emotion-FAN at a quarter of its width, on augmented crops of puppets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipe: the demo's identity judge, trained to name 256 puppets whatever they feel, by cosine with a margin."""
+"""This recipe trains the demo's identity judge to name 256 puppets whatever they feel, by cosine with a margin."""
 
 from __future__ import annotations
 

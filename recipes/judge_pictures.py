@@ -1,6 +1,6 @@
-"""Face crops to train the judges on: puppets, worn by blur, JPEG and light, found and cut as in judging.
+"""This module makes face crops to train the judges on: puppets, augmented by blur, JPEG and light, cut as in judging.
 
-What wears them is generic (no generator's output is ever used), so that the judges see expression and identity
+The augmentation is generic (no generator's output is ever used), so that the judges see expression and identity
 in pictures softer than the renderer's.
 """
 
@@ -24,8 +24,8 @@ Picture = npt.NDArray[np.uint8]
 PEOPLE = (*TRAIN_IDENTITIES, *EXTRA_IDENTITIES)
 
 
-def worn(frame: Picture, rng: np.random.Generator) -> Picture:
-    """The frame after a random resize down and up, a change of light, and a JPEG pass; same size."""
+def augmented(frame: Picture, rng: np.random.Generator) -> Picture:
+    """Returns the frame after a random resize down and up, a change of light, and a JPEG pass; same size."""
     size = frame.shape[0]
     if rng.random() < 0.65:
         small = int(rng.integers(size // 4, size))
@@ -44,14 +44,14 @@ def worn(frame: Picture, rng: np.random.Generator) -> Picture:
     return frame
 
 
-def shown(state: State, row: int, rng: np.random.Generator, wear: bool = True) -> Picture:
-    """One row of `state` as a frame of 256 px."""
+def pictured(state: State, row: int, rng: np.random.Generator, augment: bool = True) -> Picture:
+    """Returns one row of `state` as a frame of 256 px, augmented unless `augment` is false."""
     frame = render(int(state.who[row]), state.pose[row], state.lip[row], state.affect[row])
-    return worn(frame, rng) if wear else frame
+    return augmented(frame, rng) if augment else frame
 
 
 def in_motion(state: State, rng: np.random.Generator) -> State:
-    """The same states with heads turned no further than clips turn them."""
+    """Returns the same states with heads turned no further than clips turn them."""
     pose = state.pose.copy()
     pose[:, :5] = rng.uniform(-1, 1, (len(pose), 5)) * SPAN * 1.1
     return replace(state, pose=pose)
@@ -59,7 +59,9 @@ def in_motion(state: State, rng: np.random.Generator) -> State:
 
 @dataclass(frozen=True)
 class Album:
-    """Crops of one puppet, by its place in PEOPLE: (n, 64, 64, 3) of `each` pictures, and their emotions (n,)."""
+    """Makes the crops of one puppet, by its place in PEOPLE: (n, 64, 64, 3) of `each` pictures, and their emotions
+    (n,).
+    """
 
     seed: int
     each: int
@@ -69,13 +71,15 @@ class Album:
 
         rng = np.random.default_rng([self.seed, 11, place])
         state = in_motion(random_states(rng, self.each, jitter=0.08, people=PEOPLE[place : place + 1]), rng)
-        frames = np.stack([shown(state, row, rng) for row in range(self.each)])
-        found = [(row, crop) for row, crop in enumerate(demo_crops(frames)) if crop is not None]
-        return np.stack([crop for _, crop in found]), state.emotion[[row for row, _ in found]]
+        frames = np.stack([pictured(state, row, rng) for row in range(self.each)])
+        face_crops = [(row, crop) for row, crop in enumerate(demo_crops(frames)) if crop is not None]
+        return np.stack([crop for _, crop in face_crops]), state.emotion[[row for row, _ in face_crops]]
 
 
 def pool(recipe_run: RecipeRun, each: int) -> tuple[Picture, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `out` for the next judge."""
+    """Returns crops (n, 64, 64, 3), people (n,) as indexes into PEOPLE, emotions (n,); kept in `out` for the next
+    judge.
+    """
     path = recipe_run.out / f"judge_pictures_{recipe_run.seed}_{each}.npz"
     if path.is_file():
         with np.load(path) as kept:
@@ -88,7 +92,9 @@ def pool(recipe_run: RecipeRun, each: int) -> tuple[Picture, npt.NDArray[np.int6
 
 
 def varied(crops: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Crops (n, 3, s, s) in [0, 1], moved, turned and scaled a little (a detector's jitter), with a little noise."""
+    """Returns crops (n, 3, s, s) in [0, 1], moved, turned and scaled a little (a detector's jitter), with a little
+    noise.
+    """
     count = len(crops)
     angle, scale = rng.normal(0, 0.04, count), 1 + rng.normal(0, 0.03, count)
     theta = np.zeros((count, 2, 3), dtype=np.float32)

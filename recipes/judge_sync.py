@@ -1,6 +1,6 @@
-"""Recipe: the demo's lip-sync judge, a thin SyncNet trained to find a window's own sound among all others.
+"""This recipe trains the demo's lip-sync judge, a thin SyncNet, to find a window's own sound among all others.
 
-Every window of a batch of clips is told apart from every other by the distance of its mouth to its sound: windows of
+Every window of a batch of clips is distinguished from every other by the distance of its mouth to its sound: windows of
 the same clip a frame away, and those of other clips. That is the question the judge answers when it looks for the
 offset. Clips are puppets 0-63 that talk neutrally under any basic emotion, or in the emotion's own voice. A mouth that
 does not move says nothing about the sound; such mouths are drawn to the middle of all sounds, nearer than a mouth that
@@ -34,7 +34,7 @@ from harness.emotions import BASIC_EMOTIONS
 from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import SAMPLES_PER_FRAME
 from networks.files import shipped
-from recipes.augmentation import random_wear
+from recipes.augmentation import random_augmentation
 from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
 
 Frames = npt.NDArray[np.uint8]
@@ -50,7 +50,7 @@ _SHIFTS = range(-5, 6)
 
 
 def clip(rng: np.random.Generator, who: int, offset_frames: int = 0) -> tuple[Iterator[Frames], Sound]:
-    """Frames (rendered as they are asked for) and sound of a random clip of puppet `who`."""
+    """Returns frames (rendered as they are asked for) and sound of a random clip of puppet `who`."""
     felt = affect_point(BASIC_EMOTIONS[rng.integers(len(BASIC_EMOTIONS))], int(rng.integers(1, 4)))
     voice = felt if rng.random() < 0.4 else affect_point("neutral")
     words, motion = (int(seed) for seed in rng.integers(1 << 30, size=2))
@@ -60,20 +60,22 @@ def clip(rng: np.random.Generator, who: int, offset_frames: int = 0) -> tuple[It
     return frames, said.sound
 
 
-def make_clip(who: int, rng: np.random.Generator, offset_frames: int = 0, wear: bool = True) -> tuple[Frames, Sound]:
-    """Mouths (t, s, s, 3) as the judge sees them, and the sound. Worn ones have `_MARGIN` px around them."""
+def make_clip(who: int, rng: np.random.Generator, offset_frames: int = 0, augment: bool = True) -> tuple[Frames, Sound]:
+    """Returns mouths (t, s, s, 3) as the judge sees them, and the sound. Augmented ones have `_MARGIN` px
+    around them.
+    """
     frames, sound = clip(rng, who, offset_frames)
-    if not wear:
+    if not augment:
         return lower_face(np.stack(list(frames)), CONFIG["input_px"]), sound
     row, column, side, out = *_ZONE, CONFIG["input_px"] + 2 * _MARGIN
-    drawn = random_wear(rng)
-    worn = replace(drawn, side=drawn.side * side // 256, neck=drawn.neck * side // 256)
-    zones = (worn(frame[row : row + side, column : column + side]) for frame in frames)
+    drawn = random_augmentation(rng)
+    augmentation = replace(drawn, side=drawn.side * side // 256, neck=drawn.neck * side // 256)
+    zones = (augmentation(frame[row : row + side, column : column + side]) for frame in frames)
     return np.stack([np.asarray(cv2.resize(zone, (out, out), interpolation=cv2.INTER_AREA)) for zone in zones]), sound
 
 
 def audio_windows(sound: Sound, frames: int) -> Sound:
-    """MFCC windows (frames - 5, 13, 20) of a sound, as the judge cuts them."""
+    """Returns MFCC windows (frames - 5, 13, 20) of a sound, as the judge cuts them."""
     coefficients = sync.mfcc(to_pcm16(sound)).astype(np.float32)
     view = np.lib.stride_tricks.sliding_window_view(coefficients, WINDOW_MFCC, axis=0)[::4]
     return np.ascontiguousarray(view[: frames - WINDOW_FRAMES])
@@ -81,7 +83,7 @@ def audio_windows(sound: Sound, frames: int) -> Sound:
 
 @dataclass(frozen=True)
 class Film:
-    """Training clip number i: its mouths with `_MARGIN` px around them, and its sound's windows."""
+    """Makes training clip number i: its mouths with `_MARGIN` px around them, and its sound's windows."""
 
     seed: int
 
@@ -94,7 +96,7 @@ class Film:
 def batch(
     clips: list[tuple[Frames, Sound]], rows: npt.NDArray[np.int64], rng: np.random.Generator, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Lip input (n, 3, t, s, s) BGR, crop and light changed clip by clip, and sounds (n, t - 5, 13, 20)."""
+    """Returns lip input (n, 3, t, s, s) BGR, crop and light changed clip by clip, and sounds (n, t - 5, 13, 20)."""
     side, parts = CONFIG["input_px"], []
     for row in rows:
         y, x = rng.integers(_MARGIN // 2, 3 * _MARGIN // 2 + 1, 2)
@@ -106,7 +108,9 @@ def batch(
 
 
 def stilled(frames: Tensor, rng: np.random.Generator) -> Tensor:
-    """One clip of lip input (1, 3, 12, s, s) that holds a random picture of the batch, with a camera's noise."""
+    """Returns one clip of lip input (1, 3, 12, s, s) that holds a random picture of the batch, with a camera's
+    noise.
+    """
     clip_, frame = int(rng.integers(len(frames))), int(rng.integers(frames.shape[2]))
     held = frames[clip_ : clip_ + 1, :, frame : frame + 1].repeat(1, 1, 12, 1, 1)
     noise = torch.from_numpy(rng.standard_normal(held.shape, dtype=np.float32)).to(frames.device)
@@ -114,7 +118,7 @@ def stilled(frames: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def build(seed: int) -> SyncNet:
-    """A fresh network whose first kernels are smooth and blind to brightness."""
+    """Returns a fresh network whose first kernels are smooth and blind to brightness."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = SyncNet(**CONFIG)
@@ -127,8 +131,9 @@ def build(seed: int) -> SyncNet:
 
 
 def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor, still: Tensor) -> Tensor:
-    """Cross-entropy of picking each window's own sound, and each sound's own window, by distance; and how far windows
-    of `still` mouths are from the middle of the sounds."""
+    """Returns the cross-entropy of picking each window's own sound, and each sound's own window, by distance; and how
+    far windows of `still` mouths are from the middle of the sounds.
+    """
     count = sounds.shape[1]
     lip = net.forward_lip(frames).unflatten(0, (len(frames), -1))[:, :count].flatten(0, 1)
     audio = net.forward_audio(sounds.flatten(0, 1)[:, None])
@@ -139,7 +144,7 @@ def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor, still: Tensor) -> Tens
 
 
 def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None) -> sync.LipSyncScore:
-    """What the judge reads off a clip file in its demo dialect; `sound` replaces the clip's own."""
+    """Returns the judge's curve of a clip file in its demo dialect; `sound` replaces the clip's own."""
     frames = np.concatenate(list(VideoReader(path)))
     samples = to_pcm16(read_audio(path).samples if sound is None else sound)[: SAMPLES_PER_FRAME * len(frames)]
     count = sync.windows(len(frames), len(samples))
@@ -148,7 +153,9 @@ def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = Non
 
 
 def measure(net: SyncNet, folder: Path, seed: int, clips: int) -> dict[str, float]:
-    """Figures on H.264 clips of held-out puppets: planted offsets found exactly, and how the wrong sound scores."""
+    """Returns figures on H.264 clips of held-out puppets: planted offsets found exactly, and how the wrong sound
+    scores.
+    """
     rng, runner = np.random.default_rng([seed, 9]), LipRunner(net)
     found, right, wrong, still, before = [], [], [], [], None
     for number in range(clips):
@@ -207,7 +214,7 @@ def train(recipe_run: RecipeRun, held_out_clips: int = 66) -> None:
 
 
 def finish(net: SyncNet, out: Path, recipe: dict[str, object], held_out_clips: int) -> dict[str, float]:
-    """Store, load what was stored, measure that, and write the figures beside it."""
+    """Store, load what was stored, measure that, and write the figures into its file."""
     path = out / "sync.safetensors"
     shipped.store(path, net, CONFIG, recipe)
     stored = files.SHIPPED.load(path)

@@ -1,4 +1,6 @@
-"""How a recipe is asked to run, and its training material: drawn in parallel, the same for any number of processes."""
+"""This module holds a recipe's options and draws its training material in parallel, alike for any number of
+processes.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class RecipeRun:
-    """`out`: folder for what is made; `steps`: length of training, 0 for the recipe's own; `device` of the network;
-    `workers`: processes that draw material (0: none but this one); `log` takes a line of progress."""
+    """Holds the options of a recipe. `out`: folder for its files; `steps`: length of training, 0 for the recipe's own;
+    `device` of the network; `workers`: processes that draw material (0: none but this one); `log` takes a line of
+    progress.
+    """
 
     out: Path
     seed: int
@@ -29,18 +33,20 @@ class RecipeRun:
     workers: int = 0
 
     def of(self, own: int) -> RecipeRun:
-        """The same recipe_run with its length settled: `own` where none was asked for."""
+        """Returns the same recipe_run with its length settled: `own` where none was asked for."""
         return replace(self, steps=self.steps or own)
 
     @contextmanager
     def seeded(self) -> Iterator[None]:
-        """In here layers draw their first weights (and dropout) by `seed`; afterwards torch's state is as before."""
+        """Makes layers draw their first weights (and dropout) by `seed` inside; afterwards torch's state is as
+        before.
+        """
         with torch.random.fork_rng(devices=[self.device] if self.device.startswith("cuda") else []):
             torch.manual_seed(self.seed)
             yield
 
     def recipe(self, preset: str, **facts: Any) -> dict[str, Any]:
-        """What a weight file says of how it was made."""
+        """Returns the recipe's entry in a weight file: how it was made."""
         return {"preset": preset, "seed": self.seed, "steps": self.steps, "device": _device_name(self.device), **facts}
 
 
@@ -50,14 +56,14 @@ def _device_name(device: str) -> str:
 
 @dataclass
 class Progress:
-    """Steps of a recipe_run, from `first` on; a line about every ten seconds, with what is left."""
+    """Counts the steps of a recipe_run, from `first` on; a line about every ten seconds, with what is left."""
 
     recipe_run: RecipeRun
     name: str
     first: int = 0
 
     def steps(self, show: Callable[[], dict[str, float]]) -> Iterator[int]:
-        """0 .. steps - 1. `show` gives the figures of a line; it is called only when one is due."""
+        """Yields 0 .. steps - 1. `show` gives the figures of a line; it is called only when one is due."""
         total, began = self.recipe_run.steps, time.monotonic()
         due = began + 10.0
         for step in range(self.first, total):
@@ -70,7 +76,7 @@ class Progress:
 
 
 def cosine(share: float, last: float = 0.01) -> float:
-    """Half a cosine from 1 to `last` as `share` goes from 0 to 1."""
+    """Returns half a cosine from 1 to `last` as `share` goes from 0 to 1."""
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
@@ -96,8 +102,9 @@ def _as_it_is(item: Any) -> Any:
 
 
 def drawn(make: Callable[[int], Item], last: int, workers: int, first: int = 0) -> Iterator[Item]:
-    """`make(first) .. make(last - 1)` in order, drawn ahead by `workers` processes. `make` seeds itself by its number
-    and is a frozen dataclass with __call__; what it gives holds arrays, no tensors (they need a file handle each).
+    """Yields `make(first) .. make(last - 1)` in order, drawn ahead by `workers` processes. `make` seeds itself by its
+    number and is a frozen dataclass with __call__; its result holds arrays, no tensors (they need a file handle
+    each).
 
     The processes are fresh ones: a forked copy of a process whose libraries run threads may wait for them for ever.
     """

@@ -1,10 +1,10 @@
-"""Recipe: the demo speech-emotion encoder, emotion2vec's architecture at small width.
+"""This recipe trains the demo speech-emotion encoder, emotion2vec's architecture at small width.
 
 Voices of training identities: some in basic emotions of every level, whose names it learns, the others in free moods
 that have no name. Of all of them it learns, through a head that is thrown away, how pleasant, excited, tense, averse
-and ironic the voice is (dimensional affect), so that its embedding has an order between and beyond the classes: what
+and ironic the voice is (dimensional affect), so that its embedding has an order between and beyond the classes, which
 emotion2vec gets from hundreds of hours of unlabelled speech. Most weight is on how moods of one voice differ, because
-C-MET hears an emotion as a difference of embeddings. No free mood is near an extended emotion.
+C-MET takes an emotion as a difference of embeddings. No free mood is near an extended emotion.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves
 
 @dataclass(frozen=True)
 class Utterance:
-    """`wave` (samples,), class number or NAMELESS, and `affect` (5,) of one voice."""
+    """Holds `wave` (samples,), class number or NAMELESS, and `affect` (5,) of one voice."""
 
     wave: npt.NDArray[np.float32]
     label: int
@@ -57,7 +57,9 @@ class Utterance:
 
 
 def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A point (5,) anywhere in the box that the basic emotions span, but not near an extended one of any level."""
+    """Returns a point (5,) anywhere in the box that the basic emotions span, but not near an extended one of
+    any level.
+    """
     basic = np.array([affect_point(name) for name in BASIC_EMOTIONS])
     barred = np.array([affect_point(name, level) for name in EXTENDED_EMOTIONS for level in LEVELS])
     while True:
@@ -68,8 +70,9 @@ def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Speaker:
-    """Utterance number i: training puppets in turn, two in five (`1 - FREE`) in basic emotions with an actor's own
-    variation, the others in free moods."""
+    """Makes utterance number i: training puppets in turn, two in five (`1 - FREE`) in basic emotions with an actor's
+    own variation, the others in free moods.
+    """
 
     seed: int
 
@@ -85,14 +88,17 @@ class Speaker:
 
 
 def batch(rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Numbers (BATCH,) of utterances, TOGETHER random takes of each of some random voices, voice by voice."""
+    """Returns the numbers (BATCH,) of utterances, TOGETHER random takes of each of some random voices, voice by
+    voice.
+    """
     voice = np.repeat(rng.integers(0, VOICES, BATCH // TOGETHER), TOGETHER)
     return np.asarray(voice + VOICES * rng.integers(0, TAKES, BATCH))
 
 
 def affect_losses(error: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean square of the affect errors (BATCH, 5) of a `batch`, and of what is left of them without each voice's own
-    mean, which a difference of two utterances of that voice cancels (unbiased: over TOGETHER - 1)."""
+    """Returns the mean square of the affect errors (BATCH, 5) of a `batch`, and of what is left of them without each
+    voice's own mean, which a difference of two utterances of that voice cancels (unbiased: over TOGETHER - 1).
+    """
     by_voice = error.unflatten(0, (-1, TOGETHER))
     within = (by_voice - by_voice.mean(1, keepdim=True)).square().mean() * TOGETHER / (TOGETHER - 1)
     return by_voice.square().mean(), within
@@ -119,12 +125,12 @@ def train(recipe_run: RecipeRun) -> None:
         start = int(rng.integers(0, waves.shape[1] - length + 1))
         gain = torch.from_numpy(np.exp(rng.normal(0, 0.05, (BATCH, 1)))).float().to(device)
         embedding = network(waves[pick, start : start + length] * gain).embedding
-        told = F.cross_entropy(network.classify(embedding), label[pick])
+        named = F.cross_entropy(network.classify(embedding), label[pick])
         felt, within = affect_losses(affect_head(embedding) - affect[pick])
         optimiser.zero_grad(set_to_none=True)
-        (told + FELT_WEIGHT * felt + WITHIN_WEIGHT * within).backward()
+        (named + FELT_WEIGHT * felt + WITHIN_WEIGHT * within).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        latest.update({"class": told.detach(), "affect": felt.detach(), "within": within.detach()})
+        latest.update({"class": named.detach(), "affect": felt.detach(), "within": within.detach()})
     recipe = recipe_run.recipe("demo-speech", utterances=VOICES * TAKES)
     shipped.store(recipe_run.out / "speech.safetensors", network.eval().cpu(), CONFIG, recipe)
