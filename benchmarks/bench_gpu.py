@@ -1,5 +1,4 @@
-"""This script measures a GPU: frames a second of the full-size generator by precision and batch, and clips a minute
-judged.
+"""Measures a GPU: frames a second of the full-size generator by precision and batch, and clips a minute judged.
 
     python benchmarks/bench_gpu.py generator [--frames 256]
     python benchmarks/bench_gpu.py judges --clips DIR [--number 16] [--device cuda]

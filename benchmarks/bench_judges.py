@@ -1,5 +1,4 @@
-"""This script measures judges against the programs and packages that published each metric, in CPU seconds of one
-thread.
+"""Measures judges against the programs and packages that published each metric, in CPU seconds of one thread.
 
     python benchmarks/bench_judges.py card --clips DIR --number 20 [--syncnet-python DIR]
     python benchmarks/bench_judges.py every-frame --clips DIR --number 1

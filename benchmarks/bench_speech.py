@@ -1,5 +1,4 @@
-"""This script measures speech features: start-up and ten wavs of 3 s, ours and the official pipeline, in CPU seconds of
-one thread.
+"""Measures speech features: start-up and ten wavs of 3 s, ours and the official pipeline, in CPU seconds of one thread.
 
     python benchmarks/bench_speech.py [--official-python PYTHON --official-config DIR] [--checkpoint model.pt]
 

@@ -1,5 +1,4 @@
-"""This script measures training against the released C-MET code: a full-size step, the sampler; and the speech-to-code
-experiment.
+"""Measures training against the released C-MET code: a full-size step, the sampler; and the speech-to-code experiment.
 
     python benchmarks/bench_train.py step --official DIR [--device cuda]
     python benchmarks/bench_train.py samples --official DIR
@@ -171,15 +170,15 @@ def _rate(work: Callable[[int], object], seconds: float) -> float:
 @click.option("--batch", default=BATCH, show_default=True)
 def wait(device: str, steps: int, batch: int) -> None:
     """Train from a packed corpus and print how long the loop waited for its batches."""
-    from cmet.training.plan import Plan, Seat
+    from cmet.training.plan import ProcessRank, TrainingPlan
     from cmet.training.trainer import Trainer
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         packed = PackedCorpus(PackedCorpus.build(tree(folder / "tree", len(PEOPLE)), folder / "corpus.pack"))
-        corpus, seat = TrainingCorpus(packed, PEOPLE), Seat(device=torch.device(device))
-        plan = Plan(batch=batch, steps=steps, checkpoint_every=0, evaluate_every=0, log_every=0)
-        trainer = Trainer(folder / "run", corpus, None, SampleOptions(), Objective(), plan, {}, seat)
+        corpus, process = TrainingCorpus(packed, PEOPLE), ProcessRank(device=torch.device(device))
+        plan = TrainingPlan(batch=batch, steps=steps, checkpoint_every=0, evaluate_every=0, log_every=0)
+        trainer = Trainer(folder / "run", corpus, None, SampleOptions(), Objective(), plan, {}, process)
         began = time.perf_counter()
         trainer.run()
         wall = time.perf_counter() - began

@@ -34,7 +34,7 @@ from cmet.training.corpus import NEUTRAL, TrainingCorpus
 from cmet.training.objective import Objective, Tensors, to_tensors
 from cmet.training.packed import FEATURES, PackedCorpus
 from cmet.training.packing import EMOTIONS
-from cmet.training.plan import Plan
+from cmet.training.plan import TrainingPlan
 from cmet.training.sampler import SampleOptions, assemble, draw
 from cmet.training.trainer import Trainer
 
@@ -127,7 +127,7 @@ def run(job: tuple[World, str, int, int]) -> tuple[str, int, list[float]]:
         training, held_out = (TrainingCorpus(packed, names) for names in (people, world.held_out))
         rest = dict(VARIANTS[name])
         options = SampleOptions(level_balance=rest.pop("level_balance", False))
-        plan = Plan(64, steps, 1e-3, seed=seed, checkpoint_every=0, evaluate_every=0, **rest)
+        plan = TrainingPlan(64, steps, 1e-3, seed=seed, checkpoint_every=0, evaluate_every=0, **rest)
         trainer = Trainer(Path(folder) / "run", training, None, options, Objective(), plan, WIDTHS)
         trainer.run()
         return name, seed, measures(trainer, *questions(held_out), world.codes)

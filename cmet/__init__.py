@@ -1,1 +1,1 @@
-"""C-MET as a library: connector, EDTalk backbone, emotion2vec, training, editing."""
+"""This package is C-MET as a library: connector, EDTalk backbone, emotion2vec, training, editing."""

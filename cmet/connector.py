@@ -1,4 +1,4 @@
-"""C-MET's connector: a difference of speech emotions and a track of expression codes -> expression directions.
+"""C-MET's connector turns a difference of speech emotions and a track of expression codes into directions.
 
 Two small convolution stacks embed the codes of the source and the directions predicted so far, a linear layer embeds
 the speech difference, and a transformer fuses the 2T + 1 tokens. State-dict names and shapes are those of the released
@@ -32,7 +32,7 @@ _STEM = (  # channels in, out, kernel, stride, padding, residual: a code of leng
 
 
 class _ConvBlock(nn.Module):
-    """1-D convolution, batch norm, optional `+ input`, ReLU (tanh in the last block)."""
+    """Computes a 1-D convolution, batch norm, optional `+ input`, ReLU (tanh in the last block)."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, residual: bool, last: bool = False
@@ -70,7 +70,7 @@ def _code_encoder(code: int, hidden: int) -> nn.Sequential:
 
 
 class _SpeechEncoder(nn.Module):
-    """Linear, GELU, then LayerNorm."""
+    """Applies a linear layer, GELU, then LayerNorm."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class _SpeechEncoder(nn.Module):
 
 
 class _Positions(nn.Module):
-    """Sine and cosine position codes as a persistent buffer `pe` (1, MAX_WINDOW, hidden)."""
+    """Holds sine and cosine position codes as a persistent buffer `pe` (1, MAX_WINDOW, hidden)."""
 
     pe: Tensor
 
@@ -135,7 +135,7 @@ class _Fusion(nn.Module):
         self.transformer_encoder = nn.TransformerEncoder(prototype, layers, enable_nested_tensor=False)
 
     def tokens(self, reference: Tensor, speech: Tensor, expression: Tensor) -> Tensor:
-        """(B, 2T + 1, H): reference, speech, expression; speech has no position code."""
+        """Returns (B, 2T + 1, H): reference, speech, expression; speech has no position code."""
         window = reference.shape[1]
         modality = self.modality.weight
         parts = (
@@ -146,7 +146,7 @@ class _Fusion(nn.Module):
         return self.dropout(torch.cat(parts, dim=1))
 
     def forward(self, reference: Tensor, speech: Tensor, expression: Tensor, keep: int | None = None) -> Tensor:
-        """Fused tokens (B, 2T + 1, H), or only the last `keep` of them."""
+        """Returns fused tokens (B, 2T + 1, H), or only the last `keep` of them."""
         tokens = self.tokens(reference, speech, expression)
         layers = list(self.transformer_encoder.layers)
         for layer in layers[:-1]:
@@ -155,7 +155,7 @@ class _Fusion(nn.Module):
 
 
 class _Projector(nn.Module):
-    """Token -> code: linear, GELU, linear."""
+    """Turns a token into a code: linear, GELU, linear."""
 
     def __init__(self, hidden: int, code: int) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class _Projector(nn.Module):
 
 
 class Connector(nn.Module):
-    """C-MET's cross-modal connector; without arguments the official full-size network (27.7 M parameters).
+    """Is C-MET's cross-modal connector; without arguments the official full-size network (27.7 M parameters).
 
     window: frames per window, T (no parameter depends on it); hidden: token width; exp: size of an expression code
     (5 to 12); speech: size of a speech-emotion vector; layers, heads, feedforward, dropout: of the transformer.
@@ -201,7 +201,7 @@ class Connector(nn.Module):
         return self.Norm(encoder(codes.reshape(batch * window, 1, size)).squeeze(-1)).reshape(batch, window, -1)
 
     def embed(self, reference: Tensor, speech: Tensor, expression: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings before fusion: reference (B, T, H), speech (B, 1, H), expression (B, T, H)."""
+        """Returns the embeddings before fusion: reference (B, T, H), speech (B, 1, H), expression (B, T, H)."""
         return (
             self._embed_codes(self.ref_encoder, reference),
             self.speaker_encoder(speech),
@@ -211,7 +211,7 @@ class Connector(nn.Module):
     def forward(
         self, reference: Tensor, speech: Tensor, expression: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Directions (B*T, exp) and the three embeddings before fusion.
+        """Returns the directions (B*T, exp) and the three embeddings before fusion.
 
         reference: the T directions before this window (B, T, exp), zeros where there are none; speech: emotion vector
         of the target minus that of the source (B, 1, speech); expression: codes of the source clip (B, T, exp).

@@ -1,4 +1,4 @@
-"""The files of the connector: the published checkpoint, those of own training, and the small one that ships."""
+"""Reads the files of the connector: the published checkpoint, those of own training, and the small one that ships."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _connector(file: Path | None = None) -> Connector:
-    """Of the widths and the window that the training of `file` wrote down; of official size without them."""
+    """A connector of the widths and window that the training of `file` wrote down; of official size without them."""
     from cmet.connector import Connector
     from cmet.training.checkpoint_files import connector_beside
 

@@ -1,6 +1,6 @@
-"""Editing: a neutral face, a sound, a head movement and emotional speech become a talking face with that emotion.
+"""This module edits: a neutral face, a sound, a head movement and emotional speech become an emotional talking face.
 
-The released inference: docs/reference/cmet.md, 'C-MET inference'. What it gets wrong is right here by default, and
+The released inference: docs/reference/cmet.md, 'C-MET inference'. Its faults are put right here by default, and
 `official=True` gives its behaviour for comparison: 20 frames trimmed and the tail of the roll-out dropped, the clip's
 own darkest and brightest value stretched to 0 and 255, the pose clip's coded frames taken as they are.
 """
@@ -35,12 +35,12 @@ Floats = npt.NDArray[np.float32]
 
 
 class TooShortError(UsageError):
-    """A clip is so short that the released program, asked to edit it, never ends."""
+    """Is raised for a clip so short that the released program, asked to edit it, never ends."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Everything about an edit that does not depend on the emotion: encoded once, edited many times."""
+    """Holds everything of an edit that does not depend on the emotion: encoded once, edited many times."""
 
     picture: Pixels
     lip: Tensor  # (F, 20)
@@ -50,7 +50,7 @@ class Tracks:
 
 
 class Editor:
-    """Edits with one set of networks: what `bench.py edit` and the contestants `cmet` and `no_edit` drive.
+    """Edits with one set of networks; `bench.py edit` and the contestants `cmet` and `no_edit` drive it.
 
     `official`: the released program's behaviour, bug for bug where it finishes. Without a connector among the networks
     only `unedited` gives expressions.
@@ -69,7 +69,7 @@ class Editor:
         expression: Path | None = None,
         frames: int | None = None,
     ) -> Tracks:
-        """Encode what all edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`.
+        """Encodes all that edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`.
 
         expression: another clip whose expression is edited. frames: length of the result; without it that of the sound,
         in the released program that of the clip `lips` where there is one. Frames of longer clips that could not be
@@ -118,7 +118,9 @@ class Editor:
         return held(self.talker.clip_codes(clip, limit=frames).lip, frames)
 
     def difference(self, pool: Pool, neutral: Pool | None, num_samples: int = 10, seed: int = 42) -> Floats:
-        """(D,) what `pool`'s speech says beyond neutral speech, from `num_samples` sorted, seeded picks of each."""
+        """Returns the difference (D,) of `pool`'s speech from neutral speech, from `num_samples` sorted, seeded picks
+        of each.
+        """
         speech = self.talker.networks.speech
         if pool.kept is not None:
             width = self.talker.networks.connector.speaker_encoder.proj.in_features
@@ -130,7 +132,7 @@ class Editor:
         return emotion_difference(*vectors)
 
     def expressions(self, tracks: Tracks, differences: Sequence[Floats], intensity: float = 1.0) -> list[Tensor]:
-        """Edited expression tracks (F, exp), one per difference, all rolled out together."""
+        """Returns the edited expression tracks (F, exp), one per difference, all rolled out together."""
         codes = tracks.expression
         speech = torch.from_numpy(np.stack(differences))[:, None].to(codes.device) * intensity
         directions = roll_out(self.talker.networks.connector, speech, codes, pad_last=not self.official)
@@ -140,7 +142,7 @@ class Editor:
         return [self._fitted(track, tracks) for track in edited]
 
     def unedited(self, tracks: Tracks) -> Tensor:
-        """The expression track (F, exp) of the clip itself, as long as an edited one."""
+        """Returns the expression track (F, exp) of the clip itself, as long as an edited one."""
         rolled = len(tracks.expression)
         if self.official:  # both go back and forth over the same frames
             rolled -= rolled % self._window
@@ -153,7 +155,8 @@ class Editor:
     def scheduled(
         self, tracks: Tracks, schedule: Sequence[tuple[float, str]], by_name: Mapping[str, Floats], intensity: float
     ) -> Tensor:
-        """One expression track (F, exp) whose emotion changes at the given seconds; `neutral` is the source's own.
+        """Returns one expression track (F, exp) whose emotion changes at the given seconds; `neutral` is the source's
+        own.
 
         At each moment it is the plain edit with the emotion of that moment, faded over a third of a second. (One
         roll-out with changing speech would not do: the network goes on with the direction that it came from.)
@@ -164,19 +167,23 @@ class Editor:
         return torch.einsum("fk,kfe->fe", torch.from_numpy(shares).to(own), torch.stack([own, *edited]))
 
     def render(self, tracks: Tracks, expression: Tensor, least: int = 1) -> Iterator[Pixels]:
-        """Frames (h, w, 3) uint8 of one edit, as they are made; smaller ones are enlarged to `least` px."""
+        """Yields the frames (h, w, 3) uint8 of one edit, as they are made; smaller ones are enlarged to `least` px."""
         return self.talker.frames(
             tracks.picture, tracks.lip, tracks.pose, expression, tracks.frames, self.official, least
         )
 
 
 def blended(differences: Sequence[Floats], shares: Sequence[float]) -> Floats:
-    """(D,) weighted sum of differences: 0.5 happy + 0.5 angry. ValueError unless there is one share for each."""
+    """Returns the weighted sum (D,) of differences: 0.5 happy + 0.5 angry. ValueError unless there is one share for
+    each.
+    """
     return np.sum([share * part for share, part in zip(shares, differences, strict=True)], axis=0, dtype=np.float32)
 
 
 def schedule_shares(schedule: Sequence[tuple[float, str]], names: Sequence[str], frames: int) -> Floats:
-    """(frames, names) share of each emotion in each frame, rows of sum 1: a straight fade begins at every step."""
+    """Returns the share (frames, names) of each emotion in each frame, rows of sum 1: a straight fade begins at every
+    step.
+    """
     shares = np.zeros((frames, len(names)), np.float32)
     current = np.eye(len(names), dtype=np.float32)[names.index(schedule[0][1])]
     shares[:] = current
@@ -192,7 +199,9 @@ def schedule_shares(schedule: Sequence[tuple[float, str]], names: Sequence[str],
 
 
 def read_schedule(text: str, names: Sequence[str]) -> list[tuple[float, str]]:
-    """`0:neutral,2.0:happy` as [(0.0, "neutral"), (2.0, "happy")], from second 0 on. UsageError if it is not one."""
+    """Returns `0:neutral,2.0:happy` as [(0.0, "neutral"), (2.0, "happy")], from second 0 on. UsageError if it is not
+    one.
+    """
     known = [emotion_pools.NEUTRAL, *names]
     steps: list[tuple[float, str]] = []
     for part in text.split(","):

@@ -1,4 +1,4 @@
-"""Where emotional speech comes from: folders of sound, prepared features, single files, or a name kept earlier."""
+"""This module finds emotional speech: folders of sound, prepared features, single files, or a name kept earlier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pool:
-    """Utterances of one emotion: sound files, or features that were prepared already, or a difference kept by name."""
+    """Holds the utterances of one emotion: sound files, or features that were prepared already, or a difference kept by
+    name.
+    """
 
     name: str
     sounds: tuple[Path, ...] = ()
@@ -33,15 +35,15 @@ class Pool:
 
     @property
     def needs_network(self) -> bool:
-        """Whether a speech network is needed to use it."""
+        """Says whether a speech network is needed to use it."""
         return self.features is None and self.kept is None
 
     def entries(self) -> list[str]:
-        """Sorted names of the utterances."""
+        """Returns the sorted names of the utterances."""
         return [str(path) for path in self.sounds] if self.features is None else self._read()[0]
 
     def vectors(self, chosen: Sequence[str], speech: SpeechFeatures | None) -> Floats:
-        """(n, D) features of the chosen entries."""
+        """Returns the features (n, D) of the chosen entries."""
         if self.features is not None:
             names, vectors = self._read()
             return vectors[[names.index(name) for name in chosen]]
@@ -54,29 +56,30 @@ class Pool:
 
 
 def pools(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> list[Pool]:
-    """One pool per folder or name, in their order; all single files together are one more, where the first one stands.
+    """Returns one pool per folder or name, in their order; all single files together are one more, where the first one
+    stands.
 
     width: numbers of a feature; a folder's features of that width are used instead of its sounds. names: where emotions
     without a path are looked up. Raises UsageError for what does not exist or holds no sound.
     """
     names = names or Names(width=width)
-    found: list[Pool] = []
+    all_pools: list[Pool] = []
     files: list[Path] = []
     place = 0
     for value in values:
         path = Path(value).expanduser()
         if path.is_dir():
-            found.append(_folder(path, width))
+            all_pools.append(_folder(path, width))
         elif path.suffix == ".npy" and path.is_file():
             raise UsageError(f"'{path}' is one feature file.", "Give the folder that holds it, or sound files.")
         elif path.is_file():
-            place = place if files else len(found)
+            place = place if files else len(all_pools)
             files.append(path)
         else:
-            found.append(names.find(value))
+            all_pools.append(names.find(value))
     if files:
-        found.insert(place, Pool(files[0].stem, tuple(sorted(files))))
-    return found
+        all_pools.insert(place, Pool(files[0].stem, tuple(sorted(files))))
+    return all_pools
 
 
 def _folder(path: Path, width: int) -> Pool:
@@ -106,9 +109,9 @@ def _is_sound(path: Path) -> bool:
 
 
 def neutral_beside(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
-    """The pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out.
+    """Returns the pool in a folder called `neutral` beside the first emotion's folder, as C-MET lays them out.
 
-    Emotions that were given by name are compared with the neutral speech of where names are looked up.
+    Emotions that were given by name are compared with the neutral speech of the place where names are looked up.
     """
     for value in values:
         path = Path(value).expanduser().resolve()
@@ -124,7 +127,9 @@ def neutral_beside(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Na
 
 
 def neutral_named(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Names | None = None) -> Pool:
-    """The pool of neutral speech that a user names. UsageError as `pools`, for several, and for a kept difference."""
+    """Returns the pool of neutral speech that a user names. UsageError as `pools`, for several, and for a kept
+    difference.
+    """
     pool, *more = pools(values, width, names)
     if more:
         raise UsageError(
@@ -139,10 +144,10 @@ def neutral_named(values: Sequence[str], width: int = OFFICIAL_WIDTH, names: Nam
 
 @dataclass(frozen=True)
 class Names:
-    """Emotions by name: kept ones first, then folders of that name in or below `root`, then `shipped` ones.
+    """Finds emotions by name: kept ones first, then folders of that name in or below `root`, then `shipped` ones.
 
     root: a folder of `<emotion>/` folders, or of corpora of them (C-MET's audios/: MEAD/, gemini/, MELD/); shipped:
-    name -> what makes its sound files.
+    name -> function that makes its sound files.
     """
 
     root: Path | None = None
@@ -150,13 +155,13 @@ class Names:
     width: int = OFFICIAL_WIDTH
 
     def find(self, name: str) -> Pool:
-        """The pool of a name. UsageError, with the names that there are, for an unknown one."""
+        """Returns the pool of a name. UsageError, with the names that there are, for an unknown one."""
         if kept_path(name).is_file():
             return Pool(name, kept=kept_path(name))
         return self.speech(name)
 
     def speech(self, name: str) -> Pool:
-        """The speech of a name, kept differences aside. UsageError as `find`."""
+        """Returns the speech of a name, kept differences aside. UsageError as `find`."""
         if name in self._folders():
             return replace(_folder(self._folders()[name], self.width), name=name)
         if name in self.shipped:
@@ -174,11 +179,11 @@ class Names:
             raise UsageError(f"'{self.root}' is not a folder.", "--speech names a folder of <emotion>/ folders.")
         parents = sorted((p for p in self.root.iterdir() if p.is_dir()), key=lambda p: (p.name != "MEAD", p.name))
         inner = [p for parent in parents for p in sorted(parent.iterdir()) if p.is_dir()]
-        found: dict[str, Path] = {}
+        folder_of: dict[str, Path] = {}
         for path in [*parents, *inner]:
             if _holds_speech(path):
-                found.setdefault(path.name, path)
-        return found
+                folder_of.setdefault(path.name, path)
+        return folder_of
 
 
 def _holds_speech(path: Path) -> bool:
@@ -188,12 +193,12 @@ def _holds_speech(path: Path) -> bool:
 
 
 def kept_path(name: str) -> Path:
-    """Where an emotion kept under `name` lies; two names never share a file."""
+    """Returns the path of an emotion kept under `name`; two names never share a file."""
     return cache_dir() / "emotions" / f"{quote(name, safe=' ')}.npz"
 
 
 def keep(name: str, difference: Floats) -> Path:
-    """Keep a difference (D,) under a name for later edits; returns its file."""
+    """Keeps a difference (D,) under a name for later edits; returns its file."""
     path = kept_path(name)
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, difference=difference.astype(np.float32))
@@ -201,7 +206,7 @@ def keep(name: str, difference: Floats) -> Path:
 
 
 def recall(pool: Pool, width: int) -> Floats:
-    """The kept difference (D,) of a pool. UsageError if it is damaged or was made by another speech network."""
+    """Returns the kept difference (D,) of a pool. UsageError if it is damaged or was made by another speech network."""
     assert pool.kept is not None
     try:
         with np.load(pool.kept, allow_pickle=False) as arrays:
@@ -217,5 +222,5 @@ def recall(pool: Pool, width: int) -> Floats:
 
 
 def kept_names() -> list[str]:
-    """The names under which emotions were kept."""
+    """Returns the names under which emotions were kept."""
     return sorted(unquote(path.stem) for path in (cache_dir() / "emotions").glob("*.npz"))

@@ -1,4 +1,4 @@
-"""Losses of C-MET: regression of directions, contrast of modalities, opposition of the two passes, and measures.
+"""Holds C-MET's losses: regression of directions, contrast of modalities, opposition of the two passes, and measures.
 
 Directions and codes are (N, D) rows, N = batch * window, row i belonging to sample i // window; labels are (N,) int64
 indices of `EMOTIONS` (the target emotion). Every loss is a scalar and differentiable in its first arguments.
@@ -24,35 +24,38 @@ TEMPERATURE = 0.1
 
 
 def class_weights(labels: Tensor, like: Tensor) -> Tensor:
-    """(N,) weights of (N,) labels on the device and in the dtype of `like`."""
+    """Returns the weights (N,) of (N,) labels on the device and in the dtype of `like`."""
     return torch.tensor(CLASS_WEIGHTS, dtype=like.dtype, device=like.device)[labels]
 
 
 def focal_mse(prediction: Tensor, target: Tensor, beta: float = 0.2, gamma: float = 1.0) -> Tensor:
-    """Squared error times (2 sigmoid(beta |d|) - 1)^gamma; the factor takes part in the gradient."""
+    """Returns the squared error times (2 sigmoid(beta |d|) - 1)^gamma; the factor takes part in the gradient."""
     difference = prediction - target
     focus = 2 * torch.sigmoid(beta * difference.abs()) - 1
     return (difference.square() * focus**gamma).mean()
 
 
 def focal_mse_tanh(prediction: Tensor, target: Tensor, beta: float = 0.2, gamma: float = 1.0) -> Tensor:
-    """Squared error times tanh(beta |d|)^gamma."""
+    """Returns the squared error times tanh(beta |d|)^gamma."""
     difference = prediction - target
     return (difference.square() * torch.tanh(beta * difference.abs()) ** gamma).mean()
 
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean over rows of the mean squared error of a row."""
+    """Returns the mean over rows of the mean squared error of a row."""
     return (prediction - target).square().mean(dim=1).mean()
 
 
 def wmse(prediction: Tensor, target: Tensor, labels: Tensor) -> Tensor:
-    """Class-weighted squared error: row means times their weight, averaged (not divided by the weights' sum)."""
+    """Returns the class-weighted squared error: row means times their weight, averaged (not divided by the weights'
+    sum).
+    """
     return ((prediction - target).square().mean(dim=1) * class_weights(labels, prediction)).mean()
 
 
 def bmse(prediction: Tensor, target: Tensor, sigma: Tensor) -> Tensor:
-    """Balanced MSE (Ren et al. 2022): which of the batch's targets belongs to this prediction, under N(., sigma^2 I).
+    """Returns the balanced MSE (Ren et al. 2022): which of the batch's targets belongs to this prediction, under N(.,
+    sigma^2 I).
 
     The Gaussian's normalising constant is the same for all targets of a row and drops out of the cross-entropy.
     """
@@ -62,7 +65,7 @@ def bmse(prediction: Tensor, target: Tensor, sigma: Tensor) -> Tensor:
 
 
 class BalancedMse(nn.Module):
-    """`bmse` with its learnable scale `sigma` (starts at 8); give its parameter to the optimiser."""
+    """Computes `bmse` with its learnable scale `sigma` (starts at 8); give its parameter to the optimiser."""
 
     def __init__(self, sigma: float = 8.0) -> None:
         super().__init__()
@@ -73,18 +76,18 @@ class BalancedMse(nn.Module):
 
 
 def directional(forward: Tensor, flipped: Tensor) -> Tensor:
-    """(1 + cosine)^2 of the two passes' directions: zero when they are opposite."""
+    """Returns (1 + cosine)^2 of the two passes' directions: zero when they are opposite."""
     return (1 + F.cosine_similarity(forward, flipped, dim=1)).square().mean()
 
 
 def weighted_directional(forward: Tensor, flipped: Tensor, labels: Tensor) -> Tensor:
-    """`directional` with the class weight inside the square."""
+    """Returns `directional` with the class weight inside the square."""
     opposition = 1 + F.cosine_similarity(forward, flipped, dim=1)
     return (class_weights(labels, forward) * opposition).square().mean()
 
 
 def contrastive(visual: Tensor, audio: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Supervised contrast of B visual and B audio embeddings (B, D): rows of one label attract each other.
+    """Returns the supervised contrast of B visual and B audio embeddings (B, D): rows of one label attract each other.
 
     2B anchors; all other rows are candidates, those with the anchor's label are positives (its own partner in the
     other modality always is one).
@@ -103,7 +106,7 @@ def contrastive(visual: Tensor, audio: Tensor, labels: Tensor, temperature: floa
 def bidirectional_contrastive(
     first: Tensor, second: Tensor, speech: Tensor, speech_flipped: Tensor, labels: Tensor
 ) -> Tensor:
-    """C-MET's contrastive term; `first`, `second`: expression embeddings (B, T, H) of emotions 1 and 2.
+    """Returns C-MET's contrastive term; `first`, `second`: expression embeddings (B, T, H) of emotions 1 and 2.
 
     speech, speech_flipped: embeddings (B, 1, H) of the speech difference and of its negative; labels: (B,). The visual
     difference points the other way than the speech difference in both halves: the released weights are trained so.
@@ -114,14 +117,16 @@ def bidirectional_contrastive(
 
 
 def expression_cosine(prediction: Tensor, target: Tensor, labels: Tensor | None = None) -> Tensor:
-    """1 - cosine of predicted and target directions (EC), class-weighted if labels are given (the published wEC)."""
+    """Returns 1 - cosine of predicted and target directions (EC), class-weighted if labels are given (the published
+    wEC).
+    """
     cosine = F.cosine_similarity(F.normalize(prediction, dim=1), F.normalize(target, dim=1), dim=1)
     distance = 1 - cosine
     return (distance if labels is None else class_weights(labels, prediction) * distance).mean()
 
 
 def velocity(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean distance of the frame-to-frame changes of two (B, T, D) tracks; 1e-6 is added to each difference."""
+    """Returns the mean distance of frame-to-frame changes of two (B, T, D) tracks; 1e-6 is added to each difference."""
     change, wanted = prediction.diff(dim=1), target.diff(dim=1)
     return F.pairwise_distance(change, wanted, eps=1e-6).mean()
 
@@ -132,7 +137,7 @@ def huber(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
 
 
 def angle(prediction: Tensor, target: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Mean angle whose cosine is divided by `temperature` before it is clamped, so that it saturates early."""
+    """Returns the mean angle; its cosine is divided by `temperature` before it is clamped, so it saturates early."""
     cosine = F.cosine_similarity(prediction, target, dim=1) / temperature
     return torch.acos(cosine.clamp(-1 + 1e-5, 1 - 1e-5)).mean()
 

@@ -1,4 +1,4 @@
-"""The networks that `prepare` runs: speech features (emotion2vec) and EDTalk codes, as plain callables.
+"""Holds the networks that `prepare` runs: speech features (emotion2vec) and EDTalk codes, as plain callables.
 
 `datasets.preparation` knows nothing about networks: it is given these functions by name and calls each once a process.
 """
@@ -21,7 +21,7 @@ Codes = Callable[[Iterable[npt.NDArray[np.uint8]]], dict[str, Floats]]
 
 
 def speech(weights: str | None = None, demo: bool = False) -> Speech:
-    """(n,) samples at 16 kHz → (1024,): emotion2vec+ large, or the small network of the demo.
+    """Returns a callable of (n,) samples at 16 kHz → (1024,): emotion2vec+ large, or the small network of the demo.
 
     A sound that was embedded before, by `prepare`, `edit` or `run` and under any name, comes from the user's cache.
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
@@ -37,12 +37,13 @@ def speech(weights: str | None = None, demo: bool = False) -> Speech:
 
 
 def speech_with(features: SpeechFeatures) -> Speech:
-    """The callable of an encoder with a cache."""
+    """Returns the callable of an encoder with a cache."""
     return lambda samples: np.asarray(features.of_waves([samples])[0], dtype=np.float32)
 
 
 def codes(weights: str | None = None, demo: bool = False) -> Codes:
-    """Chunks of frames (n, h, w, 3) → {"exp": (frames, 10), "pose": (frames, 6), "lip": (frames, 20)}: EDTalk.
+    """Returns a callable of chunks of frames (n, h, w, 3) → {"exp": (frames, 10), "pose": (frames, 6), "lip": (frames,
+    20)}: EDTalk.
 
     weights: path of the official file, else the one in the cache. Raises MissingError when there is none.
     """
@@ -52,11 +53,11 @@ def codes(weights: str | None = None, demo: bool = False) -> Codes:
 
 
 def codes_with(generator: Generator) -> Codes:
-    """The callable of a generator that is in memory; frames are brought to its size."""
+    """Returns the callable of a generator that is in memory; frames are brought to its size."""
     from networks.edtalk.frames import clip_input
 
     def encode(chunks: Iterable[npt.NDArray[np.uint8]]) -> dict[str, Floats]:
-        found = generator.codes(clip_input(chunk, generator.size) for chunk in chunks)
-        return {kind: getattr(found, kind).numpy() for kind in ("exp", "pose", "lip")}
+        encoded = generator.codes(clip_input(chunk, generator.size) for chunk in chunks)
+        return {kind: getattr(encoded, kind).numpy() for kind in ("exp", "pose", "lip")}
 
     return encode

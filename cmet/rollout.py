@@ -1,4 +1,4 @@
-"""From speech features and source codes to an edited expression track: picks, roll-out, fitting to the sound."""
+"""This module makes an edited expression track of speech features and source codes: picks, roll-out, fitting."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ Floats = npt.NDArray[np.floating]
 
 
 def official_least(window: int) -> int:
-    """Frames of a source clip below which the released inference never ends: nothing of its track is left to extend."""
+    """Returns the number of source frames below which the released inference never ends: no track is left to extend."""
     return (OFFICIAL_TRIM // window + 1) * window
 
 
 def whole_windows(frames: int, window: int) -> int:
-    """Frames of a source clip that can be seen in `frames` frames of a result: whole windows of them."""
+    """Returns the number of source frames that can be seen in `frames` frames of a result: whole windows of them."""
     return -(-frames // window) * window
 
 
 def pick_samples(
     neutral: Sequence[str], target: Sequence[str], num_samples: int = 10, seed: int = 42
 ) -> tuple[list[str], list[str]]:
-    """`num_samples` names of each list (all of them where there are fewer), reproducible: lists are sorted first.
+    """Returns `num_samples` names of each list (all of them where there are fewer), reproducible: lists are sorted
+    first.
 
     On sorted lists of ten names or more these are the picks of the released code: one `random.Random(seed)` draws from
     the neutral list, then from the target's.
@@ -53,7 +54,7 @@ def pick_samples(
 
 
 def emotion_difference(neutral: Floats, target: Floats) -> npt.NDArray[np.float32]:
-    """(D,) mean of target features (m, D) minus mean of neutral ones (n, D), not normalised."""
+    """Returns the (D,) mean of target features (m, D) minus mean of neutral ones (n, D), not normalised."""
     means = [np.mean(np.asarray(features, dtype=np.float32), axis=0) for features in (neutral, target)]
     return (means[1] - means[0]).astype(np.float32)
 
@@ -68,7 +69,7 @@ def _windows(codes: Tensor, window: int, pad_last: bool) -> Tensor:
 
 
 def roll_out(connector: Connector, speech: Tensor, codes: Tensor, pad_last: bool = False) -> Tensor:
-    """Expression directions (E, n, exp) for E edits of one source track, all of them rolled out together.
+    """Returns the expression directions (E, n, exp) for E edits of one source track, all of them rolled out together.
 
     speech: differences (E, 1, D), or (E, W, D) with one for each of the W windows of T frames; codes: the source's
     expression codes (N, exp). n = N - N mod T as in the released code, N with `pad_last`. The directions predicted

@@ -1,4 +1,4 @@
-"""Stand-in checkpoints at full size in the official layout, for a dry run without the official weights.
+"""This program writes stand-in checkpoints at full size in the official layout, for a dry run without the real ones.
 
     python -m cmet.seeded_checkpoints DIR        # about 1.4 GB; prints how to use them
 
@@ -36,7 +36,7 @@ DEFAULT = ("edtalk", "audio2lip", "cmet-connector", "emotion2vec")
 
 
 def add_gain(generator: nn.Module) -> None:
-    """Undo the run-time 1/sqrt(fan-in) of a seeded EDTalk generator, without which its codes ignore the picture."""
+    """Undoes the run-time 1/sqrt(fan-in) of a seeded EDTalk generator, without which its codes ignore the picture."""
     with torch.no_grad():
         for name, parameter in generator.named_parameters():
             if name.endswith(".weight") and not name.startswith(_NO_GAIN) and ".noise." not in name:
@@ -45,7 +45,7 @@ def add_gain(generator: nn.Module) -> None:
 
 
 def seeded_network(name: str) -> nn.Module:
-    """The full-size network `name` (of `FILES`) with stand-in weights, in eval mode."""
+    """Returns the full-size network `name` (of `FILES`) with stand-in weights, in eval mode."""
     module: nn.Module = FILES[name].build(None)
     if name == "emotion2vec":
         module = module.to_empty(device="cpu")
@@ -56,7 +56,7 @@ def seeded_network(name: str) -> nn.Module:
 
 
 def official_layout(name: str, module: nn.Module) -> dict[str, Any]:
-    """What the authors' training code would save for this network (with an empty optimiser)."""
+    """Returns the checkpoint that the authors' training code would save of this network (with an empty optimiser)."""
     state = module.state_dict()
     if name == "cmet-connector":
         return {"state_dict": state, "optimizer": None, "global_step": 0, "global_epoch": 0}
@@ -67,7 +67,7 @@ def official_layout(name: str, module: nn.Module) -> dict[str, Any]:
 
 
 def write_seeded_checkpoints(folder: Path, names: tuple[str, ...] = DEFAULT) -> dict[str, Path]:
-    """Write the stand-ins under their official file names; name -> path. Raises MediaError on a full disk."""
+    """Writes the stand-ins under their official file names; name -> path. Raises MediaError on a full disk."""
     written = {}
     for name in names:
         path = folder / table()[name].file
@@ -78,7 +78,7 @@ def write_seeded_checkpoints(folder: Path, names: tuple[str, ...] = DEFAULT) -> 
 
 
 def main(arguments: list[str]) -> int:
-    """Write to the folder named on the command line and print the variables that select these files."""
+    """Writes to the folder named on the command line and prints the variables that select these files."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print(__doc__)
         return 2

@@ -1,4 +1,4 @@
-"""Which files C-MET and EDTalk load: the small ones that ship, or the official ones of the user."""
+"""Chooses the files that C-MET and EDTalk load: the small ones that ship, or the official ones of the user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class WeightSet:
-    """The files of one set. `codes`: EDTalk's stored expression codes, which may have files of their own."""
+    """Holds the files of one set. `codes`: EDTalk's stored expression codes, which may have files of their own."""
 
     generator: OfficialFile[Generator] | ShippedFile[Generator]
     audio2lip: OfficialFile[Audio2Lip] | ShippedFile[Audio2Lip]
@@ -41,14 +41,14 @@ class WeightSet:
     code_files: Callable[[], tuple[Weights, ...]]
 
     def files(self, parts: tuple[str, ...]) -> tuple[Weights, ...]:
-        """The files that `parts` load."""
+        """Returns the files that `parts` load."""
         networks = {
             "backbone": (self.generator, self.audio2lip),
             "speech": (self.speech,),
             "connector": (self.connector,),
         }
-        found = tuple(file.weights() for part in parts for file in networks.get(part, ()))
-        return found + (self.code_files() if "codes" in parts else ())
+        all_files = tuple(file.weights() for part in parts for file in networks.get(part, ()))
+        return all_files + (self.code_files() if "codes" in parts else ())
 
 
 SETS = {
@@ -73,14 +73,14 @@ WEIGHT_SETS = tuple(SETS)
 
 
 def files_of(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Names in harness/weights.toml of everything that `parts` need."""
+    """Returns the names in harness/weights.toml of everything that `parts` need."""
     return tuple(name for part in parts for name in PARTS[part])
 
 
 def load_networks(
     which: str, parts: tuple[str, ...], device: str = "cpu", connector: Path | str | None = None
 ) -> Networks:
-    """The networks of `parts` ("backbone" always), in eval mode on `device`.
+    """Returns the networks of `parts` ("backbone" always), in eval mode on `device`.
 
     connector: a checkpoint of own training in place of the set's. Raises MissingError for absent files, UsageError for
     a connector of other speech features or codes.
@@ -116,7 +116,7 @@ def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
 
 
 def speech_width(which: str) -> int:
-    """Numbers of a speech feature in a weight set."""
+    """Returns the number of values of a speech feature in a weight set."""
     return int(SETS[which].speech.weights().config().get("width", OFFICIAL_WIDTH))
 
 
@@ -126,15 +126,15 @@ def _demand(files: tuple[Weights, ...]) -> None:
     states = weights.verify(names, any_hash=True) if names else []
     absent = [state.entry for state in states if state.status == "absent"]
     if len(absent) > 1:
-        told = ", ".join(f"'{entry.name}' ({entry.file})" for entry in absent)
+        wanted = ", ".join(f"'{entry.name}' ({entry.file})" for entry in absent)
         cure = f"Type: python bench.py weights fetch {' '.join(entry.name for entry in absent)}"
-        raise MissingError(f"The weights {told} are not on this machine.", f"{cure} (`weights list` shows licences).")
+        raise MissingError(f"The weights {wanted} are not on this machine.", f"{cure} (`weights list` shows licences).")
 
 
 def digests(which: str, parts: tuple[str, ...], connector: Path | str | None = None) -> dict[str, str]:
-    """name → sha256 of every file that `load_networks` would read and that is here."""
+    """Returns name → sha256 of every file that `load_networks` would read and that is here."""
     files = SETS[which]
-    found = {file.name: digest(file.path()) for file in files.files(parts) if not file.missing()}
+    digest_of = {file.name: digest(file.path()) for file in files.files(parts) if not file.missing()}
     if connector is not None and Path(connector).is_file():
-        found[files.connector.name] = digest(Path(connector))
-    return found
+        digest_of[files.connector.name] = digest(Path(connector))
+    return digest_of

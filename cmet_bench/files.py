@@ -1,6 +1,4 @@
-"""This module makes samples of files and the facts known of them: paths, folders or mappings in, one `Sample` a clip
-out.
-"""
+"""Makes samples of files and the facts known of them: paths, folders or mappings in, one `Sample` a clip out."""
 
 from __future__ import annotations
 
@@ -110,8 +108,7 @@ def _untold(value: Any) -> bool:
 
 
 def described(clips: Sequence[Given], facts: Mapping[str, Any]) -> list[Given]:
-    """Returns the clips with `facts`, each one value for all, a list in their order, or a mapping by path, name or
-    stem.
+    """Returns the clips with `facts`, each one value for all, a list in their order, or a mapping by path or name.
 
     What a clip was given with stands. `reference` may be a folder with files of the clips' names.
     """

@@ -1,6 +1,4 @@
-"""This module holds the result of one call of `measure`: each number with its signature and notes, or the reasons why
-there is none.
-"""
+"""Holds the result of `measure`: each number with its signature and notes, or the reasons why there is none."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ class Measured:
 
     @property
     def value(self) -> float | None:
-        """Returns the score of all clips together, as the metric combines them; None where there is none: see
-        `reasons`.
-        """
+        """Returns the score of all clips, as the metric combines them; None where there is none: see `reasons`."""
         return None if self.summary is None else self.summary.value
 
     @property
@@ -48,9 +44,7 @@ class Measured:
 
     @property
     def notes(self) -> tuple[tuple[str, ...], ...]:
-        """Returns the reason codes of each clip that did not prevent its value (`fps_resampled`,
-        `frames_left_out`, …).
-        """
+        """Returns reason codes of each clip that did not prevent its value (`fps_resampled`, `frames_left_out`, …)."""
         return tuple(row.notes if isinstance(row, Scored) else () for row in self.rows)
 
     @property

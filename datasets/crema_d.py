@@ -1,6 +1,4 @@
-"""This module reads CREMA-D through C-MET's list of 1546: the neutral clip of actor and sentence, edited towards an
-emotion.
-"""
+"""Reads CREMA-D through C-MET's list of 1546: the neutral clip of actor and sentence, edited towards an emotion."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ class CremaTree:
         return self._videos.get(name)
 
     def sound(self, name: str) -> Path | None:
-        """Returns the sound file of a clip (AudioWAV is better than the flv's own sound), or its picture file,
-        or None.
-        """
+        """Returns a clip's sound file (AudioWAV is better than the flv's own sound), or its picture file, or None."""
         return self._sounds.get(name) or self._videos.get(name)
 
     def names(self) -> Iterator[str]:

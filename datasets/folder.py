@@ -53,9 +53,7 @@ def _mark(path: Path) -> str:
 
 
 def unique_ids(paths: list[Path]) -> list[str]:
-    """Returns the ids of relative paths; where several would be equal (upper and lower case included), each gets a
-    hash.
-    """
+    """Returns ids of relative paths; where several would be equal (upper and lower case included), each gets a hash."""
     plain = [clip_id(path) for path in paths]
     count = Counter(name.lower() for name in plain)
     return [

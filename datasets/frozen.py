@@ -1,6 +1,4 @@
-"""This module reads frozen test lists: data files whose SHA-256 stands here. A changed list is a new name, never a new
-content.
-"""
+"""Reads frozen test lists: data files whose SHA-256 stands here. A changed list is a new name, never a new content."""
 
 from __future__ import annotations
 
@@ -108,9 +106,7 @@ LISTS: dict[str, FrozenList] = {
 
 
 def read(name: str) -> tuple[Row, ...]:
-    """Returns the rows of a frozen list, as text by column name. Raises UsageError if the file is not the
-    frozen one.
-    """
+    """Returns rows of a frozen list, as text by column name. Raises UsageError if the file is not the frozen one."""
     if name not in LISTS:
         raise unknown_name("list", name, LISTS)
     return _read(name, FOLDER / f"{name}.csv", LISTS[name].sha256)

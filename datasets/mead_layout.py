@@ -1,6 +1,4 @@
-"""This module finds MEAD clips in the layouts people have: the official download, C-MET's FPS25 tree, EAT's
-flat names.
-"""
+"""Finds MEAD clips in the layouts people have: the official download, C-MET's FPS25 tree, EAT's flat names."""
 
 from __future__ import annotations
 
@@ -63,8 +61,7 @@ class MeadClip:
 
 
 def read_remap(path: Path) -> dict[MeadClip, MeadClip]:
-    """Reads a user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public,
-    canonical.
+    """Reads a user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public, canonical.
 
     `public` is the number in the file's name, `canonical` the number that the lists mean. Raises UsageError, also
     when one file is given two meanings; MissingError when there is no such file.

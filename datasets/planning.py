@@ -43,8 +43,7 @@ class Planner:
         label_is: Literal["truth", "pseudo"] = "truth",
         intensity: int | None = None,
     ) -> Asked:
-        """Returns an emotion given by utterances, neutral ones to compare with, a clip of it and that clip's middle
-        frame.
+        """Returns an emotion given by utterances, neutral ones to compare with, a clip and that clip's middle frame.
 
         label: the name for methods that know only the basic ones. [default: `name`]
         """

@@ -1,5 +1,4 @@
-"""This package holds the recipes that made the small weights in the repository. The registry: preset ->
-"module:function".
+"""Holds the recipes that made the small weights in the repository. The registry: preset -> "module:function".
 
 A recipe is `function(recipe_run: RecipeRun) -> None` (recipes/recipe_run.py). It writes its file into the recipe_run's
 folder, trains on puppet identities 0-63 (the judges of faces also on 128-319) for a number of steps: on basic emotions,

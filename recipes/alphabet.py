@@ -1,6 +1,4 @@
-"""This module gives the demo generator's codes a meaning: fixed maps from the renderer's parameters, which
-heads learn.
-"""
+"""Gives the demo generator's codes a meaning: fixed maps from the renderer's parameters, which heads learn."""
 
 from __future__ import annotations
 

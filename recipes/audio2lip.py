@@ -1,6 +1,4 @@
-"""This recipe trains the demo Audio2Lip: mel windows of training voices to the demo generator's lip codes of their
-mouths.
-"""
+"""Trains the demo Audio2Lip: mel windows of training voices to the demo generator's lip codes of their mouths."""
 
 from __future__ import annotations
 

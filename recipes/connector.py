@@ -1,5 +1,4 @@
-"""This recipe trains the demo connector by C-MET's objective on training voices and the demo generator's expression
-codes.
+"""Trains the demo connector by C-MET's objective on training voices and the demo generator's expression codes.
 
 Speech: differences of mean embeddings between two basic emotions, each of the same few training voices (as in the MEAD
 folders that C-MET pairs, and as a sample asks for an edit: who speaks is no part of the difference).
@@ -59,9 +58,7 @@ class Bank:
     moods: npt.NDArray[np.float64]
 
     def difference(self, one: int, two: int, level: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        """Returns the mean over one to MOST_VOICES random voices of emotion `two` less emotion `one`, both at
-        `level`.
-        """
+        """Returns the mean, over one to MOST_VOICES random voices, of emotion `two` less `one`, both at `level`."""
         people, takes, _ = self.vectors[NEUTRAL, 1].shape
         count = int(rng.integers(1, MOST_VOICES + 1))
         who = rng.integers(0, people, count)

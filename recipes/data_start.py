@@ -1,5 +1,4 @@
-"""This module gives equalised networks a data-dependent start (Salimans & Kingma 2016): every layer begins centred, of
-unit spread.
+"""Gives equalised networks a data-dependent start (Salimans & Kingma 2016): every layer begins centred, of unit spread.
 
 At StyleGAN2's random start the pictures' mean drowns what differs between them; with few steps to spend, that matters.
 """

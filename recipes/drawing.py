@@ -1,6 +1,4 @@
-"""This module draws with the demo generator in training: half-size decoding, the loss over pictures, and a look at the
-result.
-"""
+"""Draws with the demo generator in training: half-size decoding, the loss over pictures, and a look at the result."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""This program tests the demo's generator and Audio2Lip on held-out puppets: `python -m recipes.held_out_generator
-[FOLDER]`.
+"""Tests the demo's generator and Audio2Lip on held-out puppets: `python -m recipes.held_out_generator [FOLDER]`.
 
 Codes: the encoder's, and Audio2Lip's, against the exact ones, as squared error over variance. Clips: a neutral puppet,
 lips from its voice, head and face from a neutral drive; to the face's code comes nothing, the exact difference of an

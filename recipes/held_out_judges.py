@@ -77,9 +77,7 @@ def rendered() -> list[Seen]:
 
 
 def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
-    """Returns the crops of clips of `people` held-out puppets, each with all eight emotions at levels that
-    alternate.
-    """
+    """Returns crops of clips of `people` held-out puppets, each with all eight emotions at levels that alternate."""
     rng = np.random.default_rng([seed, 21, int(soft)])
     chosen = rng.choice(np.array(TEST_IDENTITIES), people, replace=False)
     return [

@@ -1,5 +1,4 @@
-"""This program tests the demo's speech encoder and connector on held-out voices: `python -m recipes.held_out_speech
-[FOLDER]`.
+"""Tests the demo's speech encoder and connector on held-out voices: `python -m recipes.held_out_speech [FOLDER]`.
 
 As in a sample of the built-in list: utterances of an emotion and neutral ones of the same three test puppets, the
 difference of their mean embeddings, a neutral source code, no reference. The answer is read as a point of the affect

@@ -59,9 +59,7 @@ def in_motion(state: State, rng: np.random.Generator) -> State:
 
 @dataclass(frozen=True)
 class Album:
-    """Makes the crops of one puppet, by its place in PEOPLE: (n, 64, 64, 3) of `each` pictures, and their emotions
-    (n,).
-    """
+    """Makes crops of one puppet, by its place in PEOPLE: (n, 64, 64, 3) of `each` pictures, and their emotions (n,)."""
 
     seed: int
     each: int

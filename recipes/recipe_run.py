@@ -1,6 +1,4 @@
-"""This module holds a recipe's options and draws its training material in parallel, alike for any number of
-processes.
-"""
+"""Holds a recipe's options and draws its training material in parallel, alike for any number of processes."""
 
 from __future__ import annotations
 

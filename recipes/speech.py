@@ -88,9 +88,7 @@ class Speaker:
 
 
 def batch(rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Returns the numbers (BATCH,) of utterances, TOGETHER random takes of each of some random voices, voice by
-    voice.
-    """
+    """Returns numbers (BATCH,) of utterances, TOGETHER random takes of each of some random voices, voice by voice."""
     voice = np.repeat(rng.integers(0, VOICES, BATCH // TOGETHER), TOGETHER)
     return np.asarray(voice + VOICES * rng.integers(0, TAKES, BATCH))
 

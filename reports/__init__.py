@@ -1,6 +1,4 @@
-"""This package makes tables, page, gate and the reproduction of published tables: plain records in, text out,
-no torch.
-"""
+"""Makes tables, page, gate and the reproduction of published tables: plain records in, text out, no torch."""
 
 from __future__ import annotations
 

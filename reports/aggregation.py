@@ -8,9 +8,7 @@ _WEIGHED = ("agg:frame", "agg:frame-mean", "agg:track")
 
 
 def undeclared(signature: str, pooled: bool) -> Aggregation:
-    """Returns the aggregation of a number whose file does not say it. `pooled`: its clips have no values of
-    their own.
-    """
+    """Returns a number's aggregation where its file has none. `pooled`: its clips have no values of their own."""
     if pooled:
         return "pooled"
     return "weighted" if set(_WEIGHED) & set(signature.split("|")) else "mean"

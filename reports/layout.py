@@ -1,5 +1,4 @@
-"""This module makes the one arrangement that every table prints: sections by dataset and lane, columns by signature,
-anchors apart.
+"""Makes the one arrangement that every table prints: sections by dataset and lane, columns by signature, anchors apart.
 
 Two numbers share a column only if metric and signature are equal, and a section only if dataset and lane are (and the
 version of the data, where code draws them). That rule lives here and nowhere else; Markdown, LaTeX, terminal and page

@@ -1,5 +1,4 @@
-"""This module holds the plain records of one finished run, of which reports are made, with no torch and no database
-behind them.
+"""Holds the plain records of one finished run, of which reports are made, with no torch and no database behind them.
 
 `reports.load` fills a `RunData` from a run folder, `reports.scores` from a bare scores.json. Both keep these rules, on
 which tables, page and gate rely:
@@ -77,9 +76,7 @@ class MetricFact:
 
 @dataclass(frozen=True)
 class Pool:
-    """Holds the sufficient statistics of a pooled metric: `score` of any list of `items` is the metric on those
-    clips.
-    """
+    """Holds a pooled metric's sufficient statistics: `score` of any list of `items` is the metric on those clips."""
 
     items: Mapping[str, Any]  # sample → its statistics, as `score` takes them
     score: Callable[[Sequence[Any]], float]
@@ -87,9 +84,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Holds the answers of one judge on one method's clips. Every clip that it was asked about is in exactly
-    one count.
-    """
+    """Counts the answers of one judge on one method's clips. Every clip that it was asked about is in one count."""
 
     dataset: str
     method: str

@@ -12,9 +12,7 @@ MISSING = "–"
 
 
 def decimals(unit: str, values: Iterable[float | None]) -> int:
-    """Returns the number of decimals of a column: by its unit, else about four significant digits of its
-    largest value.
-    """
+    """Returns a column's number of decimals: by its unit, else about four significant digits of its largest value."""
     if unit in _DECIMALS:
         return _DECIMALS[unit]
     largest = max((abs(value) for value in values if value is not None), default=0.0)

@@ -1,5 +1,4 @@
-"""This module reads published numbers from published.csv: one row per number, each with its protocol and where it was
-read.
+"""Reads published numbers from published.csv: one row per number, each with its protocol and where it was read.
 
 `our_*` columns say which run of ours measures the same thing in the same way; they are empty where none does.
 """

@@ -1,6 +1,4 @@
-"""This module writes scores.csv, clips.csv and scores.json (docs/reference/runs.md, 'scores.json'), and reads
-the last.
-"""
+"""Writes scores.csv, clips.csv and scores.json (docs/reference/runs.md, 'scores.json'), and reads the last."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from cmet.training.corpus import TrainingCorpus
 from cmet.training.objective import Objective
 from cmet.training.packed import FEATURES, PackedCorpus
 from cmet.training.packing import EMOTIONS
-from cmet.training.plan import Plan, Seat
+from cmet.training.plan import ProcessRank, TrainingPlan
 from cmet.training.record import LOSSES
 from cmet.training.sampler import SampleOptions
 from cmet.training.trainer import Trainer
@@ -45,7 +45,7 @@ def trainer(
     packed: Path,
     resume: bool = False,
     balance: Any = "bmse",
-    seat: Seat | None = None,
+    process: ProcessRank | None = None,
     dropout: float = 0.1,
     **plan: Any,
 ) -> Trainer:
@@ -57,9 +57,9 @@ def trainer(
         TrainingCorpus(corpus, ["W009"]),
         SampleOptions(),
         Objective(balance),
-        Plan(**{**settings, "reference_dropout": 0.3, "scheduled_sampling": 0.3, **plan}),
+        TrainingPlan(**{**settings, "reference_dropout": 0.3, "scheduled_sampling": 0.3, **plan}),
         {**WIDTHS, "dropout": dropout},
-        seat,
+        process,
         resume,
     )
 

@@ -1,6 +1,4 @@
-"""This module makes the checks of `edit` before it starts an hour of work: the inputs, the source's face, the places to
-write to.
-"""
+"""Makes the checks of `edit` before an hour of work: the inputs, the source's face, the places to write to."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Speech features to expression codes: the real-data experiment with one speaker held out."""
+"""This package maps speech features to expression codes: the real-data experiment with one speaker held out."""

@@ -1,4 +1,4 @@
-"""Settings of the speech-to-code experiment, and its batches: random utterances, mixed, minus neutral speech."""
+"""This module draws the batches of the speech-to-code experiment: random utterances, mixed, minus neutral speech."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the result, the data apart.
+    """Holds everything that decides the result, the data apart.
 
     Chosen in a handful of trials that looked at three MEAD speakers (docs/method.md). The features have no time, so a
     window is one frame: three tokens attend to each other instead of eleven, and a third of the attention is on speech.
@@ -50,7 +50,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Batch:
-    """speech (M, B, 1, D); source, target (M, B) indices of `EMOTIONS`; reference (M, B) row of the directions' table.
+    """Holds speech (M, B, 1, D); source, target (M, B) indices of `EMOTIONS`; reference (M, B) row of the directions'
+    table.
 
     M: members that train side by side, each with rows of its own.
     """
@@ -62,7 +63,7 @@ class Batch:
 
 
 class Sampler:
-    """Batches of random utterances. Emotions come equally often, then speakers; a cell's utterances are mixed."""
+    """Draws batches of random utterances. Emotions come equally often, then speakers; a cell's utterances are mixed."""
 
     def __init__(self, bank: SpeechBank, speakers: tuple[str, ...], settings: Settings) -> None:
         self._settings = settings
@@ -114,7 +115,7 @@ class Sampler:
         return torch.from_numpy(weights) @ self.rows
 
     def draw(self) -> Batch:
-        """The next batch."""
+        """Returns the next batch."""
         speaker, source, target = self._emotions()
         speech = self._speech(speaker, source, target)
         noise = self._random.standard_normal(tuple(speech.shape), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The data of the speech-to-code experiment: speech features by speaker and emotion, one code per emotion.
+"""Reads the data of the speech-to-code experiment: speech features by speaker and emotion, one code per emotion.
 
 Layout: `<speech>/<emotion>/emotion2vec+large_features/<speaker>_*.npy`, one utterance (D,) each, and
 `<codes>/<emotion>.npy`.
@@ -26,23 +26,25 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SpeechBank:
-    """features[speaker][emotion]: (n, D) utterances of one cell, n >= 1; codes: (8, C) in the order of `EMOTIONS`."""
+    """Holds features[speaker][emotion]: (n, D) utterances of one cell, n >= 1; codes: (8, C) in the order of
+    `EMOTIONS`.
+    """
 
     features: Mapping[str, Mapping[str, Floats]]
     codes: Floats
 
     @property
     def size(self) -> int:
-        """Numbers of a feature, D."""
+        """Returns the number of values of a feature, D."""
         return next(int(array.shape[1]) for cells in self.features.values() for array in cells.values())
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Every speaker found, sorted."""
+        """Returns the names of all speakers, sorted."""
         return tuple(sorted(self.features))
 
     def training_speakers(self, held_out: Iterable[str]) -> tuple[str, ...]:
-        """All other speakers with neutral and emotional speech. UsageError if there are none."""
+        """Returns all other speakers with neutral and emotional speech. UsageError if there are none."""
         left_out = set(held_out)
         usable = tuple(
             name
@@ -57,7 +59,7 @@ class SpeechBank:
         return usable
 
     def differences(self, speaker: str) -> dict[str, Floats]:
-        """Per emotion other than neutral, each utterance (n, D) minus the mean of the speaker's neutral ones.
+        """Returns, per emotion other than neutral, each utterance (n, D) minus the mean of the speaker's neutral ones.
 
         UsageError for an unknown speaker and for one without neutral speech.
         """
@@ -71,33 +73,33 @@ class SpeechBank:
 
 
 def read_bank(speech: Path, codes: Path) -> SpeechBank:
-    """Read both folders. MissingError for an absent folder or code, UsageError for a file that is no feature."""
-    found: dict[str, dict[str, list[Floats]]] = {}
+    """Reads both folders. MissingError for an absent folder or code, UsageError for a file that is no feature."""
+    cells_of: dict[str, dict[str, list[Floats]]] = {}
     for emotion in EMOTIONS:
         for path in feature_files(speech / emotion):
             speaker = path.stem.split("_")[0]
-            found.setdefault(speaker, {}).setdefault(emotion, []).append(read_feature(path))
-    if not found:
+            cells_of.setdefault(speaker, {}).setdefault(emotion, []).append(read_feature(path))
+    if not cells_of:
         raise MissingError(
             f"{speech} holds no <emotion>/{FEATURE_FOLDER}/<speaker>_*.npy.", "Make them: python bench.py prepare."
         )
-    sizes = {array.size for cells in found.values() for arrays in cells.values() for array in arrays}
+    sizes = {array.size for cells in cells_of.values() for arrays in cells.values() for array in arrays}
     if len(sizes) > 1:
         raise UsageError(f"The features of {speech} have different lengths: {sorted(sizes)}.")
     features = {
-        speaker: {emotion: np.stack(arrays) for emotion, arrays in cells.items()} for speaker, cells in found.items()
+        speaker: {emotion: np.stack(arrays) for emotion, arrays in cells.items()} for speaker, cells in cells_of.items()
     }
     return SpeechBank(features, _codes(codes))
 
 
 def feature_files(folder: Path) -> list[Path]:
-    """The feature files of one emotion's folder, sorted; empty where there is none."""
+    """Returns the feature files of one emotion's folder, sorted; empty where there is none."""
     inner = folder / FEATURE_FOLDER
     return sorted(path for path in inner.glob("*.npy") if path.is_file() and not path.name.startswith("."))
 
 
 def read_feature(path: Path) -> Floats:
-    """One utterance's vector (D,). UsageError if the file is not one finite vector."""
+    """Returns one utterance's vector (D,). UsageError if the file is not one finite vector."""
     array = read_array(path)
     vector = np.asarray(array, dtype=np.float32).reshape(-1) if array.size == max(array.shape, default=0) else None
     if vector is None or not vector.size or not np.isfinite(vector).all():
@@ -107,15 +109,15 @@ def read_feature(path: Path) -> Floats:
 
 def _codes(folder: Path) -> Floats:
     """(8, C) in the order of `EMOTIONS`."""
-    found = {emotion: _code(folder / f"{emotion}.npy") for emotion in EMOTIONS}
-    sizes = {emotion: code.size for emotion, code in found.items()}
+    codes = {emotion: _code(folder / f"{emotion}.npy") for emotion in EMOTIONS}
+    sizes = {emotion: code.size for emotion, code in codes.items()}
     if len(set(sizes.values())) > 1 or not 5 <= sizes[NEUTRAL] <= 12:
         counts = ", ".join(f"{emotion} {size}" for emotion, size in sizes.items())
         raise UsageError(
             f"The expression codes of {folder} must have one length from 5 to 12, as EDTalk's 10: {counts}.",
             "--codes: a folder with EDTalk's <emotion>.npy of all eight.",
         )
-    return np.stack(list(found.values()))
+    return np.stack(list(codes.values()))
 
 
 def _code(path: Path) -> Floats:

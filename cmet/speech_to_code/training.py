@@ -1,10 +1,10 @@
-"""Training of the connector on speech features and stored expression codes: little data, one process, minutes.
+"""This module trains the connector on speech features and stored expression codes: little data, one process, minutes.
 
 Three things differ from training on a corpus, each because a few dozen utterances per emotion are all there is:
 
 * the speech encoder's bias starts random. Linear -> GELU -> LayerNorm with zero bias is blind to the length of its
   input, and quiet emotions (contempt) differ from neutral speech in exactly that;
-* beside the focal squared error, the prediction must be nearest to its own of the eight codes: balanced MSE's
+* besides the focal squared error, the prediction must be nearest to its own of the eight codes: balanced MSE's
   cross-entropy (Ren et al. 2022), its candidates being all codes instead of a batch;
 * batch norm's statistics come from the codes once and are then kept: with a neutral source in nearly every row, a
   batch's own variance is near zero and says nothing about what inference will see.
@@ -30,7 +30,7 @@ from harness.seeds import seed_for
 
 
 def build(speech_size: int, code_size: int, settings: Settings) -> Connector:
-    """A connector at its start; draws from a generator of its own, the global state is as before."""
+    """Returns a connector at its start; draws from a generator of its own, the global state is as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         connector = Connector(
@@ -49,7 +49,7 @@ def build(speech_size: int, code_size: int, settings: Settings) -> Connector:
 
 
 def directions_table(codes: Tensor) -> Tensor:
-    """(64, C): code of emotion `row % 8` minus that of emotion `row // 8`."""
+    """Returns (64, C): code of emotion `row % 8` minus that of emotion `row // 8`."""
     return (codes[None] - codes[:, None]).reshape(-1, codes.shape[1])
 
 
@@ -69,7 +69,7 @@ def freeze_batch_norm(connector: Connector, codes: Tensor) -> None:
 
 
 class Member(nn.Module):
-    """One connector and the scale of its cross-entropy; its forward pass is the loss of a batch's rows."""
+    """Holds one connector and the scale of its cross-entropy; its forward pass is the loss of a batch's rows."""
 
     def __init__(self, connector: Connector, codes: Tensor, settings: Settings) -> None:
         super().__init__()
@@ -78,7 +78,9 @@ class Member(nn.Module):
         self._codes, self._cross_entropy = codes, settings.cross_entropy
 
     def predict(self, speech: Tensor, source: Tensor, reference: Tensor) -> Tensor:
-        """Directions (B, C), the mean over the window. Every row has stored codes, so each is embedded only once."""
+        """Returns the directions (B, C), the mean over the window. Every row has stored codes, so each is embedded only
+        once.
+        """
         codes, connector = self._codes, self.connector
         references, speech, expressions = connector.embed(directions_table(codes)[None], speech, codes[None])
         window = connector.window
@@ -88,7 +90,9 @@ class Member(nn.Module):
         return connector.projector(fused).mean(dim=1)
 
     def forward(self, speech: Tensor, source: Tensor, target: Tensor, reference: Tensor) -> Tensor:
-        """Focal squared error of the direction, and cross-entropy of the code it leads to among all eight."""
+        """Returns the focal squared error of the direction, and the cross-entropy of the code it leads to among all
+        eight.
+        """
         directions = self.predict(speech, source, reference)
         codes = self._codes
         loss = focal_mse(directions, codes[target] - codes[source])
@@ -100,9 +104,9 @@ class Member(nn.Module):
 def train(
     bank: SpeechBank, speakers: tuple[str, ...], settings: Settings, log: Callable[[str], None] = lambda _: None
 ) -> tuple[Connector, ...]:
-    """`settings.members` connectors in eval mode, trained on `speakers`: running averages of their weights.
+    """Returns `settings.members` connectors in eval mode, trained on `speakers`: running averages of their weights.
 
-    Members differ in their first weights and in what they are shown; with so little data, so does what each gets wrong,
+    Members differ in their first weights and in their batches; with so little data, so do their errors,
     and the mean of their directions is better than one of them. They train side by side, each operation once for all.
     Same settings, same result. BenchError if a weight is no number in the end.
     """
@@ -141,8 +145,8 @@ def _first(speech_size: int, codes: Tensor, settings: Settings, number: int) -> 
 
 def _loss_of(shape: Member) -> Callable[..., Tensor]:
     def loss(weights: dict[str, Tensor], buffers: dict[str, Tensor], *rows: Tensor) -> Tensor:
-        found: Tensor = torch.func.functional_call(shape, (weights, buffers), rows)
-        return found
+        loss_rows: Tensor = torch.func.functional_call(shape, (weights, buffers), rows)
+        return loss_rows
 
     return loss
 

@@ -1,4 +1,4 @@
-"""`train --preset speech-to-code`: the connector on real speech features against stored expression codes."""
+"""`train --preset speech-to-code` trains the connector on real speech features against stored expression codes."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _save(out: Path, members: tuple[Any, ...], settings: Any) -> list[Path]:
     from cmet.training.checkpoint_files import checkpoints, write_checkpoint, write_widths
 
     names = ("window", "hidden", "layers", "heads", "feedforward", "dropout")
-    found = []
+    files = []
     for number, connector in enumerate(members):
         folder = out / f"member_{number}"
         folder.mkdir(exist_ok=True)
@@ -150,8 +150,8 @@ def _save(out: Path, members: tuple[Any, ...], settings: Any) -> list[Path]:
             stale.unlink()
         sizes = {"exp": connector.exp, "speech": connector.speaker_encoder.proj.in_features}
         write_widths(folder, {name: getattr(settings, name) for name in names} | sizes)
-        found.append(write_checkpoint(folder, connector.state_dict(), None, epoch=0, step=settings.steps))
-    return found
+        files.append(write_checkpoint(folder, connector.state_dict(), None, epoch=0, step=settings.steps))
+    return files
 
 
 def _extended(
@@ -160,13 +160,13 @@ def _extended(
     """Write table and picture of the further emotions; emotion → the two basic ones it lies between."""
     from cmet.speech_to_code import results
 
-    found = results.profiles(members, bank, speakers, extended)
-    if found:
+    profiles = results.profiles(members, bank, speakers, extended)
+    if profiles:
         for name, text in (
-            ("extended.csv", results.as_csv(found)),
-            ("extended.md", results.as_markdown(found)),
-            ("extended.svg", results.as_svg(found)),
+            ("extended.csv", results.as_csv(profiles)),
+            ("extended.md", results.as_markdown(profiles)),
+            ("extended.svg", results.as_svg(profiles)),
         ):
             with replacing(out / name) as partial:
                 partial.write_text(text, encoding="utf-8")
-    return {f"{one.corpus}/{one.emotion}": list(one.between) for one in found}
+    return {f"{one.corpus}/{one.emotion}": list(one.between) for one in profiles}

@@ -1,1 +1,1 @@
-"""Training of C-MET: the objective and sampler of the released code, resumable to the bit."""
+"""This package trains C-MET: the objective and sampler of the released code, resumable to the bit."""

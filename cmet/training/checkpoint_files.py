@@ -1,4 +1,4 @@
-"""Connector checkpoints in the layout and under the names of the released code, with the widths beside them."""
+"""Writes connector checkpoints in the layout and under the names of the released code, with their widths."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from networks.files.layout import Layout
 from networks.files.strict_loading import load_into
 
 WIDTHS = "connector.json"
-"""Constructor keywords of `Connector`, beside the checkpoints; the official file needs none."""
+"""Constructor keywords of `Connector`, next to the checkpoints; the official file needs none."""
 
 _NAME = re.compile(r"^_epoch_(?P<epoch>\d+)_checkpoint_step(?P<step>\d{9,})\.pth$")
 
 
 def checkpoint_name(epoch: int, step: int) -> str:
-    """`_epoch_<epoch>_checkpoint_step<9 digits>.pth`."""
+    """Returns `_epoch_<epoch>_checkpoint_step<9 digits>.pth`."""
     return f"_epoch_{epoch}_checkpoint_step{step:09d}.pth"
 
 
 def checkpoint_step(path: Path) -> int | None:
-    """The step in a checkpoint's name; None for other files."""
+    """Returns the step in a checkpoint's name; None for other files."""
     match = _NAME.match(path.name)
     return int(match["step"]) if match else None
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, oldest first."""
-    found = ((checkpoint_step(path), path) for path in folder.glob("_epoch_*.pth"))
-    return [path for _, path in sorted((step, path) for step, path in found if step is not None)]
+    """Returns the checkpoints of a folder, oldest first."""
+    by_step = ((checkpoint_step(path), path) for path in folder.glob("_epoch_*.pth"))
+    return [path for _, path in sorted((step, path) for step, path in by_step if step is not None)]
 
 
 def write_checkpoint(
@@ -51,7 +51,7 @@ def write_checkpoint(
 ) -> Path:
     """Write `state_dict`, `optimizer`, `global_step`, `global_epoch`; the file appears whole or not at all.
 
-    training: what a continued run needs beside these; the released code does not look at it.
+    training: further state that a continued run needs; the released code does not look at it.
     """
     path = folder / checkpoint_name(epoch, step)
     content = {
@@ -71,7 +71,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint; nothing but tensors and plain values is unpickled. UsageError if it is damaged.
+    """Returns a checkpoint's content; only tensors and plain values are unpickled. UsageError if it is damaged.
 
     PyTorch's own reader, because a run that goes on needs the optimiser's state and the counters as they were saved,
     on its device; networks.files.torch_file reads tensors alone.
@@ -130,7 +130,7 @@ def write_widths(folder: Path, widths: Mapping[str, int | float]) -> None:
 
 
 def connector_beside(path: Path) -> Connector:
-    """A new connector of the widths that training wrote beside this checkpoint; of official size without them.
+    """Returns a new connector of the widths that training wrote next to this checkpoint; of official size without them.
 
     UsageError for a file of widths that is none.
     """

@@ -1,4 +1,4 @@
-"""A packed corpus as C-MET's training samples it: clips, expression tracks and speech lists of one split's identities.
+"""Arranges a packed corpus for C-MET's sampling: clips, expression tracks and speech lists of one split's identities.
 
 Everything a batch needs is reached by index arithmetic on the memory-mapped file. Two kinds of sums are made once, at
 the start: running sums of the codes (the mean of any stretch of a tiled track is then two look-ups) and the means of
@@ -31,22 +31,22 @@ Ints = npt.NDArray[np.int64]
 
 
 def track_numbers(emotion: int) -> tuple[int, ...]:
-    """The clip numbers whose codes are averaged: 1-10 and 21-30, neutral 31-40."""
+    """Returns the clip numbers whose codes are averaged: 1-10 and 21-30, neutral 31-40."""
     return (*range(1, 11), *(range(31, 41) if emotion == NEUTRAL else range(21, 31)))
 
 
 def listed_numbers(emotion: int) -> tuple[int, ...]:
-    """The clip numbers of the training list: 1-3 and 21-30, neutral 31-40; 13 per emotion and level."""
+    """Returns the clip numbers of the training list: 1-3 and 21-30, neutral 31-40; 13 per emotion and level."""
     return (*range(1, 4), *(range(31, 41) if emotion == NEUTRAL else range(21, 31)))
 
 
 def level_of(emotion: Ints, level: Ints) -> Ints:
-    """The level a clip is looked up at: neutral speech has only the first."""
+    """Returns the level a clip is looked up at: neutral speech has only the first."""
     return np.where(emotion == NEUTRAL, 1, level)
 
 
 class TrainingCorpus:
-    """Index of the clips of `identities` in `packed`; emotions and identities are numbers, levels are 1 to 3.
+    """Indexes the clips of `identities` in `packed`; emotions and identities are numbers, levels are 1 to 3.
 
     MissingError if none of them has clips with codes, UsageError for an identity that the corpus does not have.
     """
@@ -95,18 +95,20 @@ class TrainingCorpus:
 
     @cached_property
     def running_sum(self) -> npt.NDArray[np.float64]:
-        """(frames + 1, 10): sum of all rows before each."""
+        """Returns the sum (frames + 1, 10) of all rows before each."""
         total = np.zeros((len(self.codes) + 1, self.codes.shape[1]))
         np.cumsum(self.codes, axis=0, dtype=np.float64, out=total[1:])
         return total
 
     @cached_property
     def row_means(self) -> Floats:
-        """(frames,) mean over the ten numbers of each code."""
+        """Returns the mean (frames,) over the ten numbers of each code."""
         return np.asarray(self.codes.mean(axis=1), dtype=np.float32)
 
     def speech_mean(self, which: int, emotion: Ints, level: Ints, index: Ints, normalised: bool) -> Floats:
-        """(B, 1024) means of ten vectors of emotion `which` (0: first, 1: second), from list position `index` on."""
+        """Returns the means (B, 1024) of ten vectors of emotion `which` (0: first, 1: second), from list position
+        `index` on.
+        """
         means, start, count = self._normalised_speech[which] if normalised else self._speech[which]
         cell = emotion, level_of(emotion, level)
         if not count[cell].all():
@@ -130,8 +132,8 @@ class TrainingCorpus:
         start, count = (np.zeros((len(EMOTIONS), LEVELS + 1), dtype=np.int64) for _ in range(2))
         parts: tuple[list[Floats], list[Floats]] = ([], [])
         place = 0
-        for cell, found in sorted(self._spoken.items()):
-            vectors = np.stack([self.packed.speech(index) for _, _, index in sorted(found)])
+        for cell, members in sorted(self._spoken.items()):
+            vectors = np.stack([self.packed.speech(index) for _, _, index in sorted(members)])
             if normalised:
                 vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             start[cell], count[cell] = place, len(vectors)

@@ -1,4 +1,4 @@
-"""Several processes train as one: the step of N processes with B rows each is the step of one with N * B rows.
+"""Lets several processes train as one: the step of N processes with B rows each is the step of one with N * B rows.
 
 `DistributedDataParallel` alone averages gradients; whatever looks at the whole batch would still see a process's own
 rows only. So batch norm's statistics and the rows that losses compare with each other are shared here, differentiably.
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes, in their order; the gradient of a row is the sum of what all processes want of it."""
+    """Gathers the rows of all processes, in their order; the gradient of a row is the sum of all processes'
+    gradients.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -30,7 +32,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over processes; so is the gradient."""
+    """Sums over processes; so is the gradient."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
@@ -46,7 +48,7 @@ class _Sum(torch.autograd.Function):
 
 
 def gather(rows: Tensor) -> Tensor:
-    """(N * B, ...) rows of all N processes, each with B; `rows` itself where one process trains alone."""
+    """Returns the rows (N * B, ...) of all N processes, each with B; `rows` itself where one process trains alone."""
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return rows
     gathered: Tensor = _Gather.apply(rows)
@@ -54,10 +56,10 @@ def gather(rows: Tensor) -> Tensor:
 
 
 class SharedBatchNorm(nn.BatchNorm1d):
-    """BatchNorm1d whose statistics in training are those of all processes' rows; every process has equally many."""
+    """Is BatchNorm1d whose statistics in training are those of all processes' rows; every process has equally many."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C) or (B, C, L), as in `BatchNorm1d`."""
+        """Returns the normalised (B, C) or (B, C, L), as `BatchNorm1d`."""
         if not self.training:
             return super().forward(x)
         axes = (0, 2) if x.dim() == 3 else (0,)

@@ -1,4 +1,4 @@
-"""C-MET's objective: two passes through one network, three terms, and its evaluation.
+"""This module is C-MET's training objective: two passes through one network, three terms, and its evaluation.
 
 Facts: docs/reference/cmet.md, 'C-MET losses'.
 """
@@ -24,7 +24,9 @@ TERMS = ("total", "regression", "contrastive", "directional")
 
 @dataclass(frozen=True)
 class Objective:
-    """The released options; `weighted_dir`: class weights in the directional term. UsageError for an unknown loss."""
+    """Holds the released options of the objective; `weighted_dir`: class weights in the directional term. UsageError
+    for an unknown loss.
+    """
 
     balance: Balance = "focal_mse"
     bidirectional: bool = True
@@ -38,7 +40,7 @@ class Objective:
 
 
 class Tensors(NamedTuple):
-    """`sampler.Arrays` on the training device."""
+    """Holds `sampler.Arrays` on the training device."""
 
     reference: Tensor
     speech: Tensor
@@ -49,13 +51,15 @@ class Tensors(NamedTuple):
 
 
 def to_tensors(arrays: Arrays, device: torch.device) -> Tensors:
-    """One batch as tensors; copies run beside the computation where the device can."""
+    """Returns one batch as tensors; copies run beside the computation where the device can."""
     names = Tensors._fields
     return Tensors(*(torch.from_numpy(getattr(arrays, name)).to(device, non_blocking=True) for name in names))
 
 
 class TrainingPass(nn.Module):
-    """Connector and objective as one module, so that data-parallel training wraps both passes of a step at once."""
+    """Joins connector and objective in one module, so that data-parallel training wraps both passes of a step
+    at once.
+    """
 
     def __init__(self, connector: Connector, objective: Objective) -> None:
         super().__init__()
@@ -68,7 +72,7 @@ class TrainingPass(nn.Module):
         return gather(rows) if self.training else rows
 
     def regression(self, prediction: Tensor, target: Tensor, label: Tensor) -> Tensor:
-        """The chosen regression loss of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
+        """Returns the chosen regression loss of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
         if self.balanced is not None:
             return self.balanced(self._all(prediction), self._all(target))
         if self.objective.balance == "wmse":
@@ -77,14 +81,14 @@ class TrainingPass(nn.Module):
         return losses.REGRESSIONS[self.objective.balance](prediction, target)
 
     def opposition(self, forward: Tensor, flipped: Tensor, label: Tensor) -> Tensor:
-        """The directional term of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
+        """Returns the directional term of (B*T, 10) rows; label (B,) emotion 2 of each sample."""
         if not self.objective.weighted_dir:
             return losses.directional(forward, flipped)
         rows = label.repeat_interleave(len(forward) // len(label))
         return losses.weighted_directional(forward, flipped, rows)
 
     def both(self, batch: Tensors) -> tuple[Tensor, Tensor, Tensor]:
-        """Directions of the forward and of the flipped pass (B*T, 10), float32, and the contrastive term."""
+        """Returns directions of the forward and of the flipped pass (B*T, 10), float32, and the contrastive term."""
         forward, (_, speech, first) = self.connector(batch.reference, batch.speech, batch.first)
         flipped, (_, opposite, second) = self.connector(-batch.reference, -batch.speech, batch.second)
         first, second, speech, opposite = (self._all(part.float()) for part in (first, second, speech, opposite))
@@ -92,7 +96,7 @@ class TrainingPass(nn.Module):
         return forward.float(), flipped.float(), contrast
 
     def forward(self, batch: Tensors) -> Tensor:
-        """(4,) `TERMS`; the first one is what is minimised."""
+        """Returns the terms (4,) in the order of `TERMS`; the first one is what is minimised."""
         forward, flipped, contrast = self.both(batch)
         target = batch.direction.reshape(forward.shape)
         regression = self.regression(forward, target, batch.label)
@@ -104,7 +108,7 @@ class TrainingPass(nn.Module):
 
 
 def make_optimizer(module: TrainingPass, learning_rate: float = 1e-4, weight_decay: float = 1e-5) -> torch.optim.AdamW:
-    """AdamW of the released training; balanced MSE's scale is a group of its own."""
+    """Returns the AdamW of the released training; balanced MSE's scale is a group of its own."""
     groups: list[dict[str, object]] = [{"params": list(module.connector.parameters())}]
     if module.balanced is not None:
         groups.append({"params": list(module.balanced.parameters())})
@@ -112,7 +116,7 @@ def make_optimizer(module: TrainingPass, learning_rate: float = 1e-4, weight_dec
 
 
 def train_step(module: nn.Module, optimizer: torch.optim.Optimizer, batch: Tensors, dtype: torch.dtype) -> Tensor:
-    """One update; returns the four terms before it, detached. `module`: a TrainingPass, possibly wrapped.
+    """Makes one update and returns the four terms before it, detached. `module`: a TrainingPass, possibly wrapped.
 
     dtype bfloat16: matrix products in bfloat16, weights, losses and optimiser in float32.
     """
@@ -126,7 +130,7 @@ def train_step(module: nn.Module, optimizer: torch.optim.Optimizer, batch: Tenso
 
 @torch.no_grad()
 def evaluate(module: TrainingPass, batches: Iterable[Tensors]) -> dict[str, float]:
-    """Means over batches in eval mode; neither the network's mode nor any random state is changed.
+    """Returns the means over batches in eval mode; neither the network's mode nor any random state is changed.
 
     regression, ec (class-weighted, the sum of both passes, as the released code logs it), velocity (forward),
     directional, contrastive; first_window_ec: the unweighted 1 - cosine when the reference is zero, as in the first
@@ -189,7 +193,7 @@ def weaken_reference(connector: Connector, batch: Tensors, dropout: float, sched
 
 @torch.no_grad()
 def follow(averaged: nn.Module, current: nn.Module, keep: float) -> None:
-    """Running average of weights; batch norm's statistics are copied."""
+    """Updates a running average of weights; batch norm's statistics are copied."""
     for slow, fast in zip(averaged.parameters(), current.parameters(), strict=True):
         slow.lerp_(fast, 1 - keep)
     for kept, seen in zip(averaged.buffers(), current.buffers(), strict=True):

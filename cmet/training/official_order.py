@@ -1,4 +1,4 @@
-"""The released sampler's random calls, one by one: the same seed of Python's `random` gives the same sample."""
+"""Repeats the released sampler's random calls one by one: the same seed of Python's `random` gives the same sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.errors import UsageError
 def official_choices(
     corpus: TrainingCorpus, options: SampleOptions, source: random.Random, index: int
 ) -> tuple[Choices, tuple[int, ...]]:
-    """Choices of one sample (B = 1), and the clip drawn first: identity, emotion, level, number.
+    """Returns the choices of one sample (B = 1), and the clip drawn first: identity, emotion, level, number.
 
     index: what the data loader asked for. Tries are limited, where the released code loops. UsageError for `single`
     mode, which the released code cannot run, and if nothing fits.
@@ -57,8 +57,8 @@ def _pair(
     """Clips of emotions 1 and 2; both numbers are drawn anew where either does not exist."""
     for _ in range(MAX_TRIES):
         numbers = [source.choice(track_numbers(emotion)) for emotion in emotions]
-        found = [int(corpus.by_number[who, e, k, n]) for e, k, n in zip(emotions, levels, numbers, strict=True)]
-        if min(found) >= 0:
-            return found
+        clips = [int(corpus.by_number[who, e, k, n]) for e, k, n in zip(emotions, levels, numbers, strict=True)]
+        if min(clips) >= 0:
+            return clips
     names = " or ".join(EMOTIONS[emotion] for emotion in emotions)
     raise UsageError(f"{corpus.identities[who]} has no expression codes of {names}.", "Prepare them.")

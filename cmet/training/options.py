@@ -1,4 +1,4 @@
-"""The options of `train --preset cmet`: the released ones under their names, and ours."""
+"""This module lists the options of `train --preset cmet`: the released ones under their names, and ours."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ _WIDTHS = (
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Every option of the command."""
+    """Returns a decorator with every option of the command."""
     for option in reversed([*_DATA, *_RELEASED, *_RUN, *_OURS, *_WIDTHS]):
         function = option(function)
     return function

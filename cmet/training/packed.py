@@ -1,4 +1,4 @@
-"""Expression codes and speech vectors of a whole corpus in one memory-mapped safetensors file.
+"""This module keeps a corpus' expression codes and speech vectors in one memory-mapped safetensors file.
 
 C-MET's tree holds two small files per clip, and training opens 40 of them per sample (docs/reference/cmet.md,
 'C-MET sampler'). Packed, a corpus is one file that is mapped, not read: a clip's codes are a view, and processes
@@ -25,7 +25,7 @@ _ABOUT = "corpus"  # key of the file's metadata: identities and emotions by name
 
 
 class PackedClip(NamedTuple):
-    """Who, which emotion, level 1..3, sentence number, and what there is of it."""
+    """Names one clip: who, which emotion, level 1..3, sentence number, and whether it has codes and speech."""
 
     identity: str
     emotion: str
@@ -36,12 +36,12 @@ class PackedClip(NamedTuple):
 
     @property
     def name(self) -> str:
-        """identity/emotion/level_k/NNN."""
+        """Returns identity/emotion/level_k/NNN."""
         return f"{self.identity}/{self.emotion}/level_{self.level}/{self.number:03d}"
 
 
 class PackedCorpus:
-    """A packed corpus, opened. Its views are read-only.
+    """Is a packed corpus, opened. Its views are read-only.
 
     codes: (all frames, 10) float32, the expression codes of all clips, one after another; offsets: (clips + 1,) row of
     `codes` where each clip begins, and at last the number of rows.
@@ -59,10 +59,10 @@ class PackedCorpus:
         from safetensors.numpy import save_file
 
         tree, out = Path(tree), Path(out)
-        found = scan(tree, features)
-        if not found:
+        feature_files = scan(tree, features)
+        if not feature_files:
             raise MissingError(f"{tree} holds no prepared features.", f"python bench.py prepare mead ROOT {tree}")
-        identities, arrays = gathered(found)
+        identities, arrays = gathered(feature_files)
         about = {_ABOUT: json.dumps({"identities": identities, "emotions": EMOTIONS})}
         with replacing(out) as partial:
             try:
@@ -92,16 +92,20 @@ class PackedCorpus:
 
     @property
     def speech_width(self) -> int:
-        """Numbers of a speech vector."""
+        """Returns the number of values of a speech vector."""
         return self._speech.shape[1]
 
     def expression(self, index: int) -> Floats:
-        """EDTalk expression codes of clip `index`: (frames, 10) float32, a read-only view; (0, 10) where none is."""
+        """Returns the EDTalk expression codes of clip `index`: (frames, 10) float32, a read-only view; (0, 10) where
+        none is.
+        """
         first, last = self.offsets[index : index + 2]
         return self.codes[first:last]
 
     def speech(self, index: int) -> Floats:
-        """emotion2vec vector of clip `index`: (speech_width,) float32, a read-only view. MissingError if none is."""
+        """Returns the emotion2vec vector of clip `index`: (speech_width,) float32, a read-only view. MissingError if
+        none is.
+        """
         row = int(self._speech_row[index])
         if row < 0:
             raise MissingError(
@@ -132,5 +136,5 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
 
 
 def pack(tree: Path, out: Path) -> None:
-    """`PackedCorpus.build` as `datasets.preparation.prepare` calls it by name."""
+    """Runs `PackedCorpus.build` as `datasets.preparation.prepare` calls it by name."""
     PackedCorpus.build(tree, out)

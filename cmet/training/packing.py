@@ -1,4 +1,4 @@
-"""The feature files in C-MET's tree, gathered into the arrays of a packed corpus (`packed`)."""
+"""This module gathers the feature files of C-MET's tree into the arrays of a packed corpus (`packed`)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Found:
-    """Feature files of one clip in a tree."""
+class FeatureFiles:
+    """Names the feature files of one clip in a tree."""
 
     identity: str
     emotion: int
@@ -34,9 +34,9 @@ class Found:
     speech: Path | None
 
 
-def scan(tree: Path, features: str) -> list[Found]:
-    """Clips with features in C-MET's tree (front view), by identity, emotion, level, number."""
-    found: list[Found] = []
+def scan(tree: Path, features: str) -> list[FeatureFiles]:
+    """Returns the clips with features in C-MET's tree (front view), by identity, emotion, level, number."""
+    clips: list[FeatureFiles] = []
     for identity in sorted(path for path in _folders(tree) if (path / "front").is_dir()):
         for index, emotion in enumerate(EMOTIONS):
             for level in (1, 2, 3):
@@ -44,8 +44,10 @@ def scan(tree: Path, features: str) -> list[Found]:
                 codes = {p.name[: -len("_ED_exp.npy")]: p for p in folder.glob("*_ED_exp.npy")}
                 speech = {p.stem: p for p in (folder / features).glob("*.npy")}
                 for stem in sorted(stem for stem in {*codes, *speech} if stem.isdigit()):
-                    found.append(Found(identity.name, index, level, int(stem), codes.get(stem), speech.get(stem)))
-    return found
+                    clips.append(
+                        FeatureFiles(identity.name, index, level, int(stem), codes.get(stem), speech.get(stem))
+                    )
+    return clips
 
 
 def _folders(tree: Path) -> Iterator[Path]:
@@ -63,29 +65,29 @@ def _read(path: Path, width: int, ndim: int) -> Floats:
     return np.ascontiguousarray(flat, dtype=np.float32)
 
 
-def _speech_width(found: Sequence[Found]) -> int:
+def _speech_width(clips: Sequence[FeatureFiles]) -> int:
     """Of the first speech vector: all must be like it."""
-    path = next((clip.speech for clip in found if clip.speech is not None), None)
+    path = next((clip.speech for clip in clips if clip.speech is not None), None)
     return OFFICIAL_WIDTH if path is None else read_array(path).size
 
 
-def gathered(found: Sequence[Found]) -> tuple[list[str], dict[str, npt.NDArray[Any]]]:
-    """(identities by name, the arrays of these clips). UsageError naming a damaged feature file.
+def gathered(clips: Sequence[FeatureFiles]) -> tuple[list[str], dict[str, npt.NDArray[Any]]]:
+    """Returns (identities by name, the arrays of these clips). UsageError naming a damaged feature file.
 
     expression (all frames, 10) and speech (vectors, width) are float32; offset (clips + 1,) is where each clip's codes
     begin, speech_row (clips,) its vector or -1; identity, emotion, level and number (clips,) say what it is.
     """
-    width, nothing = _speech_width(found), np.zeros((0, EXPRESSION), np.float32)
-    codes = [nothing if clip.expression is None else _read(clip.expression, EXPRESSION, 2) for clip in found]
-    vectors = [_read(clip.speech, width, 1) for clip in found if clip.speech is not None]
-    spoken = np.array([clip.speech is not None for clip in found])
-    identities = sorted({clip.identity for clip in found})
+    width, nothing = _speech_width(clips), np.zeros((0, EXPRESSION), np.float32)
+    codes = [nothing if clip.expression is None else _read(clip.expression, EXPRESSION, 2) for clip in clips]
+    vectors = [_read(clip.speech, width, 1) for clip in clips if clip.speech is not None]
+    spoken = np.array([clip.speech is not None for clip in clips])
+    identities = sorted({clip.identity for clip in clips})
     who = {name: index for index, name in enumerate(identities)}
     return identities, {
         "expression": np.concatenate(codes),
         "speech": np.concatenate([np.zeros((0, width), np.float32), *vectors]),
         "offset": np.cumsum([0, *map(len, codes)], dtype=np.int64),
         "speech_row": np.where(spoken, np.cumsum(spoken) - 1, -1),
-        "identity": np.array([who[clip.identity] for clip in found]),
-        **{name: np.array([getattr(clip, name) for clip in found]) for name in ("emotion", "level", "number")},
+        "identity": np.array([who[clip.identity] for clip in clips]),
+        **{name: np.array([getattr(clip, name) for clip in clips]) for name in ("emotion", "level", "number")},
     }

@@ -1,4 +1,4 @@
-"""How a training run is to go: its numbers, and this process's place among those that train together."""
+"""This module holds the numbers of a training run, and this process's rank among those that train together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.errors import UsageError, unknown_name
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How long, how fast, what is kept. Zero turns a periodic thing off."""
+class TrainingPlan:
+    """Holds a run's length, rates and checkpoints to keep. Zero turns a periodic thing off."""
 
     batch: int = 128
     steps: int = 200_000
@@ -32,16 +32,16 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Seat:
-    """This process among those that train together."""
+class ProcessRank:
+    """Holds this process's rank among those that train together, and its device."""
 
     rank: int = 0
     ranks: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
-def take_seat(device: str) -> Seat:
-    """Join the processes that torchrun started, or train alone. device: `auto`, `cpu`, `cuda` or `cuda:N`."""
+def join_processes(device: str) -> ProcessRank:
+    """Joins the processes that torchrun started, or trains alone. device: `auto`, `cpu`, `cuda` or `cuda:N`."""
     kind, colon, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda"):
         raise unknown_name("device", kind, ("auto", "cpu", "cuda"))
@@ -54,16 +54,16 @@ def take_seat(device: str) -> Seat:
         raise UsageError(f"There is no device '{device}' here.", f"There are {torch.cuda.device_count()}, from cuda:0.")
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks == 1:
-        return Seat(device=torch.device(("cuda" if kind == "auto" else device) if cuda else "cpu"))
+        return ProcessRank(device=torch.device(("cuda" if kind == "auto" else device) if cuda else "cpu"))
     place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(place)
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if cuda else "gloo")
-    return Seat(torch.distributed.get_rank(), ranks, place)
+    return ProcessRank(torch.distributed.get_rank(), ranks, place)
 
 
-def leave_seat(seat: Seat) -> None:
-    """Say goodbye to the other processes."""
-    if seat.ranks > 1:
+def leave_processes(process: ProcessRank) -> None:
+    """Leaves the group of processes, if there are others."""
+    if process.ranks > 1:
         torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""What a training run writes beside its checkpoints: the losses, and the settings it must be continued with."""
+"""This module writes a training run's losses, and the settings it must be continued with, next to its checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cmet.training.objective import Objective
-    from cmet.training.plan import Plan
+    from cmet.training.plan import TrainingPlan
     from cmet.training.sampler import SampleOptions
 
 LOSSES = "losses.jsonl"
@@ -25,11 +25,11 @@ def settings_of(
     options: SampleOptions,
     objective: Objective,
     widths: Mapping[str, int | float],
-    plan: Plan,
+    plan: TrainingPlan,
     identities: Sequence[str],
     ranks: int,
 ) -> dict[str, Any]:
-    """What a run must be continued with, as plain values."""
+    """Returns the settings a run must be continued with, as plain values."""
     return {
         "options": asdict(options),
         "objective": asdict(objective),
@@ -60,7 +60,7 @@ class Lines:
 
 
 def cut_log(path: Path, step: int) -> None:
-    """Drop lines of steps that will be done again, and a line that was cut by a kill."""
+    """Drops lines of steps that will be done again, and a line that was cut by a kill."""
     if not path.is_file():
         return
     kept = []
@@ -74,7 +74,7 @@ def cut_log(path: Path, step: int) -> None:
 
 
 def differences(part: str, before: Any, now: Any) -> list[str]:
-    """Names of settings that are not as they were; one that an older run did not know counts as switched off."""
+    """Returns the names of changed settings; one that an older run did not know counts as switched off."""
     if isinstance(now, dict) and isinstance(before, dict):
         return [key for key in now if (key in before or now[key]) and before.get(key) != now[key]]
     return [] if before == now else [part]

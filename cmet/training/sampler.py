@@ -1,6 +1,6 @@
-"""Batches for C-MET's training: which clips, which frames, and the arrays made of them, all rows at once.
+"""This module draws batches for C-MET's training: clips, frames, and the arrays made of them, all rows at once.
 
-A batch is a pure function of (seed, step, rank): nothing depends on workers or on what was drawn before, so a run that
+A batch is a pure function of (seed, step, rank): nothing depends on workers or on earlier draws, so a run that
 goes on after a crash sees the same data. The distribution is that of the released sampler;
 `cmet.training.official_order` draws in its order too. Differences, each where the released code fails: clips that are
 not there are never drawn (it loops), and `single` cuts both tracks to the shorter one and knows which neutral sentence
@@ -26,7 +26,7 @@ MAX_TRIES = 1000
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """The released options, under their names; `level_balance` is ours. UsageError for an emotion that is none."""
+    """Holds released options, under their names; `level_balance` is ours. UsageError for an emotion that is none."""
 
     window: int = 5
     mode: Mode = "mean"
@@ -49,13 +49,13 @@ class SampleOptions:
 
     @property
     def draws(self) -> int:
-        """Tracks that are averaged per emotion."""
+        """Returns the number of tracks that are averaged per emotion."""
         return self.num_feats if self.mode == "mean" else 1
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What was drawn for B samples.
+    """Holds the random choices of B samples.
 
     index: list position for speech (B,); emotion, level (B, 2) of emotions 1 and 2; tracks (2, B, K): clips of the
     packed corpus; rows (B, 2): frames of emotions 1 and 2 for direction `random`; start (B,): the window's first frame.
@@ -69,14 +69,16 @@ class Choices:
     start: Ints
 
     def rows_of(self, which: slice) -> Choices:
-        """Some of the samples."""
+        """Returns the choices of some of the samples."""
         parts = (self.index, self.emotion, self.level, self.tracks, self.rows, self.start)
         return Choices(*(part[:, which] if part is self.tracks else part[which] for part in parts))
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """float32: reference, first, second, direction (B, T, 10), speech (B, 1, 1024); label (B,) int64 of emotion 2."""
+    """Holds float32 reference, first, second, direction (B, T, 10), speech (B, 1, 1024); int64 label (B,) of
+    emotion 2.
+    """
 
     reference: Floats
     speech: Floats
@@ -87,12 +89,12 @@ class Arrays:
 
 
 def epoch_of(corpus: TrainingCorpus, step: int, batch: int) -> tuple[int, int]:
-    """Epoch and step inside it; incomplete batches are dropped. At least one step an epoch, however few clips."""
+    """Returns the epoch and the step in it; incomplete batches are dropped. An epoch has at least one step."""
     return divmod(step, max(1, len(corpus.clips) // batch))
 
 
 def positions(corpus: TrainingCorpus, seed: int, step: int, batch: int) -> Ints:
-    """(batch,) list positions of this step: every epoch is a new permutation of the list."""
+    """Returns the list positions (batch,) of this step: every epoch is a new permutation of the list."""
     epoch, inner = epoch_of(corpus, step, batch)
     order = np.random.default_rng([seed, 0, epoch]).permutation(len(corpus.clips))
     return np.take(order, np.arange(inner * batch, (inner + 1) * batch), mode="wrap")
@@ -107,7 +109,7 @@ def draw_batch(
     rank: int = 0,
     ranks: int = 1,
 ) -> Arrays:
-    """The rows of process `rank` in one step: its share of the one batch of `ranks * batch` rows that all draw alike.
+    """Returns the rows of process `rank` in one step: its share of the `ranks * batch` rows that all draw alike.
 
     So the data do not depend on how many processes share them. UsageError if nothing in the corpus fits the options.
     """
@@ -117,15 +119,15 @@ def draw_batch(
 
 
 def draw(corpus: TrainingCorpus, options: SampleOptions, random: np.random.Generator, index: Ints) -> Choices:
-    """Random choices for len(index) samples; rows that cannot be served are drawn anew, at most 1000 times."""
+    """Returns random choices for len(index) samples; rows that cannot be served are drawn anew, at most 1000 times."""
     size = len(index)
     emotion, level = np.zeros((size, 2), dtype=np.int64), np.ones((size, 2), dtype=np.int64)
     tracks = np.zeros((2, size, options.draws), dtype=np.int64)
     open_rows: Ints = np.arange(size)
     for _ in range(MAX_TRIES):
-        some, levels, found, fine = _attempt(corpus, options, random, len(open_rows))
+        some, levels, drawn, fine = _attempt(corpus, options, random, len(open_rows))
         done = open_rows[fine]
-        emotion[done], level[done], tracks[:, done] = some[fine], levels[fine], found[:, fine]
+        emotion[done], level[done], tracks[:, done] = some[fine], levels[fine], drawn[:, fine]
         open_rows = open_rows[~fine]
         if not len(open_rows):
             break
@@ -172,7 +174,7 @@ def _same_sentence(corpus: TrainingCorpus, who: Ints, emotion: Ints, level: Ints
 
 
 def assemble(corpus: TrainingCorpus, options: SampleOptions, choices: Choices) -> Arrays:
-    """The arrays of given choices."""
+    """Returns the arrays that the choices pick from the corpus."""
     window = choices.start[:, None] + np.arange(options.window)
     first, second = (_mean_rows(corpus, tracks, window) for tracks in choices.tracks)
     before = window - options.window

@@ -1,4 +1,4 @@
-"""The training loop of C-MET's connector: resumable to the bit, alone or data-parallel, on a CPU or on GPUs.
+"""Trains C-MET's connector in a loop: resumable to the bit, alone or data-parallel, on a CPU or on GPUs.
 
 Whatever is random in step n is seeded by (seed, n), and dropout by the process too, so a checkpoint needs to hold no
 random state: killed and continued, a run has the same losses as one that was never stopped. N processes with B rows
@@ -44,7 +44,7 @@ from cmet.training.objective import (
     train_step,
     weaken_reference,
 )
-from cmet.training.plan import Plan, Seat
+from cmet.training.plan import ProcessRank, TrainingPlan
 from cmet.training.record import LOSSES, SETTINGS, Lines, cut_log, differences, settings_of
 from cmet.training.sampler import Arrays, SampleOptions, draw_batch, epoch_of
 from harness.errors import BenchError, UsageError
@@ -55,7 +55,7 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Trainer:
-    """One run in one folder. `widths`: keywords of `Connector`.
+    """Trains one run in one folder. `widths`: keywords of `Connector`.
 
     The folder must be new, or hold a run of the same settings and `resume` be true; else UsageError.
     """
@@ -67,20 +67,20 @@ class Trainer:
         validation: TrainingCorpus | None,
         options: SampleOptions,
         objective: Objective,
-        plan: Plan,
+        plan: TrainingPlan,
         widths: Mapping[str, int | float],
-        seat: Seat | None = None,
+        process: ProcessRank | None = None,
         resume: bool = False,
         scalars: Callable[[str, float, int], None] = lambda *_: None,
     ) -> None:
         self.folder, self.corpus, self.validation = folder, corpus, validation
-        self.options, self.plan, self.seat, self.scalars = options, plan, seat or Seat(), scalars
+        self.options, self.plan, self.process, self.scalars = options, plan, process or ProcessRank(), scalars
         self.step = 0
         self.waited_seconds = 0.0
         """How long `run` waited for batches."""
-        self._settings = settings_of(options, objective, widths, plan, corpus.identities, self.seat.ranks)
+        self._settings = settings_of(options, objective, widths, plan, corpus.identities, self.process.ranks)
         connector = _first_connector(widths, plan.seed)
-        self.module = TrainingPass(connector, objective).to(self.seat.device).train()
+        self.module = TrainingPass(connector, objective).to(self.process.device).train()
         self.optimizer = make_optimizer(self.module, plan.learning_rate, plan.weight_decay)
         self.averaged = copy.deepcopy(connector).requires_grad_(False) if plan.ema else None
         self._open(resume)
@@ -88,23 +88,23 @@ class Trainer:
 
     def _joined(self) -> nn.Module:
         """The module that a step runs through: with the other processes, where there are any."""
-        if self.seat.ranks == 1:
+        if self.process.ranks == 1:
             return self.module
-        ids = [self.seat.device.index] if self.seat.device.type == "cuda" else None
+        ids = [self.process.device.index] if self.process.device.type == "cuda" else None
         share_batch_norm(self.module)
         return DistributedDataParallel(self.module, device_ids=ids)
 
     @property
     def connector(self) -> Connector:
-        """The network in training."""
+        """Returns the network in training."""
         return self.module.connector
 
     def _open(self, resume: bool) -> None:
-        found = checkpoints(self.folder)
-        if found and not resume:
+        earlier = checkpoints(self.folder)
+        if earlier and not resume:
             raise UsageError(f"{self.folder} holds a run already.", "Add --resume, or choose another --out.")
         record = self.folder / SETTINGS
-        if found and record.is_file():
+        if earlier and record.is_file():
             before = json.loads(record.read_text(encoding="utf-8"))
             now = json.loads(json.dumps(self._settings))
             changed = sorted(k for part in now for k in differences(part, before.get(part), now[part]))
@@ -113,18 +113,18 @@ class Trainer:
                     f"{self.folder} was begun with other settings: {', '.join(changed)}.",
                     "Repeat them, or choose another --out.",
                 )
-        if found:
-            self._load(found[-1])
-        elif self.seat.rank == 0:
+        if earlier:
+            self._load(earlier[-1])
+        elif self.process.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             record.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
             write_widths(self.folder, self._settings["widths"])
-        if self.seat.rank == 0:
+        if self.process.rank == 0:
             sweep(self.folder)
             cut_log(self.folder / LOSSES, self.step)
 
     def _load(self, path: Path) -> None:
-        content = read_checkpoint(path, self.seat.device)
+        content = read_checkpoint(path, self.process.device)
         if "training" not in content or content["optimizer"] is None:
             raise UsageError(f"{path} holds no optimiser: it can be used, not continued.", "Choose another --out.")
         extra = content["training"]
@@ -137,17 +137,17 @@ class Trainer:
         self.step = int(content["global_step"])
 
     def preload(self, path: Path) -> None:
-        """Begin with the speech and code encoders of a file; for a new run."""
+        """Begins with the speech and code encoders of a file; for a new run."""
         for network in (self.connector, self.averaged):
             if network is not None:
                 load_encoders(network, path)
 
     def save(self) -> None:
-        """Write the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average.
+        """Writes the checkpoint of the steps done so far (first process only); with EMA `state_dict` is the average.
 
         BenchError where a weight is no number any more: older checkpoints are not pruned for such a one.
         """
-        if self.seat.rank:
+        if self.process.rank:
             return
         if not all(bool(value.isfinite().all()) for value in self.connector.state_dict().values()):
             raise BenchError(f"After {self.step} steps the weights are no numbers any more.", _DIVERGED)
@@ -157,18 +157,18 @@ class Trainer:
         if self.module.balanced is not None:
             extra["balanced"] = self.module.balanced.state_dict()
         network = self.averaged if self.averaged is not None else self.connector
-        epoch, _ = epoch_of(self.corpus, self.step, self.plan.batch * self.seat.ranks)
+        epoch, _ = epoch_of(self.corpus, self.step, self.plan.batch * self.process.ranks)
         write_checkpoint(self.folder, network.state_dict(), self.optimizer.state_dict(), epoch, self.step, extra)
         prune(self.folder, self.plan.keep, self.plan.keep_every)
 
     def run(self) -> None:
-        """Train until `plan.steps`; a checkpoint at the end. BenchError when the loss is no number any more."""
-        devices = [self.seat.device] if self.seat.device.type == "cuda" else []
+        """Trains until `plan.steps`; a checkpoint at the end. BenchError when the loss is no number any more."""
+        devices = [self.process.device] if self.process.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), self._log_file() as write:
             begun = self.step
             for arrays in self._batches():
                 self._before_step(fresh=self.step > begun or not begun)
-                terms = self._one_step(to_tensors(arrays, self.seat.device))
+                terms = self._one_step(to_tensors(arrays, self.process.device))
                 if self.plan.log_every and self.step % self.plan.log_every == 0:
                     write(self._checked(terms))
                 self.step += 1
@@ -184,10 +184,10 @@ class Trainer:
                 self.scalars(f"validation/{name}", value, self.step)
 
     def _one_step(self, batch: Tensors) -> Tensor:
-        plan, seat = self.plan, self.seat
-        torch.manual_seed(seed_for(plan.seed, "dropout", str(self.step), str(seat.rank)))
+        plan, process = self.plan, self.process
+        torch.manual_seed(seed_for(plan.seed, "dropout", str(self.step), str(process.rank)))
         source = torch.Generator().manual_seed(seed_for(plan.seed, "reference", str(self.step)))
-        chance = torch.rand(plan.batch * seat.ranks, generator=source)[seat.rank * plan.batch :][: plan.batch]
+        chance = torch.rand(plan.batch * process.ranks, generator=source)[process.rank * plan.batch :][: plan.batch]
         batch = weaken_reference(self.connector, batch, plan.reference_dropout, plan.scheduled_sampling, chance)
         terms = train_step(self.parallel, self.optimizer, batch, _DTYPES[plan.precision])
         if self.averaged is not None:
@@ -195,8 +195,8 @@ class Trainer:
         return terms
 
     def _checked(self, terms: Tensor) -> dict[str, float]:
-        if self.seat.ranks > 1:
-            terms = terms / self.seat.ranks
+        if self.process.ranks > 1:
+            terms = terms / self.process.ranks
             torch.distributed.all_reduce(terms)
         values = dict(zip(TERMS, terms.tolist(), strict=True))
         if not math.isfinite(values["total"]):
@@ -206,7 +206,7 @@ class Trainer:
         return {"step": self.step, **values}
 
     def _log_file(self) -> Lines:
-        return Lines(self.folder / LOSSES if self.seat.rank == 0 else None)
+        return Lines(self.folder / LOSSES if self.process.rank == 0 else None)
 
     def _batches(self) -> Iterator[Arrays]:
         """Batches of the remaining steps, the next one being drawn while this one is trained on."""
@@ -222,21 +222,23 @@ class Trainer:
 
     def _draw(self, step: int) -> Arrays:
         return draw_batch(
-            self.corpus, self.options, self.plan.seed, step, self.plan.batch, self.seat.rank, self.seat.ranks
+            self.corpus, self.options, self.plan.seed, step, self.plan.batch, self.process.rank, self.process.ranks
         )
 
     def evaluate(self) -> dict[str, float]:
-        """Measures on the validation identities, the same batches every time; the average's where there is one."""
+        """Returns measures on the validation identities, the same batches every time; the average's where there
+        is one.
+        """
         assert self.validation is not None
         size = min(self.plan.batch, len(self.validation.clips))
         count = self.plan.validation_passes * max(1, len(self.validation.clips) // size)
         batches = (
-            to_tensors(draw_batch(self.validation, self.options, self.plan.seed + 1, i, size), self.seat.device)
+            to_tensors(draw_batch(self.validation, self.options, self.plan.seed + 1, i, size), self.process.device)
             for i in range(count)
         )
         module = self.module
         if self.averaged is not None:
-            module = TrainingPass(self.averaged, self.module.objective).to(self.seat.device)
+            module = TrainingPass(self.averaged, self.module.objective).to(self.process.device)
             module.balanced = self.module.balanced
         return evaluate(module, batches)
 

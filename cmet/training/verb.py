@@ -1,4 +1,6 @@
-"""`train --preset cmet`: the connector on a packed corpus, with the released options under their names, and ours."""
+"""`train --preset cmet` trains the connector on a packed corpus, with the released options under their names,
+and ours.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
         raise UsageError("PD-FGC codes have 30 numbers; the connector takes EDTalk's 10, as the released one does.")
     if given["reference_dropout"] + given["scheduled_sampling"] > 1:
         raise UsageError("--reference-dropout and --scheduled-sampling share the same rows: together at most 1.")
-    from cmet.training.plan import leave_seat
+    from cmet.training.plan import leave_processes
 
     with _scalars(out if given.pop("tensorboard") else None) as scalars:
         trainer = make_trainer(data, out, train_list, test_list, resume, scalars, given)
@@ -47,12 +49,12 @@ def command(data: Path, out: Path, train_list: Path | None, test_list: Path | No
         if given["preload"] and not begun:
             trainer.preload(given["preload"])
         trainer.run()
-    if trainer.seat.rank == 0:
+    if trainer.process.rank == 0:
         measures = trainer.evaluate() if trainer.validation is not None else {}
         report = {"preset": "cmet", "steps": trainer.step, "resumed_from": begun, "validation": measures}
         report["waited_seconds"] = round(trainer.waited_seconds, 3)  # for batches
         click.echo(json.dumps({**report, "run": official_name(given), "out": str(out)}, ensure_ascii=False))
-    leave_seat(trainer.seat)
+    leave_processes(trainer.process)
     return 0
 
 
@@ -65,10 +67,10 @@ def make_trainer(
     scalars: Callable[[str, float, int], None],
     given: dict[str, Any],
 ) -> Trainer:
-    """The run that the options describe. MissingError or UsageError where data and options do not fit."""
+    """Returns the run that the options describe. MissingError or UsageError where data and options do not fit."""
     from cmet.training.corpus import TrainingCorpus
     from cmet.training.objective import Objective
-    from cmet.training.plan import Plan, take_seat
+    from cmet.training.plan import TrainingPlan, join_processes
     from cmet.training.trainer import Trainer
     from networks.emotion2vec.features import OFFICIAL_WIDTH as SPEECH
 
@@ -77,15 +79,15 @@ def make_trainer(
     objective = Objective(
         given["balance"], given["passes"] == "bidir", given["lambda_cnt"], given["lambda_dir"], given["weighted_dir"]
     )
-    same = set(Plan.__dataclass_fields__) & set(given)
-    plan = Plan(learning_rate=given["lr"], **{name: given[name] for name in same})
+    same = set(TrainingPlan.__dataclass_fields__) & set(given)
+    plan = TrainingPlan(learning_rate=given["lr"], **{name: given[name] for name in same})
     widths = {name: given[name] for name in ("window", "hidden", "layers", "heads", "feedforward", "dropout")}
     if packed.speech_width != SPEECH:  # features of a small network, e.g. the demo's
         widths["speech"] = packed.speech_width
     validation = TrainingCorpus(packed, test) if test else None
-    seat = take_seat(given["device"])
+    process = join_processes(given["device"])
     corpus = TrainingCorpus(packed, train)
-    return Trainer(out, corpus, validation, _sampling(given), objective, plan, widths, seat, resume, scalars)
+    return Trainer(out, corpus, validation, _sampling(given), objective, plan, widths, process, resume, scalars)
 
 
 def _sampling(given: dict[str, Any]) -> SampleOptions:
@@ -106,15 +108,17 @@ def _sampling(given: dict[str, Any]) -> SampleOptions:
 def split(
     identities: Sequence[str], data: Path, train_list: Path | None, test_list: Path | None
 ) -> tuple[list[str], list[str]]:
-    """Identities to train on and to test on: of the lists given, of those that lie in the tree, else the released four.
+    """Returns the identities to train on and to test on: of the lists given, of those that lie in the tree, else the
+    released four.
 
-    What only the tree's own lists name, and the corpus lacks, is left out. UsageError if nobody is left to train on.
+    Identities that only the tree's own lists name, and the corpus lacks, are left out. UsageError if nobody is left to
+    train on.
     """
     root = data.parent if data.name == "FPS25" else data
     own = {kind: root / f"{kind}.txt" for kind in ("train", "test")}
-    found = {kind: [n for n in _listed(path) if n in identities] for kind, path in own.items() if path.is_file()}
-    test = _listed(test_list) if test_list else found.get("test", [n for n in identities if n in TEST_IDENTITIES])
-    train = _listed(train_list) if train_list else found.get("train", list(identities))
+    lists = {kind: [n for n in _listed(path) if n in identities] for kind, path in own.items() if path.is_file()}
+    test = _listed(test_list) if test_list else lists.get("test", [n for n in identities if n in TEST_IDENTITIES])
+    train = _listed(train_list) if train_list else lists.get("train", list(identities))
     train = [name for name in train if train_list or name not in test]
     if not train:
         raise UsageError("No identity is left to train on.", "Give --train-list or --test-list.")
@@ -122,7 +126,7 @@ def split(
 
 
 def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedCorpus:
-    """A packed file; or a folder that holds one, or a tree, which is packed into `out` once.
+    """Opens a packed file; or a folder that holds one, or a tree, which is packed into `out` once.
 
     encoder: whose speech vectors of a tree are taken; another than the usual one is packed under its own name.
     """
@@ -159,7 +163,7 @@ def _listed(path: Path) -> list[str]:
 
 
 def official_name(given: dict[str, Any]) -> str:
-    """What the released code would call this run's folder."""
+    """Returns the released code's name of this run's folder."""
     excepted = _names(given["except_emotions"]) or None
     return (
         f"TE_ref_sharing_e2v+L_emo12_MSE+{given['lambda_cnt']}Cnt+{given['lambda_dir']}Dir_{given['identity']}ID_"

@@ -1,5 +1,4 @@
-"""This module draws a puppet's moving face: any identity, pose, mouth and affect, one call a frame (about 1.5 ms at 256
-pixels).
+"""Draws a puppet's moving face: any identity, pose, mouth and affect, one call a frame (about 1.5 ms at 256 pixels).
 
 Brows, eyes, mouth and folds are drawn into a copy of the identity's still head (polygons with sub-pixel
 corners), then one smooth warp turns the head and drops the jaw.

@@ -1,5 +1,4 @@
-"""This module makes a puppet's voice: harmonics of a glottal source under formants, coloured by who speaks and in which
-mood.
+"""Makes a puppet's voice: harmonics of a glottal source under formants, coloured by who speaks and in which mood.
 
 Additive source-filter synthesis, fully vectorised (about 10 ms a second of sound). Emotion moves pitch,
 its range, tempo, loudness, spectral tilt, breath, tremor, roughness, formants and final fall.

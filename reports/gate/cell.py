@@ -1,6 +1,4 @@
-"""This module judges one cell of the gate: the settings of its signature first, then coverage, then N, then the paired
-test.
-"""
+"""Judges one cell of the gate: the settings of its signature first, then coverage, then N, then the paired test."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import torch
 
 from cmet.connector_files import CONNECTOR
 from cmet.training.checkpoint_files import checkpoints
-from cmet.training.plan import leave_seat, take_seat
+from cmet.training.plan import join_processes, leave_processes
 from tests.training_samples import forks, losses, packed_corpus, trainer
 
 
@@ -35,9 +35,9 @@ def together(folder: Path, packed: Path, **changes: Any) -> None:
             os.environ.update({name: str(value) for name, value in here.items()})
             failed = True
             try:
-                seat = take_seat("cpu")
-                trainer(folder, packed, seat=seat, **changes).run()
-                leave_seat(seat)
+                process = join_processes("cpu")
+                trainer(folder, packed, process=process, **changes).run()
+                leave_processes(process)
                 failed = False
             finally:
                 if failed:
