@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from datasets.preparation.jobs import FAILURES, OWN, Job, fingerprint, jobs_of, read_failures
+from datasets.preparation.jobs import FAILURES, OWN, Job, fingerprint, read_failures
+from datasets.preparation.sources import jobs_of, source_of
 from datasets.preparation.stages import SEARCH_EVERY, SIZE, STAGES, PreparationPlan, Stage, StageResult, needed, work
 from harness import registry
 from harness.atomic import cannot_write, replacing, sweep
@@ -69,24 +70,25 @@ def prepare(
 ) -> Prepared:
     """Does every stage of `plan` for every clip of `corpus` under `root`.
 
-    corpus: mead, crema_d, meld (speech only; also called meld_extended) or folder. `out` becomes C-MET's FPS25 tree.
-    `pack` names a function ("module:function", called as (tree, file)) that packs MEAD's features, which training
-    reads, into one file. `retry` tries failed clips again. `ready` is called before the first clip, if there is one to
+    corpus: a name of datasets.preparation.SOURCES, or path/to/file.py:Class. `out` becomes C-MET's FPS25 tree. `pack`
+    names a function ("module:function", called as (tree, file)) that packs the features of a corpus that training
+    reads into one file. `retry` tries failed clips again. `ready` is called before the first clip, if there is one to
     do, and raises what is missing. Raises MissingError where nothing is to be found, a network is missing or the disk
     is full, UsageError where the settings differ from those of `out`.
     """
     root, out = Path(root).expanduser().resolve(), Path(out).expanduser().resolve()
     _check(plan)
-    every = jobs_of(corpus, root, out, remap, split)
+    source = source_of(corpus, remap, split)
+    every = jobs_of(source, root, out)
     failed = {} if retry else _known_failures(out, every)
     todo = [job for job in every if job.name not in failed and needed(job, plan.stages)]
     if todo and ready is not None:
         ready()
     with _alone(out):
-        _settle(out, corpus, plan, remap)
+        _settle(out, source.name, plan, remap)
         outcomes = _run(out, todo, plan, jobs, progress)
         _write_failures(out, every, {**failed, **_failures(outcomes)})
-        if pack is not None and corpus == "mead" and not (out / PACKED).exists():
+        if pack is not None and source.packs and not (out / PACKED).exists():
             registry.load(pack)(out, out / PACKED)
     failures = tuple((row["clip"], row["stage"], row["reason"]) for row in read_failures(out).values())
     return Prepared(out, len(every), sum(bool(o.made) for o in outcomes.values()), failures)

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from datasets.mead_layout import MeadClip, MeadTree
-from datasets.preparation.jobs import FAILURES, jobs_of
+from datasets.preparation.jobs import FAILURES
 from datasets.preparation.prepare import LOCK, prepare
+from datasets.preparation.sources import jobs_of, source_of
 from datasets.preparation.stages import SIZE, STAGES, Network, PreparationPlan, needed
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.media import VideoReader, probe, read_audio, write_wav
@@ -146,7 +147,7 @@ def test_a_second_run_touches_nothing_and_a_changed_source_is_redone(tmp_path: P
     assert times == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "lock"}
     sound = raw / "M003/audio/neutral/level_1/001.wav"
     write_wav(sound, voice(0.5, seed=9), rate=44100)
-    assert needed(jobs_of("mead", raw, out)[0], QUICK.stages) == ("crop", "sound")
+    assert needed(jobs_of(source_of("mead"), raw, out)[0], QUICK.stages) == ("crop", "sound")
     assert prepare("mead", raw, out, QUICK).made == 1
 
 
@@ -262,9 +263,9 @@ def test_remapped_numbers_become_canonical(tmp_path: Path) -> None:
 
 def test_wrong_requests_are_refused_before_any_work(tmp_path: Path) -> None:
     raw, out = raw_mead(tmp_path / "raw", count=1), tmp_path / "out"
-    with pytest.raises(UsageError, match="--remap is about mead"):
+    with pytest.raises(UsageError, match="--remap says nothing about crema_d"):
         prepare("crema_d", raw, out, QUICK, remap=tmp_path / "x.csv")
-    with pytest.raises(UsageError, match="--split is about meld"):
+    with pytest.raises(UsageError, match="--split says nothing about mead"):
         prepare("mead", raw, out, QUICK, split="dev")
     with pytest.raises(UsageError, match="split of MELD"):
         prepare("meld", raw, out, QUICK, split="trian")
