@@ -43,7 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
 ONE_THREAD = frozenset({"run", "score", "report", "compare", "reproduce", "calibrate"})
 
 
-#: What an interruption leaves, and how to go on.
+#: The sentence on an interruption's left-overs, and how to go on.
 KEPT = {
     "run": "What was finished is kept. Go on with the same command and --resume.",
     "score": "What was finished is kept. Go on with the same command and --resume.",
@@ -53,7 +53,7 @@ KEPT = {
 }
 
 
-#: What the system says of a place that cannot hold a file.
+#: The system's errors for a place that cannot hold a file.
 NO_PLACE = (errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
@@ -95,7 +95,7 @@ def say(error: BenchError) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb and return the exit code; a traceback only for what nobody foresaw."""
+    """Runs one verb and returns the exit code; a traceback only for the unforeseen."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         _none_empty(given)

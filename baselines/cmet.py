@@ -34,7 +34,7 @@ class CMet(BackboneMethod):
         self._intensity = number(options, self.name, "intensity", 1.0)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Edits the source clip's expression by the speech difference and render it with the driving sound."""
+        """Edits the source clip's expression by the speech difference and renders it with the driving sound."""
         editor = Editor(self.talker, self._official)
         tracks = _tracks(editor, request, out, self.name)
         if isinstance(tracks, Failed):

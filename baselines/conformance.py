@@ -1,6 +1,6 @@
 """This module runs the contract test on a method of yours: `bench.py list --check my.py:Mine`.
 
-Runs one two-second puppets sample several times and checks what the harness and its judges rely on.
+Runs one two-second puppets sample several times and checks the promises that the harness and its judges rely on.
 Facts: docs/reference/methods.md, 'Conformance'.
 """
 

@@ -16,7 +16,7 @@ from harness.records import Clip, Failed, Request
 from networks.edtalk.talker import Networks
 from networks.edtalk.tracks import fit_track
 
-#: What emotion2vec calls a basic emotion where its name is not ours; what it cannot name leaves the face neutral.
+#: emotion2vec's name of a basic emotion where it is not ours; no name leaves the face neutral.
 HEARD = {**CORPUS_LABELS["emotion2vec"], "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
 
 

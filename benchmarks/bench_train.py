@@ -6,7 +6,7 @@
     python benchmarks/bench_train.py speech-to-code --speech DIR --codes DIR --tested W009
 
 DIR of --official: a checkout of the released code, whose network, losses and data set class then run in this process
-and thread, in turn with ours. What options change is simulated by simulate_options.py.
+and thread, in turn with ours. The effect of options is simulated by simulate_options.py.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _seconds(work: Callable[[], object], device: str) -> float:
 
 @torch.no_grad()
 def _directions(network: Any, batch: Tensors) -> torch.Tensor:
-    """What a network answers without dropout; it is left in training mode."""
+    """A network's directions without dropout; it is left in training mode."""
     found: torch.Tensor = network.eval()(batch.reference, batch.speech, batch.first)[0]
     network.train()
     return found

@@ -26,7 +26,7 @@ from harness.records import SAMPLES_PER_FRAME
 from harness.seeded import fill
 
 SIDE_PX = 256
-BLUR_PX = 1.5  # what makes a "result" of a truth
+BLUR_PX = 1.5  # makes a "result" of a ground-truth clip
 FILES = {
     "syncnet": "syncnet_v2.model",
     "s3fd": "sfd_face.pth",

@@ -100,7 +100,7 @@ def _fits(features: Path, width: int) -> bool:
     try:
         return first is not None and np.load(first, mmap_mode="r", allow_pickle=False).shape == (width,)
     except (OSError, ValueError, EOFError):
-        return True  # damaged: whoever reads it names it
+        return True  # damaged: the reader of the file names it
 
 
 def _is_sound(path: Path) -> bool:

@@ -20,7 +20,7 @@ from networks.files.official import Official, OfficialFile
 from networks.files.shipped import ShippedFile
 from networks.files.weights import Weights
 
-#: What each part is called in harness/weights.toml.
+#: The name of each part in harness/weights.toml.
 PARTS = {
     "backbone": ("edtalk", "audio2lip"),
     "speech": ("emotion2vec",),

@@ -18,7 +18,8 @@ from harness.media import VideoReader
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 DATASET = "folder"  # as `score` calls clips of no corpus: the same clips then have the same intervals
-#: What may be told of a clip. image: a picture of the identity; audio: the driving sound; source: the clip unedited.
+#: The facts that may be given of a clip. image: a picture of the identity; audio: the driving sound; source: the clip
+#: unedited.
 FACTS = ("emotion", "identity", "reference", "aligned", "image", "audio", "source")
 _PATHS = ("reference", "image", "audio", "source")
 
@@ -77,7 +78,7 @@ def _at(place: Any, facts: Mapping[str, Any]) -> list[Given]:
 
 
 def _labelled(table: Path) -> list[Given]:
-    """The clips that a csv names, with what it says of them; its paths start in its folder (harness/labels_csv.py)."""
+    """The clips that a csv names, with its facts of them; its paths start in its folder (harness/labels_csv.py)."""
     clips = []
     for line, row in read_labels(table):
         where = f"Line {line} of {table}"
@@ -108,9 +109,9 @@ def _untold(value: Any) -> bool:
 
 
 def described(clips: Sequence[Given], facts: Mapping[str, Any]) -> list[Given]:
-    """Returns the clips with `facts`, each one value for all, a list in their order, or a mapping by path or name.
+    """Returns the clips with `facts`, each one value for all, a list in order, or a mapping by path, name or stem.
 
-    What a clip was given with stands. `reference` may be a folder with files of the clips' names.
+    Facts that a clip was given with stand. `reference` may be a folder with files of the clips' names.
     """
     columns = {key: _column(key, value, clips) for key, value in facts.items() if not _untold(value)}
     extras = [{key: column[k] for key, column in columns.items() if not _blank(column[k])} for k in range(len(clips))]

@@ -49,7 +49,7 @@ class Measured:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Says why each clip has no value: the code's sentence and what was found; empty where it has one."""
+        """Says why each clip has no value: the code's sentence and its detail; empty where it has one."""
         return tuple(_reason(row) if isinstance(row, Unscored) else "" for row in self.rows)
 
     def __str__(self) -> str:

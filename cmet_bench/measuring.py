@@ -23,7 +23,7 @@ from reports.load import load_run
 from reports.model import RunData
 from reports.tidy import column_names, named
 
-_LANE = "as-published"  # nobody was told anything: the clips exist
+_LANE = "as-published"  # no emotion was given to a method: the clips exist
 _judges: dict[tuple[Any, ...], Judge] = {}
 
 
@@ -60,7 +60,7 @@ def measure(
         asked = samples(clips, Path(folder))
         rows = [judge.rows(sample, _clip(one)) for one, sample in zip(clips, asked, strict=True)]
         run = _summed_up(judge, clips, asked, rows, name, seed, Path(folder))
-    # What this machine lacks may be here at the next call: the weights are fetched, the tool is installed.
+    # Files that this machine lacks may be here at the next call: the weights are fetched, the tool is installed.
     if any(isinstance(row, Unscored) and reason(row.reason).fault == "machine" for found in rows for row in found):
         _let_go(judge)
     return Measures(run, _columns(judge, run, rows))

@@ -24,7 +24,7 @@ _SHOWN = 3  # examples in a line
 
 
 def checks(dataset: Dataset) -> Iterator[Check]:
-    """One check after another, until one fails that the others need."""
+    """Yields one check after another, until one fails that the others need."""
     yield Check(f"name is {_NAME.pattern}", _NAME.fullmatch(dataset.name) is not None, repr(dataset.name))
     samples = attempt(dataset.samples)
     if isinstance(samples, Crash):
@@ -38,7 +38,7 @@ def checks(dataset: Dataset) -> Iterator[Check]:
 
 
 def _listed(dataset: Dataset, samples: tuple[Sample, ...]) -> Iterator[Check]:
-    """What holds of every sample, without its files."""
+    """The checks that hold for every sample, without its files."""
     twice = [name for name, count in Counter(one.id.lower() for one in samples).items() if count > 1]
     yield _none("ids differ, capitals or not", twice)
     yield _none(f"ids are file names: {_ID.pattern}", [one.id for one in samples if not _ID.fullmatch(one.id)])
@@ -68,7 +68,7 @@ def _paths(sample: Sample) -> list[Path]:
 
 
 def _made(dataset: Dataset, sample: Sample) -> Iterator[Check]:
-    """What the files of one sample are, once they are asked for."""
+    """The checks of one sample's files, once they are made."""
     made = attempt(lambda: dataset.materialise(sample))
     if isinstance(made, Crash):
         yield Check(f"makes the files of {sample.id}", False, made.reason)

@@ -26,7 +26,7 @@ _INTENSITY = {"LO": 1, "MD": 2, "HI": 3, "XX": None}
 class CremaTree:
     """Finds clips by name, e.g. 1001_IEO_ANG_HI, in the official folders or a flat prepared one, never in both.
 
-    What lies in the folder `without` is not seen.
+    Files in the folder `without` are not seen.
     """
 
     def __init__(self, root: Path, without: Path | None = None) -> None:

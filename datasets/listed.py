@@ -92,7 +92,7 @@ class Listed(Dataset):
         self._by_id: dict[str, Row] | None = None
         self._asked: dict[tuple[str, ...], Asked] = {}
 
-    # What a subclass must say.
+    # A subclass must define these.
 
     def row_id(self, row: Row) -> str:
         """Returns the sample id of a row: unique in the list, file-name safe."""
@@ -126,7 +126,7 @@ class Listed(Dataset):
         """Returns advice for a folder that serves nothing, in one sentence; "" if there is none."""
         return ""
 
-    # What follows from it.
+    # These follow from them.
 
     def once(self, key: tuple[str, ...], ask: Callable[[], Asked]) -> Asked:
         """Returns the emotion that rows with this key share, made by `ask` for the first of them."""

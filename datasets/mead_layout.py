@@ -23,7 +23,7 @@ IDENTITY = re.compile(r"^[MW]\d{3}(-\d)?$")
 _FLAT = re.compile(
     r"^(?P<identity>[MW]\d{3}(?:-\d(?=[_-][a-z]))?)[_-](?P<code>[a-z]{3})[_-](?P<level>[123])[_-](?P<number>\d{3})$"
 )
-#: What is prepared comes before what is raw.
+#: Prepared files come before raw ones.
 _TREE_PREFIXES = ("FPS25", "MEAD/FPS25", "dataset/MEAD/FPS25", "", "MEAD", "dataset/MEAD", "mead")
 _FLAT_DEPTH = 3
 _VIDEO_PLACES = ("front", "video/front")

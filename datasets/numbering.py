@@ -64,7 +64,7 @@ def _shift(folder: Folder, numbers: set[int], order: str) -> str:
 
 
 def _against_cmet(numbers: set[int], gaps: frozenset[int], public: frozenset[int] | None) -> str:
-    """C-MET's order has a hole where a recording was lost: who has that number counts otherwise."""
+    """C-MET's order has a hole where a recording was lost: a folder with that number counts otherwise."""
     hole, high = min(gaps), max(numbers)
     if not gaps & numbers:
         return ""
@@ -76,7 +76,7 @@ def _against_cmet(numbers: set[int], gaps: frozenset[int], public: frozenset[int
 
 
 def _against_public(numbers: set[int], gaps: frozenset[int], public: frozenset[int], last: int) -> str:
-    """The public folder ends early; who has its late numbers, and C-MET's gap, counts like C-MET."""
+    """The public folder ends early; a folder with its late numbers, and C-MET's gap, counts like C-MET."""
     late = numbers - public
     if gaps & numbers or not late or not numbers <= set(range(1, last + 1)):
         return ""

@@ -40,10 +40,9 @@ class Alphabet:
 
 
 def code_loss(predicted: Codes, exact: Codes, absolute: float, each: int) -> Tensor:
-    """Returns the squared error per parameter: of what differs between pictures of one puppet, plus `absolute` of the
-    whole.
+    """Returns the squared error per parameter: of differences within one puppet, plus `absolute` of the whole.
 
-    Rows come `each` to a puppet. What a face looks like at rest is most of what pictures differ by; a head that must
+    Rows come `each` to a puppet. The face at rest makes most of the difference between pictures; a head that must
     only explain the differences within a puppet finds them many times sooner.
     """
     total = predicted.exp.new_zeros(())

@@ -17,8 +17,7 @@ from recipes.faces import pictures, random_states
 
 
 def picture_loss(made: Tensor, true: Tensor, source: Tensor, by_change: bool = True) -> Tensor:
-    """Returns L1 of pictures and of their gradients at three sizes, weighted by what had to change between source and
-    ground truth.
+    """Returns L1 of pictures and of their gradients at three sizes, weighted by the change from source to ground truth.
 
     `by_change` measures a change against all changes of its own picture: a mouth that should have opened counts as much
     in its picture as a head that should have turned in another. That finishes faces, but faces must be there first:

@@ -21,7 +21,7 @@ from reports.shared import on_shared_clips
 Rank = Literal["best", "second", ""]
 Role = Literal["contestant", "ceiling", "floor"]
 ROLES: tuple[Role, ...] = ("contestant", "ceiling", "floor")
-#: What stands above the lines of a role; nothing above the contestants.
+#: The title above the lines of a role; none above the contestants.
 ROLE_TITLES: dict[Role, str] = {"contestant": "", "ceiling": "Ceiling", "floor": "Floors"}
 
 #: A contestant that scored less than this share of the best-covered one's clips is printed but not ranked; and where

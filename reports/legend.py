@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.layout import Section
 
 INTERVALS = "95 % interval over clips (bootstrap; FID: pivotal, FID∞: none; shares of 0 or 100 %: Wilson)"
-#: On what best and second are found (reports.shared).
+#: The clips on which best and second are found (reports.shared).
 RANKED = "on the clips that all of them have (scores of whole sets: on their own)"
 #: From so many on, an interval over people is nearly as long as it claims.
 _MANY = 20

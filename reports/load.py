@@ -143,7 +143,7 @@ def _long(
 ) -> dict[str, Mapping[str, str]]:
     """The long line that each signature of the summary abbreviates."""
     long_of = store.meta("signatures")
-    if long_of is None:  # runs of before told it of one signature a metric
+    if long_of is None:  # older runs kept it for one signature a metric
         long_of = {one["signature"]: one["long"] for one in metrics.values()}
     known = {line: long for line, long in long_of.items() if long}
     lines = [row.signature for row in summary]

@@ -84,7 +84,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts the answers of one judge on one method's clips. Every clip that it was asked about is in one count."""
+    """Counts the answers of one judge on one method's clips. Every clip it was asked about is in exactly one."""
 
     dataset: str
     method: str

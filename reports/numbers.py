@@ -46,7 +46,7 @@ class Counted(Protocol):
 
 
 def coverage(row: Counted) -> str:
-    """Returns scored over expected clips, as it stands beside every number."""
+    """Returns scored over expected clips, as printed with every number."""
     return f"{row.n_scored}/{row.n_expected}"
 
 

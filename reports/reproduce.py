@@ -70,7 +70,7 @@ class Reproduction:
 
     @property
     def measured(self) -> int:
-        """Says how many published numbers have one of ours beside them."""
+        """Says how many published numbers have one of ours."""
         return sum(line.ours is not None for line in self.lines)
 
     def _conclusion(self) -> str:
@@ -178,7 +178,7 @@ def _widest(row: SummaryRow) -> tuple[float | None, float | None]:
 
 
 def _explained(cell: Published, ours: Ours, run: RunData, row: SummaryRow) -> str:
-    """What the numbers themselves say about the difference; the protocol note says the rest."""
+    """Causes of the difference that the numbers themselves show; the protocol note says the rest."""
     causes = []
     if cell.value is not None and ours.low is not None and ours.high is not None:
         inside = ours.low <= cell.value <= ours.high

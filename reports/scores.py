@@ -63,7 +63,7 @@ def to_json(runs: Sequence[RunData]) -> str:
 
 
 def _head(runs: Sequence[RunData]) -> dict[str, Any]:
-    """What is said of the runs as a whole; the last three only where there is something to say."""
+    """The keys on the runs as a whole; the last three only where they have content."""
     drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
     descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
     made = {row.signature: run.fact(row.metric, row.signature).aggregation for run in runs for row in run.summary}

@@ -42,7 +42,7 @@ def check(spec: str, say: Callable[[str], None], root: Path | None = None) -> in
 
 
 def kind_of(spec: str) -> Kind:
-    """What a name of a registry, or the class of a file, is. UsageError where it is neither."""
+    """Returns the kind of a registry's name, or of the class of a file. UsageError where it is neither."""
     if not registry.is_file_spec(spec):
         registry.resolve("method, metric or dataset", spec, {**METHODS, **EVALUATORS, **DATASETS})
         return "metric" if spec in EVALUATORS else "dataset" if spec in DATASETS else "method"

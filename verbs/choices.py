@@ -29,12 +29,14 @@ def protocol_for(dataset: str, asked: str | None) -> str:
 
 
 def dataset_name(asked: str) -> str:
-    """The name of a dataset: as typed, or the class's own for path/to/my.py:Class."""
+    """Returns the name of a dataset: as typed, or the class's own for path/to/my.py:Class."""
     return own_name("dataset", asked) if registry.is_file_spec(asked) else asked
 
 
 def own_name(what: str, spec: str) -> str:
-    """The name of a method or dataset of the user's, which is also a folder's. UsageError where it has no such name."""
+    """Returns the name of a method or dataset of the user's, which is also a folder's. UsageError where it has no such
+    name.
+    """
     kind = registry.load(spec)
     if what == "dataset" and not (isinstance(kind, type) and issubclass(kind, Dataset)):
         raise UsageError(f"{spec} does not derive from harness.dataset.Dataset.", "See the README.")

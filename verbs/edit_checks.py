@@ -45,7 +45,7 @@ def check_inputs(given: Mapping[str, Any]) -> None:
 
 
 def check_targets(clips: Iterable[Path], sheet: Path | None, given: Mapping[str, Any]) -> None:
-    """Try to write beside every target. UsageError for a place that cannot be meant, MediaError if refused."""
+    """Tries to write next to every target. UsageError for a place that cannot be meant, MediaError if refused."""
     inputs = {given[name].resolve(): name for name in INPUTS if given[name] is not None}
     targets = (*clips, *([sheet] if sheet is not None else []))
     twice = next((target for k, target in enumerate(targets) if target in targets[:k]), None)

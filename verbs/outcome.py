@@ -16,12 +16,12 @@ from reports.model import RunData
 from reports.terminal import table
 
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
-_MOST = 5  # reasons that are told here; the page has all of them
+_MOST = 5  # reasons that are printed here; the page has all of them
 
 
 def print_outcome(outcome: runner.Outcome) -> int:
-    """Prints the table and the files' places; returns the exit code. When nothing was measured: 5 if files are all it
-    lacks, else 4.
+    """Prints the table and the files' places; returns the exit code. When nothing was measured: 5 if files are
+    all it lacks, else 4.
     """
     data = load_run(outcome.folder)
     click.echo(table(data))

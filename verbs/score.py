@@ -70,7 +70,7 @@ def command(**given: Any) -> int:
 
 
 def _dataset_options(dataset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the list is made from: the clips themselves, or the corpus that they belong to."""
+    """The options of the list's source: the clips themselves, or the corpus that they belong to."""
     named = dataset_name(dataset)
     options: dict[str, Any] = {"list_name": given["list_name"], **dataset_settings(named, given["sets"])}
     if dataset != "folder":

@@ -12,7 +12,7 @@ from harness import registry
 from harness.errors import UsageError, unknown_name
 from verbs.choices import known_device
 
-#: Presets beside the demo recipes (recipes): name → "module:command".
+#: Presets besides the demo recipes (recipes): name → "module:command".
 PRESETS = {
     "speech-to-code": "cmet.speech_to_code.verb:command",
     "cmet": "cmet.training.verb:command",

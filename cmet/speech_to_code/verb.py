@@ -77,7 +77,7 @@ def command(
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
     chosen = _checked(Settings(**settings))
     bank = read_bank(speech, codes)
-    if not bank.differences(test_identity):  # an unknown speaker is told before the training, not after it
+    if not bank.differences(test_identity):  # an unknown speaker is reported before the training, not after it
         raise UsageError(f"Speaker {test_identity} has no emotional speech to be tested on.")
     further = read_extended(extended_folders(speech, extended), bank.size)
     out.mkdir(parents=True, exist_ok=True)

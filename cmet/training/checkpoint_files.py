@@ -110,7 +110,7 @@ def _why(error: BaseException) -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed run left of a checkpoint that it was writing."""
+    """Removes the remains of a checkpoint that a killed run was writing."""
     for path in folder.glob(f"{PARTIAL_PREFIX}*-_epoch_*.pth"):
         path.unlink(missing_ok=True)
 

@@ -96,7 +96,7 @@ class TrainingPass(nn.Module):
         return forward.float(), flipped.float(), contrast
 
     def forward(self, batch: Tensors) -> Tensor:
-        """Returns the terms (4,) in the order of `TERMS`; the first one is what is minimised."""
+        """Returns the terms (4,) in the order of `TERMS`; the first one is minimised."""
         forward, flipped, contrast = self.both(batch)
         target = batch.direction.reshape(forward.shape)
         regression = self.regression(forward, target, batch.label)

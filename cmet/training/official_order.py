@@ -17,8 +17,8 @@ def official_choices(
 ) -> tuple[Choices, tuple[int, ...]]:
     """Returns the choices of one sample (B = 1), and the clip drawn first: identity, emotion, level, number.
 
-    index: what the data loader asked for. Tries are limited, where the released code loops. UsageError for `single`
-    mode, which the released code cannot run, and if nothing fits.
+    index: the one that the data loader asked for. Tries are limited, where the released code loops. UsageError for
+    `single` mode, which the released code cannot run, and if nothing fits.
     """
     if options.mode != "mean":
         raise UsageError("The released sampler's order exists for --mode mean only.")

@@ -117,7 +117,7 @@ class PackedCorpus:
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """What the file says about itself, and its arrays as read-only views of the mapped file."""
+    """The file's metadata, and its arrays as read-only views of the mapped file."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

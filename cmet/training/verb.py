@@ -145,7 +145,7 @@ def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedC
 
 
 def _names(text: str) -> list[str]:
-    """What stands between commas and spaces."""
+    """The words between commas and spaces."""
     return text.replace(",", " ").split()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FEATURES = "emotion2vec+large_features"
-#: Where `prepare` keeps what is its own. C-MET's scripts take every entry of the tree for an identity and list its
+#: Where `prepare` keeps its own files. C-MET's scripts take every entry of the tree for an identity and list its
 #: front view: ours is a folder with an empty one, so that they pass over it.
 OWN = "cmet-bench"
 FAILURES = f"{OWN}/failures.csv"

@@ -63,7 +63,7 @@ def read_list(name: str) -> tuple[Row, ...]:
 
 
 def content_version() -> str:
-    """Returns the version of what is drawn and spoken, so that a stale cache is never read and baselines never mix."""
+    """Returns the version of the drawings and voices, so that a stale cache is never read and baselines never mix."""
     return _NAMES.get(VERSION, str(VERSION))
 
 

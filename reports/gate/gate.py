@@ -3,7 +3,7 @@ minimum effect.
 
 A metric is worse only if the change is larger than chance explains (permutation test, Holm over all cells of the
 comparison) *and* larger than an effect that matters; either alone would fail pull requests that changed nothing. Losing
-numbers is worse too: no method may gain by failing on its hard clips. What cannot be decided is said, not guessed.
+numbers is worse too: no method may gain by failing on its hard clips. Undecidable cells are reported, not guessed.
 """
 
 from __future__ import annotations
