@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MediaError, UsageError, unknown_name
-from harness.labels_csv import read_labels, truth
+from harness.labels_csv import is_yes, read_labels
 from harness.media import VideoReader
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
@@ -87,7 +87,7 @@ def _labelled(table: Path) -> list[Given]:
         known = {key: text.strip() for key, text in row.items() if key in FACTS and text.strip()}
         facts: dict[str, Any] = {key: table.parent / text if key in _PATHS else text for key, text in known.items()}
         if "aligned" in facts:
-            facts["aligned"] = truth(facts["aligned"], where)
+            facts["aligned"] = is_yes(facts["aligned"], where)
         clips.append(Given(_path(table.parent / row["clip"].strip()), Path(row["clip"].strip()), facts))
     return clips
 

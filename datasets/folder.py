@@ -16,7 +16,7 @@ from datasets.derived import Lengths, Recipe, Workshop, make
 from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MissingError, UsageError, unknown_name
-from harness.labels_csv import read_labels, truth
+from harness.labels_csv import is_yes, read_labels
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 UNLABELLED = "unlabelled"
@@ -160,7 +160,7 @@ class Folder(Dataset):
             intensity=int(intensity) if intensity else None,
             identity=(row.get("identity") or "").strip() or name,
             reference=path("reference") or self._reference(clip),
-            aligned=truth(row.get("aligned") or "", where),
+            aligned=is_yes(row.get("aligned") or "", where),
             audio=path("audio"),
             image=path("image"),
             speech=tuple(inside(self.root, word, where) for word in words),

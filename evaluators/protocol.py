@@ -1,4 +1,4 @@
-"""Protocols: small toml files that name their metrics and every setting (docs/reference/runs.md, 'Protocols')."""
+"""A protocol is a small toml file that names its metrics and every setting (docs/reference/runs.md, 'Protocols')."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _KEYS = ("name", "description", "metric")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One judge of a protocol: its name in the registry and its settings."""
+class ProtocolEntry:
+    """Holds one judge of a protocol: its name in the registry and its settings."""
 
     evaluator: str  # or the user's own, /path/to/my.py:Class
     settings: Mapping[str, str]
@@ -39,20 +39,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """A named list of judges with every setting."""
+    """Holds a named list of judges with every setting."""
 
     name: str
     description: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ProtocolEntry, ...]
 
 
 def names() -> list[str]:
-    """The protocols that ship with the project."""
+    """Returns the protocols that ship with the project."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def read(name: str) -> EvaluationProtocol:
-    """The protocol of that name, or the one in the file `name` (path/to/mine.toml)."""
+    """Returns the protocol of that name, or the one in the file `name` (path/to/mine.toml)."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
         raise unknown_name("protocol", name, names())
@@ -73,11 +73,11 @@ def read(name: str) -> EvaluationProtocol:
 
 
 def single(evaluator: str, settings: Mapping[str, Any]) -> EvaluationProtocol:
-    """The protocol that asks one judge, a name or my.py:Class, with these settings (texts or numbers)."""
+    """Returns the protocol of one judge, a name or my.py:Class, with these settings (texts or numbers)."""
     return EvaluationProtocol(evaluator, "", (_entry(Path(), "", {"evaluator": evaluator, **settings}),))
 
 
-def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> Entry:
+def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> ProtocolEntry:
     """One judge as a protocol asks for it; `folder` is where the file of a judge of one's own is looked for."""
     name = str(item.get("evaluator", ""))
     registry.resolve(f"evaluator{where}", name, EVALUATORS)  # or UsageError
@@ -88,11 +88,13 @@ def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> Entry:
     for key, value in settings.items():
         if not isinstance(value, (str, int, float, Path)) or isinstance(value, bool) or value == "":
             raise UsageError(f"'{key}' of '{name}'{where} is {value!r}.", "A setting is a text or a number.")
-    return Entry(name, {key: str(value) for key, value in settings.items()})
+    return ProtocolEntry(name, {key: str(value) for key, value in settings.items()})
 
 
 def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
-    """The judges of a protocol, nothing loaded yet. UsageError for one whose every number another one gives already."""
+    """Returns the judges of a protocol, nothing loaded yet. UsageError for one whose every number another one gives
+    already.
+    """
     judges: list[Evaluator] = []
     named: set[str] = set()
     for entry in protocol.entries:
@@ -108,7 +110,7 @@ def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
     return judges
 
 
-def _built(entry: Entry, device: str) -> Evaluator:
+def _built(entry: ProtocolEntry, device: str) -> Evaluator:
     """One judge. UsageError, with the way to its contract test, where one of the user's own does not fulfil it."""
     if not registry.is_file_spec(entry.evaluator):
         ours: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
@@ -116,14 +118,14 @@ def _built(entry: Entry, device: str) -> Evaluator:
     kind, cure = registry.load(entry.evaluator), f"Type: python bench.py list --check {entry.evaluator}"
     if not (isinstance(kind, type) and issubclass(kind, Evaluator)):
         raise UsageError(f"{entry.evaluator} does not derive from harness.evaluator.Evaluator.", cure)
-    made = attempt(lambda: _told(kind, entry, device))
+    made = attempt(lambda: _asked(kind, entry, device))
     if isinstance(made, Crash):
         what = made.reason if made.expected else f"{entry.evaluator} fails: {made.reason}."
         raise UsageError(what, made.cure or cure)
     return made
 
 
-def _told(kind: type[Evaluator], entry: Entry, device: str) -> Evaluator:
+def _asked(kind: type[Evaluator], entry: ProtocolEntry, device: str) -> Evaluator:
     """The judge, once it has said its metrics and their signatures."""
     judge = kind(entry.settings, device)
     for facts in judge.metrics:

@@ -31,18 +31,18 @@ def noted(
     for evaluator, metric, line in columns:
         if evaluator.answers(metric, []) is not None:
             several[metric].append((evaluator, line))
-    told: dict[tuple[str, str, str], str] = {}
+    notes: dict[tuple[str, str, str], str] = {}
     for metric, judges in several.items():
         if len(judges) < 2:
             continue
         names = _names([line for _, line in judges])
         for method in dict.fromkeys(row.method for row in rows if row.metric == metric and row.value is not None):
-            found = [answered(method, evaluator, metric, line) for evaluator, line in judges]
+            answers = [answered(method, evaluator, metric, line) for evaluator, line in judges]
             for k, (_, line) in enumerate(judges):
-                others = [(names[j], found[j]) for j in range(len(judges)) if j != k]
-                told[method, metric, line] = "; ".join(filter(None, (_agreed(found[k], *other) for other in others)))
+                others = [(names[j], answers[j]) for j in range(len(judges)) if j != k]
+                notes[method, metric, line] = "; ".join(filter(None, (_agreed(answers[k], *other) for other in others)))
     return [
-        _with(row, told.get((row.method, row.metric, str(Signature.parse(row.signature).settings())), ""))
+        _with(row, notes.get((row.method, row.metric, str(Signature.parse(row.signature).settings())), ""))
         for row in rows
     ]
 

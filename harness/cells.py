@@ -62,6 +62,6 @@ def gathered(store: RunStore) -> dict[Key, Cell]:
         about = {row.sample: known.get((row.dataset, row.sample), (row.sample, "")) for row in rows}
         expected = sum("reference_only" not in row.notes for row in rows)
         if expected:
-            who, asked = ({sample: told[k] for sample, told in about.items()} for k in (0, 1))
+            who, asked = ({sample: facts[k] for sample, facts in about.items()} for k in (0, 1))
             cells[key] = Cell(key[0], key[1], tuple(rows), expected, who, asked)
     return cells

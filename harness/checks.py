@@ -1,4 +1,6 @@
-"""Lines of a contract test, as `list --check` prints them for a method, a metric or a dataset of the user's own."""
+"""This module holds the lines of a contract test, as `list --check` prints them for a method, a metric or a dataset of
+the user's own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from harness.errors import EXIT_CANNOT_COMPARE
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the verdict. `ok` None: does not apply here."""
+    """Holds one line of the verdict. `ok` None: does not apply here."""
 
     name: str
     ok: bool | None

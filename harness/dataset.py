@@ -1,6 +1,6 @@
-"""The contract of a dataset: a corpus, or any set of clips, as Samples in a fixed order.
+"""A dataset's contract is a corpus, or any set of clips, as Samples in a fixed order.
 
-`samples` is cheap: it names files and reads none of them more than it must. What a sample points to need not exist
+`samples` is cheap: it names files and reads none of them more than it must. A sample's files need not exist
 before `materialise` has been asked for it, in any process, once or several times. The README shows one of thirty lines.
 """
 
@@ -15,7 +15,8 @@ from harness.records import Sample
 
 
 class Dataset(ABC):
-    """A dataset. Its __init__ takes `root` (--root), `list_name` (--list) and its own `options` (--set NAME.KEY=VALUE).
+    """Is the base of every dataset. Its __init__ takes `root` (--root), `list_name` (--list) and its own `options`
+    (--set NAME.KEY=VALUE).
 
     An __init__ raises MissingError where the files are not there, UsageError for an option or a list that it does not
     know. Relative paths become absolute: a run may go on in another folder.
@@ -30,7 +31,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def samples(self) -> tuple[Sample, ...]:
-        """Every sample, always in the same order: ids unique and safe as file names, paths absolute.
+        """Returns every sample, always in the same order: ids unique and safe as file names, paths absolute.
 
         `Sample.dataset` is `name`, or begins with it where the list is named too. Never give an utterance of the
         driving sound as emotional speech, nor the identity that speaks it. Raises MissingError where files are absent.
@@ -39,19 +40,22 @@ class Dataset(ABC):
     def materialise(self, sample: Sample) -> None:
         """Make the files that `sample` points to and that are not there yet, each written whole or not at all.
 
-        Several processes may do it at once (harness.atomic.replacing). Raises MediaError for what cannot be read.
+        Several processes may do it at once (harness.atomic.replacing). Raises MediaError for a file that cannot be
+        read.
         """
         return  # all files are there
 
     def notices(self) -> tuple[str, ...]:
-        """What a user should know before the work, one sentence each: that it is a part, what the rest needs."""
+        """Returns notices for the user before the work, one sentence each: that it is a part, the needs of the rest."""
         return ()
 
     def clip(self, sample: Sample) -> Path | None:
-        """The clip itself, where the samples are clips that exist and not something to be made; else None."""
+        """Returns the clip itself, where the samples are clips that exist and not something to be made; else None."""
         return None
 
     @staticmethod
     def version() -> str:
-        """The version of data that code draws, so that clips made from others are made again; "" for recorded ones."""
+        """Returns the version of data that code draws, so that clips made from others are made again; "" for recorded
+        ones.
+        """
         return ""

@@ -8,19 +8,19 @@ from typing import Protocol
 
 from harness.guard import Crash
 from harness.parallel import each
-from harness.worker import DIED, Item, Plan, Result, Worker
+from harness.worker import DIED, Item, Result, RunPlan, Worker
 
 
 class Executor(Protocol):
     """Works off items in any order; every item comes back exactly once. Closing the generator ends the work."""
 
-    def run(self, plan: Plan, items: Sequence[Item]) -> Generator[Result, None, None]: ...
+    def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]: ...
 
 
 _WORKER: Worker | None = None
 
 
-def _open(plan: Plan) -> None:
+def _open(plan: RunPlan) -> None:
     global _WORKER  # one per process, set before its first item
     _WORKER = Worker(plan)
 
@@ -38,7 +38,7 @@ class Local:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
 
-    def run(self, plan: Plan, items: Sequence[Item]) -> Generator[Result, None, None]:
+    def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]:
         """Yield results as they come."""
         for done in each(_work, items, self._jobs, partial(_open, plan)):
             yield Result(done.item, DIED, ()) if isinstance(done.result, Crash) else done.result

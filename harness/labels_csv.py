@@ -11,7 +11,7 @@ COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "
 _TRUE, _FALSE = ("1", "true", "yes", "y"), ("0", "false", "no", "n")
 
 
-def truth(text: str, where: str) -> bool:
+def is_yes(text: str, where: str) -> bool:
     """Says whether a cell says yes; an empty one does not. Raises UsageError for any other word."""
     word = text.strip().lower()
     if word and word not in (*_TRUE, *_FALSE):

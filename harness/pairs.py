@@ -54,9 +54,9 @@ def by_set(
 def _both(a: Cell, b: Cell) -> list[tuple[float, float]]:
     """The values of the clips that both have; none at all where a clip has no value of its own."""
     first, second = ({row.sample: row.value for row in cell.scored} for cell in (a, b))
-    found = [(first[sample], second[sample]) for sample in first if sample in second]
-    values = [(x, y) for x, y in found if x is not None and y is not None and math.isfinite(x - y)]
-    return values if len(values) == len(found) else []
+    both = [(first[sample], second[sample]) for sample in first if sample in second]
+    values = [(x, y) for x, y in both if x is not None and y is not None and math.isfinite(x - y)]
+    return values if len(values) == len(both) else []
 
 
 def _rng(a: Cell, b: Cell, metric: str, seed: int) -> np.random.Generator:
@@ -81,5 +81,5 @@ def _record(
     name: str,
 ) -> Comparison:
     low, high = interval or (test.difference, test.difference)
-    found = (test.difference, low, high, test.p_value, test.p_value, test.n_pairs)
-    return Comparison(a.dataset, metric, a.method, b.method, *found, signature, name)
+    numbers = (test.difference, low, high, test.p_value, test.p_value, test.n_pairs)
+    return Comparison(a.dataset, metric, a.method, b.method, *numbers, signature, name)

@@ -52,13 +52,13 @@ def versions() -> dict[str, str]:
     """Returns the version of Python and of every package that can move a number."""
     from importlib import metadata  # slow to import, and `list` wants only ROOT
 
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def machine() -> dict[str, Any]:
@@ -111,9 +111,11 @@ def code_outside(kind: type, package: str) -> str:
     files = [path for path in files_of(kind) if not any(path.is_relative_to(folder) for folder in ours)]
     if not files and kind.__module__.partition(".")[0] in (package, "harness"):
         return ""
-    found = {path for file in files for root in (file.parent, ROOT) for path in sources_of_code.imported([file], root)}
+    reached = {
+        path for file in files for root in (file.parent, ROOT) for path in sources_of_code.imported([file], root)
+    }
     text = hashlib.sha256()
-    for path in sorted(found):
+    for path in sorted(reached):
         if not path.is_relative_to(ours[1]):
             text.update(sources_of_code.code_digest(path).encode())
     return text.hexdigest()[:8]

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import MissingError
 from harness.provenance import ROOT
 from harness.threads import VARIABLES
-from harness.worker import DIED, Item, Plan, Result, Worker
+from harness.worker import DIED, Item, Result, RunPlan, Worker
 
 
 class Ray:
@@ -22,7 +22,7 @@ class Ray:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
 
-    def run(self, plan: Plan, items: Iterable[Item]) -> Generator[Result, None, None]:
+    def run(self, plan: RunPlan, items: Iterable[Item]) -> Generator[Result, None, None]:
         """Yields results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends what it started."""
         ray = _ray()
         ours = not ray.is_initialized()
@@ -53,7 +53,7 @@ def _python_path() -> str:
 class _Work:
     """Tracks one run on one cluster: which actor is busy with which item."""
 
-    def __init__(self, ray: Any, plan: Plan, jobs: int) -> None:
+    def __init__(self, ray: Any, plan: RunPlan, jobs: int) -> None:
         self._ray, self._plan = ray, plan
         kind = "GPU" if plan.device.startswith("cuda") else "CPU"
         self._jobs = max(1, min(jobs, int(ray.cluster_resources().get(kind, 1))))

@@ -66,12 +66,12 @@ def _unequal_to_lock() -> Iterator[str]:
         if wanted.marker is not None and not wanted.marker.evaluate():
             continue
         try:
-            found = metadata.version(wanted.name)
+            installed = metadata.version(wanted.name)
         except metadata.PackageNotFoundError:
             yield f"package {wanted.name} is not installed"
             continue
-        if not wanted.specifier.contains(found, prereleases=True):
-            yield f"package {wanted.name} is {found}, the lock says {wanted.specifier}"
+        if not wanted.specifier.contains(installed, prereleases=True):
+            yield f"package {wanted.name} is {installed}, the lock says {wanted.specifier}"
 
 
 def _space() -> Finding:
@@ -115,13 +115,13 @@ def _weights() -> Iterator[Finding]:
             yield Finding("ok", f"weights '{state.entry.name}' {state.status}")
         else:
             known = "not seen before" if state.status == "new" else "the bytes of first sight"
-            told = (
+            text = (
                 f"weights '{state.entry.name}' are here ({known}); no hash is published: whoever loads them checks them"
             )
-            yield Finding("note", told)
+            yield Finding("note", text)
 
 
-def _cure(entry: weights.Entry) -> str:
+def _cure(entry: weights.WeightsEntry) -> str:
     if entry.url:
         return f"python bench.py weights fetch {entry.name}"
     return f"get {entry.file} by hand from {entry.source}"

@@ -23,7 +23,7 @@ from harness.records import Clip, Failed, Sample
 from harness.store import RunStore
 from harness.store_file import SCHEMA_VERSION
 from harness.summary import summarise
-from harness.worker import Item, Plan, Result
+from harness.worker import Item, Result, RunPlan
 
 #: Options that must be the same when a run goes on, and how they are typed; methods and the limit may be extended.
 _FIXED = {
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """Says how a run ended."""
 
     folder: Path
@@ -72,14 +72,12 @@ def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
     if before is not None:
         options = {**now["method_options"], **before["method_options"]}
         changed = [option for key, option in _FIXED.items() if before.get(key) != now.get(key)]
-        if any(options[name] != told for name, told in now["method_options"].items()):
+        if any(options[name] != value for name, value in now["method_options"].items()):
             changed.append("--set")
         if changed:
             store.close()
-            raise UsageError(
-                f"'{folder}' was started with another {' and '.join(changed)}.",
-                "Repeat the first command, or choose another --out.",
-            )
+            what = f"'{folder}' was started with another {' and '.join(changed)}."
+            raise UsageError(what, "Repeat the first command, or choose another --out.")
         now["method_options"] = options
         now["methods"] = list(dict.fromkeys([*before["methods"], *now["methods"]]))
     store.set_meta("asked", now)
@@ -88,13 +86,13 @@ def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
 
 def run(
     store: RunStore,
-    plan: Plan,
+    plan: RunPlan,
     samples: Sequence[Sample],
     judge: Panel,
     asked: Asked,
     jobs: int,
     executor: str = "local",
-) -> Outcome:
+) -> RunOutcome:
     """Work off methods x samples; every finished item is in the store before the next is awaited."""
     folder = store.path.parent
     sweep(folder)
@@ -111,7 +109,7 @@ def run(
     finally:
         sweep(folder)
         finish(store, judge, asked.seed)
-    return Outcome(folder, made, failed, len(plan.methods) * len(samples) - len(items))
+    return RunOutcome(folder, made, failed, len(plan.methods) * len(samples) - len(items))
 
 
 def _store_all(
@@ -160,19 +158,19 @@ def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:
 
 def _by_metric(columns: Sequence[Column]) -> dict[str, str]:
     """Metric → signature line; where a protocol has a metric several times, the further ones as `metric #2`, …"""
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for _, metric, line in columns:
         names = chain([metric], (f"{metric} #{k}" for k in count(2)))
-        found[next(name for name in names if name not in found)] = line
-    return found
+        lines[next(name for name in names if name not in lines)] = line
+    return lines
 
 
-def _bare(plan: Plan, name: str) -> Any:
+def _bare(plan: RunPlan, name: str) -> Any:
     """A method built but not loaded, to ask it for its facts."""
     return registry.load(plan.methods[name])(plan.method_options.get(name, {}), plan.device)
 
 
-def _items(plan: Plan, samples: Sequence[Sample], finished: Finished) -> Iterator[Item]:
+def _items(plan: RunPlan, samples: Sequence[Sample], finished: Finished) -> Iterator[Item]:
     for name, spec in plan.methods.items():
         needs_donor = bool(getattr(registry.load(spec), "needs_truth", False))
         for index, sample in enumerate(samples):
@@ -182,9 +180,7 @@ def _items(plan: Plan, samples: Sequence[Sample], finished: Finished) -> Iterato
 
 
 def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
-    """Returns another sample with another driving sound, of the same identity if there is one: for mismatched
-    anchors.
-    """
+    """Returns a sample with another driving sound, of the same identity if there is one: for mismatched anchors."""
     mine = samples[index]
     others = [*samples[index + 1 :], *samples[:index]]
     different = [s for s in others if s.driving_audio != mine.driving_audio and s.reference_video is not None]
@@ -203,7 +199,9 @@ def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> 
     store.put_rows(*key, rows)
 
 
-def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Panel, marks: Mapping[str, str]) -> None:
+def write_run_json(
+    folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, marks: Mapping[str, str]
+) -> None:
     """Write run.json atomically: request, versions, machine. Methods of earlier calls stay recorded."""
     before = recall(folder / "run.json")
     facts = {
@@ -225,20 +223,18 @@ def write_run_json(folder: Path, asked: Mapping[str, Any], plan: Plan, judge: Pa
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _made_by(plan: Plan, marks: Mapping[str, str]) -> dict[str, Any]:
+def _made_by(plan: RunPlan, marks: Mapping[str, str]) -> dict[str, Any]:
     return {name: {"spec": spec, "fingerprint": marks.get(name, "")} for name, spec in plan.methods.items()}
 
 
 def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:
     """A part of an earlier run.json; {} where it has none."""
-    found = facts.get(key)
-    return found if isinstance(found, dict) else {}
+    part = facts.get(key)
+    return part if isinstance(part, dict) else {}
 
 
 def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:
-    """Returns `limit` samples of the list, in its order, drawn by a hash of their ids: mixed, and a larger limit keeps
-    them.
-    """
+    """Returns `limit` samples in list order, drawn by a hash of their ids: mixed, and a larger limit keeps them."""
     if limit is None or limit >= len(samples):
         return tuple(samples)
     if limit < 1:
@@ -248,6 +244,6 @@ def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ..
     return tuple(sample for sample in samples if sample.id in chosen)
 
 
-def at(plan: Plan, folder: Path) -> Plan:
+def at(plan: RunPlan, folder: Path) -> RunPlan:
     """Returns the plan with its clips in a run folder."""
     return replace(plan, clips_folder=folder / "clips")

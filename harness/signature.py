@@ -37,10 +37,10 @@ class Signature:
     def __str__(self) -> str:
         return "|".join([self.metric, *(f"{key}:{value}" for key, value in self.fields)])
 
-    def with_fields(self, before: str, found: tuple[tuple[str, str], ...]) -> Signature:
-        """Returns the same signature with `found` put in before the field `before`, which must be there."""
+    def with_fields(self, before: str, added: tuple[tuple[str, str], ...]) -> Signature:
+        """Returns the same signature with `added` put in before the field `before`, which must be there."""
         place = [key for key, _ in self.fields].index(before)
-        return Signature(self.metric, (*self.fields[:place], *found, *self.fields[place:]), self.long)
+        return Signature(self.metric, (*self.fields[:place], *added, *self.fields[place:]), self.long)
 
     def settings(self) -> Signature:
         """Returns the same signature without the fields that only a measured set has."""

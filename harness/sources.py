@@ -26,14 +26,14 @@ _SPEC = re.compile(r"^([a-z_]\w*(?:\.[a-z_]\w*)+):[A-Za-z_]\w*$")
 
 def imported(start: Iterable[Path], root: Path) -> list[Path]:
     """Returns the files `start` and every file below `root` that they import, directly or by others; sorted."""
-    found: set[Path] = set()
+    reached: set[Path] = set()
     waiting = [path.resolve() for path in start]
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
+        if path not in reached:
+            reached.add(path)
             waiting.extend(_direct(path, _state(path), root))
-    return sorted(found)
+    return sorted(reached)
 
 
 def digest_of(*parts: object) -> str:
@@ -79,17 +79,17 @@ def _documented(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFun
 def _direct(path: Path, state: tuple[int, int], root: Path) -> tuple[Path, ...]:
     """Files below `root` that one file imports by itself, at its top or inside functions."""
     package = path.parent.relative_to(root).parts if path.is_relative_to(root) else ()
-    found: list[Path] = []
+    files: list[Path] = []
     for node in _running(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            found += [file for alias in node.names for file in _module(root, alias.name)]
+            files += [file for alias in node.names for file in _module(root, alias.name)]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
-            found += [file for alias in node.names for file in _member(root, module, alias.name)]
+            files += [file for alias in node.names for file in _member(root, module, alias.name)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (spec := _SPEC.match(node.value)):
-            found += _module(root, spec[1])
-    return tuple(dict.fromkeys(found))
+            files += _module(root, spec[1])
+    return tuple(dict.fromkeys(files))
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

@@ -101,8 +101,7 @@ def pooled_interval(
     draws: int = 500,
     level: float = LEVEL,
 ) -> tuple[float, float] | None:
-    """Returns the bootstrap interval of a score that only a set of clips has (FID), from its per-clip statistics
-    `items`.
+    """Returns the bootstrap interval of a score that only sets of clips have (FID), from per-clip statistics `items`.
 
     `basic` (pivotal) reflects the draws about the estimate: repeated clips bias FID upwards, and percentiles would
     exclude the estimate itself. Draws on which `score` is not finite are left out; None with fewer than two groups.
@@ -134,9 +133,7 @@ def _clustered(items: Sequence[T], clusters: Sequence[Hashable]) -> list[list[T]
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Returns the Wilson score interval of a proportion in [0, 1]: sound at 0 of n and n of n, where a bootstrap has no
-    width.
-    """
+    """Returns the Wilson score interval of a proportion in [0, 1]: sound at 0 of n, where a bootstrap has no width."""
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -154,8 +151,8 @@ def paired_test(
     clusters: Sequence[Hashable] | None = None,
     draws: int = DRAWS,
 ) -> Test:
-    """Returns the sign-flip permutation test of mean(first − second) on the same clips; whole clusters flip together if
-    given.
+    """Returns the sign-flip permutation test of mean(first − second) on the same clips; whole clusters, if given, flip
+    together.
 
     Exact (all 2^n sign patterns) where n ≤ 12, else Monte Carlo with (1 + hits) / (1 + draws); where no draw reaches
     the observed sum, Hoeffding's bound on the exact p-value if that is less: Holm over hundreds of comparisons would
@@ -236,8 +233,7 @@ def detectable_difference(
     power: float = 0.8,
     clusters: Sequence[Hashable] | None = None,
 ) -> float | None:
-    """Returns the smallest mean paired difference that `paired_test` at `alpha` would find with `power`; None if no
-    size would do.
+    """Returns the smallest mean paired difference that `paired_test` finds at `alpha` with `power`; None if none is.
 
     `differences` (n,) in the metric's unit; clusters count as one each. Normal approximation, with the shift itself in
     the sign-flip variance: s·z / √(n − z²) for z = z(1 − alpha/2) + z(power), so few pairs find nothing however large.

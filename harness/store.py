@@ -90,8 +90,8 @@ class RunStore:
 
     def meta(self, key: str) -> Any:
         """Returns the value stored under `key`, or None."""
-        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store a JSON-able value."""
@@ -144,8 +144,8 @@ class RunStore:
 
     def clips(self) -> dict[tuple[str, str, str], tuple[Clip | Failed, str]]:
         """Returns (dataset, method, sample) → (how it ended, fingerprint of its making)."""
-        found = self._db.execute("SELECT dataset, method, sample, ok, fingerprint, record FROM clips")
-        return {(d, m, s): (self._decode_clip(ok, record), mark) for d, m, s, ok, mark, record in found}
+        rows = self._db.execute("SELECT dataset, method, sample, ok, fingerprint, record FROM clips")
+        return {(d, m, s): (self._decode_clip(ok, record), mark) for d, m, s, ok, mark, record in rows}
 
     def _decode_clip(self, ok: int, record: str) -> Clip | Failed:
         if not ok:
@@ -166,8 +166,8 @@ class RunStore:
         """Returns (dataset, method, sample, metric, signature) of every row → why it has no number; None where it has
         one.
         """
-        found = self._db.execute("SELECT dataset, method, sample, metric, signature, reason FROM rows")
-        return {(d, m, s, metric, line): reason for d, m, s, metric, line, reason in found}
+        rows = self._db.execute("SELECT dataset, method, sample, metric, signature, reason FROM rows")
+        return {(d, m, s, metric, line): reason for d, m, s, metric, line, reason in rows}
 
     def rows(self, statistics: bool = True, cell: tuple[str, str, str, str] | None = None) -> Iterator[StoredRow]:
         """Yields every row, or those of one `cell` (dataset, method, metric, signature), in list order of the samples.
@@ -185,8 +185,8 @@ class RunStore:
             cell or (),
         )
         for dataset, method, sample, metric, signature, value, reason, detail, notes, data in cursor:
-            found = tuple(json.loads(notes))
-            yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, found, data or b"")
+            codes = tuple(json.loads(notes))
+            yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, codes, data or b"")
 
     def samples(self) -> list[tuple[str, str, str, str]]:
         """Returns (dataset, sample, identity, emotion) in list order."""
@@ -206,13 +206,13 @@ class RunStore:
 
     def summary(self) -> list[SummaryRow]:
         """Returns the summary as last written."""
-        found = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
-        return [self._decoded(SummaryRow, record) for (record,) in found]
+        records = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
+        return [self._decoded(SummaryRow, record) for (record,) in records]
 
     def comparisons(self) -> list[Comparison]:
         """Returns the comparisons as last written."""
-        found = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
-        return [self._decoded(Comparison, record) for (record,) in found]
+        records = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
+        return [self._decoded(Comparison, record) for (record,) in records]
 
 
 def _row_columns(row: Row) -> tuple[Any, ...]:

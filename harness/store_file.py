@@ -122,8 +122,8 @@ def _tables(db: sqlite3.Connection) -> set[str]:
 
 
 def _version(db: sqlite3.Connection) -> object:
-    found = db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    return None if found is None else json.loads(found[0])
+    row = db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    return None if row is None else json.loads(row[0])
 
 
 def _foreign(path: Path, why: str) -> UsageError:

@@ -42,9 +42,9 @@ def summarise(
         first = len(rows)
         for evaluator, metric, signature in columns:
             column = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
-            found = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
-            rows.extend(found)
-            comparisons.extend(_compare(store, column, found, evaluator, metric, signature, seed))
+            summaries = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
+            rows.extend(summaries)
+            comparisons.extend(_compare(store, column, summaries, evaluator, metric, signature, seed))
             if tell is not None:
                 tell(metric)
         rows[first:] = agreement.noted(rows[first:], columns, partial(_answers, store, cells, dataset))
@@ -115,12 +115,12 @@ def _signed(items: Sequence[Statistics], evaluator: Evaluator, metric: str, line
 
 def _note(items: Sequence[Statistics], evaluator: Evaluator, metric: str, cell: Cell) -> str:
     """The note that a judge gives with its number (chance, ceiling), and the number if lost clips counted as wrong."""
-    told = [evaluator.note(metric, items)]
+    notes = [evaluator.note(metric, items)]
     if cell.lost:
         value = evaluator.with_wrong(metric, items, cell.lost)
         clips = f"{len(cell.lost)} lost clip{'' if len(cell.lost) == 1 else 's'}"
-        told += [] if value is None or not math.isfinite(value) else [f"{value:.1f} % with {clips} as wrong"]
-    return "; ".join(filter(None, told))
+        notes += [] if value is None or not math.isfinite(value) else [f"{value:.1f} % with {clips} as wrong"]
+    return "; ".join(filter(None, notes))
 
 
 def _why(rows: Sequence[StoredRow]) -> str:
@@ -159,11 +159,11 @@ def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
     return 100.0 * low, 100.0 * high
 
 
-def _with_width(found: Interval, unit: str, value: float, n: int) -> Interval:
+def _with_width(interval: Interval, unit: str, value: float, n: int) -> Interval:
     """The interval; Wilson's of n clips or people where no resample moved a pooled share from 0 or 100 %."""
-    if found is None or found[0] != found[1]:
-        return found
-    return _share_interval(unit, [value], n) or found
+    if interval is None or interval[0] != interval[1]:
+        return interval
+    return _share_interval(unit, [value], n) or interval
 
 
 def _with_outcomes(store: RunStore, cell: Cell, evaluator: Evaluator, metric: str, line: str) -> Cell:
@@ -189,14 +189,14 @@ def _compare(
     in_parts = evaluator.outcomes(metric, []) is not None
     if in_parts:
         column = [_with_outcomes(store, cell, evaluator, metric, line) for cell in column]
-    found = []
+    comparisons = []
     for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
         if one.signature != two.signature or one.value is None or two.value is None:
             continue
         if in_parts or facts.aggregation == "mean":
-            found.append(pairs.by_clip(a, b, metric, facts.unit, one.signature, seed))
+            comparisons.append(pairs.by_clip(a, b, metric, facts.unit, one.signature, seed))
         else:
             items = lambda cell: _items(store, cell, evaluator, metric, line)  # noqa: E731
             score = partial(evaluator.combine, metric)
-            found.append(pairs.by_set(a, b, items, score, metric, one.signature, seed))
-    return [comparison for comparison in found if comparison is not None]
+            comparisons.append(pairs.by_set(a, b, items, score, metric, one.signature, seed))
+    return [comparison for comparison in comparisons if comparison is not None]

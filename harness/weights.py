@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]  # (name, bytes so far, bytes in all 
 
 
 @dataclass(frozen=True)
-class Entry:
+class WeightsEntry:
     """Holds one row of weights.toml; see its head for the fields."""
 
     name: str
@@ -50,7 +50,7 @@ class State:
     differs from what it must be; `absent`.
     """
 
-    entry: Entry
+    entry: WeightsEntry
     path: Path
     status: Status
     found: str = ""
@@ -66,13 +66,13 @@ class State:
         return {**asdict(self.entry), "path": str(self.path), "status": self.status, "found": self.found}
 
 
-def table() -> Mapping[str, Entry]:
+def table() -> Mapping[str, WeightsEntry]:
     """Returns every entry by name, in the order of weights.toml."""
     return _read_table(TABLE)
 
 
 @lru_cache(maxsize=4)
-def _read_table(path: Path) -> dict[str, Entry]:
+def _read_table(path: Path) -> dict[str, WeightsEntry]:
     try:
         import tomllib
     except ImportError:  # Python 3.10
@@ -81,25 +81,25 @@ def _read_table(path: Path) -> dict[str, Entry]:
     return {name: _entry(name, row) for name, row in rows.items()}
 
 
-def _entry(name: str, row: Mapping[str, Any]) -> Entry:
+def _entry(name: str, row: Mapping[str, Any]) -> WeightsEntry:
     fields = dict(row)
     fields.setdefault("file", str(fields.get("url", "")).rsplit("/", 1)[-1] or name)
     fields["groups"] = tuple(fields.get("groups", ()))
-    return Entry(name=name, **fields)
+    return WeightsEntry(name=name, **fields)
 
 
-def select(names: Iterable[str] = ()) -> list[Entry]:
+def select(names: Iterable[str] = ()) -> list[WeightsEntry]:
     """Returns the entries of these names and groups, without repeats; all of them for no names. UsageError if
     unknown.
     """
     rows, names = table(), list(names)
     groups = {group for entry in rows.values() for group in entry.groups}
-    chosen: dict[str, Entry] = {}
+    chosen: dict[str, WeightsEntry] = {}
     for name in names:
-        found = [entry for entry in rows.values() if name == entry.name or name in entry.groups]
-        if not found:
+        matching = [entry for entry in rows.values() if name == entry.name or name in entry.groups]
+        if not matching:
             raise unknown_name("weights file or group", name, {*rows, *groups})
-        chosen.update({entry.name: entry for entry in found})
+        chosen.update({entry.name: entry for entry in matching})
     return list(chosen.values()) if names else list(rows.values())
 
 
@@ -108,7 +108,7 @@ def variable(name: str) -> str:
     return "CMET_BENCH_WEIGHTS_" + name.upper().replace("-", "_")
 
 
-def cached_path(entry: Entry) -> Path:
+def cached_path(entry: WeightsEntry) -> Path:
     """Says where the cache keeps this file (whether it is there or not)."""
     return cache_dir() / "weights" / entry.name / entry.file
 
@@ -176,37 +176,37 @@ def fetch(name: str, progress: Progress | None = None) -> list[State]:
     return states
 
 
-def _configured(entry: Entry) -> Path:
+def _configured(entry: WeightsEntry) -> Path:
     given = os.environ.get(variable(entry.name))
     return Path(given).expanduser() if given else cached_path(entry)
 
 
-def _one(name: str) -> Entry:
+def _one(name: str) -> WeightsEntry:
     rows = table()
     if name not in rows:
         raise unknown_name("weights file", name, rows)
     return rows[name]
 
 
-def _inspect(entry: Entry, path: Path) -> State:
+def _inspect(entry: WeightsEntry, path: Path) -> State:
     if not path.is_file():
         return State(entry, path, "absent")
     problem = _check(entry, path)
-    found = digest(path)
+    actual = digest(path)
     if problem:
-        return State(entry, path, "wrong", found, problem)
+        return State(entry, path, "wrong", actual, problem)
     if entry.sha256:
-        return State(entry, path, "verified", found)
+        return State(entry, path, "verified", actual)
     recorded = recall(_recorded_file()).get(entry.name) if path == cached_path(entry) else None
     if recorded is None:
-        return State(entry, path, "new", found)
-    if recorded != found:
-        detail = f"{path} has changed since it was recorded: expected SHA-256 {recorded}, found {found}."
-        return State(entry, path, "wrong", found, detail)
-    return State(entry, path, "recorded", found)
+        return State(entry, path, "new", actual)
+    if recorded != actual:
+        detail = f"{path} has changed since it was recorded: expected SHA-256 {recorded}, found {actual}."
+        return State(entry, path, "wrong", actual, detail)
+    return State(entry, path, "recorded", actual)
 
 
-def _check(entry: Entry, path: Path) -> str:
+def _check(entry: WeightsEntry, path: Path) -> str:
     """The fault of the bytes at `path`, as one sentence; "" if there is none."""
     size = path.stat().st_size
     if entry.sha256 and not digest(path).startswith(entry.sha256.lower()):
@@ -217,17 +217,17 @@ def _check(entry: Entry, path: Path) -> str:
     return ""
 
 
-def _cure(entry: Entry) -> str:
+def _cure(entry: WeightsEntry) -> str:
     if entry.url:
         return f"Type: python bench.py weights fetch {entry.name} (licence: {entry.licence or 'see ' + entry.source})."
     return f"Get {entry.file} from {entry.source} ({entry.licence}) and put it at {cached_path(entry)}."
 
 
-def _count(entries: list[Entry]) -> str:
+def _count(entries: list[WeightsEntry]) -> str:
     return " and ".join(f"'{entry.name}'" for entry in entries)
 
 
-def _named(progress: Progress | None, entry: Entry) -> Callable[[int, int], None]:
+def _named(progress: Progress | None, entry: WeightsEntry) -> Callable[[int, int], None]:
     return lambda done, whole: progress(entry.name, done, whole) if progress else None
 
 
@@ -235,6 +235,6 @@ def _recorded_file() -> Path:
     return cache_dir() / "weights" / "recorded.json"
 
 
-def _forget_record(entry: Entry) -> None:
+def _forget_record(entry: WeightsEntry) -> None:
     if entry.name in recall(_recorded_file()):
         remember(_recorded_file(), {entry.name: None})

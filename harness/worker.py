@@ -20,7 +20,7 @@ from harness.seeds import seed_for
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Holds everything that the workers of a run share. Plain data: it crosses process borders."""
 
     dataset_spec: str
@@ -55,7 +55,7 @@ class Result:
     rows: tuple[Row, ...]
 
 
-def request_for(sample: Sample, method: str, plan: Plan) -> Request:
+def request_for(sample: Sample, method: str, plan: RunPlan) -> Request:
     """Returns the input of `method` for a sample of this run."""
     return request_in(plan.lane, sample, seed_for(plan.seed, method, sample.id))
 
@@ -103,7 +103,7 @@ DIED = Failed("crashed", parallel.DIED.reason, parallel.DIED.cure)
 class Worker:
     """Works in one process; methods and judges are built on first use."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._dataset: Dataset = registry.load(plan.dataset_spec)(**plan.dataset_options)
         self._methods: dict[str, Method | Crash] = {}  # one that cannot be loaded is not tried for every sample

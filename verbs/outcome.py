@@ -19,7 +19,7 @@ _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 
-def print_outcome(outcome: runner.Outcome) -> int:
+def print_outcome(outcome: runner.RunOutcome) -> int:
     """Prints the table and the files' places; returns the exit code. When nothing was measured: 5 if files are
     all it lacks, else 4.
     """

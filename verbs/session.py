@@ -23,7 +23,7 @@ from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
 from harness.method import Missing
 from harness.records import Lane, Sample
-from harness.worker import Plan
+from harness.worker import RunPlan
 from verbs.choices import own_name
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ EXISTING = "baselines.existing:Existing"
 class Session:
     """Holds one run, resolved and checked, before anything is done."""
 
-    plan: Plan
+    plan: RunPlan
     samples: tuple[Sample, ...]
     judge: Judge
     asked: runner.Asked
@@ -60,7 +60,7 @@ class Session:
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
         method_options = _with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
-        plan = Plan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
+        plan = RunPlan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device)
         source = _source(dataset, spec, options)
@@ -88,7 +88,7 @@ class Session:
         own = {"index": _index_of(source)} if dataset == "folder" else _named_by_id(clips)
         methods = {name: own}
         lane: Lane = "as-published"
-        plan = Plan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
+        plan = RunPlan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
         method_options = {
             name: {key: value for key, value in own.items() if key != "index"}
         }  # clips may be added later
@@ -97,7 +97,7 @@ class Session:
         _tell(source)
         return cls(plan, samples, Judge(protocol, device), asked)
 
-    def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.Outcome:
+    def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.RunOutcome:
         """Does the run and writes its report."""
         from reports import write
         from reports.load import load_run
@@ -194,7 +194,7 @@ def _tell(dataset: Dataset) -> None:
         click.echo(f"note: {line}", err=True)
 
 
-def _check_methods(plan: Plan) -> None:
+def _check_methods(plan: RunPlan) -> None:
     """Stop before any work if a method cannot run here."""
     for name, spec in plan.methods.items():
         missing = attempt(partial(_missing, spec, plan.method_options.get(name, {}), plan.device))

@@ -18,10 +18,10 @@ def field(rows: Sequence[Statistics]) -> Fields:
 
     Rows hold them as `clip_size` and `reference_size`; `?` for older rows, which did not.
     """
-    return (("res", "/".join(_told(rows, f"{side}_size") for side in SIDES)),)
+    return (("res", "/".join(_listed(rows, f"{side}_size") for side in SIDES)),)
 
 
-def _told(rows: Sequence[Statistics], key: str) -> str:
+def _listed(rows: Sequence[Statistics], key: str) -> str:
     sizes = sorted({tuple(np.asarray(row[key]).tolist()) if key in row else () for row in rows})
     text = "+".join("x".join(map(str, size)) or "?" for size in sizes) or "?"
     return text if len(sizes) <= _NAMED else f"{len(sizes)}sizes-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -109,9 +109,7 @@ def _sync_scores() -> float:
 
 
 def planted(case: str, windows: int, lag: int, noise: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Returns embeddings (windows, 1024) of lips and sound, the sound `lag` windows late; a pure function of its
-    arguments.
-    """
+    """Returns embeddings (windows, 1024) of lips and sound, the sound `lag` windows late, purely from the arguments."""
     from harness.seeded import seeded_array
 
     base = seeded_array(f"score/{case}/base.weight", (windows + 60, 1024)).astype(np.float64) * 16

@@ -101,7 +101,7 @@ def test_what_was_lacking_is_measured_once_it_is_there(
     (tmp_path / "data").mkdir()
     asked = runner.Asked(("painter",), "fake", {}, "1", "speech", 7, None, plan.method_options)
 
-    def work() -> runner.Outcome:
+    def work() -> runner.RunOutcome:
         with runner.open_store(folder, asked, True) as store:
             return runner.run(store, plan, samples_of(tmp_path / "data"), judge, asked, 1)
 

@@ -17,7 +17,7 @@ from harness.errors import MissingError, UsageError
 from harness.executors import Local
 from harness.records import Clip, Failed
 from harness.store import RunStore
-from harness.worker import Item, Plan, request_for
+from harness.worker import Item, RunPlan, request_for
 from tests.fakes import FakeDataset, FakeJudge
 
 
@@ -28,8 +28,8 @@ def plan_for(
     broken: int = -1,
     count: int = 4,
     **options: str,
-) -> Plan:
-    return Plan(
+) -> RunPlan:
+    return RunPlan(
         dataset_spec="tests.fakes:FakeDataset",
         dataset_options={"root": folder.parent / "data", "broken": broken, "count": count},
         methods=dict.fromkeys(methods, "tests.fakes:Painter"),
@@ -43,7 +43,7 @@ def plan_for(
     )
 
 
-def go(folder: Path, plan: Plan, resume: bool = False, jobs: int = 1, limit: int | None = None) -> runner.Outcome:
+def go(folder: Path, plan: RunPlan, resume: bool = False, jobs: int = 1, limit: int | None = None) -> runner.RunOutcome:
     (folder.parent / "data").mkdir(exist_ok=True)
     dataset = FakeDataset(**plan.dataset_options)
     samples = runner.with_limit(dataset.samples(), limit)
