@@ -24,7 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evaluators.calibration.corruption import DAMAGES, Damage
+from evaluators.calibration.corruption import CORRUPTIONS, Corruption
 from evaluators.calibration.curves import Curve, Point, curves, measure
 from evaluators.judge import Judge
 from harness.runner import with_limit
@@ -47,10 +47,10 @@ class SamplingRow:
 
     metric: str
     sampling: str
-    damage: str
+    corruption: str
     change: float
     resolved: float | None  # resolution as a part of that with every frame; None where every frame resolves nothing
-    off: float  # difference of the undamaged value, in half widths of its interval with every frame
+    off: float  # difference of the uncorrupted value, in half widths of its interval with every frame
 
     @property
     def will_do(self) -> bool:
@@ -72,15 +72,15 @@ def protocol(path: Path, net: str) -> Path:
 
 def lines(found: Sequence[tuple[str, Curve]]) -> Iterator[SamplingRow]:
     """Yields the comparison of each sampling with every frame."""
-    points = {(_sampling(line), curve.metric, curve.damage): curve.points for line, curve in found}
-    for (sampling, metric, damage), own in points.items():
-        full = points[EVERY_FRAME, metric, damage]
-        here, there = (_at(p, STRENGTHS[damage]) for p in (own, full))
+    points = {(_sampling(line), curve.metric, curve.corruption): curve.points for line, curve in found}
+    for (sampling, metric, corruption), own in points.items():
+        full = points[EVERY_FRAME, metric, corruption]
+        here, there = (_at(p, STRENGTHS[corruption]) for p in (own, full))
         if here.change is None or there.change is None:
             continue
         least = _resolution(there)
         resolved = _resolution(here) / least if least > 1 else None
-        yield SamplingRow(metric, sampling, damage, here.change, resolved, _off(_at(own, 0.0), _at(full, 0.0)))
+        yield SamplingRow(metric, sampling, corruption, here.change, resolved, _off(_at(own, 0.0), _at(full, 0.0)))
 
 
 def _resolution(point: Point) -> float:
@@ -115,7 +115,7 @@ def print_table(rows: Sequence[SamplingRow]) -> None:
         for sampling in dict.fromkeys(line.sampling for line in own):
             row = [line for line in own if line.sampling == sampling]
             will_do[sampling] = all(line.will_do for line in row)
-            cells = "  ".join(f"{x.damage} {x.change:.3g} ({_part(x.resolved)})" for x in row)
+            cells = "  ".join(f"{x.corruption} {x.change:.3g} ({_part(x.resolved)})" for x in row)
             mark = "will do" if will_do[sampling] else "too few"
             print(f"  {sampling:8} {mark:8} {row[0].off:5.2f}  {cells}")
         known = SAMPLINGS[{"fid": "fid", "identity_sim": "identity", "emotion_acc": "emotion"}[metric]]
@@ -126,7 +126,7 @@ def _part(resolved: float | None) -> str:
     return "unseen" if resolved is None else f"{resolved:.2f}"
 
 
-def readings(given: argparse.Namespace, judge: Judge, damages: Sequence[Damage]) -> list[Any]:
+def readings(given: argparse.Namespace, judge: Judge, corruptions: Sequence[Corruption]) -> list[Any]:
     """Returns the readings of every clip under every corruption."""
     if given.clips is None:
         from datasets.puppets.dataset import Puppets
@@ -139,7 +139,7 @@ def readings(given: argparse.Namespace, judge: Judge, damages: Sequence[Damage])
     every = [sample for sample in dataset.samples() if given.clips is not None or sample.emotion.basic]
     all_readings = []
     for order in orders(with_limit(every, given.limit), every):
-        all_readings += measure(subject(dataset, order, given.seconds), damages, judge, given.seed)
+        all_readings += measure(subject(dataset, order, given.seconds), corruptions, judge, given.seed)
         print(f"{order.sample.id} done", file=sys.stderr)
     return all_readings
 
@@ -157,10 +157,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the lines here")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    damages = [replace(DAMAGES[name], strengths=(strength,)) for name, strength in STRENGTHS.items()]
+    corruptions = [replace(CORRUPTIONS[name], strengths=(strength,)) for name, strength in STRENGTHS.items()]
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(str(protocol(Path(folder) / "p.toml", "demo" if given.protocol_of == "demo" else "")), "cpu")
-        compared = list(lines(curves(readings(given, judge, damages), judge.columns(), damages, given.seed)))
+        compared = list(lines(curves(readings(given, judge, corruptions), judge.columns(), corruptions, given.seed)))
     print_table(compared)
     if given.json:
         given.json.write_text(json.dumps([vars(line) for line in compared], indent=1), encoding="utf-8")

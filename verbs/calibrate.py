@@ -70,12 +70,12 @@ def _dataset(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _damages(asked: tuple[str, ...]) -> tuple[str, ...]:
-    from evaluators.calibration.corruption import DAMAGES
+    from evaluators.calibration.corruption import CORRUPTIONS
 
     for name in asked:
-        if name not in DAMAGES:
-            raise unknown_name("damage", name, DAMAGES)
-    return tuple(name for name in DAMAGES if not asked or name in asked)
+        if name not in CORRUPTIONS:
+            raise unknown_name("damage", name, CORRUPTIONS)
+    return tuple(name for name in CORRUPTIONS if not asked or name in asked)
 
 
 def _write(content: dict[str, Any], folder: Path) -> None:

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluators.calibration.corruption import DAMAGES, Damage, Donors, Take
-from evaluators.calibration.curves import UNDAMAGED, Reading, Subject, curves, measure, read_take
+from evaluators.calibration.corruption import CORRUPTIONS, Corruption, Donors, Take
+from evaluators.calibration.curves import UNCORRUPTED, Reading, Subject, curves, measure, read_take
 from evaluators.calibration.verdicts import document
 from evaluators.judge import Judge
 from harness import registry
@@ -32,7 +32,7 @@ class Order:
     emotion: Sample | None
     rendered: bool
 
-    def steps(self, corruptions: Sequence[Damage]) -> int:
+    def steps(self, corruptions: Sequence[Corruption]) -> int:
         """Says how many clips are written and judged for it."""
         available = {"": True, "sound": self.sound is not None, "identity": self.identity is not None}
         available |= {"emotion": self.rendered or self.emotion is not None, "scaled": self.rendered}
@@ -51,9 +51,9 @@ class CalibrationPlan:
     seconds: float
     seed: int
 
-    def chosen(self) -> list[Damage]:
+    def chosen(self) -> list[Corruption]:
         """Returns the corruptions by name."""
-        return [DAMAGES[name] for name in self.damages]
+        return [CORRUPTIONS[name] for name in self.damages]
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,6 @@ def _unmeasured(readings: Sequence[Reading]) -> dict[str, str]:
     """signature → the commonest reason among uncorrupted clips that a metric could not measure."""
     reasons: dict[str, Counter[str]] = {}
     for reading in readings:
-        if reading.damage == UNDAMAGED and isinstance(reading.row, Unscored):
+        if reading.corruption == UNCORRUPTED and isinstance(reading.row, Unscored):
             reasons.setdefault(reading.row.signature, Counter())[reading.row.reason] += 1
     return {signature: counted.most_common(1)[0][0] for signature, counted in reasons.items()}

@@ -1,7 +1,7 @@
-"""Planted damage of graded strength: what a clip becomes when exactly one thing about it is wrong.
+"""This module corrupts a clip in exactly one way, with graded strength.
 
-A damage is a pure function of a clip's frames and sound, of a strength and of a donor (another clip, for what is
-swapped). Strength 0 is always the undamaged clip. Units of strength are part of each damage's facts.
+A corruption is a pure function of a clip's frames and sound, of a strength and of a donor (another clip, for
+swapped parts). Strength 0 is always the uncorrupted clip. Units of strength are part of each corruption's facts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Sound = npt.NDArray[np.float32]  # (samples,) 16 kHz mono
 
 @dataclass(frozen=True)
 class Take:
-    """A clip in memory: frames at 25 fps and 16 kHz mono sound."""
+    """Holds a clip in memory: frames at 25 fps and 16 kHz mono sound."""
 
     frames: Frames
     sound: Sound
@@ -28,7 +28,7 @@ class Take:
 
 @dataclass(frozen=True)
 class Donors:
-    """Where swapped parts come from; None where this data has no such clip."""
+    """Holds the clips that swapped parts come from; None where this data has no such clip."""
 
     sound: Take | None = None  # any other clip
     identity: Take | None = None  # another person, same emotion where possible
@@ -40,8 +40,10 @@ Apply = Callable[[Take, float, Donors, np.random.Generator], Take]
 
 
 @dataclass(frozen=True)
-class Damage:
-    """One kind of damage. `strengths` in `unit`, without the undamaged 0; `donor` names the Donors field it needs."""
+class Corruption:
+    """Describes one kind of corruption. `strengths` in `unit`, without the uncorrupted 0; `donor` names the Donors
+    field it needs.
+    """
 
     name: str
     title: str
@@ -49,11 +51,11 @@ class Damage:
     strengths: tuple[float, ...]
     apply: Apply
     donor: str = ""
-    baseline: float = 0.0  # the strength at which nothing is damaged
+    baseline: float = 0.0  # the strength at which nothing is corrupted
 
 
 def shifted_sound(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """Sound `strength` frames late (negative: early); what is missing is silent."""
+    """Returns the clip with its sound `strength` frames late (negative: early); missing sound is silent."""
     shift = round(strength * SAMPLES_PER_FRAME)
     sound = np.zeros_like(take.sound)
     kept = max(0, len(sound) - abs(shift))
@@ -65,7 +67,7 @@ def shifted_sound(take: Take, strength: float, donors: Donors, rng: np.random.Ge
 
 
 def other_sound(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The last part `strength` (0..1) of the sound comes from another clip."""
+    """Returns the clip with the last part `strength` (0..1) of the sound from another clip."""
     assert donors.sound is not None
     cut = round(len(take.sound) * (1 - strength))
     other = np.resize(donors.sound.sound, len(take.sound)).astype(np.float32)
@@ -73,7 +75,7 @@ def other_sound(take: Take, strength: float, donors: Donors, rng: np.random.Gene
 
 
 def blurred(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """Gaussian blur of sigma `strength` px of a 256 px picture."""
+    """Returns the clip under a Gaussian blur of sigma `strength` px of a 256 px picture."""
     import cv2
 
     sigma = strength * take.frames.shape[1] / 256
@@ -81,7 +83,7 @@ def blurred(take: Take, strength: float, donors: Donors, rng: np.random.Generato
 
 
 def noisy(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """Gaussian noise of standard deviation `strength` levels, new in each frame."""
+    """Returns the clip under Gaussian noise of standard deviation `strength` levels, new in each frame."""
 
     def grain(frame: Frames) -> Frames:
         noise = rng.standard_normal(frame.shape, dtype=np.float32) * np.float32(strength)
@@ -91,7 +93,7 @@ def noisy(take: Take, strength: float, donors: Donors, rng: np.random.Generator)
 
 
 def compressed(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """JPEG of quality 100 - `strength`, frame by frame: every codec's loss in small."""
+    """Returns the clip after JPEG of quality 100 - `strength`, frame by frame: every codec's loss in small."""
     import cv2
 
     def squeezed(frame: Frames) -> Frames:
@@ -102,13 +104,15 @@ def compressed(take: Take, strength: float, donors: Donors, rng: np.random.Gener
 
 
 def frozen(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The last part `strength` (0..1) of the picture stands still while the sound goes on."""
+    """Returns the clip whose picture stands still for its last part `strength` (0..1) while the sound goes on."""
     last = max(0, round(len(take.frames) * (1 - strength)) - 1)
     return Take(take.frames[np.minimum(np.arange(len(take.frames)), last)], take.sound)
 
 
 def dropped(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """A part `strength` (0..1) of the frames, at random, is replaced by the frame before; the length stays."""
+    """Returns the clip with a random part `strength` (0..1) of its frames replaced by the frame before; its length
+    stays.
+    """
     lost = rng.random(len(take.frames)) < strength
     lost[0] = False
     index = np.maximum.accumulate(np.where(lost, 0, np.arange(len(take.frames))))
@@ -116,25 +120,27 @@ def dropped(take: Take, strength: float, donors: Donors, rng: np.random.Generato
 
 
 def other_identity(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The last part `strength` (0..1) of the frames shows another person."""
+    """Returns the clip with another person in the last part `strength` (0..1) of its frames."""
     assert donors.identity is not None
     return _swapped(take, donors.identity, strength)
 
 
 def other_emotion(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The last part `strength` (0..1) of the frames shows another emotion."""
+    """Returns the clip with another emotion in the last part `strength` (0..1) of its frames."""
     assert donors.emotion is not None
     return _swapped(take, donors.emotion, strength)
 
 
 def intensity(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The emotion at `strength` of its true intensity (1 is the truth, 0 neutral), rendered anew."""
+    """Returns the clip rendered anew at `strength` of its true emotional intensity (1: ground truth, 0: neutral)."""
     assert donors.scaled is not None
     return donors.scaled(strength)
 
 
 def drifted(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The crop wanders by `strength` (part of the width) towards a corner until the last frame; edges repeat."""
+    """Returns the clip with its crop moving to a corner by `strength` (part of the width) until the last frame; edges
+    repeat.
+    """
     import cv2
 
     height, width = take.frames.shape[1:3]
@@ -147,7 +153,7 @@ def drifted(take: Take, strength: float, donors: Donors, rng: np.random.Generato
 
 
 def stretched(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """Contrast times 1 + `strength` about mid-grey."""
+    """Returns the clip with its contrast times 1 + `strength` about mid-grey."""
     return _each(take, lambda frame: np.clip((frame - 127.5) * (1 + strength) + 127.5, 0, 255).round().astype(np.uint8))
 
 
@@ -178,33 +184,33 @@ def _fitted(frame: Frames, size: tuple[int, int]) -> Frames:
 
 _PARTS = (0.25, 0.5, 1.0)
 
-#: Every damage, in the order of the page.
-DAMAGES: dict[str, Damage] = {
-    damage.name: damage
-    for damage in (
-        Damage("sound_shift", "Sound shifted", "frames", (-8, -5, -2, -1, 1, 2, 5, 8), shifted_sound),
-        Damage("other_sound", "Other sound", "part", _PARTS, other_sound, "sound"),
-        Damage("blur", "Blur", "px", (1.0, 2.0, 4.0, 8.0), blurred),
-        Damage("noise", "Noise", "levels", (5.0, 15.0, 40.0), noisy),
-        Damage("compression", "Compression", "100 − JPEG quality", (30.0, 70.0, 90.0, 97.0), compressed),
-        Damage("freeze", "Frames frozen", "part", _PARTS, frozen),
-        Damage("drop", "Frames dropped", "part", (0.2, 0.5, 0.8), dropped),
-        Damage("identity", "Identity swapped", "part", _PARTS, other_identity, "identity"),
-        Damage("emotion", "Emotion swapped", "part", _PARTS, other_emotion, "emotion"),
-        Damage("intensity", "Intensity scaled", "of the truth", (0.0, 0.5, 1.5), intensity, "scaled", 1.0),
-        Damage("drift", "Crop drifted", "part of the width", (0.05, 0.1, 0.2), drifted),
-        Damage("contrast", "Contrast stretched", "part", (0.2, 0.5, 1.0), stretched),
+#: Every corruption, in the order of the page.
+CORRUPTIONS: dict[str, Corruption] = {
+    corruption.name: corruption
+    for corruption in (
+        Corruption("sound_shift", "Sound shifted", "frames", (-8, -5, -2, -1, 1, 2, 5, 8), shifted_sound),
+        Corruption("other_sound", "Other sound", "part", _PARTS, other_sound, "sound"),
+        Corruption("blur", "Blur", "px", (1.0, 2.0, 4.0, 8.0), blurred),
+        Corruption("noise", "Noise", "levels", (5.0, 15.0, 40.0), noisy),
+        Corruption("compression", "Compression", "100 − JPEG quality", (30.0, 70.0, 90.0, 97.0), compressed),
+        Corruption("freeze", "Frames frozen", "part", _PARTS, frozen),
+        Corruption("drop", "Frames dropped", "part", (0.2, 0.5, 0.8), dropped),
+        Corruption("identity", "Identity swapped", "part", _PARTS, other_identity, "identity"),
+        Corruption("emotion", "Emotion swapped", "part", _PARTS, other_emotion, "emotion"),
+        Corruption("intensity", "Intensity scaled", "of the truth", (0.0, 0.5, 1.5), intensity, "scaled", 1.0),
+        Corruption("drift", "Crop drifted", "part of the width", (0.05, 0.1, 0.2), drifted),
+        Corruption("contrast", "Contrast stretched", "part", (0.2, 0.5, 1.0), stretched),
     )
 }
 
 
-def damaged(take: Take, damage: Damage, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
-    """The take under this damage; itself at the strength that damages nothing."""
-    if strength == damage.baseline:
+def corrupted(take: Take, corruption: Corruption, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Returns the take under this corruption; itself at the strength that corrupts nothing."""
+    if strength == corruption.baseline:
         return take
-    return damage.apply(take, strength, donors, rng)
+    return corruption.apply(take, strength, donors, rng)
 
 
-def possible(damage: Damage, donors: Donors) -> bool:
-    """Whether the donor that this damage needs is there."""
-    return not damage.donor or getattr(donors, damage.donor) is not None
+def possible(corruption: Corruption, donors: Donors) -> bool:
+    """Says whether the donor that this corruption needs is there."""
+    return not corruption.donor or getattr(donors, corruption.donor) is not None

@@ -1,7 +1,7 @@
-"""Response curves: known damage goes through every metric, and each must answer where it should, and only there.
+"""A response curve shows how a metric answers known corruption: each must answer where it should, and only there.
 
-`measure` writes damaged clips and has them judged; everything after it is pure. A curve is the metric's value at each
-strength with a bootstrap interval over clips; its change is against the same clips undamaged, written by the same
+`measure` writes corrupted clips and has them judged; everything after it is pure. A curve is the metric's value at each
+strength with a bootstrap interval over clips; its change is against the same clips uncorrupted, written by the same
 encoder. Verdicts follow evaluators.calibration.expectations.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.calibration.corruption import Damage, Donors, Take, damaged, possible
+from evaluators.calibration.corruption import Corruption, Donors, Take, corrupted, possible
 from evaluators.calibration.score import Floats, Score
 from harness.errors import MediaError
 from harness.evaluator import Column, Panel
@@ -24,7 +24,7 @@ from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import FPS, SAMPLES_PER_FRAME, Clip, Row, Sample, Scored
 from harness.seeds import seed_for
 
-UNDAMAGED = "none"
+UNCORRUPTED = "none"
 _LEVEL = (0.025, 0.975)
 _UNKNOWN = (None, None, None, None)
 
@@ -33,7 +33,7 @@ Interval = tuple[float | None, float | None, float | None, float | None]
 
 @dataclass(frozen=True)
 class Subject:
-    """One ground-truth clip: the sample it is judged as, itself in memory, and whence swapped parts come."""
+    """Holds one ground-truth clip: the sample it is judged as, the clip in memory, and the donors of swapped parts."""
 
     sample: Sample
     take: Take
@@ -42,17 +42,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one metric said about one clip under one damage."""
+    """Holds the row of one metric for one clip under one corruption."""
 
     sample: str
-    damage: str
+    corruption: str
     strength: float
     row: Row
 
 
 @dataclass(frozen=True)
 class Point:
-    """One strength of a curve. `change` is value minus undamaged value over the clips that have both."""
+    """Holds one strength of a curve. `change` is value minus uncorrupted value over the clips that have both."""
 
     strength: float
     value: float | None
@@ -68,15 +68,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """The response of one metric to one damage, strengths ascending, the undamaged one among them."""
+    """Holds the response of one metric to one corruption, strengths ascending, the uncorrupted one among them."""
 
     metric: str
-    damage: str
+    corruption: str
     points: tuple[Point, ...]
 
 
 def read_take(path: Path, limit: int) -> Take:
-    """The first `limit` frames of a clip, its sound as long as they last (silence where there is none).
+    """Returns the first `limit` frames of a clip, its sound as long as they last (silence where there is none).
 
     Sizes are cut to even ones, which the encoder needs. Raises MediaError.
     """
@@ -94,38 +94,38 @@ def read_take(path: Path, limit: int) -> Take:
     return Take(frames, np.pad(sound[:wanted], (0, max(0, wanted - len(sound)))))
 
 
-def plan(damages: Sequence[Damage], donors: Donors) -> list[tuple[str, Damage | None, float]]:
-    """(damage name, damage, strength) of every clip to be written for one subject; the undamaged one first."""
-    steps: list[tuple[str, Damage | None, float]] = [(UNDAMAGED, None, 0.0)]
-    return steps + [(d.name, d, s) for d in damages if possible(d, donors) for s in d.strengths]
+def plan(corruptions: Sequence[Corruption], donors: Donors) -> list[tuple[str, Corruption | None, float]]:
+    """Returns (name, corruption, strength) of every clip to be written for one subject; the uncorrupted one first."""
+    steps: list[tuple[str, Corruption | None, float]] = [(UNCORRUPTED, None, 0.0)]
+    return steps + [(d.name, d, s) for d in corruptions if possible(d, donors) for s in d.strengths]
 
 
 def measure(
     subject: Subject,
-    damages: Sequence[Damage],
+    corruptions: Sequence[Corruption],
     judge: Panel,
     seed: int,
     step: Callable[[str], None] = lambda note: None,
 ) -> list[Reading]:
-    """Every metric of `judge` on one clip under every damage; clips live in a temporary folder only.
+    """Returns the readings of every metric of `judge` on one clip under every corruption; clips are temporary files.
 
-    The same encoder writes the undamaged clip, so that a curve shows the damage and not the codec. The truth that
-    metrics with a reference compare with is the clip itself, losslessly.
+    The same encoder writes the uncorrupted clip, so that a curve shows the corruption and not the codec. The ground
+    truth that metrics with a reference compare with is the clip itself, losslessly.
     """
-    found = []
+    readings = []
     with tempfile.TemporaryDirectory(prefix="cmet-bench-calibrate-") as folder:
         reference = Path(folder) / "reference.mp4"
         _written(subject.take, reference, lossless=True)
         sample = replace(
             subject.sample, frames=len(subject.take.frames), reference_video=reference, reference_aligned=True
         )
-        for name, damage, strength in plan(damages, subject.donors):
+        for name, corruption, strength in plan(corruptions, subject.donors):
             rng = np.random.default_rng(seed_for(seed, "damage", subject.sample.id, name, str(strength)))
-            take = damaged(subject.take, damage, strength, subject.donors, rng) if damage else subject.take
+            take = corrupted(subject.take, corruption, strength, subject.donors, rng) if corruption else subject.take
             clip = _written(take, Path(folder) / "clip.mp4")
-            found += [Reading(sample.id, name, strength, row) for row in judge.rows(sample, clip, frozenset())]
+            readings += [Reading(sample.id, name, strength, row) for row in judge.rows(sample, clip, frozenset())]
             step(f"{sample.id} {name} {strength:g}")
-    return found
+    return readings
 
 
 def _written(take: Take, path: Path, lossless: bool = False) -> Clip:
@@ -137,42 +137,42 @@ def _written(take: Take, path: Path, lossless: bool = False) -> Clip:
 
 
 def curves(
-    readings: Iterable[Reading], columns: Sequence[Column], damages: Sequence[Damage], seed: int
+    readings: Iterable[Reading], columns: Sequence[Column], corruptions: Sequence[Corruption], seed: int
 ) -> list[tuple[str, Curve]]:
-    """(signature, curve) of every column and damage that was measured. `columns` as Judge.columns gives them."""
+    """Returns (signature, curve) of every measured column and corruption. `columns` as Judge.columns gives them."""
     rows: dict[tuple[str, str, str], dict[float, dict[str, Row]]] = {}
     for reading in readings:
-        key = (reading.row.metric, reading.row.signature, reading.damage)
+        key = (reading.row.metric, reading.row.signature, reading.corruption)
         rows.setdefault(key, {}).setdefault(reading.strength, {})[reading.sample] = reading.row
-    found = []
+    measured = []
     for evaluator, metric, signature in columns:
-        if evaluator.facts(metric).of:  # FID∞: what moves the metric that it is made from moves it too
+        if evaluator.facts(metric).of:  # FID∞ moves with the metric that it is made from
             continue
         score = Score(evaluator, metric, seed_for(seed, "curve", signature))
-        base = rows.get((metric, signature, UNDAMAGED), {}).get(0.0, {})
-        for damage in damages:
-            steps = rows.get((metric, signature, damage.name))
+        base = rows.get((metric, signature, UNCORRUPTED), {}).get(0.0, {})
+        for corruption in corruptions:
+            steps = rows.get((metric, signature, corruption.name))
             if steps and base:
-                found.append((signature, _curve(score, metric, damage, base, steps)))
-    return found
+                measured.append((signature, _curve(score, metric, corruption, base, steps)))
+    return measured
 
 
 def _curve(
-    score: Score, metric: str, damage: Damage, base: Mapping[str, Row], steps: Mapping[float, Mapping[str, Row]]
+    score: Score, metric: str, corruption: Corruption, base: Mapping[str, Row], steps: Mapping[float, Mapping[str, Row]]
 ) -> Curve:
     same = {sample: row for sample, row in base.items() if any(sample in rows for rows in steps.values())}
-    every = {**steps, damage.baseline: same}
+    every = {**steps, corruption.baseline: same}
     points = [_point(score, base, every[strength], strength) for strength in sorted(every)]
-    return Curve(metric, damage.name, tuple(points))
+    return Curve(metric, corruption.name, tuple(points))
 
 
 def _point(score: Score, base: Mapping[str, Row], rows: Mapping[str, Row], strength: float) -> Point:
     wanted = [row for row in rows.values() if isinstance(row, Scored) or row.reason != "not_applicable"]
     reasons = Counter(row.reason for row in wanted if not isinstance(row, Scored))
     pairs = {
-        sample: (row, undamaged)
+        sample: (row, uncorrupted)
         for sample, row in sorted(rows.items())
-        if isinstance(row, Scored) and isinstance(undamaged := base.get(sample), Scored)
+        if isinstance(row, Scored) and isinstance(uncorrupted := base.get(sample), Scored)
     }
     value, before, table = score.both(pairs) if pairs else (np.nan, np.nan, np.zeros((0, 2)))
     if not np.isfinite(value):
@@ -193,7 +193,7 @@ def _intervals(score: Score, value: float, table: Floats) -> Interval:
         return _UNKNOWN
     (low, high), (less, more) = (np.quantile(table[:, k], _LEVEL) for k in (0, 1))
     if score.pooled:
-        limits = score.facts.low, score.facts.high  # a reflected interval may leave what is possible
+        limits = score.facts.low, score.facts.high  # a reflected interval may leave the possible range
         low, high = (float(np.clip(2 * value - end, *limits)) for end in (high, low))
     return float(low), float(high), float(less), float(more)
 

@@ -1,8 +1,9 @@
-"""What each metric must say about each damage: a literal table, so that every verdict can be looked up.
+"""This literal table says how each metric must answer each corruption, so that every verdict can be looked up.
 
-`worse`    the value moves in the metric's bad direction, the more the stronger the damage (where the undamaged strength
-           is not 0, as with intensity, the strengths below it are the damage: more of an emotion is not less right);
-`flat`     the damage is none of this metric's business: the value stays where it is;
+`worse`    the value moves in the metric's bad direction, the more the stronger the corruption (where the uncorrupted
+           strength is not 0, as with intensity, the strengths below it are the corruption: more of an emotion is not
+           less right);
+`flat`     the corruption is none of this metric's business: the value stays where it is;
 `follows`  the value moves with the strength one to one, with its sign or against it (offsets);
 `any`      the value may move (shown, not judged), e.g. LSE under blur.
 """
@@ -17,13 +18,13 @@ Expectation = Literal["worse", "flat", "follows", "any"]
 _SOUND_ONLY = ("sound_shift", "other_sound")
 _PICTURE = ("blur", "noise", "compression", "contrast")
 
-_CONTENT = ("freeze", "drop", "identity", "emotion", "drift")  # damage that leaves no frame where it was
+_CONTENT = ("freeze", "drop", "identity", "emotion", "drift")  # corruption that leaves no frame where it was
 
-_SEEN: dict[str, Expectation] = {  # what compares each picture with the true one
+_SEEN: dict[str, Expectation] = {  # metrics that compare each picture with the true one
     **dict.fromkeys(_SOUND_ONLY, "flat"),
     **dict.fromkeys((*_PICTURE, *_CONTENT), "worse"),
 }
-_LIKENESS: dict[str, Expectation] = {  # what compares sets of pictures: order and repetition are not its business
+_LIKENESS: dict[str, Expectation] = {  # metrics of sets of pictures: order and repetition are not their business
     **dict.fromkeys(_SOUND_ONLY, "flat"),
     **dict.fromkeys((*_PICTURE, "identity", "drift"), "worse"),
 }
@@ -32,18 +33,18 @@ _SYNC: dict[str, Expectation] = {
     "sound_shift": "flat",
     **dict.fromkeys(("other_sound", "freeze", "drop", "identity"), "worse"),
 }
-#: What reads an emotion off a face: not from the sound, and not where there is another emotion or none.
+#: Metrics that read an emotion off a face: not from the sound, and not where there is another emotion or none.
 _EXPRESSION: dict[str, Expectation] = {
     **dict.fromkeys(_SOUND_ONLY, "flat"),
     **dict.fromkeys(("emotion", "intensity"), "worse"),
 }
 _MARKS: dict[str, Expectation] = {**dict.fromkeys(_SOUND_ONLY, "flat"), "freeze": "worse", "drift": "worse"}
-_FOUND: dict[str, Expectation] = dict.fromkeys(
+_FACE_SEEN: dict[str, Expectation] = dict.fromkeys(
     (*_SOUND_ONLY, "freeze", "drop", "identity", "emotion", "intensity"), "flat"
 )
 _LENGTH: dict[str, Expectation] = dict.fromkeys((*_SOUND_ONLY, *_PICTURE, *_CONTENT), "flat")
 
-#: metric → damage → what must be seen; pairs that are not here are `any`.
+#: metric → corruption → expected answer; pairs that are not here are `any`.
 TABLE: dict[str, Mapping[str, Expectation]] = {
     "lse_c": _SYNC,
     "lse_d": _SYNC,
@@ -65,12 +66,12 @@ TABLE: dict[str, Mapping[str, Expectation]] = {
     "lpips": _SEEN,
     "m_lmd": _MARKS,
     "f_lmd": _MARKS,
-    "face_rate": _FOUND,
+    "face_rate": _FACE_SEEN,
     "frames": _LENGTH,
     "av_length_ratio": _LENGTH,
 }
 
 
-def expected(metric: str, damage: str) -> Expectation:
-    """What `metric` must say about `damage`."""
-    return TABLE.get(metric, {}).get(damage, "any")
+def expected(metric: str, corruption: str) -> Expectation:
+    """Returns the answer that `metric` must give to `corruption`."""
+    return TABLE.get(metric, {}).get(corruption, "any")

@@ -1,4 +1,4 @@
-"""The score of one metric on a set of clips, and its bootstrap draws, as the response curves need them."""
+"""This module scores one metric on a set of clips, with bootstrap draws, as the response curves need them."""
 
 from __future__ import annotations
 
@@ -20,45 +20,46 @@ Floats = npt.NDArray[np.float64]
 
 
 class Score:
-    """The score of a set of scored rows, and its bootstrap draws: their mean, or what the judge makes of statistics.
+    """Scores a set of scored rows, with bootstrap draws, by their mean or by the judge's `combine`.
 
-    The same clips are always drawn in the same way, so that the draws of undamaged clips are made once for all
-    damages, and what a damage did not touch is not drawn again.
+    The same clips are always drawn in the same way, so that the draws of uncorrupted clips are made once for all
+    corruptions, and clips that a corruption did not touch are not drawn again.
     """
 
     def __init__(self, evaluator: Evaluator, metric: str, seed: int) -> None:
         self._evaluator, self._metric, self._seed = evaluator, metric, seed
         self.facts = evaluator.facts(metric)
         self.pooled = self.facts.pooled
-        self._undamaged: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
+        self._uncorrupted: dict[tuple[str, ...], tuple[list[Any], Floats]] = {}  # items and draws by clips
 
     def items(self, rows: Sequence[Scored]) -> list[Any]:
-        """What the score is made from: each clip's value, or its statistics."""
+        """Returns the items that the score is made from: each clip's value, or its statistics."""
         return [unpack(row.statistics) if self.pooled else float(row.value or 0.0) for row in rows]
 
     def of(self, items: Sequence[Any]) -> float:
-        """The score of these items."""
+        """Returns the score of these items."""
         return float(self._evaluator.combine(self._metric, items)) if self.pooled else float(np.mean(items))
 
     def both(self, pairs: Mapping[str, tuple[Scored, Scored]]) -> tuple[float, float, Floats]:
-        """Of clips with their (damaged, undamaged) rows: score, undamaged score, and draws (n, 2) of score and change.
+        """Returns score, uncorrupted score, and draws (n, 2) of score and change, of clips with (corrupted,
+        uncorrupted) rows.
 
-        Clips are drawn together with their undamaged selves; draws without a finite score are left out.
+        Clips are drawn together with their uncorrupted selves; draws without a finite score are left out.
         """
         names = tuple(pairs)
         now, before = ([pair[side] for pair in pairs.values()] for side in (0, 1))
-        if names not in self._undamaged:
+        if names not in self._uncorrupted:
             items = self.items(before)
-            self._undamaged[names] = items, self._drawn(items, names)
-        undamaged, first = self._undamaged[names]
+            self._uncorrupted[names] = items, self._drawn(items, names)
+        uncorrupted, first = self._uncorrupted[names]
         untouched = all(
             one.value == other.value and one.statistics == other.statistics
             for one, other in zip(now, before, strict=True)
         )
-        items = undamaged if untouched else self.items(now)
+        items = uncorrupted if untouched else self.items(now)
         drawn = first if untouched else self._drawn(items, names)
         table = np.stack([drawn, drawn - first], axis=1)
-        return self.of(items), self.of(undamaged), table[np.isfinite(table).all(axis=1)]
+        return self.of(items), self.of(uncorrupted), table[np.isfinite(table).all(axis=1)]
 
     def _drawn(self, items: Sequence[Any], names: tuple[str, ...]) -> Floats:
         rng = np.random.default_rng(seed_for(self._seed, *names))

@@ -1,4 +1,4 @@
-"""From response curves to verdicts and one plain document: pure, no torch, no files."""
+"""Response curves become verdicts and one plain document here: pure, no torch, no files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from evaluators.calibration.corruption import DAMAGES, Damage
+from evaluators.calibration.corruption import CORRUPTIONS, Corruption
 from evaluators.calibration.curves import Curve, Point
 from evaluators.calibration.expectations import Expectation, expected
 from harness.evaluator import Column, MetricFacts
 
 Verdict = Literal["answers", "not monotone", "silent", "flat", "moves", "undecided", "not measured", "shown"]
 
-#: What the reader is told about each verdict.
+#: The sentence that explains each verdict to readers.
 MEANINGS: dict[str, str] = {
     "answers": "moves as it must",
     "not monotone": "moves as it must at full strength, but turns back on the way",
@@ -32,32 +32,37 @@ _SLOPE = (0.8, 1.2)  # of an offset that follows
 
 @dataclass(frozen=True)
 class Range:
-    """`ceiling` is the value of undamaged clips, `floor` the worst value that any damage gave."""
+    """Holds a metric's range: `ceiling` is the value of uncorrupted clips, `floor` the worst value that any corruption
+    gave.
+    """
 
     ceiling: float
     floor: float
 
     @property
     def span(self) -> float:
-        """How far the metric can fall on this data."""
+        """Returns how far the metric can fall on this data."""
         return abs(self.ceiling - self.floor)
 
 
 def range_of(curves: Sequence[Curve], higher_is_better: bool) -> Range | None:
-    """Floor and ceiling of one metric over all its curves; None where nothing was measured."""
-    undamaged = [
-        p.value for c in curves for p in c.points if p.value is not None and p.strength == DAMAGES[c.damage].baseline
+    """Returns floor and ceiling of one metric over all its curves; None where nothing was measured."""
+    uncorrupted = [
+        p.value
+        for c in curves
+        for p in c.points
+        if p.value is not None and p.strength == CORRUPTIONS[c.corruption].baseline
     ]
     values = [p.value for c in curves for p in c.points if p.value is not None]
-    if not undamaged or not values:
+    if not uncorrupted or not values:
         return None
-    return Range(undamaged[0], min(values) if higher_is_better else max(values))
+    return Range(uncorrupted[0], min(values) if higher_is_better else max(values))
 
 
 def verdict(curve: Curve, want: Expectation, higher_is_better: bool, span: float) -> Verdict:
-    """What the curve says against what it must say; `span` is that of the metric's Range."""
-    damage = DAMAGES[curve.damage]
-    steps = [p for p in curve.points if p.strength != damage.baseline]
+    """Returns the verdict on a curve, given the answer that it must give; `span` is that of the metric's Range."""
+    corruption = CORRUPTIONS[curve.corruption]
+    steps = [p for p in curve.points if p.strength != corruption.baseline]
     if not any(p.n_scored for p in curve.points):
         return "not measured"
     if want == "any":
@@ -66,16 +71,18 @@ def verdict(curve: Curve, want: Expectation, higher_is_better: bool, span: float
         return _flat(steps, _TOLERATED * span)
     if want == "follows":
         return _follows(steps)
-    return _worse(_by_strength(_losses(steps, damage), damage), -1.0 if higher_is_better else 1.0, _TOLERATED * span)
+    return _worse(
+        _by_strength(_losses(steps, corruption), corruption), -1.0 if higher_is_better else 1.0, _TOLERATED * span
+    )
 
 
-def _losses(points: Sequence[Point], damage: Damage) -> list[Point]:
-    """The strengths that take something away: below an undamaged strength that is not 0, else all."""
-    return [p for p in points if not damage.baseline or p.strength < damage.baseline]
+def _losses(points: Sequence[Point], corruption: Corruption) -> list[Point]:
+    """The strengths that take something away: below an uncorrupted strength that is not 0, else all."""
+    return [p for p in points if not corruption.baseline or p.strength < corruption.baseline]
 
 
-def _by_strength(points: Sequence[Point], damage: Damage) -> list[Point]:
-    return sorted(points, key=lambda p: abs(p.strength - damage.baseline))
+def _by_strength(points: Sequence[Point], corruption: Corruption) -> list[Point]:
+    return sorted(points, key=lambda p: abs(p.strength - corruption.baseline))
 
 
 def _flat(points: Sequence[Point], tolerated: float) -> Verdict:
@@ -102,7 +109,7 @@ def _follows(points: Sequence[Point]) -> Verdict:
 def _worse(points: Sequence[Point], sign: float, tolerated: float) -> Verdict:
     """Judged at the greatest strength; a refusal there is an answer too. `sign` turns changes so that worse is up."""
     if points[-1].n_scored == 0:
-        # A judge that refuses what is damaged beyond recognition has answered; one that crashed has not.
+        # A judge that refuses a clip corrupted beyond recognition has answered; one that crashed has not.
         return "undecided" if "crashed" in points[-1].reasons else "answers"
     turned = [_turned(p, sign) for p in points]
     last = turned[-1]
@@ -110,8 +117,8 @@ def _worse(points: Sequence[Point], sign: float, tolerated: float) -> Verdict:
         return "undecided"
     if last[0] <= 0:
         return "silent" if last[1] <= tolerated or last[1] <= 0 else "undecided"
-    found = [t for t in turned if t is not None]
-    back = any(later[1] < earlier[0] - tolerated for earlier, later in pairwise(found))
+    known = [t for t in turned if t is not None]
+    back = any(later[1] < earlier[0] - tolerated for earlier, later in pairwise(known))
     return "not monotone" if back else "answers"
 
 
@@ -123,16 +130,17 @@ def _turned(point: Point, sign: float) -> tuple[float, float] | None:
 
 
 def document(
-    found: Sequence[tuple[str, Curve]],
+    curves: Sequence[tuple[str, Curve]],
     columns: Sequence[Column],
     facts: Mapping[str, Any],
     unmeasured: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The json of a calibration. `facts` (dataset, protocol, clips …) go in as they are; `unmeasured`: signature →
-    reason of metrics that answered on no undamaged clip."""
+    """Returns a calibration as plain JSON. `facts` (dataset, protocol, clips …) go in as they are; `unmeasured`:
+    signature → reason of metrics that answered on no uncorrupted clip.
+    """
     metrics = []
     for evaluator, name, signature in columns:
-        own = [curve for line, curve in found if line == signature and curve.metric == name]
+        own = [curve for line, curve in curves if line == signature and curve.metric == name]
         known = evaluator.facts(name)
         if known.of:  # calibrated as the metric that it is made from
             continue
@@ -158,22 +166,22 @@ def _metric(known: MetricFacts, signature: str, curves: Sequence[Curve], reason:
 
 
 def _described(curve: Curve, known: MetricFacts, span: float) -> dict[str, Any]:
-    want, damage = expected(curve.metric, curve.damage), DAMAGES[curve.damage]
-    found = verdict(curve, want, known.higher_is_better, span)
+    want, corruption = expected(curve.metric, curve.corruption), CORRUPTIONS[curve.corruption]
+    answer = verdict(curve, want, known.higher_is_better, span)
     return {
-        "damage": curve.damage,
-        "title": damage.title,
-        "unit": damage.unit,
-        "undamaged_at": damage.baseline,
+        "damage": curve.corruption,
+        "title": corruption.title,
+        "unit": corruption.unit,
+        "undamaged_at": corruption.baseline,
         "expected": want,
-        "verdict": found,
-        "meaning": MEANINGS[found],
+        "verdict": answer,
+        "meaning": MEANINGS[answer],
         "points": [asdict(point) for point in curve.points],
     }
 
 
 def silent(content: Mapping[str, Any]) -> list[str]:
-    """'METRIC under DAMAGE' of every curve that must answer and does not."""
+    """Returns 'METRIC under CORRUPTION' of every curve that must answer and does not."""
     return [
         f"{metric['metric']} under {curve['title'].lower()}"
         for metric in content["metrics"]

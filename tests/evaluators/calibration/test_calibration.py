@@ -1,4 +1,6 @@
-"""Calibration: what each damage does, curves and verdicts of judges whose answers are known, files, page, command."""
+"""Calibration: what each corruption does, curves and verdicts of judges whose answers are known, files, page,
+command.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluators.calibration.corruption import DAMAGES, Donors, Take, damaged
-from evaluators.calibration.curves import UNDAMAGED, Reading, Subject, curves, measure, read_take
+from evaluators.calibration.corruption import CORRUPTIONS, Donors, Take, corrupted
+from evaluators.calibration.curves import UNCORRUPTED, Reading, Subject, curves, measure, read_take
 from evaluators.calibration.expectations import TABLE
 from evaluators.calibration.verdicts import Range, document, range_of, silent
 from harness.errors import UsageError
@@ -42,7 +44,7 @@ def sample(name: str = "s0", identity: str = "who", emotion: str = "happy") -> S
 
 
 def does(name: str, strength: float) -> Take:
-    return damaged(take(), DAMAGES[name], strength, DONORS, np.random.default_rng(0))
+    return corrupted(take(), CORRUPTIONS[name], strength, DONORS, np.random.default_rng(0))
 
 
 def distance(first: Take, second: Take) -> float:
@@ -50,22 +52,22 @@ def distance(first: Take, second: Take) -> float:
     return float(pictures + 100 * np.abs(first.sound - second.sound).mean())
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_damage_changes_the_clip_and_the_undamaged_strength_does_not(name: str) -> None:
-    damage = DAMAGES[name]
-    assert distance(take(), does(name, damage.baseline)) == 0
-    for strength in damage.strengths:
+    corruption = CORRUPTIONS[name]
+    assert distance(take(), does(name, corruption.baseline)) == 0
+    for strength in corruption.strengths:
         hurt = does(name, strength)
         assert hurt.frames.shape == take().frames.shape
         assert hurt.sound.shape == take().sound.shape
         assert hurt.frames.dtype == np.uint8
-    assert distance(take(), does(name, damage.strengths[-1])) > 0
+    assert distance(take(), does(name, corruption.strengths[-1])) > 0
     assert distance(take(), take()) == 0  # nothing was done in place
 
 
 @pytest.mark.parametrize("name", ["other_sound", "blur", "noise", "compression", "freeze", "identity", "drift"])
 def test_more_strength_is_more_damage(name: str) -> None:
-    amounts = [distance(take(), does(name, strength)) for strength in DAMAGES[name].strengths]
+    amounts = [distance(take(), does(name, strength)) for strength in CORRUPTIONS[name].strengths]
     assert amounts == sorted(amounts)
 
 
@@ -127,10 +129,10 @@ def _packed(sharp: float) -> bytes:
 @pytest.fixture(scope="module")
 def content() -> dict[str, Any]:
     """Three clips, blurred and shifted, judged by Known."""
-    judge, damages = Known({}, "cpu"), [DAMAGES["blur"], DAMAGES["sound_shift"]]
+    judge, corruptions = Known({}, "cpu"), [CORRUPTIONS["blur"], CORRUPTIONS["sound_shift"]]
     subjects = [Subject(sample(f"s{k}"), take(k), Donors()) for k in range(3)]
-    readings = [reading for subject in subjects for reading in measure(subject, damages, judge, 0)]
-    found = curves(readings, judge.columns(), damages, 0)
+    readings = [reading for subject in subjects for reading in measure(subject, corruptions, judge, 0)]
+    found = curves(readings, judge.columns(), corruptions, 0)
     facts = {
         "dataset": "te<st>",
         "protocol": "p",
@@ -142,9 +144,9 @@ def content() -> dict[str, Any]:
     return document(found, judge.columns(), facts, {})
 
 
-def _curve_of(content: Mapping[str, Any], metric: str, damage: str) -> dict[str, Any]:
+def _curve_of(content: Mapping[str, Any], metric: str, corruption: str) -> dict[str, Any]:
     curve: dict[str, Any] = next(
-        c for m in content["metrics"] if m["metric"] == metric for c in m["curves"] if c["damage"] == damage
+        c for m in content["metrics"] if m["metric"] == metric for c in m["curves"] if c["damage"] == corruption
     )
     return curve
 
@@ -186,24 +188,24 @@ def test_unscored_clips_leave_the_curve_with_their_reason() -> None:
     judge = Known({}, "cpu")
     line = str(judge.signature("psnr"))
     rows: dict[str, list[Row]] = {
-        UNDAMAGED: [Scored("psnr", 9.0, line), Scored("psnr", 7.0, line)],
+        UNCORRUPTED: [Scored("psnr", 9.0, line), Scored("psnr", 7.0, line)],
         "blur": [Scored("psnr", 5.0, line), Unscored("psnr", "no_face", line)],
     }
     readings = [
-        Reading(f"s{k}", name, 0.0 if name == UNDAMAGED else 8.0, row)
+        Reading(f"s{k}", name, 0.0 if name == UNCORRUPTED else 8.0, row)
         for name, pair in rows.items()
         for k, row in enumerate(pair)
     ]
-    ((_, curve),) = curves(readings, judge.columns(), [DAMAGES["blur"]], 0)
-    undamaged, blurred = curve.points
-    assert (undamaged.value, undamaged.n_scored) == (8.0, 2)
+    ((_, curve),) = curves(readings, judge.columns(), [CORRUPTIONS["blur"]], 0)
+    uncorrupted, blurred = curve.points
+    assert (uncorrupted.value, uncorrupted.n_scored) == (8.0, 2)
     assert (blurred.value, blurred.change, blurred.n_scored, blurred.n_expected) == (5.0, -4.0, 1, 2)
     assert blurred.reasons == {"no_face": 1}
     assert range_of([curve], True) == Range(8.0, 5.0)
 
 
 def test_the_table_of_expectations_names_known_damages() -> None:
-    assert {damage for row in TABLE.values() for damage in row} <= set(DAMAGES)
+    assert {corruption for row in TABLE.values() for corruption in row} <= set(CORRUPTIONS)
 
 
 def test_donors_are_strangers_with_the_same_emotion_and_the_same_person_with_another() -> None:
@@ -212,9 +214,9 @@ def test_donors_are_strangers_with_the_same_emotion_and_the_same_person_with_ano
     assert [lender.id for lender in (order.sound, order.identity, order.emotion) if lender] == ["b", "c", "d"]
     (alone,) = orders(every[:1], every[:1])
     assert (alone.sound, alone.identity, alone.emotion) == (None, None, None)
-    damages = list(DAMAGES.values())
-    assert order.steps(damages) - alone.steps(damages) == sum(
-        len(DAMAGES[name].strengths) for name in ("other_sound", "identity", "emotion")
+    corruptions = list(CORRUPTIONS.values())
+    assert order.steps(corruptions) - alone.steps(corruptions) == sum(
+        len(CORRUPTIONS[name].strengths) for name in ("other_sound", "identity", "emotion")
     )
 
 
@@ -266,10 +268,10 @@ def test_the_interval_of_a_bounded_pool_stays_within_its_bounds() -> None:
     line = str(judge.signature("fid"))
     readings = [
         Reading(f"s{k}", name, strength, Scored("fid", None, line, _packed(float(k < 3))))
-        for name, strength in ((UNDAMAGED, 0.0), ("blur", 8.0))
+        for name, strength in ((UNCORRUPTED, 0.0), ("blur", 8.0))
         for k in range(4)
     ]
-    ((_, curve),) = curves(readings, judge.columns(), [DAMAGES["blur"]], 0)
+    ((_, curve),) = curves(readings, judge.columns(), [CORRUPTIONS["blur"]], 0)
     for point in curve.points:
         assert point.low is not None
         assert point.high is not None
@@ -334,6 +336,6 @@ def test_the_demo_judges_answer_on_puppets(tmp_path: Path) -> None:
     assert (told["dataset"], told["clips"], told["left_out"]) == ("puppets", 2, {})
     assert _curve_of(told, "identity_sim", "identity")["verdict"] == "answers"
     assert _curve_of(told, "identity_sim", "other_sound")["verdict"] == "flat"
-    for damage in ("identity", "other_sound"):
-        confidence = [point["value"] for point in _curve_of(told, "lse_c", damage)["points"]]
+    for corruption in ("identity", "other_sound"):
+        confidence = [point["value"] for point in _curve_of(told, "lse_c", corruption)["points"]]
         assert confidence[-1] < 0.7 * confidence[0]
