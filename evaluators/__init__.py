@@ -1,4 +1,4 @@
-"""The judges, one file per metric. The registry: name → "module:Class", imported on use."""
+"""This package holds the judges, and their registry: name → "module:Class", imported on use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The contract test on a metric of one's own: `bench.py list --check my.py:Class`.
+"""This module runs the contract test on a metric of one's own: `bench.py list --check my.py:Class`.
 
-It judges a few short clips and tests, in words, what the pass, the summary and the gate rely on (harness/evaluator.py).
+It judges a few short clips and tests, in words, the properties that the pass, the summary and the gate rely on
+(harness/evaluator.py).
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ _CLOSE = 1e-6  # relative: chunks of another size may round otherwise
 
 @dataclass(frozen=True)
 class Seen:
-    """A clip that is judged: what is known of it, and its file."""
+    """Holds a clip that is judged: its sample, and its file."""
 
     sample: Sample
     path: Path
 
 
 def checks(spec: str, clips: Sequence[Seen], folder: Path) -> Iterator[Check]:
-    """One check after another, until one fails that the others need.
+    """Yields one check after another, until one fails that the others need.
 
     spec: a name of the registry, or my.py:Class. clips: at least two, with sound and a frame-aligned reference; folder:
     where clips without sound and without a face are written. Raises UsageError for a judge that cannot be built.
@@ -88,7 +89,7 @@ def _settings(spec: str) -> Check:
 
 
 def _judged(judge: Evaluator, clips: Sequence[Seen], folder: Path) -> Iterator[Check]:
-    """What the rows of clips must be."""
+    """The checks on the rows of clips."""
     first = _rows(judge, clips[0], _SIZES[0])
     if isinstance(first, Crash):
         yield Check("judges a clip", False, first.reason)
@@ -96,9 +97,9 @@ def _judged(judge: Evaluator, clips: Sequence[Seen], folder: Path) -> Iterator[C
     yield from _complete(judge, first)
     other = _rows(judge, clips[0], _SIZES[1])
     yield Check("chunks of another size change nothing", not isinstance(other, Crash) and _alike(first, other))
-    rows = [first, *(found for seen in clips[1:] if not isinstance(found := _rows(judge, seen, _SIZES[0]), Crash))]
+    rows = [first, *(more for seen in clips[1:] if not isinstance(more := _rows(judge, seen, _SIZES[0]), Crash))]
     for facts in judge.metrics:
-        yield from _combined(judge, facts, [_of(found, facts.name) for found in rows])
+        yield from _combined(judge, facts, [_of(more, facts.name) for more in rows])
     yield from _survives(judge, clips[0], folder)
 
 
@@ -146,7 +147,7 @@ def _alike(first: Sequence[Row], other: Sequence[Row]) -> bool:
 
 
 def _combined(judge: Evaluator, facts: MetricFacts, rows: Sequence[Row]) -> Iterator[Check]:
-    """What `combine` makes of the clips that have a number."""
+    """The checks on the score that `combine` makes of the clips that have a number."""
     scored = [row for row in rows if isinstance(row, Scored)]
     if not scored:
         return
@@ -158,8 +159,8 @@ def _combined(judge: Evaluator, facts: MetricFacts, rows: Sequence[Row]) -> Iter
     yield Check(f"{facts.name}: the order of clips does not matter", _same(*score), f"{score[0]:.6g}")
     if facts.aggregation == "mean":
         mean = float(np.mean([row.value or 0.0 for row in scored]))
-        told = f"mean {mean:.6g}, score {score[0]:.6g}; if they differ, declare aggregation weighted or pooled"
-        yield Check(f"{facts.name}: the score is the mean of the clips' values", _same(mean, score[0]), told)
+        detail = f"mean {mean:.6g}, score {score[0]:.6g}; if they differ, declare aggregation weighted or pooled"
+        yield Check(f"{facts.name}: the score is the mean of the clips' values", _same(mean, score[0]), detail)
 
 
 def _same(a: float, b: float) -> bool:
@@ -176,16 +177,16 @@ def _survives(judge: Evaluator, seen: Seen, folder: Path) -> Iterator[Check]:
         "without a face": (seen.sample, np.full_like(frames, 128)),
         "without a reference": (bare, frames),
     }
-    for name, (sample, shown) in cases.items():
+    for name, (sample, pictures) in cases.items():
         path = folder / f"{name.replace(' ', '_')}.mp4"
-        with VideoWriter(path, shown.shape[2], shown.shape[1]) as writer:
-            for frame in shown:
+        with VideoWriter(path, pictures.shape[2], pictures.shape[1]) as writer:
+            for frame in pictures:
                 writer.write(frame)
-        found = _rows(judge, Seen(replace(sample, frames=len(shown)), path), _SIZES[0])
-        if isinstance(found, Crash):
-            yield Check(f"survives a clip {name}", False, found.reason)
+        rows = _rows(judge, Seen(replace(sample, frames=len(pictures)), path), _SIZES[0])
+        if isinstance(rows, Crash):
+            yield Check(f"survives a clip {name}", False, rows.reason)
             continue
-        yield Check(f"survives a clip {name}", True, "; ".join(_ended(row) for row in found))
+        yield Check(f"survives a clip {name}", True, "; ".join(_ended(row) for row in rows))
 
 
 def _ended(row: Row) -> str:

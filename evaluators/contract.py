@@ -1,3 +1,3 @@
-"""The judge's contract lives in harness/evaluator.py; this address keeps answering."""
+"""The contract of judges lives in harness/evaluator.py; this address keeps answering."""
 
 from harness.evaluator import *  # noqa: F403

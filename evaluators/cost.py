@@ -1,4 +1,4 @@
-"""What a clip cost: AITV and memory as the contestants report them, from what the runner recorded when making it.
+"""This judge reports the cost of a clip: AITV and memory as papers report them, from the runner's record of its making.
 
 AITV is the wall-clock time of one video, pre-processing included, loading the networks and writing the file left out,
 the first clip counted like the others (docs/reference/methods.md, 'Cost'). The machine is part of the signature:
@@ -22,7 +22,7 @@ _PROCESSORS = Path("/proc/cpuinfo")
 
 
 class GenerationCost(Evaluator):
-    """AITV in seconds per clip and per second of video, and the method's own peak memory. No settings."""
+    """Reports AITV in seconds per clip and per second of video, and the method's own peak memory. No settings."""
 
     metrics: tuple[MetricFacts, ...] = (
         MetricFacts("aitv", "AITV", "s", False, 0.0, float("inf")),
@@ -35,7 +35,7 @@ class GenerationCost(Evaluator):
         self._device = device
 
     def fields(self, metric: str) -> Fields:
-        """What is counted, and on which machine."""
+        """Returns the fields that name the measured quantity and the machine."""
         kind = "cuda-allocated" if self._device.startswith("cuda") else "rss"
         scope = f"weights+peak-{kind}" if metric == "memory_peak" else "prepare+generate"
         device = device_name(self._device)
@@ -47,7 +47,7 @@ class GenerationCost(Evaluator):
 
 
 class _Cost:
-    """The record of one clip; its frames are only counted."""
+    """Reads the record of one clip; its frames are only counted."""
 
     def __init__(self, judge: GenerationCost, context: ClipContext) -> None:
         self._judge, self._made = judge, context.made
@@ -58,7 +58,7 @@ class _Cost:
         self._frames += len(chunk.frames)
 
     def finish(self) -> Sequence[Row]:
-        """Three rows; clips that existed before have no seconds and no memory."""
+        """Returns three rows; clips that existed before have no seconds and no memory."""
         seconds = counted_seconds(self._made)
         memory = self._made.memory_peak_bytes if self._made is not None else None
         share = None if seconds is None or not self._frames else seconds * FPS / self._frames
@@ -72,14 +72,16 @@ class _Cost:
 
 
 def counted_seconds(made: Clip | None) -> float | None:
-    """Seconds of preparing and generating a clip; None where none were recorded."""
+    """Returns the seconds of preparing and generating a clip; None where none were recorded."""
     if made is None or "generate" not in made.seconds:
         return None
     return float(sum(made.seconds.get(part, 0.0) for part in _COUNTED))
 
 
 def device_name(device: str) -> str:
-    """The device in words for signatures: `cuda NVIDIA …`, or `cpu` with the processor's model and one thread."""
+    """Returns the device in words for signatures: `cuda NVIDIA …`, or `cpu` with the processor's model and one
+    thread.
+    """
     if device.startswith("cuda"):
         import torch
 

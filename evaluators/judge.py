@@ -1,4 +1,4 @@
-"""The one pass: a clip is decoded once, every judge of the protocol is fed from it, every metric ends as a row."""
+"""A clip is decoded once in one pass, which feeds every judge of the protocol, and every metric ends as a row."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CHUNK_FRAMES = 32
 
 
 @dataclass
-class _Seat:
-    """One judge at the table for one clip; `problem` is set when it drops out."""
+class _JudgeRun:
+    """Follows one judge through one clip; `problem` is set when it drops out."""
 
     evaluator: Evaluator
     measurement: Measurement | None = None
@@ -27,7 +27,7 @@ class _Seat:
 
 
 class Judge:
-    """All judges of one protocol, loaded on first use and kept for the next clips."""
+    """Runs all judges of one protocol, loaded on first use and kept for the next clips."""
 
     def __init__(self, asked: str | protocol.EvaluationProtocol, device: str) -> None:
         self.protocol = protocol.read(asked) if isinstance(asked, str) else asked
@@ -35,21 +35,21 @@ class Judge:
         self._ready: dict[int, Refusal | None] = {}
 
     def columns(self) -> list[Column]:
-        """(evaluator, metric name, signature line) of everything this protocol measures, each line once.
+        """Returns (evaluator, metric name, signature line) of all that this protocol measures, each line once.
 
         Two judges may share a line (PSNR, where they differ in SSIM's window): the first one's counts.
         """
-        found: dict[str, Column] = {}
+        columns: dict[str, Column] = {}
         for evaluator in self.evaluators:
             for facts in evaluator.metrics:
                 line = str(evaluator.signature(facts.name))
-                found.setdefault(line, (evaluator, facts.name, line))
-        return list(found.values())
+                columns.setdefault(line, (evaluator, facts.name, line))
+        return list(columns.values())
 
     def rows(
         self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()
     ) -> tuple[Row, ...]:
-        """One row per metric that is not in `finished` (pairs of metric and signature)."""
+        """Returns one row per metric that is not in `finished` (pairs of metric and signature)."""
         open_judges = [e for e in self.evaluators if not _keys(e) <= finished]
         if isinstance(clip, Failed):
             code = clip.code or ("unsupported" if clip.kind == "unsupported" else "generation_failed")
@@ -59,43 +59,43 @@ class Judge:
         return _once(row for row in rows if (row.metric, row.signature) not in finished)
 
     def _pass(self, sample: Sample, clip: Clip, judges: Iterable[Evaluator]) -> list[Row]:
-        seats = [_Seat(evaluator, problem=self._load(evaluator)) for evaluator in judges]
-        rows = self._judged(sample, clip, seats)
+        runs = [_JudgeRun(evaluator, problem=self._load(evaluator)) for evaluator in judges]
+        rows = self._judged(sample, clip, runs)
         return [
-            _as_expected(seat.evaluator, row, sample) for seat, found in zip(seats, rows, strict=True) for row in found
+            _as_expected(run.evaluator, row, sample) for run, group in zip(runs, rows, strict=True) for row in group
         ]
 
-    def _judged(self, sample: Sample, clip: Clip, seats: list[_Seat]) -> list[list[Row]]:
-        found = attempt(lambda: opened(sample, clip, CHUNK_FRAMES))
-        if isinstance(found, Crash):
-            return [seat.evaluator.refused(Refusal(found.code, found.reason)) for seat in seats]
-        reader, context = found
-        for seat in seats:
-            self._try(seat, lambda seat=seat: _start(seat, context))  # type: ignore[misc]
-        decoded = attempt(lambda: self._feed(reader, seats))
+    def _judged(self, sample: Sample, clip: Clip, runs: list[_JudgeRun]) -> list[list[Row]]:
+        opening = attempt(lambda: opened(sample, clip, CHUNK_FRAMES))
+        if isinstance(opening, Crash):
+            return [run.evaluator.refused(Refusal(opening.code, opening.reason)) for run in runs]
+        reader, context = opening
+        for run in runs:
+            self._try(run, lambda run=run: _start(run, context))  # type: ignore[misc]
+        decoded = attempt(lambda: self._feed(reader, runs))
         if isinstance(decoded, Crash):
-            return [seat.evaluator.refused(Refusal(decoded.code, decoded.reason)) for seat in seats]
-        return [self._finish(seat) for seat in seats]
+            return [run.evaluator.refused(Refusal(decoded.code, decoded.reason)) for run in runs]
+        return [self._finish(run) for run in runs]
 
-    def _feed(self, reader: VideoReader, seats: list[_Seat]) -> None:
+    def _feed(self, reader: VideoReader, runs: list[_JudgeRun]) -> None:
         for chunk in chunks(reader):
-            for seat in seats:
-                self._try(seat, lambda seat=seat, chunk=chunk: _feed(seat, chunk))  # type: ignore[misc]
+            for run in runs:
+                self._try(run, lambda run=run, chunk=chunk: _feed(run, chunk))  # type: ignore[misc]
 
-    def _finish(self, seat: _Seat) -> list[Row]:
+    def _finish(self, run: _JudgeRun) -> list[Row]:
         rows: list[Row] = []
-        self._try(seat, lambda: rows.extend(_finish(seat)))
-        if seat.problem is not None:
-            return seat.evaluator.refused(seat.problem)
+        self._try(run, lambda: rows.extend(_finish(run)))
+        if run.problem is not None:
+            return run.evaluator.refused(run.problem)
         return rows
 
-    def _try(self, seat: _Seat, work: Callable[[], None]) -> None:
+    def _try(self, run: _JudgeRun, work: Callable[[], None]) -> None:
         """One judge's failure is its own rows' reason and nobody else's."""
-        if seat.problem is not None:
+        if run.problem is not None:
             return
         outcome = attempt(work)
         if isinstance(outcome, Crash):
-            seat.problem = Refusal(outcome.code, outcome.detail or outcome.reason)
+            run.problem = Refusal(outcome.code, outcome.detail or outcome.reason)
 
     def _load(self, evaluator: Evaluator) -> Refusal | None:
         key = id(evaluator)
@@ -105,7 +105,9 @@ class Judge:
 
 
 def opened(sample: Sample, clip: Clip, frames: int) -> tuple[VideoReader, ClipContext]:
-    """A clip to be read in chunks of so many `frames`, and what is known before the first. Raises MediaError."""
+    """Returns a reader of the clip in chunks of so many `frames`, and the facts known before them. Raises
+    MediaError.
+    """
     reader = VideoReader(clip.path, fps=25.0, chunk=frames)
     sound = _sound(clip.path) if reader.info.has_audio else None
     notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
@@ -113,7 +115,7 @@ def opened(sample: Sample, clip: Clip, frames: int) -> tuple[VideoReader, ClipCo
 
 
 def chunks(reader: VideoReader) -> Iterator[Chunk]:
-    """The frames of a clip as judges are fed them."""
+    """Yields the frames of a clip as judges are fed them."""
     first = 0
     for frames in reader:
         yield Chunk(first, frames)
@@ -121,12 +123,12 @@ def chunks(reader: VideoReader) -> Iterator[Chunk]:
 
 
 def rows_of(evaluator: Evaluator, context: ClipContext, chunks: Iterable[Chunk]) -> list[Row]:
-    """The rows that one loaded judge gives of one clip."""
-    seat = _Seat(evaluator)
-    _start(seat, context)
-    for chunk in chunks if seat.problem is None else ():
-        _feed(seat, chunk)
-    return list(_finish(seat)) if seat.problem is None else evaluator.refused(seat.problem)
+    """Returns the rows that one loaded judge gives of one clip."""
+    run = _JudgeRun(evaluator)
+    _start(run, context)
+    for chunk in chunks if run.problem is None else ():
+        _feed(run, chunk)
+    return list(_finish(run)) if run.problem is None else evaluator.refused(run.problem)
 
 
 def _sound(path: Path) -> AudioTrack | None:
@@ -141,10 +143,10 @@ def _sound(path: Path) -> AudioTrack | None:
 
 def _once(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The first row of each signature line: no clip may count twice."""
-    found: dict[str, Row] = {}
+    first: dict[str, Row] = {}
     for row in rows:
-        found.setdefault(row.signature, row)
-    return tuple(found.values())
+        first.setdefault(row.signature, row)
+    return tuple(first.values())
 
 
 def _load(evaluator: Evaluator) -> Refusal | None:
@@ -161,32 +163,32 @@ def _load(evaluator: Evaluator) -> Refusal | None:
     return None
 
 
-def _start(seat: _Seat, context: ClipContext) -> None:
-    begun = seat.evaluator.start(context)
+def _start(run: _JudgeRun, context: ClipContext) -> None:
+    begun = run.evaluator.start(context)
     if isinstance(begun, Refusal):
-        seat.problem = begun
+        run.problem = begun
     else:
-        seat.measurement = begun
+        run.measurement = begun
 
 
-def _feed(seat: _Seat, chunk: Chunk) -> None:
-    assert seat.measurement is not None
-    seat.measurement.feed(chunk)
+def _feed(run: _JudgeRun, chunk: Chunk) -> None:
+    assert run.measurement is not None
+    run.measurement.feed(chunk)
 
 
-def _finish(seat: _Seat) -> Iterable[Row]:
-    assert seat.measurement is not None
-    found = seat.measurement.finish()
-    if isinstance(found, Refusal):
-        return seat.evaluator.refused(found)
-    rows = [_finite(row) for row in found]
-    told = {row.metric for row in rows}
-    silent = Refusal("crashed", f"{type(seat.evaluator).__name__} gave no row of this metric")
-    return rows + [seat.evaluator.unscored(m.name, silent) for m in seat.evaluator.metrics if m.name not in told]
+def _finish(run: _JudgeRun) -> Iterable[Row]:
+    assert run.measurement is not None
+    result = run.measurement.finish()
+    if isinstance(result, Refusal):
+        return run.evaluator.refused(result)
+    rows = [_finite(row) for row in result]
+    given = {row.metric for row in rows}
+    silent = Refusal("crashed", f"{type(run.evaluator).__name__} gave no row of this metric")
+    return rows + [run.evaluator.unscored(m.name, silent) for m in run.evaluator.metrics if m.name not in given]
 
 
 def _finite(row: Row) -> Row:
-    """The row, or the reason in its place: no judge, whoever wrote it, puts nan or inf into a mean."""
+    """The row, or the reason in its place: no judge puts nan or inf into a mean, be it ours or the user's."""
     if not isinstance(row, Scored) or row.value is None or math.isfinite(row.value):
         return row
     return Unscored(row.metric, "not_finite", row.signature, f"the value is {row.value}")
@@ -197,10 +199,10 @@ def _keys(evaluator: Evaluator) -> frozenset[tuple[str, str]]:
 
 
 def _as_expected(evaluator: Evaluator, row: Row, sample: Sample) -> Row:
-    """The row; where it lacks a value that nobody expects of this sample, `not_applicable` whatever went wrong.
+    """The row; where it lacks a value that nobody expects of this sample, `not_applicable` for every cause.
 
     Judges of a part of the emotions say so in `applies(metric, sample)`, so that a clip that failed, or a judge without
-    weights, does not count in what it would never have been measured by.
+    weights, does not count in a metric that never applied to it.
     """
     if isinstance(row, Scored) or evaluator.applies(row.metric, sample):
         return row

@@ -1,4 +1,4 @@
-"""Sufficient statistics of one clip as npz bytes, and back."""
+"""This module packs sufficient statistics of one clip as npz bytes, and unpacks them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def pack(**arrays: Any) -> bytes:
-    """Arrays, numbers and strings by name, as compressed npz bytes (nothing pickled)."""
+    """Returns arrays, numbers and strings by name, as compressed npz bytes (nothing pickled)."""
     stream = io.BytesIO()
     named: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
     np.savez_compressed(stream, **named)
@@ -18,6 +18,6 @@ def pack(**arrays: Any) -> bytes:
 
 
 def unpack(statistics: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays by name."""
+    """Returns the arrays by name."""
     with np.load(io.BytesIO(statistics), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}

@@ -1,4 +1,4 @@
-"""Which frame of a clip is compared with which frame of its reference, and reading both in lock step.
+"""This module pairs the frames of a clip with those of its reference, and reads both in lock step.
 
 `trunc`: frame k with frame k over the common length. `stretch`: EAT's rule, which spreads the longer clip over
 the shorter one (docs/reference/metrics.md, 'Frame pairing'). Both are part of a signature.
@@ -23,14 +23,16 @@ Frames = npt.NDArray[np.uint8]
 
 
 def stretch(clip_frames: int, reference_frames: int) -> tuple[Indices, Indices]:
-    """EAT's pairs: floor(k n / L), k < L, L the smaller count; by linspace, whose rounding is part of the rule."""
+    """Returns EAT's pairs: floor(k n / L), k < L, L the smaller count; by linspace, whose rounding is part of
+    the rule.
+    """
     common = min(clip_frames, reference_frames)
     clip = np.linspace(0, clip_frames, common, endpoint=False).astype(np.int64)
     return clip, np.linspace(0, reference_frames, common, endpoint=False).astype(np.int64)
 
 
 def truncate(clip_frames: int, reference_frames: int) -> tuple[Indices, Indices]:
-    """Frame k with frame k, as far as both go."""
+    """Returns the pairs of frame k with frame k, as far as both go."""
     common = np.arange(min(clip_frames, reference_frames), dtype=np.int64)
     return common, common
 
@@ -39,30 +41,32 @@ RULES: dict[str, Callable[[int, int], tuple[Indices, Indices]]] = {"trunc": trun
 
 
 def spread(frames: int, count: int) -> Indices:
-    """`count` frames spread over a clip, floor(k frames / count); all of them where there are fewer."""
+    """Returns the indices of `count` frames spread over a clip, floor(k frames / count); all of them where there are
+    fewer.
+    """
     return np.unique(np.arange(count, dtype=np.int64) * frames // count)
 
 
 def clip_frames(context: ClipContext) -> int:
-    """How many frames the clip has at 25 fps, known before the first one is decoded."""
+    """Returns how many frames the clip has at 25 fps, known before the first one is decoded."""
     return context.once("frames@25", lambda: VideoReader(context.path).frames)
 
 
 def reference_reader(context: ClipContext) -> VideoReader:
-    """The reference at 25 fps; opened once per clip. Raises MediaError. The sample must have one."""
+    """Returns the reference at 25 fps; opened once per clip. Raises MediaError. The sample must have one."""
     path = context.sample.reference_video
     assert path is not None, "ask reference_problem first"
     return context.once("reference@25", lambda: VideoReader(path))
 
 
 def notes(context: ClipContext) -> tuple[str, ...]:
-    """Remarks of decoding, with that on the rate of the reference, which must be usable."""
+    """Returns the remarks of decoding, with that on the rate of the reference, which must be usable."""
     moved = {"fps_resampled", "vfr_resampled"} & set(reference_reader(context).notes)
     return (*context.notes, *(("reference_resampled",) if moved else ()))
 
 
 def reference_problem(context: ClipContext, rule: str | None) -> Refusal | None:
-    """Why the reference cannot be used, or None. `rule` is the pairing; None where frames are not paired."""
+    """Says why the reference cannot be used, or None. `rule` is the pairing; None where frames are not paired."""
     path = context.sample.reference_video
     if path is None:
         return Refusal("no_reference", f"sample {context.sample.id} has no ground-truth clip")
@@ -77,7 +81,7 @@ def reference_problem(context: ClipContext, rule: str | None) -> Refusal | None:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Frames of a chunk and their partners, both (k, height, width, 3) RGB; sizes may differ."""
+    """Holds frames of a chunk and their partners, both (k, height, width, 3) RGB; sizes may differ."""
 
     index: Indices  # (k,) number of each pair within the clip's pairs
     clip_index: Indices  # (k,) frame of the clip
@@ -86,13 +90,13 @@ class Pairs:
     reference: Frames
 
     def sizes(self) -> dict[str, tuple[int, ...]]:
-        """Height and width of both sides, as statistics hold them; {} without pairs."""
+        """Returns height and width of both sides, as statistics hold them; {} without pairs."""
         if not len(self.index):
             return {}
         return {"clip_size": self.clip.shape[1:3], "reference_size": self.reference.shape[1:3]}
 
     def every(self, step: int) -> Pairs:
-        """The pairs whose number is a multiple of `step`."""
+        """Returns the pairs whose number is a multiple of `step`."""
         if step == 1:
             return self
         chosen = self.index % step == 0
@@ -101,7 +105,9 @@ class Pairs:
 
 
 def pairs(context: ClipContext, chunk: Chunk, rule: str) -> Pairs:
-    """The pairs whose clip frame lies in `chunk`; chunks must come in order. Shared by all judges with that rule."""
+    """Returns the pairs whose clip frame lies in `chunk`; chunks must come in order. Shared by all judges with that
+    rule.
+    """
 
     def open_reader() -> _LockStep:
         reader = reference_reader(context)
@@ -115,12 +121,14 @@ SIZE_RULES = ("refuse", "area")
 
 
 def sized(pairs: Pairs, rule: str) -> Pairs | Refusal:
-    """The pairs with the reference at the clip's size (rule `area`: by area averaging), or why they stay unequal."""
-    wanted, found = pairs.clip.shape[1:3], pairs.reference.shape[1:3]
-    if wanted == found or not len(pairs.index):
+    """Returns the pairs with the reference at the clip's size (rule `area`: by area averaging), or why they stay
+    unequal.
+    """
+    wanted, given = pairs.clip.shape[1:3], pairs.reference.shape[1:3]
+    if wanted == given or not len(pairs.index):
         return pairs
     if rule == "refuse":
-        return Refusal("size_mismatch", f"clip {wanted[1]}x{wanted[0]}, reference {found[1]}x{found[0]}")
+        return Refusal("size_mismatch", f"clip {wanted[1]}x{wanted[0]}, reference {given[1]}x{given[0]}")
     resized = [cv2.resize(f, (wanted[1], wanted[0]), interpolation=cv2.INTER_AREA) for f in pairs.reference]
     return replace(pairs, reference=np.stack(resized))
 
@@ -137,7 +145,7 @@ class _LockStep:
         self._first = 0  # index of the first held reference frame
 
     def take(self, chunk: Chunk) -> Pairs:
-        """The pairs of this chunk."""
+        """Returns the pairs of this chunk."""
         start, stop = np.searchsorted(self._clip, [chunk.first, chunk.first + len(chunk.frames)])
         index = np.arange(start, stop, dtype=np.int64)
         own, wanted = self._clip[start:stop], self._reference[start:stop]
@@ -165,7 +173,7 @@ class _LockStep:
 
 
 def frames_at(reader: VideoReader, wanted: Indices) -> Iterator[tuple[Indices, Frames]]:
-    """(indices, frames) of a clip at rising indices, chunk by chunk; decoding stops after the last of them."""
+    """Yields (indices, frames) of a clip at rising indices, chunk by chunk; decoding stops after the last of them."""
     first = 0
     for chunk in reader:
         inside = wanted[(wanted >= first) & (wanted < first + len(chunk))]

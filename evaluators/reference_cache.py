@@ -1,6 +1,6 @@
-"""What was computed from a ground-truth clip once, kept for the next method that is judged against it.
+"""Arrays computed once from a ground-truth clip are kept for the next method that is judged against it.
 
-The key holds the content of the clip (SHA-256 of its bytes), the frames used, the signature of what was computed and a
+The key holds the content of the clip (SHA-256 of its bytes), the frames used, the signature of the computed array and a
 digest of the code that computes it: another name or date of the file changes nothing, another byte of it, or another
 line of that code, changes everything.
 """
@@ -31,11 +31,12 @@ def cached(
     compute: Callable[[], Array],
     *parts: object,
 ) -> Array:
-    """The float32 array of `compute` for these frames of the clip at `path`, from the cache where it is there.
+    """Returns the float32 array of `compute` for these frames of the clip at `path`, from the cache where it is there.
 
     `signature` names everything else that changes the array; `parts` are objects that `compute` was given and works
-    with: their code counts beside its own (harness.sources), so that no text can say more than is true. A damaged entry
-    is computed again; a cache that cannot be written only costs time. Raises MediaError where there is no such clip.
+    with: their code counts besides its own (harness.sources), so that a text never decides alone. A damaged
+    entry is computed again; a cache that cannot be written only costs time. Raises MediaError where there is no such
+    clip.
     """
     check_file(path)
     code = sources.digest_of(compute, *parts)

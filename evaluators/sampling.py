@@ -1,4 +1,4 @@
-"""Which frames of a clip a judge looks at: the one grammar of the setting `samp`.
+"""The setting `samp` says, in one grammar, which frames of a clip a judge looks at.
 
 `all`; `every5`: frames 0, 5, 10, …; `even16`: 16 frames from the first to the last; `16`: 16 frames, floor(k n / 16) of
 n, which leaves the last one out; `pair5`: clip and reference are paired by stretching, then 5 pairs are spread (EAT's;
@@ -24,7 +24,7 @@ _FORM = re.compile(r"(?P<kind>every|even|pair|)(?P<number>[1-9][0-9]*)")
 
 @dataclass(frozen=True)
 class Sampling:
-    """A rule: `text` as signatures say it, its kind (of `KINDS`) and its number."""
+    """Holds a rule: `text` as signatures say it, its kind (of `KINDS`) and its number."""
 
     text: str
     kind: str
@@ -32,11 +32,13 @@ class Sampling:
 
     @property
     def step(self) -> int:
-        """N where each N-th frame is looked at, so that a clip's length need not be known; else 0."""
+        """Returns N where each N-th frame is looked at, so that a clip's length need not be known; else 0."""
         return self.number if self.kind == "every" else 0
 
     def indexes(self, frames: int) -> Indices:
-        """The rising indices (k,) into a clip of that many frames, looked at on its own (`pair` spreads too)."""
+        """Returns the rising indices (k,) into a clip of that many frames, looked at on its own (`pair` spreads
+        too).
+        """
         if self.kind == "every":
             return np.arange(0, frames, self.number, dtype=np.int64)
         if self.kind == "even":
@@ -44,7 +46,7 @@ class Sampling:
         return pairing.spread(frames, self.number)
 
     def pairs(self, clip: int, reference: int) -> tuple[Indices, Indices]:
-        """Rising indices into a clip and its reference of these many frames; only `pair` makes them depend."""
+        """Returns rising indices into a clip and its reference of these many frames; only `pair` makes them depend."""
         if self.kind != "pair":
             return self.indexes(clip), self.indexes(reference)
         first, second = pairing.stretch(clip, reference)
@@ -53,7 +55,7 @@ class Sampling:
 
 
 def sampling(settings: Mapping[str, str], default: str, kinds: tuple[str, ...]) -> Sampling:
-    """The rule of setting `samp`, which must be one of `kinds`. UsageError for anything else."""
+    """Returns the rule of setting `samp`, which must be one of `kinds`. UsageError for anything else."""
     text = settings.get("samp", default)
     match = _FORM.fullmatch("every1" if text == "all" else text)
     kind = (match["kind"] or "count") if match else ""

@@ -1,4 +1,4 @@
-"""Reading a judge's settings: a misspelt key or value must not silently become a default."""
+"""A judge's settings are read here: a misspelt key or value must not silently become a default."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def unused(who: str, settings: Mapping[str, str], keys: Iterable[str]) -> None:
 
 
 def choice(settings: Mapping[str, str], key: str, allowed: Iterable[str], default: str) -> str:
-    """The value of `key`, which must be one of `allowed`."""
+    """Returns the value of `key`, which must be one of `allowed`."""
     names, value = list(allowed), settings.get(key, default)
     if value not in names:
         raise unknown_name(f"value of '{key}'", value, names)
@@ -31,7 +31,9 @@ def choice(settings: Mapping[str, str], key: str, allowed: Iterable[str], defaul
 
 
 def several(settings: Mapping[str, str], key: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The names that `key` lists, comma between them, in the order of `known`; all of them where it is not set."""
+    """Returns the names that `key` lists, comma between them, in the order of `known`; all of them where it is
+    not set.
+    """
     names = list(known)
     asked = [name.strip() for name in settings.get(key, "").split(",") if name.strip()]
     for name in asked:
@@ -41,7 +43,7 @@ def several(settings: Mapping[str, str], key: str, known: Iterable[str]) -> tupl
 
 
 def whole(settings: Mapping[str, str], key: str, default: int, least: int = 1) -> int:
-    """The value of `key` as a whole number of at least `least`."""
+    """Returns the value of `key` as a whole number of at least `least`."""
     text = settings.get(key, str(default))
     if not text.isdigit() or int(text) < least:
         raise UsageError(f"'{key}' is '{text}'.", f"It must be a whole number of at least {least}.")
@@ -49,7 +51,9 @@ def whole(settings: Mapping[str, str], key: str, default: int, least: int = 1) -
 
 
 def positive(settings: Mapping[str, str], key: str, meaning: str) -> float | None:
-    """The value of `key` as a number above 0, or None where it is not set; `meaning` says what it must be."""
+    """Returns the value of `key` as a number above 0, or None where it is not set; `meaning` names the quantity in
+    errors.
+    """
     text = settings.get(key, "")
     if not text:
         return None

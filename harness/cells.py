@@ -1,4 +1,4 @@
-"""The table is gathered in cells while it is made: the rows of one method under one metric and signature."""
+"""The table of scores is gathered in cells: the rows of one method under one metric and signature."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Cell:
 
     @property
     def answers(self) -> int:
-        """Says how many scored rows answer for themselves (the others only lend their ground truth to the pool)."""
+        """Returns how many scored rows answer for themselves (the others only give their ground truth to the pool)."""
         return len(self.answering)
 
     @property

@@ -231,7 +231,7 @@ class Evaluator(ABC):
         return [self.unscored(facts.name, refusal) for facts in self.metrics]
 
 
-Column = tuple[Evaluator, str, str]  # of the table: a judge, one of its metrics, its signature line
+Column = tuple[Evaluator, str, str]  # a judge, one of its metrics, its signature line
 
 
 class Panel(Protocol):

@@ -48,7 +48,7 @@ class Method(Protocol):
     stochastic: ClassVar[bool]
     licence: ClassVar[str]
     anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
-    needs_truth: ClassVar[bool]  # is handed the ground truth as `self.truth`, `self.donor` (only anchors may)
+    needs_truth: ClassVar[bool]  # gets the ground truth as `self.truth`, `self.donor` (only anchors may)
 
     def __init__(self, options: Mapping[str, str], device: str) -> None: ...  # cheap: no weights, no GPU
 

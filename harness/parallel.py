@@ -42,7 +42,7 @@ def each(
 ) -> Iterator[Done[Item, Result]]:
     """Apply a picklable `work` to every item, each exactly once; `prepare` runs once per process. Any order of results.
 
-    `work` must not raise for a bad item (see harness.guard): what it raises ends everything. jobs 1 works in this
+    `work` must not raise for a bad item (see harness.guard): an error ends everything. jobs 1 works in this
     process. If a worker dies, the items in flight are tried one by one, so that only the guilty one gets `DIED`.
     """
     if jobs <= 1 or len(items) <= 1:

@@ -23,7 +23,9 @@ class Ray:
         self._jobs = jobs
 
     def run(self, plan: RunPlan, items: Iterable[Item]) -> Generator[Result, None, None]:
-        """Yields results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends what it started."""
+        """Yields results as they come. Starts Ray here unless RAY_ADDRESS names a cluster, and ends the Ray that it
+        started.
+        """
         ray = _ray()
         ours = not ray.is_initialized()
         if ours:

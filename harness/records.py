@@ -175,10 +175,12 @@ class Comparison:
 
 
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
-    """Remove from `emotion` what `lane` forbids, so that no method can peek (docs/reference/methods.md, 'Lanes').
+    """Remove from `emotion` the forms that `lane` forbids, so that no method can peek (docs/reference/methods.md,
+    'Lanes').
 
-    The name tells as much as the label, and the level belongs to the truth: `label` keeps the name alone, `reference`
-    the picture, the clip and the clip's label, `speech` the utterances (a label is then what a recogniser hears).
+    The name tells as much as the label, and the level belongs to the ground truth: `label` keeps the name alone,
+    `reference` the picture, the clip and the clip's label, `speech` the utterances (a label is then what a recogniser
+    hears).
     """
     if lane == "label":
         return replace(emotion, intensity=None, features=None, speech=(), neutral_speech=(), image=None, clip=None)

@@ -47,7 +47,7 @@ class State:
 
     Status: `verified` = agrees with the published hash; `recorded` = none is published, same bytes as at first
     sight; `new` = none is published, not seen before; `own` = a file that the user points at himself; `wrong` =
-    differs from what it must be; `absent`.
+    differs from the file it must be; `absent`.
     """
 
     entry: WeightsEntry

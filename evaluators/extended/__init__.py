@@ -1,11 +1,11 @@
-"""Extended emotions (sarcastic, charismatic, envious ...) have no recogniser; these measures say what can be said.
+"""Extended emotions (sarcastic, charismatic, envious ...) have no recogniser; these measures compare their directions.
 
-What an edit does is a *direction*: the mean features of a clip - those of the neutral clip of the same person, in a
-space that no contestant was trained in (`fer`: a recogniser's features; `hog`: edges of brows, eyes and mouth). From
+An edit's effect is a *direction*: the mean features of a clip - those of the neutral clip of the same person, in a
+space that no method was trained in (`fer`: a recogniser's features; `hog`: edges of brows, eyes and mouth). From
 the directions of all clips of a method:
 
-    ext_acc              nearest true expression of other people, in per cent; only where truths exist (puppets)
-    ext_identifiability  are the method's own emotions told apart from one another? nearest centroid, people held out
+    ext_acc              nearest true expression of other people, in per cent; only where ground truth exists (puppets)
+    ext_identifiability  are the method's own emotions separable from one another? nearest centroid, people held out
     ext_consistency      mean cosine inside an emotion - across emotions, pairs of different people
     ext_shift            strength: median length over that of true emotional clips
     ext_profile          cosines with the basic emotions, described, not ranked
@@ -15,7 +15,7 @@ the directions of all clips of a method:
 Conventions: all are scores of sets; people are held out; intervals are of 10 000 resamples.
 
 Known biases: *distinct* and *consistent* do not mean correct, only ext_acc says that; label-driven methods cannot tell
-emotions apart that share a label, and this ceiling stands beside the number; C-MET is trained to align the two spaces
+emotions apart that share a label, and this ceiling stands next to the number; C-MET is trained to align the two spaces
 that av_structure compares; with 24 clips the intervals are wide. No score here says that a face *is* sarcastic.
 
 Facts: docs/reference/extended_emotions.md, 'Measures'.

@@ -1,4 +1,5 @@
-"""Is an extended emotion one thing across people? Pure numpy (docs/reference/extended_emotions.md, 'Measures').
+"""This module measures whether an extended emotion is one thing across people (docs/reference/extended_emotions.md,
+'Measures').
 
 n directions are rows (n, d); `labels` and `identities` are n names.
 """
@@ -23,7 +24,7 @@ def within_between(
     draws: int = 0,
     rng: np.random.Generator | None = None,
 ) -> tuple[float, float]:
-    """(mean cosine inside emotions minus across them, p), pairs of different identities only.
+    """Returns (mean cosine inside emotions minus across them, p), pairs of different identities only.
 
     p: share of label shuffles inside identities that reach the value, the observed one counted; nan without draws.
     The value is nan where no emotion is shown by two identities, or only one emotion is.
@@ -49,17 +50,17 @@ def within_between(
 
 def _gaps(cosines: Float, apart: Float, codes: npt.NDArray[np.intp], classes: int) -> Float:
     """Mean cosine of pairs with equal code minus that of the others, for each row of codes (b, n)."""
-    shown = (codes[:, :, None] == np.arange(classes)).astype(np.float64)  # (b, n, k)
-    same = np.einsum("bnk,bnk->b", shown, _pairs(cosines, shown))
-    count = np.einsum("bnk,bnk->b", shown, _pairs(apart, shown))
+    members = (codes[:, :, None] == np.arange(classes)).astype(np.float64)  # (b, n, k)
+    same = np.einsum("bnk,bnk->b", members, _pairs(cosines, members))
+    count = np.einsum("bnk,bnk->b", members, _pairs(apart, members))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(same / count - (cosines.sum() - same) / (apart.sum() - count))
 
 
-def _pairs(matrix: Float, shown: Float) -> Float:
-    """matrix (n, n) times every (n, k) of shown (b, n, k), as one product."""
-    batch, rows, classes = shown.shape
-    flat = matrix @ shown.transpose(1, 0, 2).reshape(rows, batch * classes)
+def _pairs(matrix: Float, members: Float) -> Float:
+    """matrix (n, n) times every (n, k) of members (b, n, k), as one product."""
+    batch, rows, classes = members.shape
+    flat = matrix @ members.transpose(1, 0, 2).reshape(rows, batch * classes)
     return np.asarray(flat.reshape(rows, batch, classes).transpose(1, 0, 2))
 
 
@@ -71,17 +72,18 @@ def profiles(
     truth_labels: Sequence[str],
     truth_identities: Sequence[str],
 ) -> tuple[list[str], list[str], Float]:
-    """(emotions, basic emotions, cosines (emotions, basics)): how much of each real basic emotion an emotion holds.
+    """Returns (emotions, basic emotions, cosines (emotions, basics)): how much of each real basic emotion an emotion
+    holds.
 
     A clip is compared with the mean real direction of each basic emotion over the OTHER identities;
     nan where no other identity shows it.
     """
     rows, real, who = direction.unit(directions), direction.unit(truth), np.array(truth_identities)
-    emotions, basics, shown = sorted(set(labels)), sorted(set(truth_labels)), np.array(truth_labels)
+    emotions, basics, names = sorted(set(labels)), sorted(set(truth_labels)), np.array(truth_labels)
     each = np.full((len(rows), len(basics)), np.nan)
     for k, identity in enumerate(identities):
         for column, name in enumerate(basics):
-            chosen = real[(shown == name) & (who != identity)]
+            chosen = real[(names == name) & (who != identity)]
             if len(chosen):
                 each[k, column] = float(direction.profile(rows[k], chosen.mean(axis=0)[None])[0])
     table = [np.mean(each[np.array(labels) == name], axis=0) for name in emotions]
@@ -89,7 +91,9 @@ def profiles(
 
 
 def split_half(first: Float, second: Float) -> float:
-    """Pearson correlation of two halves' profiles over all their finite entries; nan with fewer than three."""
+    """Returns the Pearson correlation of two halves' profiles over all their finite entries; nan with fewer
+    than three.
+    """
     known = np.isfinite(first) & np.isfinite(second)
     a, b = first[known], second[known]
     if len(a) < 3 or not (a.std() > 0 and b.std() > 0):

@@ -1,4 +1,6 @@
-"""What a judge took each clip for, from stored statistics alone: confusion matrices count it. numpy only."""
+"""This module reads, from stored statistics alone, the emotion that a judge took each clip for; confusion matrices
+count it.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ METRICS = ("emotion_acc", "ext_acc", "ext_identifiability")
 
 @dataclass(frozen=True)
 class Decisions:
-    """`classes`: the names that could be answered. `pairs`: (label, answer) of each row; answer "" is undecided.
+    """Holds the answers of a judge. `classes`: the names that could be answered. `pairs`: (label, answer) of each row;
+    answer "" is undecided.
 
-    None for a row that only lends its ground truth to the others.
+    None for a row that only gives its ground truth to the others.
     """
 
     classes: tuple[str, ...]
@@ -28,7 +31,9 @@ class Decisions:
 
 
 def decided(metric: str, signature: str, rows: Rows) -> Decisions:
-    """The decisions behind one number. `rows`: its per-clip statistics; `signature`: the line they are stored under."""
+    """Returns the decisions behind one number. `rows`: its per-clip statistics; `signature`: the line they are stored
+    under.
+    """
     if metric == "emotion_acc":
         pairs = tuple((str(row["label"]), str(row["predicted"])) for row in rows)
         return Decisions(tuple(sorted({str(name) for row in rows for name in row["classes"]})), pairs)
@@ -39,5 +44,5 @@ def decided(metric: str, signature: str, rows: Rows) -> Decisions:
     else:
         labels, answers = pool.identified(rows)
         names = set(labels)
-    found = iter(zip(labels, answers, strict=True))
-    return Decisions(tuple(sorted(names)), tuple(next(found, None) if one else None for one in asked))
+    decided = iter(zip(labels, answers, strict=True))
+    return Decisions(tuple(sorted(names)), tuple(next(decided, None) if one else None for one in asked))

@@ -1,6 +1,6 @@
-"""Statistics of emotion directions: pure functions of arrays, numpy only.
+"""This module computes statistics of emotion directions: pure functions of arrays, numpy only.
 
-A direction is what an edit does in some feature space: mean features of a clip minus those of the neutral clip
+A direction is the effect of an edit in some feature space: mean features of a clip minus those of the neutral clip
 of the same identity. n directions are rows (n, d); `labels` and `identities` are n names.
 Facts: docs/reference/extended_emotions.md, 'Measures'.
 """
@@ -20,12 +20,12 @@ _EXACT_PERMUTATIONS = 8  # up to 8 emotions every permutation is tried
 
 
 def lengths(directions: npt.ArrayLike) -> Float:
-    """|d| of each direction."""
+    """Returns |d| of each direction."""
     return np.linalg.norm(np.asarray(directions, dtype=np.float64), axis=1)
 
 
 def unit(directions: npt.ArrayLike) -> Float:
-    """Directions of length 1; a zero direction stays zero."""
+    """Returns the directions scaled to length 1; a zero direction stays zero."""
     rows = np.asarray(directions, dtype=np.float64)
     return np.asarray(rows / np.maximum(lengths(rows), 1e-12)[:, None])
 
@@ -38,7 +38,7 @@ def centroid_guesses(
     bank_identities: Sequence[str],
     cosine: bool,
 ) -> list[str]:
-    """Name of the nearest class centroid for each query; centroids leave the query's own identity out.
+    """Returns the name of the nearest class centroid for each query; centroids leave the query's own identity out.
 
     A class that no other identity shows cannot be guessed; "" where there is none at all. `cosine`: unit
     directions and cosine similarity; else Euclidean distance.
@@ -67,15 +67,15 @@ def _nearest(rows: Float, centroids: Float, cosine: bool) -> list[int]:
 
 
 def macro_recall(labels: Sequence[str], guesses: Sequence[str]) -> float:
-    """Mean over the labels that occur of the percent guessed right; nan for no labels."""
-    truth, guess = np.array(labels), np.array(guesses)
-    if len(truth) == 0:
+    """Returns the mean over the labels that occur of the percent guessed right; nan for no labels."""
+    asked, guess = np.array(labels), np.array(guesses)
+    if len(asked) == 0:
         return float("nan")
-    return 100.0 * float(np.mean([np.mean(guess[truth == name] == name) for name in np.unique(truth)]))
+    return 100.0 * float(np.mean([np.mean(guess[asked == name] == name) for name in np.unique(asked)]))
 
 
 def confusion(labels: Sequence[str], guesses: Sequence[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """(names, counts): counts[i, j] of label i guessed as j, over every name on either side."""
+    """Returns (names, counts): counts[i, j] of label i guessed as j, over every name on either side."""
     names = sorted({*labels, *guesses})
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     for label, guess in zip(labels, guesses, strict=True):
@@ -84,7 +84,7 @@ def confusion(labels: Sequence[str], guesses: Sequence[str]) -> tuple[list[str],
 
 
 def kappa(labels: Sequence[str], guesses: Sequence[str]) -> float:
-    """Cohen's kappa: agreement beyond chance; nan where chance alone agrees fully."""
+    """Returns Cohen's kappa: agreement beyond chance; nan where chance alone agrees fully."""
     _, counts = confusion(labels, guesses)
     total = counts.sum()
     expected = float((counts.sum(axis=0) * counts.sum(axis=1)).sum()) / float(total**2) if total else 1.0
@@ -92,32 +92,36 @@ def kappa(labels: Sequence[str], guesses: Sequence[str]) -> float:
 
 
 def label_ceiling(emotions: Sequence[str], given: Sequence[str]) -> float:
-    """Percent of emotions that the best guess from a given label alone finds: what label-driven methods can reach."""
+    """Returns the percent of emotions that the best guess from a given label alone finds: the ceiling of label-driven
+    methods.
+    """
     pairs = list(zip(given, emotions, strict=True))
     if not pairs:
         return float("nan")
     best = 0
     for label in set(given):
-        told = [emotion for known, emotion in pairs if known == label]
-        best += max(told.count(emotion) for emotion in set(told))
+        possible = [emotion for known, emotion in pairs if known == label]
+        best += max(possible.count(emotion) for emotion in set(possible))
     return 100.0 * best / len(pairs)
 
 
 def class_means(directions: npt.ArrayLike, labels: Sequence[str]) -> tuple[list[str], Float]:
-    """(names in order, mean direction of each (k, d))."""
+    """Returns (names in order, mean direction of each (k, d))."""
     rows, known = np.asarray(directions, dtype=np.float64), np.array(labels)
     names = sorted(set(labels))
     return names, np.array([rows[known == name].mean(axis=0) for name in names])
 
 
 def structure_agreement(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Spearman rho of the cosine distances among k emotions in two spaces (k, d1), (k, d2); nan for k < 3."""
+    """Returns Spearman's rho of the cosine distances among k emotions in two spaces (k, d1), (k, d2); nan for k < 3."""
     a, b = _distances(first), _distances(second)
     return _spearman(a[np.triu_indices(len(a), 1)], b[np.triu_indices(len(b), 1)]) if len(a) >= 3 else float("nan")
 
 
 def structure_p_value(first: npt.ArrayLike, second: npt.ArrayLike, draws: int, rng: np.random.Generator) -> float:
-    """Share of permutations of the emotions that agree at least as well (Mantel); exact up to 8 emotions."""
+    """Returns the share of permutations of the emotions that agree at least as well (Mantel); exact up to 8
+    emotions.
+    """
     a, b = _distances(first), _distances(second)
     count = len(a)
     if count < 3:
@@ -134,7 +138,7 @@ def structure_p_value(first: npt.ArrayLike, second: npt.ArrayLike, draws: int, r
 
 
 def profile(direction: npt.ArrayLike, basis: npt.ArrayLike) -> Float:
-    """Cosines of one direction (d,) with k basic ones (k, d)."""
+    """Returns cosines of one direction (d,) with k basic ones (k, d)."""
     return np.asarray(unit(basis) @ unit(np.asarray(direction, dtype=np.float64)[None])[0])
 
 

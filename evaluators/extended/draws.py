@@ -1,4 +1,4 @@
-"""Extended-emotion scores of thousands of resamples at once: exact, by sums (10 000 draws).
+"""This module scores thousands of resamples of extended emotions at once: exact, by sums (10 000 draws).
 
 A resample of the clips is how often each was drawn: weights (draws, clips). Every score of extended_pool is a function
 of weighted class sums, so no resample is ever put together. Profile reliability keeps each clip in the half where the
@@ -32,7 +32,9 @@ def interval(
     cosine: bool = False,
     scale: float | None = None,
 ) -> tuple[float, float] | None:
-    """95 % percentile bootstrap interval over `groups` of clips; None below two groups or two draws with a score."""
+    """Returns the 95 % percentile bootstrap interval over `groups` of clips; None below two groups or two draws with a
+    score.
+    """
     if len(set(groups)) < 2:
         return None
     size = max(1, _HELD // (len(rows) * len({str(row["label"]) for row in rows})))
@@ -46,7 +48,7 @@ def interval(
 
 
 def scores(metric: str, rows: Rows, weights: Float, cosine: bool, scale: float | None) -> Float:
-    """The score of each resample (draws,); nan where a resample cannot answer."""
+    """Returns the score of each resample (draws,); nan where a resample cannot answer."""
     if metric == "ext_shift":
         return _shift(rows, weights, scale)
     if metric == "ext_acc":
@@ -62,7 +64,7 @@ def scores(metric: str, rows: Rows, weights: Float, cosine: bool, scale: float |
 
 
 def _shift(rows: Rows, weights: Float, scale: float | None) -> Float:
-    """The weighted median of |d|, over the weighted mean |d| of the truths."""
+    """The weighted median of |d|, over the weighted mean |d| of the ground truths."""
     asked, real = _asked(rows), [k for k in _true(rows) if str(rows[k]["label"]) != "neutral"]
     if not len(asked) or (scale is None and not len(real)):
         return np.full(len(weights), np.nan)
@@ -84,8 +86,8 @@ def _accuracy(rows: Rows, weights: Float, cosine: bool) -> Float:
     if not asked or not bank:
         return np.full(len(weights), np.nan)
     hits = _hits(rows, asked, bank, "truth", weights, cosine)
-    shown = weights[:, bank].sum(axis=1) > 0
-    return np.where(shown, 100.0 * resampled.mean(weights[:, asked], hits), np.nan)
+    occurring = weights[:, bank].sum(axis=1) > 0
+    return np.where(occurring, 100.0 * resampled.mean(weights[:, asked], hits), np.nan)
 
 
 def _identifiability(rows: Rows, weights: Float) -> Float:
@@ -217,10 +219,10 @@ def _agreement(rows: Rows, weights: Float) -> Float:
     classes = [str(name) for name in rows[0]["classes"]]
     given = [str(row["pseudo"]) for row in rows]
     logits = np.stack([np.asarray(row["logits"], dtype=np.float64) for row in rows])
-    shown = np.array([[label == name for name in classes] for label in given], dtype=np.float64)
-    occurs = weights @ shown > 0
+    one_hot = np.array([[label == name for name in classes] for label in given], dtype=np.float64)
+    occurs = weights @ one_hot > 0
     guesses = np.argmax(np.where(occurs[:, None], logits, -np.inf), axis=2)
-    hits = guesses == np.argmax(shown, axis=1)
+    hits = guesses == np.argmax(one_hot, axis=1)
     return resampled.macro_recall(given, hits.astype(np.float64), weights)
 
 
@@ -230,7 +232,7 @@ def _asked(rows: Rows) -> list[int]:
 
 
 def _true(rows: Rows) -> list[int]:
-    """Places of the clips that have a truth."""
+    """Places of the clips that have a ground truth."""
     return [k for k, row in enumerate(rows) if len(row["truth"])]
 
 

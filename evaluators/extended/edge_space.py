@@ -1,4 +1,5 @@
-"""The feature space `hog`: edge directions of the face's moving parts (Dalal & Triggs 2005), no emotion training.
+"""The feature space `hog` is edge directions of the face's moving parts (Dalal & Triggs 2005), without emotion
+training.
 
 On the aligned face, histograms of edge directions over brows, eyes and mouth: the classic training-free description of
 an expression.
@@ -27,7 +28,7 @@ REGIONS = ((8, 48, 16, 96), (64, 104, 28, 84))
 
 
 class EdgeSpace:
-    """Edge histograms of MTCNN's largest face in every fifth frame, (680,)."""
+    """Makes edge histograms of MTCNN's largest face in every fifth frame, (680,)."""
 
     searches = EVERY
 
@@ -35,24 +36,24 @@ class EdgeSpace:
         self.device = device
 
     def missing(self) -> list[Missing]:
-        """Nothing: the detector is in the wheel."""
+        """Returns nothing: the detector is in the wheel."""
         return []
 
     def load(self) -> None:
-        """Nothing to load ahead."""
+        """Load nothing ahead."""
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Space, crop, detector, sampling."""
+        """Returns space, crop, detector, sampling."""
         crop = (("align", f"mtcnn5-{CHIP_PX}"), ("det", NAME))
         return ("space", "hog680"), *crop, ("fps", "25"), ("samp", f"every{EVERY}")
 
     def follow(self, path: Path) -> EdgeTrack:
-        """A track for one clip."""
+        """Returns an empty track for one clip."""
         return EdgeTrack(self.device)
 
 
 class EdgeTrack:
-    """Edge histograms of the sampled frames of one clip, as chunks come in."""
+    """Collects edge histograms of the sampled frames of one clip, as chunks come in."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -66,12 +67,12 @@ class EdgeTrack:
         self._rows += [edge_histograms(chip) for chip in chips.values() if chip is not None]
 
     def stacked(self) -> Float:
-        """(frames that could be used, 680)."""
+        """Returns (frames that could be used, 680)."""
         return np.stack(self._rows) if self._rows else np.zeros((0, 0), np.float32)
 
 
 def edge_histograms(chip: Picture) -> npt.NDArray[np.float32]:
-    """Edge-direction histograms of an aligned RGB chip (112, 112, 3): (680,), unit length in each region.
+    """Returns the edge-direction histograms of an aligned RGB chip (112, 112, 3): (680,), unit length in each region.
 
     Signed directions, since a light lip under a dark mouth is not the reverse; square roots tame single strong edges.
     """
@@ -93,7 +94,7 @@ def _cells(strength: npt.NDArray[np.floating], angle: npt.NDArray[np.floating]) 
     rows, columns = strength.shape[0] // _CELL_PX, strength.shape[1] // _CELL_PX
     row, column = np.indices(strength.shape) // _CELL_PX
     cell = (row * columns + column) * _DIRECTIONS
-    found = np.zeros(rows * columns * _DIRECTIONS, np.float32)
-    np.add.at(found, cell + low % _DIRECTIONS, strength * (1 - share))
-    np.add.at(found, cell + (low + 1) % _DIRECTIONS, strength * share)
-    return found
+    histograms = np.zeros(rows * columns * _DIRECTIONS, np.float32)
+    np.add.at(histograms, cell + low % _DIRECTIONS, strength * (1 - share))
+    np.add.at(histograms, cell + (low + 1) % _DIRECTIONS, strength * share)
+    return histograms

@@ -1,8 +1,9 @@
-"""Extended emotions (sarcasm, envy, …), for which no label-trained judge exists (docs/reference/extended_emotions.md).
+"""This judge measures extended emotions (sarcasm, envy, …), which no judge is trained on
+(docs/reference/extended_emotions.md).
 
 Everything is about directions d = mean features of a clip minus those of the identity's neutral clip, in one
-named space (setting `space`; use several entries for several spaces). All metrics are pooled: a row keeps what
-the clip contributes, `combine` is pure numpy. Distinct and consistent is not yet correct: only `ext_acc`, which
+named space (setting `space`; use several entries for several spaces). All metrics are pooled: a row keeps
+the clip's part, `combine` is pure numpy. Distinct and consistent is not yet correct: only `ext_acc`, which
 needs ground truth, says whether the emotion asked for is the one that came out.
 """
 
@@ -37,12 +38,12 @@ from harness.records import Row, Sample
 from harness.statistics import DRAWS
 
 Float = npt.NDArray[np.float32]
-_TOLD = ("label", "image", "clip")  # a method that used one of these was told the label, or shown it
+_LABELLED = ("label", "image", "clip")  # a method that used one of these got the label as input
 NAMES = (
     *("ext_acc", "ext_shift", "ext_identifiability", "ext_consistency", "ext_profile"),
     *("av_structure", "pseudo_agreement"),
 )
-#: Metrics to which clips of basic emotions lend their ground truth (the scale, the bank, the basis).
+#: Metrics to which clips of basic emotions give their ground truth (the scale, the bank, the basis).
 _LENT = ("ext_acc", "ext_shift", "ext_profile")
 
 
@@ -52,7 +53,8 @@ def _facts(name: str, title: str, unit: str, low: float, high: float, reference:
 
 
 class ExtendedEmotion(Evaluator):
-    """Extended emotions. Settings: of spaces and EmotionFront, `dist` (euclid|cosine), `voice`, `scale`, `metrics`.
+    """Measures extended emotions. Settings: of spaces and EmotionFront, `dist` (euclid|cosine), `voice`, `scale`,
+    `metrics`.
 
     `metrics` names those to report (comma between them), so that a second space need not fill five columns.
     """
@@ -83,7 +85,7 @@ class ExtendedEmotion(Evaluator):
                 unused(f"The extended-emotion judge without {name}", settings, (key,))
 
     def missing(self) -> list[Missing]:
-        """What the space needs; without the speech encoder only av_structure is unscored."""
+        """Returns the missing prerequisites of the space; without the speech encoder only av_structure is unscored."""
         return self.space.missing()
 
     def load(self) -> None:
@@ -91,7 +93,7 @@ class ExtendedEmotion(Evaluator):
         self.space.load()
 
     def fields(self, metric: str) -> Fields:
-        """Space, base line, and what is the metric's own."""
+        """Returns space, base line, and the metric's own fields."""
         own = {
             "ext_acc": (("dec", f"centroid-{self.distance}-loio"),),
             "ext_shift": (("scale", f"{self.scale:g}" if self.scale else "truth"),),
@@ -104,7 +106,7 @@ class ExtendedEmotion(Evaluator):
         return *self.space.fields(), ("base", "neutral-clip"), *own
 
     def applies(self, metric: str, sample: Sample) -> bool:
-        """Whether `metric` is expected of `sample`: most are of extended emotions only."""
+        """Says whether `metric` is expected of `sample`: most are of extended emotions only."""
         emotion = sample.emotion
         if metric == "av_structure":
             return emotion.name != "neutral"
@@ -121,35 +123,43 @@ class ExtendedEmotion(Evaluator):
         return DirectionMeasurement(self, context, self.space.follow(context.path))
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """The score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
+        """Returns the score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
         return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def interval(
         self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
     ) -> Interval:
-        """95 % percentile bootstrap interval over groups of clips; None where there is nothing to resample."""
+        """Returns the 95 % percentile bootstrap interval over groups of clips; None where there is nothing to
+        resample.
+        """
         return extended_draws.interval(metric, rows, groups, draws, rng, self.distance == "cosine", self.scale)
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
-        """The score if clips of these emotions, which have no number, counted as wrong; None for what is no share."""
+        """Returns the score if clips of these emotions, which have no number, counted as wrong; None for other scores
+        than shares.
+        """
         return pool.with_wrong(metric, rows, lost, self.distance == "cosine")
 
     def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
-        """What each clip adds to a score that is a mean over clips (None: it only lends its truth); None for others."""
+        """Returns each clip's part of a score that is a mean over clips (None: it only gives its ground truth); None
+        for others.
+        """
         return pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
 
     def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str] | None:
-        """What each clip was taken for, in the pseudo-label agreement; None for what answers with no name."""
+        """Returns the emotion that each clip was taken for, in the pseudo-label agreement; None for metrics without
+        names.
+        """
         return pool.pseudo_guesses(rows)[1] if metric == "pseudo_agreement" else None
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
-        """What must be read beside the number: chance, ceiling, spread, p."""
+        """Returns the note that must be read with the number: chance, ceiling, spread, p."""
         return pool.note(metric, rows, self.scale)
 
 
 @dataclass
 class DirectionMeasurement:
-    """One clip: its features as chunks come in."""
+    """Collects one clip's features as chunks come in."""
 
     judge: ExtendedEmotion
     context: ClipContext
@@ -160,7 +170,7 @@ class DirectionMeasurement:
         self.track.feed(chunk)
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """One row for each metric."""
+        """Returns one row for each metric."""
         sample = self.context.sample
         assert sample.source_video is not None
         clip = spaces.mean_of(self.track)
@@ -220,7 +230,7 @@ class DirectionMeasurement:
         logits = space.front.net.logits(self.track.stacked())
         more: dict[str, Any] = {"logits": logits, "classes": np.array(classes)}
         if self.context.made is not None and self.context.made.used not in ("", "unknown"):
-            more["told"] = self.context.made.used in _TOLD
+            more["told"] = self.context.made.used in _LABELLED
         return self._scored(name, {**common, **more}, self.context.notes)
 
     def _scored(self, name: str, common: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Row:

@@ -1,7 +1,7 @@
-"""From the rows of the extended-emotion judge to its scores: pure numpy.
+"""The rows of the extended-emotion judge become its scores here: pure numpy.
 
 A row: `direction` (d,), `truth` (d,) or (0,), `label`, `identity`, `extended`, `pseudo`; av_structure adds
-`voice` (v,), pseudo_agreement `logits` and `classes`. Rows of basic emotions lend their truth to centroids and
+`voice` (v,), pseudo_agreement `logits` and `classes`. Rows of basic emotions give their ground truth to centroids and
 scale, and are never counted as answers.
 """
 
@@ -22,7 +22,7 @@ _CONTROL_SHARE = 0.5  # a neutral clip that moves more than this share of the em
 
 
 def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float:
-    """The score of a set of rows; nan where the set cannot answer."""
+    """Returns the score of a set of rows; nan where the set cannot answer."""
     if metric == "ext_acc":
         labels, guesses = accuracy_guesses(rows, cosine)
         return 100.0 * float(np.mean(np.array(labels) == np.array(guesses))) if labels else float("nan")
@@ -41,7 +41,7 @@ def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float
 
 
 def with_wrong(metric: str, rows: Rows, lost: Sequence[str], cosine: bool) -> float | None:
-    """The score if as many more clips, of the emotions `lost`, were wrong; None for no share.
+    """Returns the score if as many more clips, of the emotions `lost`, were wrong; None for no share.
 
     Facts: docs/reference/extended_emotions.md, 'Intervals of pooled scores'.
     """
@@ -56,7 +56,7 @@ def with_wrong(metric: str, rows: Rows, lost: Sequence[str], cosine: bool) -> fl
 
 
 def note(metric: str, rows: Rows, scale: float | None) -> str:
-    """Chance, ceiling, spread or p of a score, as one short sentence."""
+    """Returns the chance, ceiling, spread or p of a score, as one short sentence."""
     if not rows:
         return ""
     asked = [str(row["label"]) for row in rows if bool(row["extended"])]
@@ -66,8 +66,8 @@ def note(metric: str, rows: Rows, scale: float | None) -> str:
     if metric == "ext_identifiability":
         given = [str(row["pseudo"]) for row in rows if bool(row["extended"])]
         ceiling = direction.label_ceiling(asked, given)
-        told = f"chance {100 / max(1, len(set(asked))):.1f} %, ceiling of a given label {ceiling:.1f} %"
-        return told + mistakes(*identified(rows))
+        note = f"chance {100 / max(1, len(set(asked))):.1f} %, ceiling of a given label {ceiling:.1f} %"
+        return note + mistakes(*identified(rows))
     if metric == "ext_consistency":
         p = consistency.within_between(*_asked(rows), _P_DRAWS, np.random.default_rng(0))[1]
         return f"permutation p {p:.4f} of {_P_DRAWS}" if np.isfinite(p) else ""
@@ -87,22 +87,22 @@ def note(metric: str, rows: Rows, scale: float | None) -> str:
 
 
 def informed(rows: Rows) -> str:
-    """Whether the methods' clips were made with the label as input, as the end of a note."""
-    told = [bool(row["told"]) for row in rows if "told" in row]
-    if not told or any(told) != all(told):
+    """Says whether the methods' clips were made with the label as input, as the end of a note."""
+    labelled = [bool(row["told"]) for row in rows if "told" in row]
+    if not labelled or any(labelled) != all(labelled):
         return ""
-    return "; the label was given as input" if told[0] else "; no label was given as input"
+    return "; the label was given as input" if labelled[0] else "; no label was given as input"
 
 
 def mistakes(labels: Sequence[str], guesses: Sequence[str]) -> str:
-    """The two commonest confusions of a set, as the end of a note."""
+    """Returns the two commonest confusions of a set, as the end of a note."""
     wrong = Counter((label, guess) for label, guess in zip(labels, guesses, strict=True) if guess not in ("", label))
-    told = [f"{label} → {guess} {count}/{list(labels).count(label)}" for (label, guess), count in wrong.most_common(2)]
-    return f"; confused: {', '.join(told)}" if told else ""
+    parts = [f"{label} → {guess} {count}/{list(labels).count(label)}" for (label, guess), count in wrong.most_common(2)]
+    return f"; confused: {', '.join(parts)}" if parts else ""
 
 
 def control(rows: Rows, scale: float | None) -> str:
-    """The shift of clips that were asked to be neutral: near 0, or every other strength means little.
+    """Returns the shift of clips that were asked to be neutral: near 0, or every other strength means little.
 
     Facts: docs/reference/extended_emotions.md, 'Neutral control'.
     """
@@ -117,7 +117,9 @@ def control(rows: Rows, scale: float | None) -> str:
 
 
 def reliability(rows: Rows) -> float:
-    """Split-half reliability of the basic-emotion profiles: each emotion's clips in two halves, in their order."""
+    """Returns the split-half reliability of the basic-emotion profiles: each emotion's clips in two halves, in their
+    order.
+    """
     places: dict[str, int] = defaultdict(int)
     halves: tuple[list[Any], list[Any]] = ([], [])
     for row in rows:
@@ -130,13 +132,13 @@ def reliability(rows: Rows) -> float:
 
 
 def described(rows: Rows) -> str:
-    """Each extended emotion as its two nearest real basic ones: `sarcastic = happy +0.61, contempt +0.40`."""
+    """Returns each extended emotion as its two nearest real basic ones: `sarcastic = happy +0.61, contempt +0.40`."""
     emotions, basics, table = _profiles([row for row in rows if bool(row["extended"])], rows)
-    told = []
+    parts = []
     for name, line in zip(emotions, table, strict=True):
         order = [k for k in np.argsort(-line) if np.isfinite(line[k])][:2]
-        told.append(f"{name} = " + ", ".join(f"{basics[k]} {line[k]:+.2f}" for k in order))
-    return "; ".join(told) if basics else ""
+        parts.append(f"{name} = " + ", ".join(f"{basics[k]} {line[k]:+.2f}" for k in order))
+    return "; ".join(parts) if basics else ""
 
 
 def _profiles(asked: Rows, rows: Rows) -> tuple[list[str], list[str], npt.NDArray[np.float64]]:
@@ -156,7 +158,7 @@ def _asked(rows: Rows) -> tuple[npt.NDArray[np.float64], list[str], list[str]]:
 
 
 def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:
-    """(labels, guesses) of the extended clips among the truth's classes of other identities."""
+    """Returns (labels, guesses) of the extended clips among the ground-truth classes of other identities."""
     bank = [row for row in rows if len(row["truth"])]
     asked = [row for row in rows if bool(row["extended"])]
     if not bank or not asked:
@@ -173,16 +175,18 @@ def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:
 
 
 def outcomes(rows: Rows, cosine: bool) -> list[float | None]:
-    """100 or 0 for each extended clip, by whether its guess is right; None for clips that only lend their truth.
+    """Returns 100 or 0 for each extended clip, by whether its guess is right; None for clips that only give ground
+    truth.
 
-    The guesses of two methods on the same samples have the same bank of truths, so their outcomes are paired by clip.
+    The guesses of two methods on the same samples have the same bank of ground truths, so their outcomes are paired by
+    clip.
     """
     right = (100.0 * (label == guess) for label, guess in zip(*accuracy_guesses(rows, cosine), strict=True))
     return [next(right, None) if bool(row["extended"]) else None for row in rows]
 
 
 def identified(rows: Rows) -> tuple[list[str], list[str]]:
-    """(labels, guesses) of the extended clips among themselves, other identities only."""
+    """Returns (labels, guesses) of the extended clips among themselves, other identities only."""
     asked = [row for row in rows if bool(row["extended"])]
     if not asked:
         return [], []
@@ -191,7 +195,9 @@ def identified(rows: Rows) -> tuple[list[str], list[str]]:
 
 
 def shifts(rows: Rows, scale: float | None) -> npt.NDArray[np.float64]:
-    """|d| of the extended clips over the mean |d| of real emotional clips: `scale`, or the truths of these rows."""
+    """Returns |d| of the extended clips over the mean |d| of real emotional clips: `scale`, or these rows' ground
+    truths.
+    """
     asked = [row for row in rows if bool(row["extended"])]
     real = [row for row in rows if len(row["truth"]) and str(row["label"]) != "neutral"]
     if not asked or (scale is None and not real):
@@ -201,7 +207,7 @@ def shifts(rows: Rows, scale: float | None) -> npt.NDArray[np.float64]:
 
 
 def structures(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean voice and face direction of each emotion, (k, v) and (k, d)."""
+    """Returns the mean voice and face direction of each emotion, (k, v) and (k, d)."""
     if not rows:
         return np.zeros((0, 1)), np.zeros((0, 1))
     labels = _names(rows, "label")
@@ -212,7 +218,7 @@ def structures(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 
 
 def pseudo_guesses(rows: Rows) -> tuple[list[str], list[str]]:
-    """(pseudo-labels, judged) by the argmax over the pseudo-labels that occur."""
+    """Returns (pseudo-labels, judged) by the argmax over the pseudo-labels that occur."""
     given = _names(rows, "pseudo")
     guesses = []
     for row in rows:

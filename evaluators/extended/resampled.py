@@ -1,4 +1,6 @@
-"""Statistics of many resamples of clips at once; a resample is how often each was drawn: weights (draws, clips)."""
+"""This module computes statistics of many resamples of clips at once; a resample is weights (draws, clips): times
+drawn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ Codes = npt.NDArray[np.intp]
 
 
 def drawn(groups: Sequence[Hashable], draws: int, rng: np.random.Generator) -> Float:
-    """How often each clip is in each resample of the groups, with repeats: (draws, clips)."""
+    """Returns how often each clip is in each resample of the groups, with repeats: (draws, clips)."""
     place = {name: k for k, name in enumerate(dict.fromkeys(groups))}
     picks = rng.integers(0, len(place), size=(draws, len(place)))
     flat = (picks + len(place) * np.arange(draws)[:, None]).reshape(-1)
@@ -21,7 +23,7 @@ def drawn(groups: Sequence[Hashable], draws: int, rng: np.random.Generator) -> F
 
 
 def mean(weights: Float, values: Float) -> Float:
-    """Weighted mean over axis 1; nan without weight, or where a value that was drawn is nan."""
+    """Returns the weighted mean over axis 1; nan without weight, or where a value that was drawn is nan."""
     drawn_nan = ((weights > 0) & np.isnan(values)).any(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         means = (weights * np.nan_to_num(values)).sum(axis=1) / weights.sum(axis=1)
@@ -29,7 +31,7 @@ def mean(weights: Float, values: Float) -> Float:
 
 
 def macro_recall(labels: Sequence[str], hits: Float, weights: Float) -> Float:
-    """Mean over the labels drawn of the percent of hits (draws, clips)."""
+    """Returns the mean over the labels drawn of the percent of hits (draws, clips)."""
     names, codes = coded(labels)
     recalls = [mean(weights[:, codes == k], hits[:, codes == k]) for k in range(len(names))]
     table = np.stack(recalls, axis=1)
@@ -39,7 +41,7 @@ def macro_recall(labels: Sequence[str], hits: Float, weights: Float) -> Float:
 
 
 def correlations(first: Float, second: Float, known: npt.NDArray[np.bool_]) -> Float:
-    """Pearson's r of each row over its known entries; nan with fewer than three, or without spread."""
+    """Returns Pearson's r of each row over its known entries; nan with fewer than three, or without spread."""
     count = known.sum(axis=1, keepdims=True)
     centred = []
     for values in (np.where(known, first, 0), np.where(known, second, 0)):
@@ -51,7 +53,7 @@ def correlations(first: Float, second: Float, known: npt.NDArray[np.bool_]) -> F
 
 
 def class_sums(vectors: Float, codes: Codes, classes: int, weights: Float) -> tuple[Float, Float]:
-    """(weighted sums (draws, classes, d), weights (draws, classes)) of vectors (n, d)."""
+    """Returns (weighted sums (draws, classes, d), weights (draws, classes)) of vectors (n, d)."""
     sums = np.zeros((len(weights), classes, vectors.shape[1]))
     totals = np.zeros((len(weights), classes))
     for code in np.unique(codes):
@@ -62,14 +64,14 @@ def class_sums(vectors: Float, codes: Codes, classes: int, weights: Float) -> tu
 
 
 def reduced(vectors: Float) -> Float:
-    """The same vectors in no more directions than they span: inner products stay."""
+    """Returns the same vectors in no more dimensions than they span: inner products stay."""
     if vectors.shape[0] >= vectors.shape[1]:
         return vectors
     return np.asarray(np.linalg.qr(vectors.T, mode="r")).T
 
 
 def coded(names: Sequence[str]) -> tuple[list[str], Codes]:
-    """(distinct names in order, place of each name among them): numbers compare faster than words."""
+    """Returns (distinct names in order, place of each name among them): numbers compare faster than words."""
     known = sorted(set(names))
     place = {name: code for code, name in enumerate(known)}
     return known, np.array([place[name] for name in names], dtype=np.intp)

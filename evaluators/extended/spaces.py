@@ -1,6 +1,6 @@
-"""Feature spaces in which an emotion direction can be seen: one mean vector a clip.
+"""A feature space, in which an emotion direction can be seen, gives one mean vector a clip.
 
-* `fer`: penultimate features of an emotion judge, independent of every contestant;
+* `fer`: penultimate features of an emotion judge, independent of every method;
 * `hog`: edge directions of brows, eyes and mouth on the aligned face, independent of any emotion training.
 
 Facts: docs/reference/extended_emotions.md, 'Directions'.
@@ -27,7 +27,7 @@ SETTINGS = ("space", *FRONT_SETTINGS)
 
 
 class Track(Protocol):
-    """One clip on its way through a space."""
+    """Collects one clip's features in a space."""
 
     def feed(self, chunk: Chunk) -> None: ...
 
@@ -35,7 +35,7 @@ class Track(Protocol):
 
 
 class Space(Protocol):
-    """A feature space; cheap to make, networks load in `load`."""
+    """Declares a feature space; cheap to make, networks load in `load`."""
 
     device: str
 
@@ -52,7 +52,7 @@ class Space(Protocol):
 
 
 def build(settings: Mapping[str, str], device: str) -> Space:
-    """The space that setting `space` names (default: fer)."""
+    """Returns the space that setting `space` names (default: fer)."""
     if choice(settings, "space", ("fer", "hog"), "fer") == "hog":
         unused("The space 'hog'", settings, FRONT_SETTINGS)
         return EdgeSpace(device)
@@ -60,7 +60,9 @@ def build(settings: Mapping[str, str], device: str) -> Space:
 
 
 def clip_mean(space: Space, path: Path) -> Float:
-    """Mean vector (d,) of a clip or picture, from the cache where it is known; (0,) if no frame can be used."""
+    """Returns the mean vector (d,) of a clip or picture, from the cache where it is known; (0,) if no frame can be
+    used.
+    """
     from evaluators.reference_cache import cached
 
     key = "|".join(f"{name}:{value}" for name, value in space.fields())
@@ -77,13 +79,13 @@ def _clip_mean(space: Space, path: Path) -> Float:
 
 
 def mean_of(track: Track) -> Float:
-    """Mean over the usable frames, (d,); (0,) without any."""
+    """Returns the mean over the usable frames, (d,); (0,) without any."""
     rows = track.stacked()
     return np.asarray(rows.mean(axis=0), dtype=np.float32) if len(rows) else np.zeros(0, np.float32)
 
 
 class JudgeSpace:
-    """`fer`: the penultimate layer of the emotion judge that setting `net` names."""
+    """Implements `fer`: the penultimate layer of the emotion judge that setting `net` names."""
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         self.front = EmotionFront(settings, device, net="hsemotion8")
@@ -91,11 +93,11 @@ class JudgeSpace:
 
     @property
     def searches(self) -> int:
-        """The step of a sampling that MTCNN serves."""
+        """Returns the step of a sampling that MTCNN serves."""
         return self.front.sampling.step if self.front.align.startswith("mtcnn") else 0
 
     def missing(self) -> list[Missing]:
-        """What the judge lacks."""
+        """Returns the judge's missing prerequisites."""
         return self.front.missing()
 
     def load(self) -> None:
@@ -103,9 +105,9 @@ class JudgeSpace:
         self.front.load()
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Space, network, crop, sampling, weights."""
+        """Returns space, network, crop, sampling, weights."""
         return ("space", "fer"), *self.front.fields(), *self.front.weight_fields()
 
     def follow(self, path: Path) -> Track:
-        """A track for one clip."""
+        """Returns an empty track for one clip."""
         return self.front.follow(path)

@@ -1,4 +1,5 @@
-"""Voice directions: mean emotion2vec features of a sample's emotional utterances minus those of its neutral ones.
+"""A voice direction is the mean emotion2vec features of a sample's emotional utterances minus those of its neutral
+ones.
 
 Setting `voice`: `emotion2vec` (the official network) or `demo` (the small one that ships).
 """
@@ -20,7 +21,7 @@ NETS = ("emotion2vec", "demo")
 
 
 class Voice:
-    """The speech encoder of the structure measure; loads on first use, features are cached by content."""
+    """Runs the speech encoder of the structure measure; it loads on first use, features are cached by content."""
 
     def __init__(self, net: str, device: str) -> None:
         self._file: EncoderFile = SHIPPED_SPEECH if net == "demo" else EMOTION2VEC
@@ -29,15 +30,17 @@ class Voice:
         self._network: Any = None
 
     def file(self) -> Path:
-        """The file of its weights. Raises MissingError."""
+        """Returns the file of its weights. Raises MissingError."""
         return self._file.weights().path()
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields."""
+        """Returns the signature's fields."""
         return ("voice", self._name), ("vw", self._file.weights().short())
 
     def direction(self, sample: Sample) -> Float | None:
-        """(d,) of a sample, or None if it has no emotional or no neutral utterances. Raises MissingError."""
+        """Returns the direction (d,) of a sample, or None if it has no emotional or no neutral utterances. Raises
+        MissingError.
+        """
         if not sample.emotion.speech or not sample.emotion.neutral_speech:
             return None
         return self._mean(sample.emotion.speech) - self._mean(sample.emotion.neutral_speech)

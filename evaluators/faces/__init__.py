@@ -1,4 +1,5 @@
-"""Faces in frames: detectors, landmarks, the crops that published judges look at, and whether a face is there at all.
+"""This package finds faces in frames: detectors, landmarks, the crops that published judges look at, and a judge of
+presence.
 
 `presence` is a judge of its own: the share of sampled frames that show a face, the number of frames at 25 a second, the
 turn of the head from its pose clip, and the length of sound over that of the picture. All but the

@@ -38,7 +38,7 @@ __all__ = ["Inception", "frechet"]
 
 
 def __getattr__(name: str) -> Any:
-    """The network, imported on use: whoever combines rows needs no torch."""
+    """Returns the network, imported on use: combining rows needs no torch."""
     if name == "Inception":
         from evaluators.fid.inception import Inception
 

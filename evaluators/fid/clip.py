@@ -1,4 +1,4 @@
-"""One clip under a FID judge: feature rows of both sides, and how they are kept and counted."""
+"""A FID judge collects feature rows of both sides of one clip here, and keeps and counts them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.evaluator import Chunk, ClipContext, Evaluator, Statistics
 
 
 class FeatureClip:
-    """One clip at work: features of the wanted frames of both sides."""
+    """Collects features of the wanted frames of both sides of one clip."""
 
     def __init__(
         self,
@@ -42,44 +42,46 @@ class FeatureClip:
         self._collector.feed(chunk)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Height and width of the pictures of both sides, as the network met them."""
-        truth = pairing.reference_reader(self._context).info
+        """Returns height and width of the pictures of both sides, as the network met them."""
+        reference = pairing.reference_reader(self._context).info
         return {
             "clip_size": self._aligned.size(self._shape),
-            "reference_size": self._aligned.size((truth.height, truth.width)),
+            "reference_size": self._aligned.size((reference.height, reference.width)),
         }
 
     def features(self) -> tuple[Features, Features]:
-        """Rows of the clip and of the reference."""
+        """Returns the rows of the clip and of the reference."""
         path = self._context.sample.reference_video
         assert path is not None
         return self._collector.finish(), collector.of_reference(path, self._net, self._aligned, self._wanted)
 
     def notes(self, clip: Features, reference: Features) -> tuple[str, ...]:
-        """Remarks on the rows of both sides: those of the decoder, and whether the crop lost frames of either."""
+        """Returns remarks on the rows of both sides: those of the decoder, and whether the crop lost frames of
+        either.
+        """
         whole = len(clip) == len(self._collector.wanted) and len(reference) == len(self._wanted)
         return (*(() if whole else ("frames_left_out",)), *pairing.notes(self._context))
 
 
 def packed(**arrays: Any) -> bytes:
-    """Features hardly compress: plain npz bytes."""
+    """Returns the arrays as plain npz bytes: features hardly compress."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
 def count(row: Statistics, side: str) -> int:
-    """How many frames a row has on one side."""
+    """Returns how many frames a row has on one side."""
     return len(row[side]) if side in row else 0
 
 
 def both(rows: Sequence[Statistics]) -> tuple[list[Features], list[Features]]:
-    """Features of the clips and of their references, one array a clip."""
+    """Returns the features of the clips and of their references, one array a clip."""
     return [row["clip"] for row in rows], [row["reference"] for row in rows]
 
 
 def stacked(rows: Sequence[Statistics]) -> tuple[Features, Features]:
-    """The same, all frames of a side in one array."""
+    """Returns the features with all frames of a side in one array."""
     clips, references = both(rows)
     if not rows:
         return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Which frames of a clip and of its ground truth become feature rows, and reading exactly those."""
+"""This module reads exactly those frames of a clip and of its ground truth that become feature rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PENDING = 16  # frames kept until the network is asked
 
 
 class Collector:
-    """Feature rows of the wanted frames of one video, in order, a batch at a time."""
+    """Collects feature rows of the wanted frames of one video, in order, a batch at a time."""
 
     def __init__(self, net: FeatureNet, aligned: Alignment, video: Path, total: int, wanted: Indices) -> None:
         self._net = net
@@ -30,7 +30,7 @@ class Collector:
         self._rows: list[Features] = []
 
     def feed(self, chunk: Chunk) -> None:
-        """Take what is wanted of the next frames."""
+        """Take the wanted ones of the next frames."""
         start, stop = np.searchsorted(self.wanted, [chunk.first, chunk.first + len(chunk.frames)])
         inside = self.wanted[start:stop]
         self.add(inside, chunk.frames[inside - chunk.first])
@@ -39,9 +39,9 @@ class Collector:
         """Take frames (k, height, width, 3) at `index`, every one of which is wanted."""
         if not len(index):
             return
-        pictures, found = self._pictures(index, frames)
-        if found.any():
-            self._pending.append(pictures[found])
+        pictures, has_face = self._pictures(index, frames)
+        if has_face.any():
+            self._pending.append(pictures[has_face])
         if sum(map(len, self._pending)) >= _PENDING:
             self._flush()
 
@@ -51,13 +51,15 @@ class Collector:
             self._pending = []
 
     def finish(self) -> Features:
-        """All rows, float32 (n, width)."""
+        """Returns all rows, float32 (n, width)."""
         self._flush()
         return np.concatenate(self._rows) if self._rows else np.zeros((0, self._net.width), dtype=np.float32)
 
 
 def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indices) -> Features:
-    """Feature rows of a ground-truth clip's wanted frames, from the cache where they were computed before."""
+    """Returns the feature rows of a ground-truth clip's wanted frames, from the cache where they were computed
+    before.
+    """
 
     def compute() -> Features:
         reader = VideoReader(path)
@@ -72,7 +74,7 @@ def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indice
 
 
 def start(context: ClipContext, net: FeatureNet, aligned: Alignment, sampling: Sampling) -> tuple[Collector, Indices]:
-    """The collector of a clip, and the frames wanted of its reference, which must be usable."""
+    """Returns the collector of a clip, and the frames wanted of its reference, which must be usable."""
     reference, total = pairing.reference_reader(context), pairing.clip_frames(context)
     clip, wanted = sampling.pairs(total, reference.frames)
     return Collector(net, aligned, context.path, total, clip), wanted

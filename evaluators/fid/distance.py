@@ -1,4 +1,4 @@
-"""The Fréchet distance between two feature sets, exactly, however few samples there are.
+"""This module computes the Fréchet distance between two feature sets exactly, however few samples there are.
 
 FID = |m1 - m2|² + tr S1 + tr S2 - 2 tr (S1 S2)^½ (Heusel et al. 2017). With centred rows X, Y scaled by 1/√(n-1), S1 =
 XᵀX and S2 = YᵀY, and tr (S1 S2)^½ is the nuclear norm of X Yᵀ: no matrix square root, no complex numbers, no epsilon,
@@ -31,14 +31,14 @@ def _checked(features: npt.ArrayLike, which: str) -> Array:
 
 
 def factored(rows: Array) -> Array:
-    """Rows whose Gram matrix of columns equals that of `rows`, at most as many as there are columns."""
+    """Returns the rows whose Gram matrix of columns equals that of `rows`, at most as many as there are columns."""
     if len(rows) <= rows.shape[1]:
         return rows
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
 def frechet(features1: npt.ArrayLike, features2: npt.ArrayLike) -> float:
-    """The Fréchet distance of two feature sets (n, d) and (m, d); n, m ≥ 2; float64 throughout.
+    """Returns the Fréchet distance of two feature sets (n, d) and (m, d); n, m ≥ 2; float64 throughout.
 
     Covariances divide by n-1. Equal sets give exactly 0 and no result is below 0. Raises
     CannotCompareError for fewer than two samples, different widths, or values that are not finite.
@@ -59,7 +59,7 @@ def frechet(features1: npt.ArrayLike, features2: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Resampler:
-    """Fréchet distances of many weighted versions of the same two sets, from their inner products alone.
+    """Computes Fréchet distances of many weighted versions of the same two sets, from their inner products alone.
 
     A bootstrap resample of clips is a vector of whole weights for the rows. Everything the distance needs is in
     the Gram matrices of the rows, so the features (d columns) are touched once and a resample costs the
@@ -72,14 +72,14 @@ class Resampler:
 
     @classmethod
     def of(cls, features1: npt.ArrayLike, features2: npt.ArrayLike) -> Resampler:
-        """From features (n, d) and (m, d)."""
+        """Returns the resampler of features (n, d) and (m, d)."""
         first, second = _checked(features1, "first"), _checked(features2, "second")
         centre = (first.mean(axis=0) + second.mean(axis=0)) / 2  # keeps the later differences of means accurate
         first, second = first - centre, second - centre
         return cls(first @ second.T, first @ first.T, second @ second.T)
 
     def distance(self, weights1: npt.ArrayLike, weights2: npt.ArrayLike) -> float:
-        """The distance where row i counts `weights1[i]` times and row j of the other `weights2[j]` times.
+        """Returns the distance where row i counts `weights1[i]` times and row j of the other `weights2[j]` times.
 
         Equals `frechet` of the repeated rows. Weights are ≥ 0 and must add up to at least 2; nan otherwise.
         """

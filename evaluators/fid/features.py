@@ -1,4 +1,4 @@
-"""Pictures → feature rows, in the named ways FID is computed; each says in the signature what it does.
+"""Pictures become feature rows in the named ways that FID is computed; each is described in the signature.
 
 `tf-fid-2015` is pytorch-fid 0.3.0, `tv-in1k` the variant of EAT's evaluation (other weights, other resize, normalised
 twice, red and blue swapped: docs/reference/metrics.md, 'FID of EAT'), `demo` the small identity judge of the puppets.
@@ -29,7 +29,7 @@ _BATCH = 16
 
 
 class FeatureNet(Protocol):
-    """A network with its own preprocessing."""
+    """Declares a network with its own preprocessing."""
 
     @property
     def width(self) -> int: ...  # columns of a feature row
@@ -40,13 +40,13 @@ class FeatureNet(Protocol):
 
     def fields(self) -> tuple[tuple[str, str], ...]: ...  # of the signature, weights' hash last
 
-    def long(self) -> tuple[tuple[str, str], ...]: ...  # what those abbreviate
+    def long(self) -> tuple[tuple[str, str], ...]: ...  # the long forms of those fields
 
     def features(self, frames: Frames) -> Features: ...  # uint8 RGB (n, h, w, 3) → (n, width)
 
 
 def build(settings: Mapping[str, str], device: str) -> FeatureNet:
-    """The network that setting `net` names. Raises UsageError for an unknown one."""
+    """Returns the network that setting `net` names. Raises UsageError for an unknown one."""
     name = settings.get("net", "tf-fid-2015")
     if name in INCEPTIONS:
         return InceptionNet(INCEPTIONS[name], settings, device)
@@ -58,7 +58,7 @@ def build(settings: Mapping[str, str], device: str) -> FeatureNet:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One Inception and its input rule, which says for itself what it does."""
+    """Pairs one Inception with its input rule, which describes itself."""
 
     name: str
     weights: Official
@@ -75,7 +75,7 @@ INCEPTIONS: dict[str, Recipe] = {
 
 
 class InceptionNet:
-    """FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`, `gate`."""
+    """Makes FID features by one of the two Inceptions; settings `dim`, `weights`, `hash`, `gate`."""
 
     def __init__(self, recipe: Recipe, settings: Mapping[str, str], device: str) -> None:
         self._recipe = recipe
@@ -89,11 +89,11 @@ class InceptionNet:
 
     @property
     def width(self) -> int:
-        """Columns of a feature row."""
+        """Returns the number of columns of a feature row."""
         return self._width
 
     def missing(self) -> list[Missing]:
-        """The weights, where they are not here."""
+        """Returns the weights, where they are not here."""
         return self._weights.missing()
 
     def load(self) -> None:
@@ -104,7 +104,7 @@ class InceptionNet:
         self._network = network.folded().to(self._device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Network, width, resize, normalisation, channel order and weights."""
+        """Returns network, width, resize, normalisation, channel order and weights."""
         recipe = self._recipe
         return (
             ("net", recipe.name),
@@ -114,11 +114,11 @@ class InceptionNet:
         )
 
     def long(self) -> tuple[tuple[str, str], ...]:
-        """The whole hash of the weights."""
+        """Returns the whole hash of the weights."""
         return self._weights.long()
 
     def features(self, frames: Frames) -> Features:
-        """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        """Returns the features, float32 (n, width), of uint8 RGB (n, h, w, 3)."""
         import torch
 
         assert self._network is not None, "load() first"
@@ -133,7 +133,7 @@ class InceptionNet:
 
 
 class DemoNet:
-    """Trunk features of the demo's identity judge on whole frames: for `puppets` only, and its signature says so.
+    """Makes trunk features of the demo's identity judge on whole frames: for `puppets` only, and its signature says so.
 
     Whole frames, not face crops, so that a picture without a face costs a method something and is not left out.
     """
@@ -145,11 +145,11 @@ class DemoNet:
 
     @property
     def width(self) -> int:
-        """Columns of a feature row (known after load)."""
+        """Returns the number of columns of a feature row (known after load)."""
         return int(self._network.feature_size)
 
     def missing(self) -> list[Missing]:
-        """The file that ships with the project, where it was removed."""
+        """Returns the file that ships with the project, where it was removed."""
         return self._weights.missing()
 
     def load(self) -> None:
@@ -157,7 +157,7 @@ class DemoNet:
         self._network = files.SHIPPED.load().to(self._device)
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Network, resize, normalisation, channel order and weights."""
+        """Returns network, resize, normalisation, channel order and weights."""
         return (
             ("net", "demo-identity"),
             ("dim", "trunk"),
@@ -168,11 +168,11 @@ class DemoNet:
         )
 
     def long(self) -> tuple[tuple[str, str], ...]:
-        """Nothing: the file ships with the project."""
+        """Returns nothing: the file ships with the project."""
         return ()
 
     def features(self, frames: Frames) -> Features:
-        """uint8 RGB (n, h, w, 3) → float32 (n, width)."""
+        """Returns the features, float32 (n, width), of uint8 RGB (n, h, w, 3)."""
         import torch
 
         from evaluators.faces.crops import identity_input, whole

@@ -1,4 +1,4 @@
-"""FID: Fréchet distance between the frames of a method's clips and those of their ground truth.
+"""FID is the Fréchet distance between the frames of a method's clips and those of their ground truth.
 
 Public names: `frechet`, and two judges: `Fid` pools all clips of a set (the usual meaning), `PairFid` is
 the C-MET paper's form: one FID for each clip against its target, then the mean (docs/reference/metrics.md,
@@ -38,7 +38,7 @@ _ABOUT_WEIGHTS = ("hash", "gate", "w")  # fields that come last, before the vers
 
 
 class _Judge(Evaluator):
-    """What both judges share: the network, the sampling, the signature."""
+    """Holds the parts that both judges share: the network, the sampling, the signature."""
 
     _name: ClassVar[str]
     _sampling: ClassVar[str]
@@ -51,7 +51,7 @@ class _Judge(Evaluator):
         self._samples = sampling(settings, self._sampling, ("every", "count", "pair"))
 
     def missing(self) -> list[Missing]:
-        """Weights that are not here."""
+        """Returns the weights that are not here."""
         return [*self._net.missing(), *self._aligned.missing()]
 
     def load(self) -> None:
@@ -60,7 +60,9 @@ class _Judge(Evaluator):
         self._aligned.load()
 
     def fields(self, metric: str) -> Fields:
-        """Network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling, weights."""
+        """Returns network and preprocessing, pictures (full decoded frames), sampling, Fréchet term, pooling,
+        weights.
+        """
         fields = self._net.fields()
         net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
@@ -69,20 +71,20 @@ class _Judge(Evaluator):
         return *net, *pictures, ("samp", self._samples.text), *term, *weights
 
     def long_fields(self, metric: str) -> Fields:
-        """Whole hashes of the network's weights."""
+        """Returns whole hashes of the network's weights."""
         return self._net.long()
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
-        """The signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
+        """Returns the signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
         sides = [one for one in zip(("n1", "n2"), SIDES, strict=True) if one[0] in _COUNTED.get(metric, ())]
         counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
         return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *counts))
 
 
 class Fid(_Judge):
-    """Pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …
+    """Measures pooled FID. Settings: net (tf-fid-2015, tv-in1k, demo), dim, samp (default: 5 a clip), crop, weights, …
 
-    Setting `limit = inf` puts FID∞ beside it (evaluators.fid.limit), from the same features: a metric of its own with
+    Setting `limit = inf` puts FID∞ next to it (evaluators.fid.limit), from the same features: a metric of its own with
     its own signature, in which `n1` is no field because the number is that of infinitely many frames.
     """
 
@@ -94,11 +96,11 @@ class Fid(_Judge):
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         super().__init__({key: value for key, value in settings.items() if key != "limit"}, device)
-        shown = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
-        self.metrics = type(self).metrics[:shown]
+        count = 2 if choice(settings, "limit", ("none", "inf"), "none") == "inf" else 1
+        self.metrics = type(self).metrics[:count]
 
     def fields(self, metric: str) -> Fields:
-        """As of every FID; those of FID∞ say how it was extrapolated and what it needs."""
+        """Returns the fields of every FID; those of FID∞ say how it was extrapolated and how many frames it needs."""
         fields = super().fields(metric)
         if metric != "fid_inf":
             return fields
@@ -111,7 +113,7 @@ class Fid(_Judge):
         return problem or _PooledClip(self, context, self._net, self._aligned, self._samples)
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """The FID of the clips whose statistics these are; nan where they are too few.
+        """Returns the FID of the clips whose statistics these are; nan where they are too few.
 
         That is fewer than two frames on either side, and for FID∞ fewer than its line needs.
         """
@@ -123,15 +125,15 @@ class Fid(_Judge):
     def interval(
         self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
     ) -> Interval:
-        """95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
+        """Returns the 95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
         return None if metric == "fid_inf" else half_sample_interval(*both(rows), groups, draws, rng)
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
-        """What must stand beside the number: sample sizes and their warning, or why FID∞ is refused."""
+        """Returns the note that must stand with the number: sample sizes and their warning, or why FID∞ is refused."""
         clip, reference = stacked(rows)
         if metric == "fid_inf":
-            told = f"{len(clip)}/{len(reference)} frames; {fid_limit.LEAST_FRAMES} are needed for a line in 1/frames"
-            return f"refused: {told}" if min(len(clip), len(reference)) < fid_limit.LEAST_FRAMES else told
+            sizes = f"{len(clip)}/{len(reference)} frames; {fid_limit.LEAST_FRAMES} are needed for a line in 1/frames"
+            return f"refused: {sizes}" if min(len(clip), len(reference)) < fid_limit.LEAST_FRAMES else sizes
         text = f"N {len(clip)}/{len(reference)} frames of {len(rows)} clips"
         if min(len(clip), len(reference)) <= clip.shape[1]:
             text += f", fewer than {clip.shape[1] + 1}: biased upwards, compare at equal N only"
@@ -140,7 +142,7 @@ class Fid(_Judge):
 
 class _PooledClip(FeatureClip):
     def finish(self) -> Sequence[Row] | Refusal:
-        """A row that holds the features, and one of FID∞ that points to it; only a set of clips has a value."""
+        """Returns a row that holds the features, and one of FID∞ that points to it; only a set of clips has a value."""
         clip, reference = self.features()
         if not (len(clip) and len(reference)):
             faces = f"{len(clip)} of the clip, {len(reference)} of its reference"
@@ -154,7 +156,7 @@ class _PooledClip(FeatureClip):
 
 
 class PairFid(_Judge):
-    """The C-MET paper's FID: all frames of a clip against all frames of its target; the mean over clips."""
+    """Measures the C-MET paper's FID: all frames of a clip against all frames of its target; the mean over clips."""
 
     metrics: tuple[MetricFacts, ...] = (
         MetricFacts("fid_pair", "FID (per pair)", "", False, 0.0, float("inf"), needs_reference=True),
@@ -169,7 +171,7 @@ class PairFid(_Judge):
 
 class _PairedClip(FeatureClip):
     def finish(self) -> Sequence[Row] | Refusal:
-        """The clip's own FID; it needs two frames on both sides."""
+        """Returns the clip's own FID; it needs two frames on both sides."""
         clip, reference = self.features()
         if min(len(clip), len(reference)) < 2:
             return Refusal("too_short", f"{len(clip)} and {len(reference)} frames; a covariance needs two")

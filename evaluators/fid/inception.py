@@ -1,4 +1,4 @@
-"""Inception v3 as FID uses it: the 2015 graph of pytorch-fid and the ImageNet graph of torchvision.
+"""This module defines Inception v3 as FID uses it: the 2015 graph of pytorch-fid and torchvision's ImageNet graph.
 
 One table of convolutions serves both; they differ in three pooling branches, the class count and the
 auxiliary head (Szegedy et al. 2016, "Rethinking the Inception Architecture"; pytorch-fid 0.3.0;
@@ -19,7 +19,7 @@ from evaluators.fid.inputs import TAPS
 
 
 class Step(NamedTuple):
-    """One convolution: its name, output channels, kernel, and stride (padding keeps the size at stride 1)."""
+    """Describes one convolution: its name, output channels, kernel, and stride (padding keeps the size at stride 1)."""
 
     name: str
     channels: int
@@ -99,7 +99,7 @@ _BLOCKS: dict[str, tuple[tuple[Branch, ...], int]] = {
 
 
 class ConvUnit(nn.Module):
-    """Convolution without bias, batch normalisation (eps 1e-3), ReLU."""
+    """Applies a convolution without bias, batch normalisation (eps 1e-3), ReLU."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, padding: tuple[int, int] = (0, 0)
@@ -109,12 +109,12 @@ class ConvUnit(nn.Module):
         self.bn: nn.Module = nn.BatchNorm2d(outputs, eps=1e-3)
 
     def linear(self, x: Tensor) -> Tensor:
-        """The unit before its ReLU."""
+        """Returns the unit before its ReLU."""
         y: Tensor = self.bn(self.conv(x))
         return y
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) → (n, outputs, h', w')."""
+        """Returns (n, outputs, h', w') of (n, inputs, h, w)."""
         return F.relu(self.linear(x), inplace=True)
 
     def fold(self) -> None:
@@ -125,7 +125,7 @@ class ConvUnit(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Parallel branches and a pooled one, joined along the channels."""
+    """Joins parallel branches and a pooled one along the channels."""
 
     def __init__(self, inputs: int, branches: tuple[Branch, ...], pooled: int, pool: str) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Mixed(nn.Module):
             self.branch_pool = ConvUnit(inputs, pooled, (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) → (n, outputs, h', w')."""
+        """Returns (n, outputs, h', w') of (n, inputs, h, w)."""
         joined = []
         for branch in self.branches:
             y = x
@@ -177,7 +177,7 @@ class Mixed(nn.Module):
 
 
 class Inception(nn.Module):
-    """The FID Inception of pytorch-fid (`pt_inception-2015-12-05`): 566 tensors, the unused `fc` included.
+    """Implements the FID Inception of pytorch-fid (`pt_inception-2015-12-05`): 566 tensors, the unused `fc` included.
 
     `forward` takes pictures that `prepare` made; it returns features, not logits.
     """
@@ -201,7 +201,7 @@ class Inception(nn.Module):
         self.fc = nn.Linear(width, classes)
 
     def forward(self, x: Tensor, width: int = 2048) -> Tensor:
-        """Features of pictures (n, 3, 299, 299): (n, width), `width` one of 64, 192, 768, 2048.
+        """Returns features of pictures (n, 3, 299, 299): (n, width), `width` one of 64, 192, 768, 2048.
 
         The lower three are the means over the map at their tap, as in pytorch-fid's `dims`.
         """
@@ -219,7 +219,7 @@ class Inception(nn.Module):
         return x.mean(dim=(2, 3))
 
     def folded(self) -> Inception:
-        """A copy for inference: normalisation folded into the convolutions, channels last, no gradients."""
+        """Returns a copy for inference: normalisation folded into the convolutions, channels last, no gradients."""
         fast = copy.deepcopy(self).eval().requires_grad_(False)
         for module in fast.modules():
             if isinstance(module, (ConvUnit, Mixed)):
@@ -228,7 +228,7 @@ class Inception(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """torchvision's auxiliary classifier: kept so that its checkpoint loads strictly; never run here."""
+    """Holds torchvision's auxiliary classifier: kept so that its checkpoint loads strictly; never run here."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -238,7 +238,7 @@ class AuxiliaryHead(nn.Module):
 
 
 class ImageNetInception(Inception):
-    """torchvision's Inception v3 (ImageNet-1k, auxiliary head): 580 tensors; what EAT's FID runs on."""
+    """Implements torchvision's Inception v3 (ImageNet-1k, auxiliary head): 580 tensors; EAT's FID runs on it."""
 
     average_pool = "average-with-padding"
     last_pool = "average-with-padding"

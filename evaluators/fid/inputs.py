@@ -1,7 +1,7 @@
-"""How pictures become an Inception's input. A rule holds its functions, and what a signature says comes from them.
+"""An input rule turns pictures into an Inception's input by its functions, and the signature's fields come from them.
 
 A function that has no word of its own, such as one put in the place of another, is named with a digest of its code: no
-text can stay while the work beside it changes.
+text can stay while the code under it changes.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ Frames = npt.NDArray[np.uint8]  # (n, h, w, 3)
 
 
 def same_order(frames: Frames) -> Frames:
-    """RGB as it is."""
+    """Returns the RGB picture as it is."""
     return frames
 
 
 def reversed_order(frames: Frames) -> Frames:
-    """Red and blue swapped: EAT's script reverses pictures that were RGB already."""
+    """Returns the picture with red and blue swapped: EAT's script reverses pictures that were RGB already."""
     return frames[..., ::-1]
 
 
 def torch_bilinear(frames: Frames) -> torch.Tensor:
-    """(n, 3, 299, 299) in [0, 1]: PyTorch's bilinear without antialiasing, as pytorch-fid resizes."""
+    """Returns (n, 3, 299, 299) in [0, 1]: PyTorch's bilinear without antialiasing, as pytorch-fid resizes."""
     import torch
     import torch.nn.functional as F
 
@@ -46,7 +46,7 @@ def torch_bilinear(frames: Frames) -> torch.Tensor:
 
 
 def opencv_linear(frames: Frames) -> torch.Tensor:
-    """(n, 3, 299, 299) in [0, 1]: OpenCV's bilinear on float pictures, as EAT resizes."""
+    """Returns (n, 3, 299, 299) in [0, 1]: OpenCV's bilinear on float pictures, as EAT resizes."""
     import torch
 
     size = (INPUT_PIXELS, INPUT_PIXELS)
@@ -55,12 +55,12 @@ def opencv_linear(frames: Frames) -> torch.Tensor:
 
 
 def plus_minus_one(x: torch.Tensor) -> torch.Tensor:
-    """[0, 1] to [-1, 1]."""
+    """Returns values in [0, 1] mapped to [-1, 1]."""
     return 2 * x - 1
 
 
 def plus_minus_one_and_imagenet(x: torch.Tensor) -> torch.Tensor:
-    """[0, 1] to [-1, 1], and torchvision's own normalisation on top: EAT normalises twice."""
+    """Returns values in [0, 1] mapped to [-1, 1], with torchvision's own normalisation on top: EAT normalises twice."""
     import torch
 
     gain = torch.from_numpy(np.array(imagenet.STD) / 0.5).float()[:, None, None]
@@ -79,13 +79,13 @@ _WORDS: dict[Callable[..., object], str] = {
 
 
 def word(function: Callable[..., object]) -> str:
-    """What signatures call a function: its own word, or its name with a digest of its code."""
+    """Returns the word that signatures use for a function: its own, or its name with a digest of its code."""
     return _WORDS.get(function) or f"{function.__name__}@{digest_of(function)[:8]}"
 
 
 @dataclass(frozen=True)
 class InputRule:
-    """Channels, then resize, then normalisation."""
+    """Applies channels, then resize, then normalisation."""
 
     channels: Callable[[Frames], Frames]
     resize: Callable[[Frames], torch.Tensor]
@@ -96,7 +96,7 @@ class InputRule:
         return self.normalisation(self.resize(self.channels(frames)))
 
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The signature's fields about the input."""
+        """Returns the signature's fields about the input."""
         return ("rs", word(self.resize)), ("norm", word(self.normalisation)), ("ch", word(self.channels))
 
 

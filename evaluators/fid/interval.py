@@ -1,7 +1,7 @@
-"""How sure a pooled FID is at its sample size: the distances of subsets of clips, and an interval made of them.
+"""This module says how sure a pooled FID is at its sample size, by an interval of the distances of subsets of clips.
 
 The FID of n samples is biased upwards, and the more so the fewer distinct samples there are. A bootstrap resample
-repeats clips, so its FID lies far above the estimate and spreads twice as wide as the truth (simulated: 30 to 300
+repeats clips, so its FID lies far above the estimate and spreads twice as wide as the true one (simulated: 30 to 300
 clips, 512 columns); half-samples without repeats, the delete-half jackknife (Shao & Wu 1989), spread as they should.
 """
 
@@ -28,7 +28,7 @@ Slices = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class ClipSets:
-    """Both feature sets, and where each clip's rows lie in them."""
+    """Holds both feature sets, and where each clip's rows lie in them."""
 
     first: Array
     second: Array
@@ -37,19 +37,19 @@ class ClipSets:
 
     @classmethod
     def of(cls, clips: Rows, references: Rows) -> ClipSets:
-        """From one array a clip on both sides, in the same order."""
+        """Returns the sets of one array a clip on both sides, in the same order."""
         first, second = np.concatenate(clips), np.concatenate(references)
         return cls(first.astype(np.float64), second.astype(np.float64), _slices(clips), _slices(references))
 
     def rows(self, chosen: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Indices of the rows of these clips in both sets; a clip may come more than once."""
+        """Returns indices of the rows of these clips in both sets; a clip may come more than once."""
         return (
             np.concatenate([np.arange(*self.first_rows[k]) for k in chosen]),
             np.concatenate([np.arange(*self.second_rows[k]) for k in chosen]),
         )
 
     def distances(self) -> Callable[[npt.NDArray[np.int64]], float]:
-        """The quickest exact way from chosen clips to their distance; nan where they are too few."""
+        """Returns the quickest exact function from chosen clips to their distance; nan where they are too few."""
         if min(len(self.first), len(self.second)) > min(_GRAM_ROWS, 2 * self.first.shape[1]):
             return self._directly
         resampler = Resampler.of(self.first, self.second)
@@ -67,7 +67,7 @@ class ClipSets:
         return frechet(self.first[first], self.second[second]) if min(len(first), len(second)) >= 2 else float("nan")
 
     def projected(self) -> ClipSets | None:
-        """The sets in their leading common principal directions; None where an exact resample is cheap."""
+        """Returns the sets in their leading common principal directions; None where an exact resample is cheap."""
         width = self.first.shape[1]
         if width <= 2 * _LEADING or min(len(self.first), len(self.second)) <= _GRAM_ROWS:
             return None
@@ -85,7 +85,7 @@ def _slices(parts: Rows) -> Slices:
 def half_sample_interval(
     clips: Rows, references: Rows, groups: Sequence[str], draws: int, rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """95 % basic (pivotal) interval for the expected FID at this sample size; None below two groups.
+    """Returns the 95 % basic (pivotal) interval for the expected FID at this sample size; None below two groups.
 
     Deviations are those of `draws` half-samples of the groups of clips, both sides together, from their own mean:
     the mean differs from the estimate by the bias of half the size, which says nothing about this size. Beyond

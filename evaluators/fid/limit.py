@@ -20,19 +20,19 @@ LEAST_FRAMES = 10_000  # the paper has 50 000; with fewer than twice the least s
 _LEAST_SUBSET = 5000
 _SUBSETS = 15
 
-#: What the signature says about all this.
+#: The signature's fields for this extrapolation.
 FIELDS = (("inf", f"line-{_SUBSETS}x{_LEAST_SUBSET}-to-n"), ("need", f"{LEAST_FRAMES}"))
 
 
 def extrapolated(clip: npt.ArrayLike, reference: npt.ArrayLike) -> float:
-    """FID∞ of features (n, d) against a reference (m, d); nan below LEAST_FRAMES frames of either side.
+    """Returns FID∞ of features (n, d) against a reference (m, d); nan below LEAST_FRAMES frames of either side.
 
     Subsets are drawn by a fixed seed. The estimate of something small may be slightly below 0.
     """
-    frames, truth = np.asarray(clip, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    if min(len(frames), len(truth)) < LEAST_FRAMES:
+    frames, target = np.asarray(clip, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    if min(len(frames), len(target)) < LEAST_FRAMES:
         return float("nan")
-    distance, rng = _to(truth), np.random.default_rng(0)
+    distance, rng = _to(target), np.random.default_rng(0)
     sizes = np.linspace(_LEAST_SUBSET, len(frames), _SUBSETS).astype(np.int64)
     values = [distance(frames[rng.permutation(len(frames))[:size]]) for size in sizes]
     return float(np.polyfit(1.0 / sizes, values, 1)[1])

@@ -14,14 +14,14 @@ crop, track and compress in ten different ways, which move the numbers more than
 
 Known biases: the published zero padding makes short clips and large offsets score worse or better than they are
 (`pad:zero`); a face that does not move fits no shift better than another, so its LSE-C is near 0 and lower than that of
-wrong sound; methods that are trained against SyncNet can beat the truth. Not seen: whether the emotion is right.
+wrong sound; methods that are trained against SyncNet can beat the ground truth. Not seen: whether the emotion is right.
 
 Source: Chung & Zisserman, "Out of time", 2016; Prajwal et al. 2020 for the names. Facts: docs/reference/metrics.md,
 'LSE scores'.
 
 >>> import numpy as np
 >>> speech = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)  # 40 windows of sound
->>> score(np.roll(speech, 3, axis=0), speech, pad="valid").offset  # the mouth shows what was said three frames ago
+>>> score(np.roll(speech, 3, axis=0), speech, pad="valid").offset  # the mouth is three frames late
 3
 """
 

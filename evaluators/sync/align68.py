@@ -1,9 +1,9 @@
-"""EAT's mouth-aligned 224 px video, the input of its lip-sync metric, from 68 landmarks a frame.
+"""This module makes EAT's mouth-aligned 224 px video, the input of its lip-sync metric, from 68 landmarks a frame.
 
 One similarity for the whole clip brings the mean eyes and mouth to fixed places; each frame is then shifted so that its
 own mouth stays at its place, with a little smoothing over time. The landmarks are the user's: EAT's are those of
 face_alignment's 2-D network, the first face of each picture, saved as float (frames at 25 fps, 68, 2) in
-NAME.fan68.npy beside NAME.mp4.
+NAME.fan68.npy next to NAME.mp4.
 Facts: docs/reference/metrics.md, 'EAT alignment'.
 """
 
@@ -26,7 +26,7 @@ _NEW = 0.8  # share of a frame's own shift; the rest is the frame's before it
 
 
 def transforms(landmarks: npt.ArrayLike) -> Float:
-    """The similarity of each frame (n, 2, 3) from its landmarks (n, 68, 2), x before y, in px of the frame.
+    """Returns the similarity of each frame (n, 2, 3) from its landmarks (n, 68, 2), x before y, in px of the frame.
 
     Raises ValueError for points that are not finite or all coincide: EAT's script then makes no crop of any frame.
     """
@@ -39,19 +39,19 @@ def transforms(landmarks: npt.ArrayLike) -> Float:
         raise ValueError("landmarks that coincide give no crop")
     linear = similarity(means, _PLACES)
     shifts = _smoothed(_PLACES[2] - parts[:, 2] @ linear[:, :2].T - linear[:, 2])
-    found = np.repeat(linear[None], len(points), axis=0)
-    found[:, :, 2] += shifts
-    return found
+    matrices = np.repeat(linear[None], len(points), axis=0)
+    matrices[:, :, 2] += shifts
+    return matrices
 
 
 def _smoothed(shifts: Float) -> Float:
     """Exponential smoothing from the first value on."""
-    found = shifts.copy()
-    for k in range(1, len(found)):
-        found[k] = (1 - _NEW) * found[k - 1] + _NEW * shifts[k]
-    return found
+    smoothed = shifts.copy()
+    for k in range(1, len(smoothed)):
+        smoothed[k] = (1 - _NEW) * smoothed[k - 1] + _NEW * shifts[k]
+    return smoothed
 
 
 def aligned(frame: Picture, transform: Float) -> Picture:
-    """The crop (224, 224, 3) of a frame (h, w, 3): bilinear, black outside."""
+    """Returns the crop (224, 224, 3) of a frame (h, w, 3): bilinear, black outside."""
     return np.asarray(cv2.warpAffine(frame, transform, (SIZE_PX, SIZE_PX)), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The transforms of EAT's aligned video for one clip, from the landmarks that the user laid beside it."""
+"""This module makes the transforms of EAT's aligned video for one clip, from the user's landmark file next to it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.evaluator import ClipContext, Refusal
 
 
 def problem(context: ClipContext) -> Refusal | None:
-    """Why the clip cannot be aligned, or None."""
-    found = transforms(context)
-    return found if isinstance(found, Refusal) else None
+    """Says why the clip cannot be aligned, or None."""
+    result = transforms(context)
+    return result if isinstance(result, Refusal) else None
 
 
 def transforms(context: ClipContext) -> align68.Float | Refusal:
-    """The similarity of each frame (n, 2, 3), or why there is none."""
+    """Returns the similarity of each frame (n, 2, 3), or why there is none."""
     return context.once("lse:align68", lambda: _transforms(context))
 
 
@@ -27,8 +27,8 @@ def _transforms(context: ClipContext) -> align68.Float | Refusal:
         return Refusal(points.reason, f"EAT's crop needs the 68 points of face_alignment: {points.detail}")
     lost = int((~np.isfinite(points).all(axis=(1, 2))).sum())
     if lost:
-        found = f"{lost} of {len(points)} frames have no landmarks"
-        return Refusal("no_face", f"{found}; EAT's alignment then gives up the clip")
+        detail = f"{lost} of {len(points)} frames have no landmarks"
+        return Refusal("no_face", f"{detail}; EAT's alignment then gives up the clip")
     try:
         return align68.transforms(points)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The sound as each sync protocol hears it, 16 kHz mono int16.
+"""This module decodes the sound as each sync protocol does, to 16 kHz mono int16.
 
 `direct`: libswresample straight from the file. `mp3`: the same after the MP3 of an AVI file, which delays it by 1105
 samples of its own rate (401 at 16 kHz if that is 44.1 kHz). `aac`: after one AAC pass, as EAT's crops; `aac2`: after
@@ -115,18 +115,18 @@ def _through(file: io.BytesIO, codec: str = "", kind: str = "") -> Samples:
 
 
 def probe_rate(path: Path) -> int:
-    """The rate of a file's sound in Hz."""
+    """Returns the rate of a file's sound in Hz."""
     with open_media(path) as container:
         return int(container.streams.audio[0].rate or 0)
 
 
-def heard(context: ClipContext, how: AudioPath) -> Samples:
-    """The clip's whole sound as the protocol `how` hears it before any cut. The clip must have sound."""
-    return context.once(f"lse:sound:{how}:{context.sound or ''}", lambda: _heard(context, how))
+def whole_sound(context: ClipContext, how: AudioPath) -> Samples:
+    """Returns the clip's whole sound as the protocol `how` decodes it before any cut. The clip must have sound."""
+    return context.once(f"lse:sound:{how}:{context.sound or ''}", lambda: _whole_sound(context, how))
 
 
 def of_driving(context: ClipContext) -> ClipContext:
-    """The same clip with its sample's driving sound in place of its own; frames and faces stay shared.
+    """Returns the same clip with its sample's driving sound in place of its own; frames and faces stay shared.
 
     Raises MediaError where that sound cannot be read.
     """
@@ -135,7 +135,7 @@ def of_driving(context: ClipContext) -> ClipContext:
     return replace(context, audio=track.samples, notes=(*notes, *track.notes), sound=context.sample.driving_audio)
 
 
-def _heard(context: ClipContext, how: AudioPath) -> Samples:
+def _whole_sound(context: ClipContext, how: AudioPath) -> Samples:
     if how == "clean":
         assert context.audio is not None
         return to_pcm16(context.audio)
@@ -147,7 +147,7 @@ def _heard(context: ClipContext, how: AudioPath) -> Samples:
 
 
 def cut(samples: Samples, first_frame: int, last_frame: int, how: AudioPath) -> Samples:
-    """The sound of frames first … last at 25 fps; `aac2` encodes the piece once more."""
+    """Returns the sound of frames first … last at 25 fps; `aac2` encodes the piece once more."""
     piece = samples[first_frame * 640 : (last_frame + 1) * 640]
     if how != "aac2" or not len(piece):
         return piece

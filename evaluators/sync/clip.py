@@ -1,4 +1,4 @@
-"""The lip-sync judge at work on one clip: what refuses it, what is noted, and the number its dialect gives."""
+"""The lip-sync judge follows one clip here: reasons to refuse it, notes, and the number its dialect gives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Values = dict[str, float]
 
 
 class SyncClip:
-    """Measurement of one clip that has sound."""
+    """Measures one clip that has sound."""
 
     def __init__(self, judge: Evaluator, dialect: Dialect, networks: Networks, context: ClipContext) -> None:
         self._judge, self._dialect, self._context = judge, dialect, context
@@ -39,24 +39,24 @@ class SyncClip:
             self._inputs.feed(chunk)
 
     def finish(self) -> Sequence[Row] | Refusal:
-        """Three rows: LSE-C, LSE-D, offset; or a refusal that names what was noted when decoding, too."""
-        found = self._too_short() or self._sound_problem or self._partial() or self._pieces()
-        if isinstance(found, Refusal):
-            return replace(found, detail="; ".join([found.detail, *self._context.notes]))
-        return self._scored(found)
+        """Returns three rows: LSE-C, LSE-D, offset; or a refusal that also names the notes of decoding."""
+        result = self._too_short() or self._sound_problem or self._partial() or self._pieces()
+        if isinstance(result, Refusal):
+            return replace(result, detail="; ".join([result.detail, *self._context.notes]))
+        return self._scored(result)
 
     def _pieces(self) -> Sequence[Piece] | Refusal:
-        """What is scored: the face tracks, or the whole picture, as far as they have sound."""
+        """The scored pieces: the face tracks, or the whole picture, as far as they have sound."""
         self._inputs.search()
-        found = self._stretches()
-        if isinstance(found, Refusal):
-            return found
-        pieces = [piece for track in found if (piece := self._inputs.piece(track)) is not None]
+        stretches = self._stretches()
+        if isinstance(stretches, Refusal):
+            return stretches
+        pieces = [piece for track in stretches if (piece := self._inputs.piece(track)) is not None]
         fit = [piece for piece in pieces if piece.windows >= self._dialect.least]
         if not fit:
             most = max((piece.windows for piece in pieces), default=0)
             needed = f"{self._dialect.least} windows with sound"
-            return Refusal("audio_partial", f"no face track has {needed}; the best of {len(found)} has {most}")
+            return Refusal("audio_partial", f"no face track has {needed}; the best of {len(stretches)} has {most}")
         return fit
 
     def _too_short(self) -> Refusal | None:
@@ -96,14 +96,14 @@ class SyncClip:
         return fit
 
     def _longest(self) -> str:
-        """What the longest face track lacks."""
+        """The shortcoming of the longest face track."""
         d, one = self._dialect, self._inputs.log.longest(self._dialect)
-        found = f"{one.detections} detections in {len(one.boxes)} frames, {one.side_px:.0f} px wide"
+        size = f"{one.detections} detections in {len(one.boxes)} frames, {one.side_px:.0f} px wide"
         need = f"more than {d.more_than} detections, {d.least + 5} frames, wider than {d.wider_than_px} px"
-        return f"the longest face track has {found}; needed are {need}"
+        return f"the longest face track has {size}; needed are {need}"
 
-    def _long_enough(self, found: Sequence[Track]) -> list[Track]:
-        return [track for track in found if len(track.boxes) >= self._dialect.least + 5]
+    def _long_enough(self, built: Sequence[Track]) -> list[Track]:
+        return [track for track in built if len(track.boxes) >= self._dialect.least + 5]
 
     def _notes(self, pieces: Sequence[Piece]) -> tuple[str, ...]:
         notes = list(self._context.notes)
@@ -139,7 +139,7 @@ class SyncClip:
 
 
 def left_out(rule: str, pieces: Sequence[Piece], frames: int) -> bool:
-    """Whether frames of the clip lie outside the tracks that the rule for several faces counts."""
+    """Says whether frames of the clip lie outside the tracks that the rule for several faces counts."""
     tracked = [piece.track for piece in pieces if piece.track is not None]
     if not tracked:
         return False
@@ -154,8 +154,8 @@ def _sound_problem(context: ClipContext) -> Refusal | None:
     power = float(np.mean(np.square(context.audio, dtype=np.float64))) if len(context.audio) else 0.0
     level = 10 * np.log10(power) if power > 0 else -np.inf
     if level < SILENCE_DB:
-        found = f"the sound's level is {level:.0f} dB of full scale"
-        return Refusal("silent_audio", f"{found}; {SILENCE_DB} dB is the gate")
+        detail = f"the sound's level is {level:.0f} dB of full scale"
+        return Refusal("silent_audio", f"{detail}; {SILENCE_DB} dB is the gate")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The face crop of syncnet_python: 224 px, 2.8 half-sides wide, shifted down.
+"""This module cuts the face crop of syncnet_python: 224 px, 2.8 half-sides wide, shifted down.
 
 Facts: docs/reference/metrics.md, 'Face crop'.
 """
@@ -23,7 +23,7 @@ _GRAY = 110
 
 @dataclass(frozen=True)
 class CropPath:
-    """Half side and centre in px for each frame of a track, median-filtered; all (n,)."""
+    """Holds half side and centre in px for each frame of a track, median-filtered; all (n,)."""
 
     half_px: Float
     x_px: Float
@@ -31,15 +31,16 @@ class CropPath:
 
 
 def median_filter(values: Float, kernel: int = _MEDIAN_KERNEL, ends: str = "zero") -> Float:
-    """Running median; beyond both ends are zeros ("zero", as the reference: pulls six end values down) or the end
-    values themselves ("edge")."""
+    """Returns the running median; beyond both ends are zeros ("zero", as the reference: pulls six end values down) or
+    the end values themselves ("edge").
+    """
     half = kernel // 2
     padded = np.pad(np.asarray(values, np.float64), half, mode="edge") if ends == "edge" else np.pad(values, half)
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, kernel), axis=1))
 
 
 def path(track: Track, ends: str = "zero") -> CropPath:
-    """The smoothed crop of a track."""
+    """Returns the smoothed crop of a track."""
     low, high = track.boxes[:, :2], track.boxes[:, 2:]
     centre = (low + high) / 2
     half = (high - low).max(1) / 2
@@ -47,7 +48,7 @@ def path(track: Track, ends: str = "zero") -> CropPath:
 
 
 def bounds(half: float, x: float, y: float) -> tuple[int, int, int, int, int]:
-    """(padding, first row, end row, first column, end column) in the padded picture, all px."""
+    """Returns (padding, first row, end row, first column, end column) in the padded picture, all px."""
     pad = int(half * (1 + 2 * _MARGIN))
     top, left = y + pad, x + pad
     reach = half * (1 + _MARGIN)
@@ -55,7 +56,7 @@ def bounds(half: float, x: float, y: float) -> tuple[int, int, int, int, int]:
 
 
 def crop(frame: Frames, half: float, x: float, y: float, size: int = 224) -> Frames:
-    """The crop (size, size, 3) of a frame (h, w, 3); what lies outside the picture is gray 110.
+    """Returns the crop (size, size, 3) of a frame (h, w, 3); pixels outside the picture are gray 110.
 
     Rows and columns are clipped as array slices are; raises ValueError where nothing is left of the face.
     """
@@ -73,7 +74,7 @@ def crop(frame: Frames, half: float, x: float, y: float, size: int = 224) -> Fra
 
 
 def crops(frames: Frames, first: int, track: Track, smooth: CropPath, size: int = 224) -> Iterator[tuple[int, Frames]]:
-    """(frame index, crop) for those of `frames` (from clip index `first` on) that the track covers."""
+    """Yields (frame index, crop) for those of `frames` (from clip index `first` on) that the track covers."""
     for index in range(max(first, track.first), min(first + len(frames), track.last + 1)):
         at = index - track.first
         yield index, crop(frames[index - first], smooth.half_px[at], smooth.x_px[at], smooth.y_px[at], size)
@@ -84,7 +85,7 @@ _LOWER_ROWS, _LOWER_COLUMNS = (0.44, 0.94), (0.25, 0.75)
 
 
 def lower_face(frames: Frames, size: int = DEMO_PX) -> Frames:
-    """A fixed window around the mouth of centred faces: (n, h, w, 3) -> (n, size, size, 3).
+    """Returns the fixed window around the mouth of centred faces: (n, h, w, 3) -> (n, size, size, 3).
 
     The demo judge's crop, in training and in judging: it needs no detector and shows head motion as it is.
     """
@@ -97,7 +98,9 @@ def lower_face(frames: Frames, size: int = DEMO_PX) -> Frames:
 
 
 def stretched(frames: Frames, size: int = 224) -> Frames:
-    """Whole frames (n, h, w, 3) resized bilinearly to a square, whatever their shape: what Wav2Lip's scripts do."""
+    """Returns whole frames (n, h, w, 3) resized bilinearly to a square, whatever their shape, as Wav2Lip's
+    scripts do.
+    """
     if frames.shape[1:3] == (size, size):
         return frames
     return np.stack([np.asarray(cv2.resize(frame, (size, size)), np.uint8) for frame in frames])

@@ -1,4 +1,4 @@
-"""Lip sync from embeddings: the curve of mean distances over shifts, and what is read off it.
+"""Lip sync follows from embeddings by the curve of mean distances over shifts, and the values read off it.
 
 Array functions only; the judge is `evaluators.sync.lse`. Source: Chung & Zisserman 2016 and joonson/syncnet_python.
 Facts: docs/reference/metrics.md, 'LSE scores'.
@@ -25,7 +25,8 @@ _EPSILON = np.float32(1e-6)  # the reference's pairwise distance adds it to ever
 
 @dataclass(frozen=True)
 class LipSyncScore:
-    """`curve[k]` is the mean distance at shift k - vshift, NaN where no pair of windows exists.
+    """Holds the scores and their curve: `curve[k]` is the mean distance at shift k - vshift, NaN where no pair of
+    windows exists.
 
     `offset` is in frames: positive where the picture is late relative to the sound.
     """
@@ -37,12 +38,14 @@ class LipSyncScore:
 
 
 def windows(frames: int, samples: int) -> int:
-    """Number of 5-frame windows of `frames` pictures at 25 fps and `samples` at 16 kHz: min of both lengths, less 5."""
+    """Returns the number of 5-frame windows of `frames` pictures at 25 fps and `samples` at 16 kHz: min of both
+    lengths, less 5.
+    """
     return max(0, min(frames, samples // SAMPLES_PER_FRAME) - 5)
 
 
 def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> Rows:
-    """Euclidean distances (n, 2 vshift + 1) of every lip row to the audio rows around it.
+    """Returns the Euclidean distances (n, 2 vshift + 1) of every lip row to the audio rows around it.
 
     Column k pairs lip i with audio i + k - vshift. Where that is outside the clip: distance to a vector of
     zeros ("zero", the reference's way) or NaN ("valid"). Raises ValueError for unlike or empty inputs, for values that
@@ -67,7 +70,7 @@ def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -
 
 
 def mean_curve(table: Rows) -> Rows:
-    """Mean of every column over its finite rows (float64 inside); NaN for a column without any."""
+    """Returns the mean of every column over its finite rows (float64 inside); NaN for a column without any."""
     finite = np.isfinite(table)
     sums = np.where(finite, table, 0).sum(0, dtype=np.float64)
     counts = finite.sum(0)
@@ -75,7 +78,7 @@ def mean_curve(table: Rows) -> Rows:
 
 
 def read_curve(curve: Rows) -> LipSyncScore:
-    """LSE-C = median - minimum, LSE-D = minimum, offset = vshift - index of the first minimum."""
+    """Returns LSE-C = median - minimum, LSE-D = minimum, offset = vshift - index of the first minimum."""
     known = curve[np.isfinite(curve)]
     if not known.size:
         raise ValueError("a curve without any finite value has no score")
@@ -85,7 +88,7 @@ def read_curve(curve: Rows) -> LipSyncScore:
 
 
 def score(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -> LipSyncScore:
-    """LSE-C, LSE-D and offset of embeddings lip (n, d) and audio (n, d), window for window.
+    """Returns LSE-C, LSE-D and offset of embeddings lip (n, d) and audio (n, d), window for window.
 
     pad="zero" is every published protocol: its padding biases short clips and large offsets. pad="valid" averages
     only over pairs that exist, so equal quality scores equally at any length.

@@ -1,4 +1,6 @@
-"""Faces for the sync judge: detections by either detector, tracks of a clip, and the check of uncropped pictures."""
+"""The sync judge gets its faces here: detections by either detector, tracks of a clip, the check of uncropped
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,18 @@ _COMPARABLE = 0.4  # a second face counts from this share of the largest one's s
 
 @dataclass
 class FaceLog:
-    """Boxes of the searched frames of one clip by one detector. `net` is S3FD, or None for MTCNN."""
+    """Records boxes of the searched frames of one clip by one detector. `net` is S3FD, or None for MTCNN."""
 
     every: int
     device: str
     net: S3FD | None = None
     frames: int = 0
-    # Lists, not small arrays: thousands of those, each born beside 25 MB of frames, would keep malloc from reusing it.
+    # Lists, not small arrays: thousands of those, each allocated between 25 MB of frames, keep malloc from reusing it.
     _boxes: list[tuple[int, list[list[float]]]] = field(default_factory=list)
 
     @property
     def found(self) -> list[tuple[int, Float]]:
-        """(frame index, boxes (k, 4)) of every searched frame."""
+        """Returns (frame index, boxes (k, 4)) of every searched frame."""
         return [(index, np.array(boxes, np.float64).reshape(-1, 4)) for index, boxes in self._boxes]
 
     def feed(self, chunk: Chunk) -> None:
@@ -45,34 +47,38 @@ class FaceLog:
         self.frames += len(chunk.frames)
         if self.net is None:
             faces = chunk_faces(chunk, self.device, self.every)
-            self._boxes += [(index, found.boxes.tolist()) for index, found in faces.items()]
+            self._boxes += [(index, detected.boxes.tolist()) for index, detected in faces.items()]
         else:
             from evaluators.faces import s3fd
 
             boxes = s3fd.detect(self.net, chunk.frames)
-            self._boxes += [(chunk.first + place, found[:, :4].tolist()) for place, found in enumerate(boxes)]
+            self._boxes += [(chunk.first + place, detected[:, :4].tolist()) for place, detected in enumerate(boxes)]
 
     def tracks(self, dialect: Dialect, repeats: Collection[int] = ()) -> list[Track]:
-        """Tracks by the dialect's rule, held to the clip's ends where frames between searches were skipped."""
+        """Returns the tracks by the dialect's rule, held to the clip's ends where frames between searches were
+        skipped.
+        """
         built = tracks.build(self.found, dialect.rule, dialect.more_than, dialect.wider_than_px, repeats)
         if self.every == 1:
             return built
         return [tracks.extended(track, 0, self.frames - 1, self.every - 1) for track in built]
 
     def longest(self, dialect: Dialect) -> Track:
-        """The track with most detections, whatever its length and width; some searched frame must show a face."""
+        """Returns the track with most detections, whatever its length and width; some searched frame must show
+        a face.
+        """
         return max(tracks.build(self.found, dialect.rule), key=lambda track: track.detections)
 
     @property
     def any(self) -> bool:
-        """Whether any searched frame shows a face."""
+        """Says whether any searched frame shows a face."""
         return any(len(boxes) for _, boxes in self.found)
 
     @property
     def crowded(self) -> bool:
-        """Whether most frames that show a face show a second one of comparable size."""
-        shown = [boxes for _, boxes in self.found if len(boxes)]
-        return 2 * sum(_second_face(boxes) for boxes in shown) > len(shown)
+        """Says whether most frames that show a face show a second one of comparable size."""
+        with_face = [boxes for _, boxes in self.found if len(boxes)]
+        return 2 * sum(_second_face(boxes) for boxes in with_face) > len(with_face)
 
 
 def _second_face(boxes: Float) -> bool:
@@ -80,15 +86,15 @@ def _second_face(boxes: Float) -> bool:
     return len(sides) > 1 and bool(sides[1] >= _COMPARABLE * sides[0])
 
 
-def largest(found: list[Track]) -> int:
-    """Index of the track that covers most picture over time."""
-    return int(np.argmax([track.side_px**2 * len(track.boxes) for track in found]))
+def largest(candidates: list[Track]) -> int:
+    """Returns the index of the track that covers most picture over time."""
+    return int(np.argmax([track.side_px**2 * len(track.boxes) for track in candidates]))
 
 
-def together(found: list[Track]) -> bool:
-    """Whether two tracks of comparable size are there at the same time."""
-    for place, one in enumerate(found):
-        for other in found[place + 1 :]:
+def together(candidates: list[Track]) -> bool:
+    """Says whether two tracks of comparable size are there at the same time."""
+    for place, one in enumerate(candidates):
+        for other in candidates[place + 1 :]:
             overlap = min(one.last, other.last) >= max(one.first, other.first)
             sides = sorted((one.side_px, other.side_px))
             if overlap and sides[0] >= _COMPARABLE * sides[1]:

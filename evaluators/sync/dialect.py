@@ -1,4 +1,4 @@
-"""Dialects of the lip-sync metric: named settings from dialects.toml, and their signature fields."""
+"""A dialect of the lip-sync metric is named settings from dialects.toml, with their signature fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DETECTORS = {"mtcnn": mtcnn.NAME, "s3fd": "s3fd@.25"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """One table of dialects.toml; its head explains the fields."""
+    """Holds one table of dialects.toml; its head explains the fields."""
 
     name: str
     about: str
@@ -57,16 +57,16 @@ class Dialect:
 
     @property
     def tracked(self) -> bool:
-        """Whether faces are followed and cropped (else the picture is taken as it is)."""
+        """Says whether faces are followed and cropped (else the picture is taken as it is)."""
         return self.crop == "track"
 
     @property
     def whole(self) -> bool:
-        """Whether the picture as it is must be one face: nothing says which of several is meant."""
+        """Says whether the picture as it is must be one face: nothing says which of several is meant."""
         return self.crop in ("whole", "lower-face")
 
     def signature(self, net: str) -> tuple[tuple[str, str], ...]:
-        """The fields of the signature, in order; weights and version come after them."""
+        """Returns the fields of the signature, in order; weights and version come after them."""
         return (
             ("net", net),
             ("dialect", self.name),
@@ -107,7 +107,7 @@ class Dialect:
 
 @lru_cache(maxsize=1)
 def table() -> dict[str, Dialect]:
-    """Every dialect by name."""
+    """Returns every dialect by name."""
     rows: dict[str, dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     known = {field.name for field in fields(Dialect)}
     for name, row in rows.items():
@@ -117,7 +117,7 @@ def table() -> dict[str, Dialect]:
 
 
 def read(name: str) -> Dialect:
-    """The dialect of that name. Raises UsageError for an unknown one."""
+    """Returns the dialect of that name. Raises UsageError for an unknown one."""
     if name not in table():
         raise unknown_name("lip-sync dialect", name, table())
     return table()[name]

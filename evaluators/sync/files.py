@@ -1,4 +1,4 @@
-"""The files of the lip-sync judge: rows of harness/weights.toml, and the small network that ships."""
+"""This module names the files of the lip-sync judge: rows of harness/weights.toml, and the small network that ships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clip's frames a second time: from memory while they fit, decoded again when they do not.
+"""A clip's frames are read a second time here: from memory while they fit, decoded again when they do not.
 
 Tracks are known only after the last frame, crops are cut from the first one on. Clips of usual length are decoded
 once; a ten-minute clip is decoded twice rather than kept (12 GB at 512 px).
@@ -21,7 +21,7 @@ KEEP_BYTES = 256 << 20
 
 
 class FrameStore:
-    """Chunks of one clip, shared by every judge that asks the context for it by its kind of frames."""
+    """Stores chunks of one clip, shared by every judge that asks the context for it by its kind of frames."""
 
     def __init__(self, path: Path, pipeline: bool, keep_bytes: int = KEEP_BYTES, sound_rate: int | None = None) -> None:
         self._path, self._pipeline, self._room = path, pipeline, keep_bytes
@@ -43,7 +43,7 @@ class FrameStore:
             self._kept.append(chunk)
 
     def read(self) -> Iterator[Chunk]:
-        """First pass over frames that nobody fed (the pipeline's): read, keep what fits, yield."""
+        """Yields frames that were not fed (the pipeline's) from a first read, and keeps those that fit."""
         if self.complete or self.frames:
             yield from self.chunks()
             return
@@ -53,7 +53,7 @@ class FrameStore:
         self.complete = True
 
     def chunks(self) -> Iterator[Chunk]:
-        """All chunks in order, from memory or decoded again."""
+        """Returns all chunks in order, from memory or decoded again."""
         return iter(self._kept) if self._kept is not None else self._decode()
 
     def _decode(self) -> Iterator[Chunk]:

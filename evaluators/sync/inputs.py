@@ -1,6 +1,6 @@
-"""One clip under the lip-sync judge: from frames and sound to embeddings, each distinct input once.
+"""The lip-sync judge turns a clip's frames and sound into embeddings here, each distinct input once.
 
-Everything that dialects share is kept on the clip's context by what it depends on: frames by kind, faces by
+Everything that dialects share is kept on the clip's context by its inputs: frames by kind, faces by
 detector, sound by path, lip embeddings by crop, audio embeddings by cut.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from evaluators.faces.crops import jpeg95
 from evaluators.sync import align68, aligned, curve
 from evaluators.sync import crop as sync_crop
-from evaluators.sync.audio import cut, heard, probe_rate
+from evaluators.sync.audio import cut, probe_rate, whole_sound
 from evaluators.sync.detections import FaceLog
 from evaluators.sync.dialect import Dialect
 from evaluators.sync.ffmpeg.mjpeg import JpegReader
@@ -34,7 +34,7 @@ _CROPS_PER_CHUNK = 32
 
 @dataclass(frozen=True)
 class Networks:
-    """What the judge has loaded: SyncNet (`key` names its weights) and S3FD where the dialect wants it."""
+    """Holds the loaded networks: SyncNet (`key` names its weights) and S3FD where the dialect wants it."""
 
     net: SyncNet
     runner: LipRunner
@@ -45,7 +45,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Piece:
-    """One scored stretch of a clip: its track (None for the whole picture), windows, and both curves (31,)."""
+    """Holds one scored stretch of a clip: its track (None for the whole picture), windows, and both curves (31,)."""
 
     track: Track | None
     first: int
@@ -57,7 +57,7 @@ class Piece:
 
 @dataclass
 class Inputs:
-    """The shared inputs of one clip as one dialect needs them."""
+    """Gives the shared inputs of one clip as one dialect needs them."""
 
     dialect: Dialect
     networks: Networks
@@ -79,7 +79,7 @@ class Inputs:
             self._lower: LipStream = context.once(f"lse:lower:{networks.key}", lambda: LipStream(networks.runner))
 
     def feed(self, chunk: Chunk) -> None:
-        """Take the next decoded frames: search faces, keep what a later crop needs."""
+        """Take the next decoded frames: search faces, keep the frames that a later crop needs."""
         d = self.dialect
         self.frames = chunk.first + len(chunk.frames)
         if d.frames == "decoded":
@@ -103,7 +103,7 @@ class Inputs:
                 self.log.feed(chunk)
 
     def lip(self, track: Track | None, count: int) -> Rows:
-        """The first `count` lip embeddings of a track, or of the whole picture."""
+        """Returns the first `count` lip embeddings of a track, or of the whole picture."""
         if self.dialect.crop == "lower-face":
             return self._lower.rows()[:count]
         name = self._whole_name() if track is None else self._track_name(track)
@@ -150,11 +150,11 @@ class Inputs:
 
     def _aligned(self) -> Iterator[Frames]:
         """EAT's crops of the decoded frames; JPEGs of quality 95 before, as in its script."""
-        found = aligned.transforms(self.context)
-        assert not isinstance(found, Refusal), "start() has refused it"
+        transforms = aligned.transforms(self.context)
+        assert not isinstance(transforms, Refusal), "start() has refused it"
         for chunk in self.store.chunks():
             for index, frame in enumerate(chunk.frames, chunk.first):
-                yield align68.aligned(jpeg95(frame), found[index])
+                yield align68.aligned(jpeg95(frame), transforms[index])
 
     def _single_crops(self, track: Track) -> Iterator[Frames]:
         smooth = sync_crop.path(track, self.dialect.ends)
@@ -163,15 +163,15 @@ class Inputs:
             yield from (crop for _, crop in cropped)
 
     def piece(self, track: Track | None) -> Piece | None:
-        """Both curves of a track (or the whole picture); None where no window has sound."""
+        """Returns both curves of a track (or the whole picture); None where no window has sound."""
         first, last = (0, self.frames - 1) if track is None else (track.first, track.last)
-        sound = cut(heard(self.context, self.dialect.sound), first, last, self.dialect.sound)
+        sound = cut(whole_sound(self.context, self.dialect.sound), first, last, self.dialect.sound)
         count = curve.windows(last - first + 1, len(sound))
         if count < 1:
             return None
         lip = self.lip(track, count)
-        heard_as = f"{self.dialect.sound}:{self.context.sound or ''}"
-        key = f"lse:audio:{self.networks.key}:{heard_as}:{first}:{last}:{count}"
+        sound_key = f"{self.dialect.sound}:{self.context.sound or ''}"
+        key = f"lse:audio:{self.networks.key}:{sound_key}:{first}:{last}:{count}"
         device = self.networks.device
         audio = self.context.once(key, lambda: audio_rows(self.networks.net, curve.mfcc(sound), count, device))
         if not (np.isfinite(lip).all() and np.isfinite(audio).all()):

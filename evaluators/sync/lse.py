@@ -1,4 +1,4 @@
-"""Lip sync: LSE-C, LSE-D and offset by SyncNet v2 in every published dialect, and in a clean one.
+"""This judge measures LSE-C, LSE-D and offset by SyncNet v2 in every published dialect, and in a clean one.
 
 Dialects are data (dialects.toml). `clean` is the default: true 25 fps, no hidden JPEG, face tracks of any length, only
 windows that exist. Reference: Chung & Zisserman 2016; protocols and their traps: docs/reference/metrics.md,
@@ -27,7 +27,8 @@ NET, DEMO_NET = "syncnet_v2", "demo-sync"
 
 
 class LipSync(Evaluator):
-    """LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`, `weights`, …
+    """Measures LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`,
+    `weights`, …
 
     Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own; `fps`:
     25 (other rates are converted by time stamps, with a note) or refuse (docs/reference/metrics.md, 'Sync refusals').
@@ -62,7 +63,7 @@ class LipSync(Evaluator):
         self._networks: Networks | None = None
 
     def missing(self) -> list[Missing]:
-        """Weights that are not here."""
+        """Returns the weights that are not here."""
         return self._weights.missing() + (self._face_weights.missing() if self._face_weights else [])
 
     def load(self) -> None:
@@ -83,7 +84,7 @@ class LipSync(Evaluator):
         self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
 
     def fields(self, metric: str) -> Fields:
-        """Dialect, frame rate, weights of both networks."""
+        """Returns dialect, frame rate, weights of both networks."""
         fields = self.dialect.signature(DEMO_NET if self.demo else NET)
         if self.strict:
             fields = tuple((key, "25-only" if key == "fps" else value) for key, value in fields)
@@ -91,7 +92,7 @@ class LipSync(Evaluator):
         return *fields, *faces, *self._weights.fields()
 
     def long_fields(self, metric: str) -> Fields:
-        """SyncNet's whole hash."""
+        """Returns SyncNet's whole hash."""
         return self._weights.long()
 
     def _face_fields(self) -> Fields:
@@ -121,7 +122,7 @@ class LipSync(Evaluator):
         return SyncClip(self, self.dialect, self._networks, context)
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
-        """Mean over clips, or over all tracks of all clips where the dialect averages lines."""
+        """Returns the mean over clips, or over all tracks of all clips where the dialect averages lines."""
         if rows and self.dialect.average == "track":
             key = {"lse_c": "c", "lse_d": "d", "sync_offset": "offset"}[metric]
             return float(np.concatenate([np.asarray(row[key], np.float64) for row in rows]).mean())

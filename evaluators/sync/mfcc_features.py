@@ -1,4 +1,4 @@
-"""MFCC as SyncNet was trained with: the defaults of python_speech_features 0.6, in float64.
+"""This module computes MFCC as SyncNet was trained with: the defaults of python_speech_features 0.6, in float64.
 
 Pre-emphasis 0.97, rectangular windows of 400 samples every 160, FFT 512, 26 triangular filters on the mel scale,
 natural log, orthonormal DCT-II, lifter 22, and the log of the frame's power in the place of coefficient 0.
@@ -27,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 
 def frame_count(samples: int) -> int:
-    """How many MFCC frames `samples` samples give: 1 + ceil((n - 400) / 160), at least 1."""
+    """Returns how many MFCC frames `samples` samples give: 1 + ceil((n - 400) / 160), at least 1."""
     return 1 if samples <= _WINDOW_SAMPLES else 1 + -(-(samples - _WINDOW_SAMPLES) // _STEP_SAMPLES)
 
 
@@ -69,7 +69,7 @@ def _block(emphasised: Array, first: int, frames: int) -> Array:
 
 
 def mfcc(samples: npt.NDArray[np.int16]) -> Array:
-    """MFCC of 16 kHz mono sound on the int16 scale: (n,) -> (T, 13) float64, T = `frame_count(n)`.
+    """Returns the MFCC of 16 kHz mono sound on the int16 scale: (n,) -> (T, 13) float64, T = `frame_count(n)`.
 
     The scale matters: samples in -1..1 shift every log energy by about 20. Raises ValueError for no samples, for
     values that are not finite, and for fractions that never leave -1..1.

@@ -1,4 +1,4 @@
-"""SyncNet v2 "S": two branches that put a mouth and its sound into one 1024-d space.
+"""SyncNet v2 "S" has two branches that put a mouth and its sound into one 1024-d space.
 
 Architecture and state-dict names follow the published checkpoint (Chung & Zisserman, "Out of time: automated
 lip sync in the wild", 2016; joonson/syncnet_python). The temporal kernel of the lip branch is consumed by its
@@ -67,7 +67,7 @@ def _lip_trunk(channels: tuple[int, ...], last_kernel: int) -> nn.Sequential:
 
 
 def last_map_px(input_px: int) -> int:
-    """Side of the map that the last lip convolution swallows whole: 6 for 224, 2 for 96.
+    """Returns the side of the map that the last lip convolution swallows whole: 6 for 224, 2 for 96.
 
     Raises ValueError for an input below 51 pixels, which leaves nothing of the picture.
     """
@@ -82,7 +82,7 @@ def last_map_px(input_px: int) -> int:
 
 
 class SyncNet(nn.Module):
-    """The published network by default; `divide` thins every layer, `input_px` and `embedding` change its ends.
+    """Is the published network by default; `divide` thins every layer, `input_px` and `embedding` change its ends.
 
     Inputs: lip (n, 3, t, input_px, input_px) float32 BGR 0..255; audio (n, 1, 13, 20) MFCC of int16-scaled sound.
     Embeddings are not normalised.
@@ -102,16 +102,18 @@ class SyncNet(nn.Module):
         self.netcnnlip = _lip_trunk(lip, last_map_px(input_px))
 
     def forward_lip(self, frames: torch.Tensor) -> torch.Tensor:
-        """(n, 3, t, input_px, input_px) -> (n * (t - 4), embedding), window by window within a clip."""
+        """Returns the embeddings (n * (t - 4), embedding) of (n, 3, t, input_px, input_px), window by window within a
+        clip.
+        """
         maps = self.netcnnlip(frames)  # (n, c, t - 4, 1, 1)
         rows: torch.Tensor = self.netfclip(maps.flatten(2).transpose(1, 2).flatten(0, 1))
         return rows
 
     def forward_audio(self, windows: torch.Tensor) -> torch.Tensor:
-        """(n, 1, 13, 20) -> (n, embedding)."""
+        """Returns the embeddings (n, embedding) of (n, 1, 13, 20)."""
         rows: torch.Tensor = self.netfcaud(self.netcnnaud(windows).flatten(1))
         return rows
 
     def forward(self, frames: torch.Tensor, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both embeddings; what a training loop calls."""
+        """Returns both embeddings, for a training loop."""
         return self.forward_lip(frames), self.forward_audio(windows)

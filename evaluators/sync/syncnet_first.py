@@ -1,7 +1,7 @@
-"""The first lip layer of SyncNet on a CPU, the costliest one, with a quarter of its multiplications.
+"""SyncNet's first lip layer, the costliest one, runs here on a CPU with a quarter of its multiplications.
 
 It is a convolution over 5 frames and 7x7 pixels with stride 2, normalisation, ReLU, and a 3x3 maximum with stride 2.
-Even and odd rows and columns of a picture are told apart, which makes it a convolution of 4x4 pixels with stride 1 over
+Even and odd rows and columns of a picture are separated, which makes it a convolution of 4x4 pixels with stride 1 over
 60 channels; that one is computed in tiles by Toom-Cook. A frame's tiles are transformed once for the five windows that
 it belongs to. Pixels are whole numbers, so their transform is exact; the sums are shorter than those of the direct
 convolution, and so the result is closer to the exact one (2e-7 against 5e-7 of its norm).
@@ -26,7 +26,7 @@ _WINDOWS_AT_ONCE = 4  # keeps a strip of products (2 MB) in the processor's cach
 
 
 class FirstLipLayer:
-    """Kernel (out, 15, 7, 7), colour before time, and bias (out,), normalisation folded in.
+    """Holds the kernel (out, 15, 7, 7), colour before time, and bias (out,), normalisation folded in.
 
     `input_px`, the side of the pictures, must be even.
     """
@@ -74,9 +74,9 @@ class FirstLipLayer:
     def _phases(self, pictures: torch.Tensor) -> torch.Tensor:
         """(rows, columns, t * 12): every second pixel, a frame's phases and colours together; zeros at the end."""
         count, half = len(pictures), pictures.shape[1] // 2
-        told_apart = pictures.view(count, half, 2, half, 2, _COLOURS).permute(1, 3, 0, 2, 4, 5)
+        separated = pictures.view(count, half, 2, half, 2, _COLOURS).permute(1, 3, 0, 2, 4, 5)
         end = self._tiles * _TILE + _PHASED_TAPS - 1 - half
-        return functional.pad(told_apart.reshape(half, half, -1).float(), (0, 0, 0, end, 0, end))
+        return functional.pad(separated.reshape(half, half, -1).float(), (0, 0, 0, end, 0, end))
 
     def _transformed(self, phases: torch.Tensor, strip: int, windows: int) -> torch.Tensor:
         """(points, tiles * windows, 60) of one strip of tiles."""
@@ -98,5 +98,5 @@ class FirstLipLayer:
             return
         place = max(0, strip * _TILE - 2) // 2
         whole = rows[:, first:last, : self._outputs].permute(0, 3, 1, 2)
-        found = functional.max_pool2d(whole, 3, 2).permute(0, 2, 3, 1)
-        pooled[:, place : place + found.shape[1]] = found
+        maxima = functional.max_pool2d(whole, 3, 2).permute(0, 2, 3, 1)
+        pooled[:, place : place + maxima.shape[1]] = maxima

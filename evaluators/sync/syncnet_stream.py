@@ -1,4 +1,4 @@
-"""SyncNet run over whole clips: every frame enters the lip branch once, in bounded memory.
+"""SyncNet runs over whole clips here: every frame enters the lip branch once, in bounded memory.
 
 The published code stacks five frames per window and so decodes, copies and pads everything five times. Here batch
 norms are folded into the convolutions, the five frames become channels of one 2-D convolution, and max pooling
@@ -44,7 +44,7 @@ def _folded(trunk: nn.Sequential, index: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 class LipRunner:
-    """The lip branch of a network in eval mode, ready to run over many frames."""
+    """Runs the lip branch of a network in eval mode over many frames."""
 
     def __init__(self, net: SyncNet, device: str = "cpu") -> None:
         self.input_px = net.input_px
@@ -58,7 +58,7 @@ class LipRunner:
 
     @torch.inference_mode()
     def rows(self, frames: Frames) -> Rows:
-        """RGB frames (t, s, s, 3), t >= 5 and s the network's input -> embeddings (t - 4, d)."""
+        """Returns the embeddings (t - 4, d) of RGB frames (t, s, s, 3), t >= 5 and s the network's input."""
         if frames.shape[1:] != (self.input_px, self.input_px, 3):
             raise ValueError(f"frames must be (t, {self.input_px}, {self.input_px}, 3), not {frames.shape}")
         count = len(frames) - WINDOW_FRAMES + 1
@@ -85,7 +85,7 @@ class LipRunner:
 
 
 class LipStream:
-    """Rows of a clip that arrives in pieces; keeps four frames and the rows, nothing else."""
+    """Collects rows of a clip that arrives in pieces; keeps four frames and the rows, nothing else."""
 
     def __init__(self, runner: LipRunner) -> None:
         self._runner = runner
@@ -100,7 +100,7 @@ class LipStream:
         self._tail = joined[max(0, len(joined) - WINDOW_FRAMES + 1) :].copy()
 
     def rows(self) -> Rows:
-        """Embeddings (frames - 4, d) so far; (0, 0) for fewer than five frames."""
+        """Returns embeddings (frames - 4, d) so far; (0, 0) for fewer than five frames."""
         return np.concatenate(self._rows) if self._rows else np.empty((0, 0), np.float32)
 
 
@@ -113,7 +113,7 @@ def _audio_batches(coefficients: npt.NDArray[np.float64], count: int) -> Iterato
 
 @torch.inference_mode()
 def audio_rows(net: SyncNet, coefficients: npt.NDArray[np.float64], count: int, device: str = "cpu") -> Rows:
-    """MFCC (t, 13) -> embeddings (count, d) of the windows that start at MFCC frames 0, 4, 8, ….
+    """Returns the embeddings (count, d) of the windows of MFCC (t, 13) that start at its frames 0, 4, 8, ….
 
     Raises ValueError when there are too few coefficients for `count` windows.
     """

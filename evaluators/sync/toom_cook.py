@@ -1,8 +1,9 @@
-"""Short convolutions with fewer multiplications (Toom-Cook; Winograd 1980, "Arithmetic complexity of computations").
+"""This module computes short convolutions with fewer multiplications (Toom-Cook; Winograd 1980, "Arithmetic complexity
+of computations").
 
 m outputs of a filter with r taps need m + r - 1 products instead of m r: inputs and taps are read as polynomials,
 evaluated at as many points (one of them infinity), multiplied point by point, and the product's transpose is read
-back. The identity is exact; the matrices are made with fractions, and what is left is float32 rounding.
+back. The identity is exact; the matrices are made with fractions, and the only error is float32 rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fr
 
 @dataclass(frozen=True)
 class Transforms:
-    """`outputs @ ((taps @ filter) * (inputs @ signal))` are the m valid outputs of a filter over m + r - 1 samples."""
+    """Holds the matrices: `outputs @ ((taps @ filter) * (inputs @ signal))` are the m valid outputs of a filter over m
+    + r - 1 samples.
+    """
 
     inputs: Matrix  # (m + r - 1, m + r - 1)
     taps: Matrix  # (m + r - 1, r)
@@ -31,7 +34,7 @@ class Transforms:
 
 
 def transforms(outputs: int, taps: int) -> Transforms:
-    """The three matrices for `outputs` outputs (m) of a filter with `taps` taps (r), m + r <= 8."""
+    """Returns the three matrices for `outputs` outputs (m) of a filter with `taps` taps (r), m + r <= 8."""
     points = _POINTS[: outputs + taps - 2]
     if len(points) != outputs + taps - 2 or outputs < 1 or taps < 1:
         raise ValueError(f"no transform for {outputs} outputs of {taps} taps")
@@ -48,10 +51,13 @@ def transforms(outputs: int, taps: int) -> Transforms:
 
 def _polynomial(roots: Sequence[Fraction]) -> list[Fraction]:
     """Coefficients of the product of (x - root), constant first."""
-    found = [Fraction(1)]
+    coefficients = [Fraction(1)]
     for root in roots:
-        found = [low - root * high for low, high in zip([Fraction(0), *found], [*found, Fraction(0)], strict=True)]
-    return found
+        coefficients = [
+            low - root * high
+            for low, high in zip([Fraction(0), *coefficients], [*coefficients, Fraction(0)], strict=True)
+        ]
+    return coefficients
 
 
 def _array(rows: _Rows) -> Matrix:

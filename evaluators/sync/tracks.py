@@ -1,4 +1,4 @@
-"""Faces of single frames joined to tracks, by the rules of the sync pipelines.
+"""Faces of single frames are joined to tracks here, by the rules of the sync pipelines.
 
 Three rules that differ: "sp" (syncnet_python), "pkg" (PyPI syncnet-python) and "clean" (ours: the nearest face of
 a frame joins, every face of a frame is looked at, no list is shortened while it is walked).
@@ -22,7 +22,9 @@ MIN_IOU = 0.5
 
 @dataclass(frozen=True)
 class Track:
-    """One face over time: `boxes` (n, 4) x0, y0, x1, y1 in px for frames first … first + n - 1, gaps interpolated."""
+    """Holds one face over time: `boxes` (n, 4) x0, y0, x1, y1 in px for frames first … first + n - 1, gaps
+    interpolated.
+    """
 
     first: int
     boxes: Float
@@ -34,13 +36,13 @@ class Track:
 
     @property
     def side_px(self) -> float:
-        """Mean width or mean height, whichever is larger."""
+        """Returns the mean width or mean height, whichever is larger."""
         sides = (self.boxes[:, 2:] - self.boxes[:, :2]).mean(0)
         return float(sides.max())
 
 
 def overlap(a: Float, b: Float) -> float:
-    """Intersection over union of two boxes; 0 for boxes without area."""
+    """Returns the intersection over union of two boxes; 0 for boxes without area."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
     common = float(np.prod(np.maximum(0, high - low)))
     union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - common
@@ -102,7 +104,8 @@ def build(
     wider_than_px: float = 0.0,
     repeats: Collection[int] = (),
 ) -> list[Track]:
-    """Tracks of the faces (frame index, boxes (k, 4)) of one scene, frames ascending; in order of their start.
+    """Returns the tracks of the faces (frame index, boxes (k, 4)) of one scene, frames ascending; in order of their
+    start.
 
     A track needs more than `more_than` detections and a mean side above `wider_than_px` (both strict). Detections in
     the frames `repeats` are not counted: they show what the frame before or after them shows.
@@ -120,7 +123,7 @@ def build(
 
 
 def extended(track: Track, first: int, last: int, reach: int) -> Track:
-    """The track with its end boxes held for at most `reach` frames towards `first` and `last` of the clip.
+    """Returns the track with its end boxes held for at most `reach` frames towards `first` and `last` of the clip.
 
     For detectors that look at every n-th frame only: the clip's end frames then belong to the face too.
     """

@@ -1,8 +1,8 @@
-"""SyncNet's weights: the published file by its hash, the demo's own file, or one that passes a plausibility gate.
+"""SyncNet's weights are the published file by its hash, the demo's own file, or one that passes a plausibility gate.
 
 The gate: training leaves neighbouring taps of a first layer alike (pictures and spectra are smooth) and running
-variances of one layer orders of magnitude apart; fresh or seeded weights show neither. Whoever has the published
-example clip (data/example.avi of syncnet_python) can check more: its README gives offset 3, LSE-D 5.353, LSE-C
+variances of one layer orders of magnitude apart; fresh or seeded weights show neither. The published example
+clip (data/example.avi of syncnet_python) checks more: its README gives offset 3, LSE-D 5.353, LSE-C
 10.021 for run on the clip as it is (no tracking).
 """
 
@@ -23,7 +23,7 @@ _CURE = "Type: python bench.py weights fetch syncnet; for your own tests set gat
 
 
 def neighbours_alike(kernel: torch.Tensor) -> float:
-    """Correlation of horizontally and vertically neighbouring taps of a kernel (out, in, …, h, w)."""
+    """Returns the correlation of horizontally and vertically neighbouring taps of a kernel (out, in, …, h, w)."""
     kernel = kernel.double()
     first = torch.cat([kernel[..., :, :-1].flatten(), kernel[..., :-1, :].flatten()])
     second = torch.cat([kernel[..., :, 1:].flatten(), kernel[..., 1:, :].flatten()])
@@ -43,7 +43,7 @@ def require_plausible(name: str, state: Mapping[str, torch.Tensor]) -> None:
 
 
 def load(weights: Weights) -> SyncNet:
-    """The network of `weights`, gated where nothing vouches for them."""
+    """Returns the network of `weights`, gated where nothing vouches for them."""
     net = loaded(SyncNet, weights)
     if weights.must_pass_gate:
         require_plausible(weights.name, net.state_dict())

@@ -1,4 +1,4 @@
-"""The weights of a judge as its settings want them, and the network that they make.
+"""This module finds the weights of a judge as its settings want them, and makes the network.
 
 Settings: `weights` another copy, `hash = any` own training, `gate = off` for tests; signatures say the last two.
 """
@@ -28,7 +28,7 @@ Network = TypeVar("Network", bound="nn.Module")
 
 
 def in_use(weights: Official | Shipped, settings: Mapping[str, str]) -> Weights:
-    """`weights` with what settings say of them. Raises UsageError for another `hash` or `gate`."""
+    """Returns `weights` with the changes that settings make. Raises UsageError for another `hash` or `gate`."""
     own = Path(settings["weights"]) if settings.get("weights") else None
     gated = choice(settings, "gate", ("on", "off"), "on") == "on"
     any_hash = choice(settings, "hash", ("published", "any"), "published") == "any"
@@ -38,7 +38,7 @@ def in_use(weights: Official | Shipped, settings: Mapping[str, str]) -> Weights:
 
 
 def loaded(build: Callable[..., Network], weights: Weights, layout: Layout = ANY) -> Network:
-    """The network of `weights`, strictly by names and shapes, in eval mode; not gated.
+    """Returns the network of `weights`, strictly by names and shapes, in eval mode; not gated.
 
     build: makes it from the constructor keywords that the file holds, none for a published one. Raises MissingError if
     the file is absent, ImplausibleError if it is damaged or of another network.

@@ -1,4 +1,6 @@
-"""An ONNX network on the CPU: onnxruntime where it is installed, else OpenCV's reader. Neither executes pickles."""
+"""An ONNX network runs on the CPU by onnxruntime where it is installed, else OpenCV's reader; neither executes
+pickles.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ _CURE = "Get the published file again; the setting `weights` names another copy.
 
 
 class OnnxNet:
-    """One input, float32 (n, channels, height, width); outputs by name. Runs picture by picture.
+    """Runs a network of one input, float32 (n, channels, height, width), picture by picture; outputs by name.
 
-    Exports usually fix the batch size at 1. `engine` says what runs it.
+    Exports usually fix the batch size at 1. `engine` names the library that runs it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +28,8 @@ class OnnxNet:
         self._net: Any = _session(path) if self.engine == "onnxruntime" else _opencv(path)
 
     def probe(self, size: int, outputs: int = 0) -> None:
-        """Raise ImplausibleError unless a blank picture (3, size, size) gives finite values, `outputs` of them if told.
+        """Raise ImplausibleError unless a blank picture (3, size, size) gives finite values, `outputs` of them if
+        given.
 
         A network that does not fit must be known when it is loaded, not when a clip is judged.
         """
@@ -40,7 +43,7 @@ class OnnxNet:
             raise ImplausibleError("The network's answer to a blank picture is not finite.", _CURE)
 
     def run(self, pictures: Float) -> Float:
-        """The first output, (n, values), float32."""
+        """Returns the first output, (n, values), float32."""
         return np.concatenate([self._one(picture[None]).reshape(1, -1) for picture in pictures])
 
     def _one(self, picture: Float) -> Float:
@@ -71,12 +74,12 @@ def _opencv(path: Path) -> Any:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the engines raise for files and inputs that do not fit."""
+    """The errors that the engines raise for files and inputs that do not fit."""
     import cv2
 
-    found: list[type[Exception]] = [cv2.error, ValueError, RuntimeError]
+    kinds: list[type[Exception]] = [cv2.error, ValueError, RuntimeError]
     if importlib.util.find_spec("onnxruntime"):
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-        found += [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    return tuple(found)
+        kinds += [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return tuple(kinds)

@@ -1,4 +1,4 @@
-"""Small trained files inside installed wheels: signatures name the wheel's version, so they must be its bytes."""
+"""Small trained files come from installed wheels: signatures name the wheel's version, so they must be its bytes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _INSTALL = {"facenet_pytorch": "facenet-pytorch==2.6.0", "lpips": "lpips==0.1.4"
 
 
 def wheel_file(package: str, name: str) -> Path:
-    """The file, found without importing the wheel.
+    """Returns the file, found without importing the wheel.
 
     Raises MissingError where it is not installed, ImplausibleError where its bytes are others than the version's.
     """
     cure = f"Type: pip install --no-deps --force-reinstall {_INSTALL[package]}"
-    found = importlib.util.find_spec(package)
-    for folder in found.submodule_search_locations or () if found else ():
+    spec = importlib.util.find_spec(package)
+    for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / name
         if path.is_file():
             if digest(path) != PINNED[package, name]:

@@ -60,7 +60,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
     check_file(path)
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams:  # the list of streams may be what is cut off
+            if not container.streams:  # the list of streams may be cut off
                 _demand_all(path)
             yield container
     except av.FFmpegError as error:

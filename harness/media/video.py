@@ -151,7 +151,7 @@ class VideoReader:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Returns the reason codes (harness.reasons) of what was done to the picture; `grayscale` by the frames read so
+        """Returns the reason codes (harness.reasons) of changes to the picture; `grayscale` by the frames read so
         far.
         """
         notes = []

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class _Conv:
-    """One layer of the stack: output width as a share of `width` (32ths of 32), kernel, stride, padding, residual."""
+    """Describes one layer of the stack: output width as a share of `width` (32ths of 32), kernel, stride, padding,
+    residual.
+    """
 
     multiple: int
     kernel: int = 3
@@ -37,7 +39,7 @@ _STACK = (
 
 
 class _Block(nn.Module):
-    """Convolution, batch norm, optional `+ input`, ReLU."""
+    """Applies convolution, batch norm, optional `+ input`, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, conv: _Conv) -> None:
         super().__init__()

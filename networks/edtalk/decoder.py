@@ -74,7 +74,9 @@ class ToFlow(nn.Module):
         return raw if below is None else raw + self.upsample(below)
 
     def warp(self, feature: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the masked warp of `feature` (B or 1, C, S, S), and what the mask leaves for the hidden map."""
+        """Returns the masked warp of `feature` (B or 1, C, S, S), and the part that the mask leaves for the
+        hidden map.
+        """
         precise = torch.promote_types(raw.dtype, torch.float32)  # positions need more bits than the short types have
         flow = torch.tanh(raw[:, :2].to(precise))
         grid = base_grid(raw.shape[-1], raw.device) + flow.permute(0, 2, 3, 1)
@@ -95,7 +97,7 @@ class ToFlow(nn.Module):
 
 
 class _AdaptiveNorm(nn.Module):
-    """The two vectors gamma and beta (B, channels) that an expression latent asks for."""
+    """Makes the two vectors gamma and beta (B, channels) of an expression latent."""
 
     def __init__(self, style: int, channels: int, hidden: int) -> None:
         super().__init__()
@@ -111,7 +113,7 @@ class _AdaptiveNorm(nn.Module):
 class ExpressionBlock(nn.Module):
     """Adds an expression-modulated copy of a source map to it.
 
-    The official block also evaluates `conv1` and `norm1` and overwrites what they give; here they only keep their
+    The official block also evaluates `conv1` and `norm1` and overwrites their results; here they only keep their
     places in the state dict. `normalised` depends on the source alone, so a caller may compute it once.
     """
 
@@ -169,7 +171,7 @@ class Decoder(nn.Module):
             )
 
     def held(self, features: Sequence[Tensor]) -> Held:
-        """Returns what the levels need of the source's maps (coarse to fine), the same for every frame."""
+        """Returns the source's maps as the levels need them (coarse to fine), the same for every frame."""
         painter = self.to_rgbs[-1].colour_weight()  # type: ignore[operator]
         colours = _project(features[-1], painter)
         if not self.expression:

@@ -25,7 +25,7 @@ def levels_of(size: int) -> int:
 
 
 class _Pyramid(nn.Module):
-    """The convolutions `convs` 0..n+1: 1x1 stem, halving residual blocks down to 4 px, one 4x4 convolution."""
+    """Holds the convolutions `convs` 0..n+1: 1x1 stem, halving residual blocks down to 4 px, one 4x4 convolution."""
 
     def __init__(self, size: int, style: int, channels: Mapping[int, int]) -> None:
         super().__init__()

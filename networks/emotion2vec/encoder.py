@@ -49,7 +49,7 @@ class Encoded:
 
 
 class _Blocks(nn.Module):
-    """A stack of blocks, with the norm before the first one where there is one (`context_encoder`)."""
+    """Stacks blocks, with the norm before the first one where there is one (`context_encoder`)."""
 
     def __init__(self, width: int, heads: int, mlp: int, count: int, norm: bool) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _Blocks(nn.Module):
 
 
 class _Audio(nn.Module):
-    """The audio half of the trunk: front, projection, positions, extra tokens, first blocks."""
+    """Holds the audio half of the trunk: front, projection, positions, extra tokens, first blocks."""
 
     def __init__(self, width: int, heads: int, mlp: int, blocks: int, conv_width: int, extra: int, **rest: Any) -> None:
         super().__init__()

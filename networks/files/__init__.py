@@ -1,3 +1,3 @@
-"""Files of weights are read here without running what they hold, checked strictly, kept as safetensors for the next
+"""Files of weights are read here without running their contents, checked strictly, kept as safetensors for the next
 start.
 """

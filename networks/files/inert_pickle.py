@@ -42,7 +42,7 @@ class Stored:
 
 
 class Ignored:
-    """Stands for any object of a class that is none of our business."""
+    """Stands for any object of a class that no network needs."""
 
     def __new__(cls, *_: object, **__: object) -> Ignored:
         return object.__new__(cls)

@@ -1,7 +1,7 @@
 """A published file of weights becomes a network by one call: found, verified, read strictly, kept for the next start.
 
 Names and shapes must be exactly those of the network: a missing, unexpected or differently shaped tensor is one
-sentence. What a file holds besides its network (optimisers, discriminators, arguments) is never unpickled.
+sentence. A file's other contents (optimisers, discriminators, arguments) are never unpickled.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _narrow(name: str, tensor: Tensor) -> Tensor:
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Returns the tensors (float32 again) and constructor keywords of a stored file.
 
-    Raises MissingError if it is not there, ImplausibleError if it is damaged or holds what is not finite.
+    Raises MissingError if it is not there, ImplausibleError if it is damaged or holds values that are not finite.
     """
     import torch
     from safetensors import SafetensorError, safe_open

@@ -1,6 +1,6 @@
-"""A network is filled from an official file here: strictly by names and shapes, whatever is wrapped around its tensors.
+"""A network is filled from an official file here, strictly by names and shapes, under any wrapping of its tensors.
 
-`networks.files.official` finds and verifies the files; how each holds its network stands beside that network's package.
+`networks.files.official` finds and verifies the files; each network's package says how its file holds it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _first(names: list[str]) -> str:
 
 
 def assign(module: nn.Module, state: Mapping[str, Tensor], where: str, check_values: bool = True) -> None:
-    """Hand over tensors, reshaped where only the rank differs, as float32; refuse what is not finite."""
+    """Hand over tensors, reshaped where only the rank differs, as float32; refuse values that are not finite."""
     shaped = {}
     for key, target in module.state_dict().items():
         value = state[key].reshape(target.shape)

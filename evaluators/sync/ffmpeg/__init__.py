@@ -1,1 +1,3 @@
-"""What the codecs of the published lip-sync pipelines do to pictures, sound and their times, without ffmpeg."""
+"""This package repeats the effect of the published lip-sync pipelines' codecs on pictures, sound and times, without
+ffmpeg.
+"""

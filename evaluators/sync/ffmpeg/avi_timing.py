@@ -1,4 +1,4 @@
-"""Which pictures syncnet_python's two ffmpeg calls make of a clip, by their time stamps.
+"""This module computes which pictures syncnet_python's two ffmpeg calls make of a clip, by their time stamps.
 
 `-r 25` into AVI drops frames that lag too far behind and leaves places free between others. The MP3 encoder's delay of
 1105 samples then pushes every frame but the first back by whole places (1 at 44.1 kHz, 2 at 16 kHz): nothing can be
@@ -27,26 +27,26 @@ _FREE, _FILLED_BEFORE = 1.1, 0.6
 
 @dataclass(frozen=True)
 class Pictures:
-    """How often each coded frame is shown (0: dropped), and which pictures are there only because of the delay."""
+    """Says how often each coded frame is shown (0: dropped), and which pictures are there only because of the delay."""
 
     counts: tuple[int, ...]
     repeats: frozenset[int]
 
 
 def delay_places(rate: int) -> int:
-    """By how many frames at 25 fps the MP3 sound of this rate (Hz; 0: no sound) pushes the picture back."""
+    """Returns by how many frames at 25 fps the MP3 sound of this rate (Hz; 0: no sound) delays the picture."""
     return math.ceil(FPS * MP3_DELAY_SAMPLES / rate) if rate else 0
 
 
 def late_seconds(path: Path) -> float:
-    """How long after the file the picture begins."""
+    """Returns how many seconds after the file the picture begins."""
     with open_media(path) as container:
         stream = container.streams.video[0]
         return max(0.0, float((stream.start_time or 0) * (stream.time_base or 0)) - (container.start_time or 0) / 1e6)
 
 
 def pictures(timing: Timing, late: float, delay: int) -> Pictures:
-    """The pictures of a clip whose first frame is `late` seconds behind the file's begin."""
+    """Returns the pictures of a clip whose first frame is `late` seconds behind the file's begin."""
     kept = placed(timing, late)
     counts, plain = (filled([place for _, place in kept], by) for by in (delay, 0))
     repeats: set[int] = set()
@@ -54,15 +54,17 @@ def pictures(timing: Timing, late: float, delay: int) -> Pictures:
     for count, own in zip(counts, plain, strict=True):
         repeats.update(range(index + own, index + count))
         index += count
-    shown = {frame: count for (frame, _), count in zip(kept, counts, strict=True)}
-    return Pictures(tuple(shown.get(frame, 0) for frame in range(len(timing.times))), frozenset(repeats))
+    times_shown = {frame: count for (frame, _), count in zip(kept, counts, strict=True)}
+    return Pictures(tuple(times_shown.get(frame, 0) for frame in range(len(timing.times))), frozenset(repeats))
 
 
 def placed(timing: Timing, late: float = 0.0) -> list[tuple[int, int]]:
-    """(coded frame, its place at 25 fps) of the frames that `-r 25` keeps for a file of variable rate."""
+    """Returns the pairs (coded frame, its place at 25 fps) of the frames that `-r 25` keeps for a file of variable
+    rate.
+    """
     times = [round(FPS * (time + late), 6) for time in timing.times]
     ends = [*timing.times[1:], timing.duration_seconds]
-    found, following = [], 0
+    kept, following = [], 0
     for frame, (time, begin, end) in enumerate(zip(times, timing.times, ends, strict=True)):
         exact = FPS * (end - begin)
         drift = (time + _NEVER_HALF if time % 1 else time) - following
@@ -71,13 +73,15 @@ def placed(timing: Timing, late: float = 0.0) -> list[tuple[int, int]]:
             continue
         if reach > _PLACED:
             following += max(0, round(drift))
-        found.append((frame, following))
+        kept.append((frame, following))
         following += 1
-    return found
+    return kept
 
 
 def filled(places: Sequence[int], delay: int = 0) -> list[int]:
-    """How often each frame is shown when all places are filled; every frame but the first is `delay` places later."""
+    """Returns how often each frame is shown when all places are filled; every frame but the first is `delay` places
+    later.
+    """
     counts = [0] * len(places)
     following, before = 0, [0, 0, 0]
     for k, place in enumerate(places):

@@ -1,8 +1,8 @@
-"""The hidden JPEG of the sync protocols: ffmpeg's MJPEG encoder at its default 200 kbit/s.
+"""The hidden JPEG of the sync protocols is ffmpeg's MJPEG encoder at its default 200 kbit/s.
 
 The references write frames with ``ffmpeg -f image2 %06d.jpg`` and no quality, so that quality falls during the
 first thirteen frames and depends on a frame's place in the clip. The same encoder and rate control are in PyAV's
-libavcodec; what changed since ffmpeg 5.1 is libswscale's step to full range, whose old 15-bit arithmetic is redone
+libavcodec; the change since ffmpeg 5.1 is libswscale's step to full range, whose old 15-bit arithmetic is redone
 here. Measured against the JPEGs of ffmpeg 5.1.9: 8-bit 4:2:0 video at native size, every pixel equal; scaled by
 libswscale on the way (EAT's 224 px from other sizes), mean difference 0.1 to 0.3 levels.
 Facts: docs/reference/metrics.md, 'Hidden JPEG'.
@@ -42,7 +42,7 @@ def _stretched(values: npt.NDArray[np.int64], constants: tuple[int, int, int, in
 
 
 def full_range(planes: Planes) -> Planes:
-    """Video-range 8-bit planes as ffmpeg 5.1 stretches them for JPEG."""
+    """Returns the video-range 8-bit planes as ffmpeg 5.1 stretches them for JPEG."""
     y, u, v = (plane.astype(np.int64) << 7 for plane in planes)
     return _stretched(y, _LUMA), _stretched(u, _CHROMA), _stretched(v, _CHROMA)
 
@@ -57,7 +57,9 @@ def _planes(frame: VideoFrame, dtype: type = np.uint8) -> Any:
 
 
 def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, height: int) -> Planes:
-    """Full-range planes of a decoded frame at (width, height), scaled with libswscale's bicubic if need be."""
+    """Returns the full-range planes of a decoded frame at (width, height), scaled with libswscale's bicubic if
+    need be.
+    """
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _JPEG_RANGE
     if full or (frame.width, frame.height) == (width, height):
         name = "yuvj420p" if full else "yuv420p"
@@ -72,7 +74,7 @@ def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, he
 
 
 def shown_upright(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
-    """The frame itself, or its picture turned as the display matrix says, as 4:2:0 video."""
+    """Returns the frame itself, or its picture turned as the display matrix says, as 4:2:0 video."""
     matrix = _display_matrix(frame)
     if matrix[1] == matrix[2] == 0 and matrix[0] > 0 and matrix[3] > 0:
         return frame
@@ -83,7 +85,7 @@ def shown_upright(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFram
 
 
 class JpegPass:
-    """One clip's frames through the encoder, in order: quality depends on what came before, unless fixed at 2."""
+    """Passes one clip's frames through the encoder, in order: quality depends on earlier frames, unless fixed at 2."""
 
     def __init__(self, width: int, height: int, quality_2: bool = False) -> None:
         self.width, self.height = width, height
@@ -100,7 +102,7 @@ class JpegPass:
         self._count = 0
 
     def encode(self, planes: Planes) -> bytes:
-        """The next frame's JPEG file."""
+        """Returns the next frame's JPEG file."""
         frame = VideoFrame(self.width, self.height, "yuvj420p")
         for target, plane in zip(frame.planes, planes, strict=True):
             padded = np.zeros((target.height, target.line_size), np.uint8)
@@ -112,14 +114,16 @@ class JpegPass:
         return b"".join(bytes(packet) for packet in self._encoder.encode(frame))
 
     def passed(self, planes: Planes) -> Frame:
-        """The next frame as a reader of its JPEG sees it, RGB."""
+        """Returns the next frame as a reader of its JPEG sees it, RGB."""
         bgr = cv2.imdecode(np.frombuffer(self.encode(planes), np.uint8), cv2.IMREAD_COLOR)
         assert bgr is not None
         return np.ascontiguousarray(bgr[:, :, ::-1]).astype(np.uint8)
 
 
 class JpegReader(VideoReader):
-    """A clip at true 25 fps, every frame after the JPEG pass; `size` (width, height) asks libswscale to scale first."""
+    """Reads a clip at true 25 fps, every frame after the JPEG pass; `size` (width, height) asks libswscale to scale
+    first.
+    """
 
     def __init__(self, path: Path | str, size: tuple[int, int] | None = None, chunk: int = 32) -> None:
         super().__init__(path, fps=float(FPS), chunk=chunk)

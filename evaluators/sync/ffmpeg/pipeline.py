@@ -1,7 +1,7 @@
-"""The lossy files between a video and SyncNet in syncnet_python's pipeline.
+"""This module repeats the lossy files between a video and SyncNet in syncnet_python's pipeline.
 
 First an MPEG-4 AVI and JPEGs of quality 2 of the whole picture, a frame or two more than the clip has (see avi_timing
-beside this file); later an XVID file of the face crop and the hidden JPEGs of that, by PyAV's and OpenCV's codecs.
+next to this file); later an XVID file of the face crop and the hidden JPEGs of that, by PyAV's and OpenCV's codecs.
 Measured against ffmpeg 5.1.9 with OpenCV 5.0: the first frame equal through all four passes, all frames of a
 5-second clip 0.5 levels on average (4.6 levels if the passes are left out).
 Facts: docs/reference/metrics.md, 'Pipeline conversion' and 'Face crop'.
@@ -40,7 +40,7 @@ _AMPLE_BITS_PER_SECOND = 20_000_000
 
 
 class Mpeg4Pass:
-    """Frames through an MPEG-4 part 2 encoder at quality 2 and back."""
+    """Passes frames through an MPEG-4 part 2 encoder at quality 2 and back."""
 
     def __init__(self, width: int, height: int) -> None:
         encoder, decoder = CodecContext.create("mpeg4", "w"), CodecContext.create("mpeg4", "r")
@@ -54,7 +54,7 @@ class Mpeg4Pass:
         self._count = 0
 
     def passed(self, frame: VideoFrame | None) -> Iterator[VideoFrame]:
-        """Decoded frames that have become ready; None flushes."""
+        """Yields the decoded frames that have become ready; None flushes."""
         if frame is not None:
             frame = self._reformatter.reformat(frame, format="yuv420p")
             frame.pts, frame.time_base, frame.pict_type = self._count, Fraction(1, FPS), 0
@@ -64,9 +64,9 @@ class Mpeg4Pass:
 
 
 class PipelineReader(VideoReader):
-    """A clip at 25 fps as syncnet_python's detector and cropper see it: a frame or two longer than the clip.
+    """Reads a clip at 25 fps as syncnet_python's detector and cropper see it: a frame or two longer than the clip.
 
-    `sound_rate` (Hz) is that of the sound beside it where it is not the clip's own. `repeats`: indices of the pictures
+    `sound_rate` (Hz) is that of the separate sound where it is not the clip's own. `repeats`: indices of the pictures
     that are there only because that sound goes through MP3.
     """
 
@@ -102,7 +102,7 @@ class PipelineReader(VideoReader):
 
 
 def crop_file_frames(crops: Iterable[Frames], kind: str, size: int = 224) -> Iterator[Frames]:
-    """RGB crops (size, size, 3) through a crop file and the hidden JPEG: chunks (n, size, size, 3).
+    """Yields RGB crops (size, size, 3) through a crop file and the hidden JPEG: chunks (n, size, size, 3).
 
     `kind`: XVID (an AVI file) or mp4v (MP4) by OpenCV's encoder, h264crf23 by x264 from JPEGs of quality 95. Raises
     MissingError if this OpenCV cannot write it.

@@ -13,7 +13,7 @@ import pytest
 
 from evaluators.sync import crop as sync_crop
 from evaluators.sync import tracks
-from evaluators.sync.audio import AudioPath, cut, heard
+from evaluators.sync.audio import AudioPath, cut, whole_sound
 from evaluators.sync.ffmpeg import avi_timing, pipeline
 from evaluators.sync.ffmpeg.mjpeg import JpegReader
 from evaluators.sync.frames import FrameStore
@@ -117,15 +117,15 @@ def test_sound_equals_the_references_wav(
     clip: str, stored: str, how: AudioPath, levels: int, answers: Mapping[str, np.ndarray]
 ) -> None:
     length, want = int(answers[stored][0]), answers[stored][1:]
-    got = heard(context(CLIPS / f"{clip}.mp4"), how)
+    got = whole_sound(context(CLIPS / f"{clip}.mp4"), how)
     assert len(got) == length
     assert np.abs(got[::8].astype(int) - want).max() <= levels
 
 
 def test_late_sound_is_padded_as_ffmpeg_5_did(answers: Mapping[str, np.ndarray]) -> None:
     clip = context(CLIPS / "hard_audio_starts_late.mp4")
-    assert len(heard(clip, "direct")) == int(answers["hard_audio_starts_late_sound"][0])
-    assert len(heard(clip, "mp3")) == int(answers["hard_audio_starts_late_mp3"][0])
+    assert len(whole_sound(clip, "direct")) == int(answers["hard_audio_starts_late_sound"][0])
+    assert len(whole_sound(clip, "mp3")) == int(answers["hard_audio_starts_late_mp3"][0])
 
 
 def test_sound_that_mp3_cannot_hold_is_converted(tmp_path: Path) -> None:
@@ -138,14 +138,14 @@ def test_sound_that_mp3_cannot_hold_is_converted(tmp_path: Path) -> None:
         frame.sample_rate = 96_000
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    sound = heard(ClipContext(None, path, None), "mp3")  # type: ignore[arg-type]
+    sound = whole_sound(ClipContext(None, path, None), "mp3")  # type: ignore[arg-type]
     assert len(sound) == pytest.approx(16_000, abs=1500)
     assert sound[4000:12000].any()
 
 
 def test_aac_passes_keep_time() -> None:
     clip = context(CLIPS / "second.mp4")
-    plain, twice = heard(clip, "direct")[6400:32000], cut(heard(clip, "aac2"), 10, 49, "aac2")[:25600]
+    plain, twice = whole_sound(clip, "direct")[6400:32000], cut(whole_sound(clip, "aac2"), 10, 49, "aac2")[:25600]
     lags = range(-40, 41)
     fit = [float(np.dot(plain[100:-100].astype(float), np.roll(twice, -lag)[100:-100])) for lag in lags]
     assert lags[int(np.argmax(fit))] == 0
