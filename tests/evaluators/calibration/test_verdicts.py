@@ -44,7 +44,7 @@ def test_a_metric_whose_low_values_are_good_is_turned_round() -> None:
 
 
 def test_less_than_the_truth_is_damage_and_more_is_only_shown() -> None:
-    curve = replace(points((-9, -4, 0, 3), (0.0, 0.5, 1.0, 1.5)), damage="intensity")
+    curve = replace(points((-9, -4, 0, 3), (0.0, 0.5, 1.0, 1.5)), corruption="intensity")
     assert verdict(curve, "worse", True, span=10.0) == "answers"
     assert (
         verdict(replace(curve, points=tuple(points((9, 4, 0, -3), (0.0, 0.5, 1.0, 1.5)).points)), "worse", True, 10.0)
@@ -55,7 +55,7 @@ def test_less_than_the_truth_is_damage_and_more_is_only_shown() -> None:
 @pytest.mark.parametrize(("slope", "told"), [(1.0, "answers"), (-1.0, "answers"), (0.1, "silent")])
 def test_an_offset_must_follow_one_to_one(slope: float, told: str) -> None:
     strengths = (-8, -2, 0, 2, 8)
-    curve = replace(points([slope * s for s in strengths], strengths), damage="sound_shift")
+    curve = replace(points([slope * s for s in strengths], strengths), corruption="sound_shift")
     assert verdict(curve, "follows", False, span=16.0) == told
 
 
