@@ -12,7 +12,7 @@ from datasets import frozen
 from datasets.frozen import Row
 from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import SOUND_SUFFIXES
-from datasets.planning import Asked, Planned
+from datasets.planning import Planned, SharedEmotion
 from datasets.speech_pools import POOL_SIZE
 from harness.emotions import canonical
 
@@ -118,7 +118,7 @@ class CremaD(Listed):
             reference=self.tree.video(self.row_id(row)),
         )
 
-    def _ask(self, row: Row) -> Asked:
+    def _ask(self, row: Row) -> SharedEmotion:
         clips, calm = self.utterances(row["actor"], row["emotion"]), self.utterances(row["actor"], "NEU")
         return self.planner.emotion(
             canonical("crema_d", row["emotion"]),

@@ -26,7 +26,7 @@ _STEM = 40  # characters of a source's name: room for a key and a prefix in the 
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DerivedFile:
     """Says how one file is made. `frames` counts at 25 fps; it matters for `sound` and `pose`."""
 
     kind: Kind
@@ -42,15 +42,15 @@ class Workshop:
         key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
         self.folder = cache_dir() / "derived" / f"{corpus}-{key}"
 
-    def recipe(self, kind: Kind, source: Path, frames: int = 0) -> Recipe:
+    def recipe(self, kind: Kind, source: Path, frames: int = 0) -> DerivedFile:
         """Returns the recipe of a file made from `source`; equal requests name the same file."""
         suffix = {"first_picture": ".png", "middle_picture": ".png", "pose": ".mp4"}.get(kind, ".wav")
         key = hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
         count = f"-{frames}" if kind in ("sound", "pose") else ""
-        return Recipe(kind, source, self.folder / kind / f"{source.stem[:_STEM]}-{key}{count}{suffix}", frames)
+        return DerivedFile(kind, source, self.folder / kind / f"{source.stem[:_STEM]}-{key}{count}{suffix}", frames)
 
 
-def make(recipe: Recipe) -> Path:
+def make(recipe: DerivedFile) -> Path:
     """Makes the file if it is absent or older than its source, and returns its path. Raises MediaError."""
     if not fresh(recipe.target, recipe.source):
         {
@@ -72,7 +72,7 @@ def fresh(target: Path, *sources: Path) -> bool:
         return False
 
 
-def _picture(recipe: Recipe) -> None:
+def _picture(recipe: DerivedFile) -> None:
     from PIL import Image
 
     from harness.atomic import replacing
@@ -87,7 +87,7 @@ def _picture(recipe: Recipe) -> None:
         Image.fromarray(picture).save(partial, format="PNG", compress_level=1)
 
 
-def _sound(recipe: Recipe) -> None:
+def _sound(recipe: DerivedFile) -> None:
     from harness.media import read_audio, write_wav
 
     samples = read_audio(recipe.source).samples
@@ -110,7 +110,7 @@ def mirrored_index(frame: int, count: int) -> int:
     return position if position < count else 2 * count - 1 - position
 
 
-def _pose(recipe: Recipe) -> None:
+def _pose(recipe: DerivedFile) -> None:
     """Exactly `frames` frames at 25 fps, mirrored in time where the source is shorter; no bit of a frame changes.
 
     A clip that is so already is copied; others are stored without loss.

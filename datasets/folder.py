@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets.derived import Lengths, Recipe, Workshop, make
+from datasets.derived import DerivedFile, Lengths, Workshop, make
 from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, free_label
 from harness.errors import MissingError, UsageError, unknown_name
@@ -193,7 +193,7 @@ class Folder(Dataset):
             return MissingError(f"{self.labels} names no clips.", "Give it a line for each clip, or take it away.")
         return MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
 
-    def _plan(self, entry: FolderClip) -> tuple[Sample, tuple[Recipe, ...]]:
+    def _plan(self, entry: FolderClip) -> tuple[Sample, tuple[DerivedFile, ...]]:
         heard = entry.audio or entry.clip
         frames = self.lengths.sound_frames(heard) or self.lengths.picture_frames(entry.clip)
         sound = self.workshop.recipe("sound", heard, frames)

@@ -55,7 +55,7 @@ PROBLEMS: dict[str, Problem] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class CorpusFinding:
     """Holds one problem of one file."""
 
     problem: str  # a key of PROBLEMS

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from datasets import frozen
 from datasets.derived import Lengths, Workshop, make
 from datasets.frozen import Row
-from datasets.planning import Asked, Planned, Planner
+from datasets.planning import Planned, Planner, SharedEmotion
 from harness.dataset import Dataset
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.records import Sample
@@ -90,7 +90,7 @@ class Listed(Dataset):
         self.planner = Planner(Workshop(self.name, self.root))
         self.lengths = Lengths(self.name)
         self._by_id: dict[str, Row] | None = None
-        self._asked: dict[tuple[str, ...], Asked] = {}
+        self._asked: dict[tuple[str, ...], SharedEmotion] = {}
 
     # A subclass must define these.
 
@@ -128,7 +128,7 @@ class Listed(Dataset):
 
     # These follow from them.
 
-    def once(self, key: tuple[str, ...], ask: Callable[[], Asked]) -> Asked:
+    def once(self, key: tuple[str, ...], ask: Callable[[], SharedEmotion]) -> SharedEmotion:
         """Returns the emotion that rows with this key share, made by `ask` for the first of them."""
         if key not in self._asked:
             self._asked[key] = ask()

@@ -14,7 +14,7 @@ from datasets import frozen
 from datasets.frozen import Row
 from datasets.listed import Listed, Part, first_of
 from datasets.mead_layout import MeadClip, MeadTree, read_remap
-from datasets.planning import Asked, Planned
+from datasets.planning import Planned, SharedEmotion
 from datasets.speech_pools import shipped_pool, speech_folder
 from harness.errors import MissingError, UsageError
 
@@ -134,7 +134,7 @@ class Mead(Listed):
             aligned=not edited,
         )
 
-    def _ask(self, clip: MeadClip) -> Asked:
+    def _ask(self, clip: MeadClip) -> SharedEmotion:
         return self.planner.emotion(
             clip.emotion,
             spoken=self.sounds(clip.identity, clip.emotion, clip.level),

@@ -18,7 +18,7 @@ from datasets.listed import Listed, Part
 from datasets.mead import neutral
 from datasets.mead_layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, MeadClip, MeadTree, read_remap
 from datasets.meld_layout import SPLITS, Line, MeldTree
-from datasets.planning import Asked, Planned
+from datasets.planning import Planned, SharedEmotion
 from datasets.speech_pools import POOL_SIZE, shipped_pool, speech_folder
 from harness.emotions import canonical
 from harness.errors import MissingError, unknown_name
@@ -151,7 +151,7 @@ class MeldExtended(Listed):
             self.row_id(row), self.label, identity, asked, source, self.sound_source(row), frames
         )
 
-    def _tts_emotion(self, row: Row) -> Asked:
+    def _tts_emotion(self, row: Row) -> SharedEmotion:
         """The row's utterance first, then the next nine of its emotion; the label is emotion2vec's of the utterance.
 
         Where emotion2vec knows no label, label-driven methods get `neutral`, like the authors' reference clips.
@@ -178,7 +178,7 @@ class MeldExtended(Listed):
         sounds = (self.mead.sound(neutral(row["identity"], int(row["number"]))) for row in rows)
         return tuple(path for path in sounds if path is not None)
 
-    def _meld_emotion(self, row: Row) -> Asked:
+    def _meld_emotion(self, row: Row) -> SharedEmotion:
         """The line itself, against neutral lines of the same speaker that MUStARD labels not sarcastic."""
         own = self.utterance_of(row)
         assert own is not None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from datasets import frozen
-from datasets.health import Finding
+from datasets.health import CorpusFinding
 from datasets.mead_layout import MeadClip
 
 Folder = tuple[str, str, int]  # identity, emotion, level
@@ -35,7 +35,7 @@ def cmet_gaps() -> dict[Folder, frozenset[int]]:
     return {folder: frozenset(numbers) for folder, numbers in gaps.items()}
 
 
-def shifts(clips: Iterable[MeadClip], order: str) -> Iterator[Finding]:
+def shifts(clips: Iterable[MeadClip], order: str) -> Iterator[CorpusFinding]:
     """Yields the folders whose numbers are not in `order` ("cmet" or "public"), one finding each."""
     numbers_of: dict[Folder, set[int]] = {}
     for clip in clips:
@@ -44,7 +44,7 @@ def shifts(clips: Iterable[MeadClip], order: str) -> Iterator[Finding]:
         detail = _shift(folder, numbers, order)
         if detail:
             identity, emotion, level = folder
-            yield Finding("numbering_shift", f"{identity}/{emotion}/level_{level}", "", detail)
+            yield CorpusFinding("numbering_shift", f"{identity}/{emotion}/level_{level}", "", detail)
 
 
 def _shift(folder: Folder, numbers: set[int], order: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from datasets.derived import Recipe, Workshop
+from datasets.derived import DerivedFile, Workshop
 from harness.records import Emotion, Sample
 
 
@@ -16,15 +16,15 @@ class Planned:
     """Holds a sample and the files that must be made before it is used."""
 
     sample: Sample
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[DerivedFile, ...]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SharedEmotion:
     """Holds an emotion that many rows share, and the files that must be made for it."""
 
     emotion: Emotion
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[DerivedFile, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Planner:
         label: str | None = None,
         label_is: Literal["truth", "pseudo"] = "truth",
         intensity: int | None = None,
-    ) -> Asked:
+    ) -> SharedEmotion:
         """Returns an emotion given by utterances, neutral ones to compare with, a clip and that clip's middle frame.
 
         label: the name for methods that know only the basic ones. [default: `name`]
@@ -59,9 +59,9 @@ class Planner:
             image=picture[0].target if picture else None,
             clip=example,
         )
-        return Asked(emotion, tuple(recipes))
+        return SharedEmotion(emotion, tuple(recipes))
 
-    def _wav_recipes(self, sources: Iterable[Path]) -> list[Recipe]:
+    def _wav_recipes(self, sources: Iterable[Path]) -> list[DerivedFile]:
         """Wavs are used as they are; other files' sound is made into wavs."""
         return [self.workshop.recipe("whole_sound", path) for path in sources if path.suffix.lower() != ".wav"]
 
@@ -73,7 +73,7 @@ class Planner:
         sample_id: str,
         dataset: str,
         identity: str,
-        asked: Asked,
+        asked: SharedEmotion,
         source: Path,
         sound_source: Path,
         frames: int,

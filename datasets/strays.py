@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.health import Finding
+from datasets.health import CorpusFinding
 from datasets.mead_layout import IDENTITY, SOUND_SUFFIXES, VIDEO_SUFFIXES, MeadClip
 from harness.atomic import PARTIAL_PREFIX
 from harness.emotions import CORPUS_LABELS
@@ -19,7 +19,7 @@ _CREMA = re.compile(
 _SHIPPED = ("audios", "emotion_speech", "gemini")  # C-MET's speech has a grammar of its own
 
 
-def strays(corpus: str, root: Path) -> Iterator[Finding]:
+def strays(corpus: str, root: Path) -> Iterator[CorpusFinding]:
     """Yields every media file under `root` that the corpus' grammar does not know, sorted by path."""
     expected = {"mead": _mead, "crema_d": _crema}.get(corpus)
     for folder, subfolders, names in os.walk(root):
@@ -28,11 +28,11 @@ def strays(corpus: str, root: Path) -> Iterator[Finding]:
         for name in sorted(names):
             path = here / name
             if name.startswith(PARTIAL_PREFIX):
-                yield Finding("unfinished", name, str(path))
+                yield CorpusFinding("unfinished", name, str(path))
             elif not name.startswith(".") and path.suffix.lower() in _MEDIA and expected is not None:
                 wrong = expected(path)
                 if wrong:
-                    yield Finding("misnamed", path.stem, str(path), wrong)
+                    yield CorpusFinding("misnamed", path.stem, str(path), wrong)
 
 
 def _crema(path: Path) -> str:

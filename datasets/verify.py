@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import DATASETS
-from datasets.health import PROBLEMS, Finding, Health, Task, examine, known_bad
+from datasets.health import PROBLEMS, CorpusFinding, Health, Task, examine, known_bad
 from datasets.listed import Listed, Part, Share
 from datasets.mead import Mead
 from datasets.numbering import shifts
@@ -35,7 +35,7 @@ class Report:
     root: Path
     list_name: str  # the list that decides the exit code
     part: bool  # whether a part of it is enough
-    findings: tuple[Finding, ...]
+    findings: tuple[CorpusFinding, ...]
     shares: tuple[Share, ...]
     references: tuple[int, int]  # speech references here and expected
     training: tuple[str, ...]  # what there is of the lists that are trained on
@@ -153,18 +153,18 @@ class _Verification:
 
     def _all(
         self, wanted: list[Part], references: list[Part], health: dict[tuple[str, Path], Health]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[CorpusFinding]:
         view = self._views[0]
         for part in [*wanted, *references]:
             if part.path is None:
                 if part in wanted:
-                    yield Finding("missing", part.name, "", f"{part.role} of a list's row")
+                    yield CorpusFinding("missing", part.name, "", f"{part.role} of a list's row")
                 continue
             for problem, detail in health[part.role, part.path].problems:
-                yield Finding(problem, part.name, self._shown(part.path), detail)
+                yield CorpusFinding(problem, part.name, self._shown(part.path), detail)
             known = known_bad(_KNOWN_AS[self._corpus], view.known_name(part))
             if known:
-                yield Finding("known_bad", part.name, self._shown(part.path), known)
+                yield CorpusFinding("known_bad", part.name, self._shown(part.path), known)
         yield from self._mismatches(wanted, health)
         yield from self._duplicates(health)
         yield from strays(self._corpus, self._root)
@@ -175,7 +175,7 @@ class _Verification:
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
 
-    def _mismatches(self, wanted: list[Part], health: dict[tuple[str, Path], Health]) -> Iterator[Finding]:
+    def _mismatches(self, wanted: list[Part], health: dict[tuple[str, Path], Health]) -> Iterator[CorpusFinding]:
         seconds: dict[str, dict[str, float]] = {}
         paths: dict[str, Path] = {}
         for part in wanted:
@@ -185,9 +185,9 @@ class _Verification:
         for name, both in seconds.items():
             if len(both) == 2 and abs(both["picture"] - both["sound"]) > _MISMATCH_SECONDS:
                 detail = f"picture {both['picture']:.2f} s, sound {both['sound']:.2f} s"
-                yield Finding("length_mismatch", name, self._shown(paths[name]), detail)
+                yield CorpusFinding("length_mismatch", name, self._shown(paths[name]), detail)
 
-    def _duplicates(self, health: dict[tuple[str, Path], Health]) -> Iterator[Finding]:
+    def _duplicates(self, health: dict[tuple[str, Path], Health]) -> Iterator[CorpusFinding]:
         first: dict[str, Path] = {}
         for (_, path), result in sorted(health.items(), key=lambda entry: str(entry[0][1])):
             blocked = any(PROBLEMS[code].weight == "blocks" for code, _ in result.problems)
@@ -195,7 +195,9 @@ class _Verification:
                 continue
             twin = first.setdefault(result.digest, path)
             if twin != path:
-                yield Finding("duplicate", result.task.name, self._shown(path), f"same bytes as {self._shown(twin)}")
+                yield CorpusFinding(
+                    "duplicate", result.task.name, self._shown(path), f"same bytes as {self._shown(twin)}"
+                )
 
     def _bad(self, part: Part, blocked: set[tuple[str, str]]) -> bool:
         return part.path is None or (part.name, self._shown(part.path)) in blocked

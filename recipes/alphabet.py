@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from networks.edtalk.generator import Codes
-from recipes.faces import POSE_SPAN, State
+from recipes.faces import POSE_SPAN, PictureState
 
 
 class Alphabet:
@@ -26,7 +26,7 @@ class Alphabet:
             for rows, columns in ((10, 5), (6, 6), (20, 2))
         )
 
-    def codes(self, state: State, device: str = "cpu") -> Codes:
+    def codes(self, state: PictureState, device: str = "cpu") -> Codes:
         """Returns the exact codes of `state`: exp (n, 10), pose (n, 6), lip (n, 20), on `device`."""
         exp = torch.from_numpy(state.affect).float() * 2.5
         pose = torch.from_numpy(state.pose / (0.6 * POSE_SPAN)).float()

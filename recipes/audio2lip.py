@@ -18,8 +18,8 @@ from networks.edtalk.generator import Audio2Lip
 from networks.edtalk.mel import mel_windows
 from networks.files import shipped
 from recipes.alphabet import Alphabet
-from recipes.faces import State
-from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.faces import PictureState
+from recipes.recipe_run import RecipeProgress, RecipeRun, cosine, drawn
 
 CONFIG = {"lip": 20, "width": 8}
 FRAMES, BATCH, RATE = 50, 128, 2e-3
@@ -29,7 +29,7 @@ UTTERANCES, STEPS = 3000, 4000
 def lip_codes(lips: npt.NDArray[np.float64]) -> Tensor:
     """Returns mouths (n, 2) as lip codes (n, 20)."""
     zeros = np.zeros(len(lips), dtype=np.int64)
-    state = State(zeros, np.zeros((len(lips), 6)), lips, np.zeros((len(lips), 5)), zeros)
+    state = PictureState(zeros, np.zeros((len(lips), 6)), lips, np.zeros((len(lips), 5)), zeros)
     return Alphabet().codes(state).lip
 
 
@@ -57,7 +57,9 @@ def train(recipe_run: RecipeRun) -> None:
         network = Audio2Lip(**CONFIG).train().to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4)
     spread, latest = float(codes.var()), {"loss": torch.zeros(())}
-    for step in Progress(recipe_run, "audio2lip").steps(lambda: {"loss": float(latest["loss"]), "spread": spread}):
+    for step in RecipeProgress(recipe_run, "audio2lip").steps(
+        lambda: {"loss": float(latest["loss"]), "spread": spread}
+    ):
         optimiser.param_groups[0]["lr"] = RATE * cosine(step / recipe_run.steps)
         pick = torch.from_numpy(rng.integers(0, len(codes), BATCH)).to(device)
         loss = nn.functional.mse_loss(network(windows[pick]), codes[pick])

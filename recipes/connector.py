@@ -28,8 +28,8 @@ from harness.records import SAMPLES_PER_FRAME
 from networks.emotion2vec.files import SHIPPED_SPEECH
 from networks.files import shipped
 from recipes.alphabet import Alphabet
-from recipes.faces import State
-from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.faces import PictureState
+from recipes.recipe_run import RecipeProgress, RecipeRun, cosine, drawn
 from recipes.speech import free_mood
 
 CONFIG = {"window": 1, "hidden": 128, "speech": 64, "layers": 2, "heads": 4, "feedforward": 256, "dropout": 0.0}
@@ -132,12 +132,12 @@ def bank(recipe_run: RecipeRun) -> Bank:
 def expression_codes(affect: npt.NDArray[np.float64]) -> Tensor:
     """Returns moods (n, 5) as expression codes (n, 10)."""
     n = len(affect)
-    state = State(np.zeros(n, np.int64), np.zeros((n, 6)), np.zeros((n, 2)), affect, np.zeros(n, np.int64))
+    state = PictureState(np.zeros(n, np.int64), np.zeros((n, 6)), np.zeros((n, 2)), affect, np.zeros(n, np.int64))
     return Alphabet().codes(state).exp
 
 
 @dataclass(frozen=True)
-class Batch:
+class ConnectorBatch:
     """Holds the data of one step: `speech` (B, 1, D), codes of both emotions and the direction (B, T, 10), `labels`
     (B,).
     """
@@ -149,8 +149,8 @@ class Batch:
     reference: Tensor
     labels: Tensor
 
-    def to(self, device: str) -> Batch:
-        return Batch(**{name: getattr(self, name).to(device) for name in self.__dataclass_fields__})
+    def to(self, device: str) -> ConnectorBatch:
+        return ConnectorBatch(**{name: getattr(self, name).to(device) for name in self.__dataclass_fields__})
 
 
 def pairs(
@@ -169,7 +169,7 @@ def pairs(
     return np.stack(speech).astype(np.float64), np.array(moods), two
 
 
-def batch(voices_: Bank, rng: np.random.Generator, window: int) -> Batch:
+def batch(voices_: Bank, rng: np.random.Generator, window: int) -> ConnectorBatch:
     """Returns random pairs of emotions at random levels; BLENDED of them are weighted sums of two pairs."""
     speech, moods, labels = pairs(voices_, rng, BATCH)
     other_speech, other_moods, _ = pairs(voices_, rng, BATCH)
@@ -183,10 +183,10 @@ def batch(voices_: Bank, rng: np.random.Generator, window: int) -> Batch:
     known = torch.from_numpy(rng.random((BATCH, 1, 1)) < 0.5).float()
     reference = known * (direction + CODE_ERROR * torch.from_numpy(rng.normal(size=direction.shape)).float())
     speech_rows = torch.from_numpy(speech).float()[:, None]
-    return Batch(speech_rows, first, second, direction, reference, torch.from_numpy(labels))
+    return ConnectorBatch(speech_rows, first, second, direction, reference, torch.from_numpy(labels))
 
 
-def objective(connector: Connector, seen: Batch) -> Tensor:
+def objective(connector: Connector, seen: ConnectorBatch) -> Tensor:
     """Returns C-MET's bidirectional objective (its `--balance mse`: these codes are too short for the focal weight to
     act). Rows whose direction is zero have no opposite, and take no part in the directional term.
     """
@@ -210,7 +210,7 @@ def train(recipe_run: RecipeRun) -> None:
     connector = connector.to(device)
     optimiser = torch.optim.AdamW(connector.parameters(), lr=RATE, weight_decay=1e-5)
     latest = {"loss": torch.zeros(())}
-    for step in Progress(recipe_run, "connector").steps(lambda: {"loss": float(latest["loss"])}):
+    for step in RecipeProgress(recipe_run, "connector").steps(lambda: {"loss": float(latest["loss"])}):
         rate = min(1.0, (step + 1) / 100) * cosine(step / recipe_run.steps)
         optimiser.param_groups[0]["lr"] = RATE * rate
         loss = objective(connector, batch(voices_, rng, int(CONFIG["window"])).to(device))

@@ -22,7 +22,7 @@ POSE_SPAN = np.array([9.0, 5.5, 6.0, 5.0, 4.0, 1.0])  # largest size of each pos
 
 
 @dataclass(frozen=True)
-class State:
+class PictureState:
     """Describes the contents of pictures: `who` (n,), `pose` (n,6), `lip` (n,2), `affect` (n,5), `emotion` (n,) class
     numbers.
     """
@@ -33,14 +33,14 @@ class State:
     affect: Array
     emotion: npt.NDArray[np.int64]
 
-    def rows(self, index: npt.NDArray[np.int64]) -> State:
+    def rows(self, index: npt.NDArray[np.int64]) -> PictureState:
         """Returns the states of these rows."""
-        return State(self.who[index], self.pose[index], self.lip[index], self.affect[index], self.emotion[index])
+        return PictureState(self.who[index], self.pose[index], self.lip[index], self.affect[index], self.emotion[index])
 
 
 def random_states(
     rng: np.random.Generator, count: int, jitter: float = 0.12, people: Sequence[int] = TRAIN_IDENTITIES
-) -> State:
+) -> PictureState:
     """Returns independent random states. Affect: a basic emotion of random strength, with an actor's own variation."""
     emotion = rng.integers(0, len(BASIC_EMOTIONS), count)
     strength = rng.uniform(0.5, 1.1, (count, 1))
@@ -50,15 +50,15 @@ def random_states(
     pose[:, 5] = np.where(rng.random(count) < 0.25, rng.uniform(0.0, 1.0, count), 0.0)
     opened = np.where(rng.random(count) < 0.25, 0.0, rng.uniform(0.0, 1.0, count))
     lip = np.stack([opened, rng.uniform(-1.0, 1.0, count)], axis=1)
-    return State(rng.choice(np.array(people), count), pose, lip, affect, emotion)
+    return PictureState(rng.choice(np.array(people), count), pose, lip, affect, emotion)
 
 
-def pictures(state: State, size: int) -> torch.Tensor:
+def pictures(state: PictureState, size: int) -> torch.Tensor:
     """Returns the pictures of the states: float32 (n, 3, size, size) in [-1, 1]."""
     return as_input(_frames(state, size), "cpu")
 
 
-def _frames(state: State, size: int) -> Frames:
+def _frames(state: PictureState, size: int) -> Frames:
     rows = zip(state.who, state.pose, state.lip, state.affect, strict=True)
     return np.stack([render(int(who), pose, lip, affect, size) for who, pose, lip, affect in rows])
 
@@ -79,7 +79,7 @@ class Lesson:
     """
 
     sources: Frames
-    state: State
+    state: PictureState
     goals: Frames | None
     shuffle: tuple[npt.NDArray[np.int64], ...]
     seed: tuple[int, int, int]
@@ -106,10 +106,10 @@ class Lessons:
         if number < self.codes_only:
             return Lesson(sources, state, None, (), seed)
         who, exp, lip, pose = shuffle = self._shuffle(rng, state)
-        goal = State(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
+        goal = PictureState(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
         return Lesson(sources, state, _frames(goal, self.size), shuffle, seed)
 
-    def _shuffle(self, rng: np.random.Generator, state: State) -> tuple[npt.NDArray[np.int64], ...]:
+    def _shuffle(self, rng: np.random.Generator, state: PictureState) -> tuple[npt.NDArray[np.int64], ...]:
         """Rows (who, exp, lip, pose). As in use, sources are rather calm and expressions rather not."""
         count, strength = len(state.who), np.linalg.norm(state.affect, axis=1)
         calm, moved = np.exp(-1.5 * strength), 0.3 + strength

@@ -27,7 +27,7 @@ from recipes import data_start
 from recipes.alphabet import Alphabet, code_loss, mix
 from recipes.drawing import decode, half_size, picture_loss, preview
 from recipes.faces import EACH, Lesson, Lessons, as_input, pictures, random_states
-from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.recipe_run import RecipeProgress, RecipeRun, cosine, drawn
 
 STYLE, CHANNELS = 128, {4: 64, 8: 64, 16: 64, 32: 32, 64: 16, 128: 6}
 CONFIG = {"size": 128, "style": STYLE, "channels": CHANNELS, "expression_hidden": 32}
@@ -229,7 +229,7 @@ def _steps(trainer: TrainingState, recipe_run: RecipeRun) -> Iterator[tuple[Tens
     plan = Lessons(recipe_run.seed, trainer.generator.size, int(CODES_SHARE * total))
     lessons = drawn(plan, total, recipe_run.workers, trainer.step)
     latest: dict[str, Tensor] = {}
-    progress = Progress(recipe_run, "generator", trainer.step)
+    progress = RecipeProgress(recipe_run, "generator", trainer.step)
     for number in progress.steps(lambda: {name: float(value) for name, value in latest.items()}):
         stage = stage_at(number / total, half)
         if stage.finish and not trainer.settled:

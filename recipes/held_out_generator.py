@@ -37,7 +37,7 @@ from networks.edtalk.lips import lips_from_audio
 from networks.files import shipped
 from recipes.alphabet import Alphabet
 from recipes.audio2lip import lip_codes
-from recipes.faces import State, pictures, random_states
+from recipes.faces import PictureState, pictures, random_states
 from recipes.judge_sync import curve
 
 FRAMES, EVERY, STATES, PEOPLE = 48, 5, 120, 14
@@ -51,7 +51,7 @@ def relative_error(predicted: Tensor, exact: Tensor) -> float:
 
 
 @torch.inference_mode()
-def code_errors(generator: Generator, state: State) -> dict[str, float]:
+def code_errors(generator: Generator, state: PictureState) -> dict[str, float]:
     """Returns the relative errors of the encoder's codes of pictures of `state`."""
     parts = [generator.encode(part) for part in pictures(state, generator.size).split(24)]
     exact = Alphabet().codes(state)
@@ -61,7 +61,7 @@ def code_errors(generator: Generator, state: State) -> dict[str, float]:
     }
 
 
-def states(rng: np.random.Generator, extended: bool) -> State:
+def states(rng: np.random.Generator, extended: bool) -> PictureState:
     """Returns random states of test puppets in basic or extended emotions."""
     state = random_states(rng, STATES, people=TEST_IDENTITIES)
     if extended:
@@ -132,9 +132,9 @@ class Studio:
 
 def _posed(
     who: int, pose: npt.NDArray[np.float64], lip: npt.NDArray[np.float64], felt: npt.NDArray[np.float64]
-) -> State:
+) -> PictureState:
     count = len(pose)
-    return State(np.full(count, who), pose, lip, np.repeat(felt[None], count, 0), np.zeros(count, np.int64))
+    return PictureState(np.full(count, who), pose, lip, np.repeat(felt[None], count, 0), np.zeros(count, np.int64))
 
 
 def _frames(pixels: Tensor) -> npt.NDArray[np.uint8]:

@@ -35,7 +35,7 @@ FRAMES, EVERY, PEOPLE = 26, 5, 5
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClipCrops:
     """Holds one clip as the judges see it: the crops of every fifth frame that shows a face."""
 
     who: int
@@ -44,7 +44,7 @@ class Seen:
     crops: list[Picture]
 
 
-def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft: bool, folder: Path) -> Seen:
+def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft: bool, folder: Path) -> ClipCrops:
     """Returns one clip with the emotion on the face and neutral speech on the lips, as the test list's."""
     felt = affect_point(emotion, intensity)
     words, motion = (int(seed) for seed in rng.integers(1 << 30, size=2))
@@ -60,10 +60,10 @@ def seen(rng: np.random.Generator, who: int, emotion: str, intensity: int, soft:
     frames = np.concatenate(list(VideoReader(path)))
     path.unlink()
     face_crops = demo_crops(np.ascontiguousarray(frames[::EVERY]))
-    return Seen(who, emotion, intensity, [crop for crop in face_crops if crop is not None])
+    return ClipCrops(who, emotion, intensity, [crop for crop in face_crops if crop is not None])
 
 
-def rendered() -> list[Seen]:
+def rendered() -> list[ClipCrops]:
     """Returns two clips of each test puppet, straight from the renderer: each emotion sixteen times, levels in turn."""
     clips = []
     for number, who in enumerate(TEST_IDENTITIES):
@@ -72,11 +72,11 @@ def rendered() -> list[Seen]:
             felt, seed = affect_point(emotion, level), 2 * number + half
             lips, poses = speak(who, felt, FRAMES, (51, seed)).lips(), pose_track(FRAMES, (52, seed))
             frames = np.stack([render(who, poses[t], lips[t], felt) for t in range(0, FRAMES - 1, EVERY)])
-            clips.append(Seen(who, emotion, level, [crop for crop in demo_crops(frames) if crop is not None]))
+            clips.append(ClipCrops(who, emotion, level, [crop for crop in demo_crops(frames) if crop is not None]))
     return clips
 
 
-def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
+def clips(seed: int, folder: Path, people: int, soft: bool) -> list[ClipCrops]:
     """Returns crops of clips of `people` held-out puppets, each with all eight emotions at levels that alternate."""
     rng = np.random.default_rng([seed, 21, int(soft)])
     chosen = rng.choice(np.array(TEST_IDENTITIES), people, replace=False)
@@ -87,7 +87,7 @@ def clips(seed: int, folder: Path, people: int, soft: bool) -> list[Seen]:
     ]
 
 
-def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
+def emotion_figures(path: Path, sets: Mapping[str, Sequence[ClipCrops]]) -> dict[str, float]:
     """Returns the percent of clips whose emotion the stored judge names, by kind of clips."""
     from evaluators.emotion.nets import FrameAttention
 
@@ -103,7 +103,7 @@ def emotion_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str,
     return figures
 
 
-def identity_figures(path: Path, sets: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
+def identity_figures(path: Path, sets: Mapping[str, Sequence[ClipCrops]]) -> dict[str, float]:
     """Returns AUC and mean cosines of pairs of frames of different clips: the same puppet, or two; by kind of clips."""
     import torch
 

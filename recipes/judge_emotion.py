@@ -12,7 +12,7 @@ from evaluators.emotion.labels import EAT_FAN
 from harness.emotions import BASIC_EMOTIONS
 from networks.files import shipped
 from recipes.judge_pictures import Picture, pool, varied
-from recipes.recipe_run import Progress, RecipeRun
+from recipes.recipe_run import RecipeProgress, RecipeRun
 
 CONFIG = {"width": 16}
 EACH = 20  # pictures of a puppet
@@ -38,7 +38,7 @@ def _trained(recipe_run: RecipeRun, crops: Picture, emotions: npt.NDArray[np.int
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=recipe_run.steps)
     pictures, latest = torch.from_numpy(crops).permute(0, 3, 1, 2), {"loss": torch.zeros(())}
-    for _ in Progress(recipe_run, "emotion judge").steps(lambda: {"loss": float(latest["loss"])}):
+    for _ in RecipeProgress(recipe_run, "emotion judge").steps(lambda: {"loss": float(latest["loss"])}):
         rows = _groups(labels, rng)
         batch = varied(pictures[rows].to(device).float() / 255, rng)
         loss = _loss(network, batch, torch.from_numpy(labels[rows]).to(device))

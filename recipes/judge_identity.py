@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from evaluators.identity.demo_net import IdentityNet
 from networks.files import shipped
 from recipes.judge_pictures import PEOPLE, pool, varied
-from recipes.recipe_run import Progress, RecipeRun
+from recipes.recipe_run import RecipeProgress, RecipeRun
 
 CONFIG = {"width": 16, "size": 64, "embedding": 64}
 EACH = 20  # pictures of a puppet
@@ -29,7 +29,7 @@ def train(recipe_run: RecipeRun) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=recipe_run.steps)
     pictures, names = torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(people)
     latest = {"loss": torch.zeros(())}
-    for _ in Progress(recipe_run, "identity judge").steps(lambda: {"loss": float(latest["loss"])}):
+    for _ in RecipeProgress(recipe_run, "identity judge").steps(lambda: {"loss": float(latest["loss"])}):
         rows = rng.integers(0, len(crops), BATCH)
         named = names[rows].to(device)
         embedded = network(varied(pictures[rows].to(device).float() / 255, rng) * 2 - 1)

@@ -17,7 +17,7 @@ from datasets.puppets.face import render
 from datasets.puppets.identity import EXTRA_IDENTITIES, TRAIN_IDENTITIES
 from datasets.puppets.motion import SPAN
 from harness.atomic import replacing
-from recipes.faces import State, random_states
+from recipes.faces import PictureState, random_states
 from recipes.recipe_run import RecipeRun, drawn
 
 Picture = npt.NDArray[np.uint8]
@@ -44,13 +44,13 @@ def augmented(frame: Picture, rng: np.random.Generator) -> Picture:
     return frame
 
 
-def pictured(state: State, row: int, rng: np.random.Generator, augment: bool = True) -> Picture:
+def pictured(state: PictureState, row: int, rng: np.random.Generator, augment: bool = True) -> Picture:
     """Returns one row of `state` as a frame of 256 px, augmented unless `augment` is false."""
     frame = render(int(state.who[row]), state.pose[row], state.lip[row], state.affect[row])
     return augmented(frame, rng) if augment else frame
 
 
-def in_motion(state: State, rng: np.random.Generator) -> State:
+def in_motion(state: PictureState, rng: np.random.Generator) -> PictureState:
     """Returns the same states with heads turned no further than clips turn them."""
     pose = state.pose.copy()
     pose[:, :5] = rng.uniform(-1, 1, (len(pose), 5)) * SPAN * 1.1

@@ -35,7 +35,7 @@ from harness.media import VideoReader, VideoWriter, read_audio, to_pcm16
 from harness.records import SAMPLES_PER_FRAME
 from networks.files import shipped
 from recipes.augmentation import random_augmentation
-from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.recipe_run import RecipeProgress, RecipeRun, cosine, drawn
 
 Frames = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -199,7 +199,7 @@ def train(recipe_run: RecipeRun, held_out_clips: int = 66) -> None:
     net, rng = build(recipe_run.seed).to(device), np.random.default_rng([recipe_run.seed, 6])
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.01)
     latest = {"loss": torch.zeros(())}
-    for step in Progress(recipe_run, "sync judge").steps(lambda: {"loss": float(latest["loss"])}):
+    for step in RecipeProgress(recipe_run, "sync judge").steps(lambda: {"loss": float(latest["loss"])}):
         rate = min(1.0, (step + 1) / 20) * cosine(step / recipe_run.steps)
         optimiser.param_groups[0]["lr"] = RATE * rate
         frames, sounds = batch(clips, rng.choice(len(clips), CLIPS_A_STEP, replace=False), rng, device)

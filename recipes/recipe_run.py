@@ -53,7 +53,7 @@ def _device_name(device: str) -> str:
 
 
 @dataclass
-class Progress:
+class RecipeProgress:
     """Counts the steps of a recipe_run, from `first` on; a line about every ten seconds, with what is left."""
 
     recipe_run: RecipeRun

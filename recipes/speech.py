@@ -24,7 +24,7 @@ from harness.emotions import BASIC_EMOTIONS
 from harness.records import SAMPLES_PER_FRAME
 from networks.emotion2vec.encoder import Emotion2Vec
 from networks.files import shipped
-from recipes.recipe_run import Progress, RecipeRun, cosine, drawn
+from recipes.recipe_run import RecipeProgress, RecipeRun, cosine, drawn
 
 WIDTH = 64
 CONFIG = {
@@ -48,7 +48,7 @@ NAMELESS = -100  # the label of a free mood: what PyTorch's cross entropy leaves
 
 
 @dataclass(frozen=True)
-class Utterance:
+class LabelledVoice:
     """Holds `wave` (samples,), class number or NAMELESS, and `affect` (5,) of one voice."""
 
     wave: npt.NDArray[np.float32]
@@ -76,7 +76,7 @@ class Speaker:
 
     seed: int
 
-    def __call__(self, number: int) -> Utterance:
+    def __call__(self, number: int) -> LabelledVoice:
         rng = np.random.default_rng([self.seed, 32, number])
         label, level = int(rng.integers(len(BASIC_EMOTIONS))), int(rng.integers(1, 4))
         affect = affect_point(BASIC_EMOTIONS[label], level) + rng.normal(0, JITTER, 5)
@@ -84,7 +84,7 @@ class Speaker:
             label, affect = NAMELESS, free_mood(rng)
         who = TRAIN_IDENTITIES[number % VOICES]
         said = speak(who, affect, FRAMES, (3, int(rng.integers(1 << 30))))
-        return Utterance(said.sound[: FRAMES * SAMPLES_PER_FRAME], label, affect)
+        return LabelledVoice(said.sound[: FRAMES * SAMPLES_PER_FRAME], label, affect)
 
 
 def batch(rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -116,7 +116,9 @@ def train(recipe_run: RecipeRun) -> None:
     label = torch.tensor([one.label for one in said], device=device)
     affect = torch.from_numpy(np.stack([one.affect for one in said])).float().to(device)
     latest: dict[str, Tensor] = {}
-    for step in Progress(recipe_run, "speech").steps(lambda: {name: float(value) for name, value in latest.items()}):
+    for step in RecipeProgress(recipe_run, "speech").steps(
+        lambda: {name: float(value) for name, value in latest.items()}
+    ):
         optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 200) * cosine(step / recipe_run.steps)
         pick = torch.from_numpy(batch(rng)).to(device)
         length = int(rng.integers(SHORTEST, FRAMES + 1)) * SAMPLES_PER_FRAME

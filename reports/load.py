@@ -17,7 +17,7 @@ from harness.store import RunStore, StoredRow
 from harness.summary import unpack
 from reports.aggregation import undeclared
 from reports.confusion import counted
-from reports.model import Confusion, MetricFact, Pool, RunData, RunRow
+from reports.model import Confusion, MetricFact, PooledStatistics, RunData, RunRow
 
 JUDGE = "evaluators.judge:Judge"
 DECISIONS = "evaluators.extended.decisions"  # numpy only
@@ -185,7 +185,7 @@ def _pools(
     asked: Mapping[str, Any],
     metrics: Mapping[str, Mapping[str, Any]],
     signed: Mapping[tuple[str, str, str, str], str],
-) -> dict[tuple[str, str, str, str], Pool]:
+) -> dict[tuple[str, str, str, str], PooledStatistics]:
     """Per-clip statistics of the pooled metrics; only here the judges are imported (for their `combine`)."""
     facts = [_fact(name, told) for name, told in metrics.items()]
     pooled = {fact.name for fact in facts if fact.pooled and fact.ranked}
@@ -201,7 +201,7 @@ def _pools(
         if (row.metric, row.signature) in combine and row.scored:
             found.setdefault((row.dataset, row.method, row.metric, row.signature), {})[row.sample] = unpack(row)
     return {
-        (*key[:3], signed.get(key, key[3])): Pool(items, _scorer(combine[key[2:]], key[2]))
+        (*key[:3], signed.get(key, key[3])): PooledStatistics(items, _scorer(combine[key[2:]], key[2]))
         for key, items in found.items()
     }
 

@@ -23,7 +23,7 @@ from typing import Any
 from harness.evaluator import Aggregation
 from harness.records import Comparison, SummaryRow
 
-__all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "Pool", "RunData", "RunRow"]
+__all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "PooledStatistics", "RunData", "RunRow"]
 
 #: Methods that bound the scale instead of competing: shown apart, never ranked.
 CEILINGS = frozenset({"ground_truth"})
@@ -75,7 +75,7 @@ class MetricFact:
 
 
 @dataclass(frozen=True)
-class Pool:
+class PooledStatistics:
     """Holds a pooled metric's sufficient statistics: `score` of any list of `items` is the metric on those clips."""
 
     items: Mapping[str, Any]  # sample → its statistics, as `score` takes them
@@ -125,7 +125,7 @@ class RunData:
     aggregations: Mapping[str, Aggregation] = field(default_factory=dict)  # signature → how clips make the number
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
-    pools: Mapping[tuple[str, str, str, str], Pool] = field(default_factory=dict)
+    pools: Mapping[tuple[str, str, str, str], PooledStatistics] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> Mapping[tuple[str, str, str, str], Mapping[str, float]]:

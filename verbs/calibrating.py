@@ -120,7 +120,7 @@ def subject(dataset: Dataset, order: Order, seconds: float) -> Subject:
     return Subject(order.sample, own, Donors(sound, identity, donor(order.emotion)))
 
 
-class Worker:
+class CalibrationWorker:
     """Works in one process with a dataset and a judge that are opened once."""
 
     def __init__(self, bench: CalibrationPlan) -> None:
@@ -139,12 +139,12 @@ class Worker:
         return ClipReadings(order, tuple(readings))
 
 
-_worker: Worker | None = None
+_worker: CalibrationWorker | None = None
 
 
 def _open(bench: CalibrationPlan) -> None:
     global _worker  # one per process, set before its first clip
-    _worker = Worker(bench)
+    _worker = CalibrationWorker(bench)
 
 
 def _do(order: Order) -> ClipReadings:
@@ -164,7 +164,7 @@ def work(bench: CalibrationPlan, todo: Sequence[Order], jobs: int) -> list[ClipR
 
 
 def _alone(bench: CalibrationPlan, todo: Sequence[Order], progress: Progress) -> Iterator[ClipReadings]:
-    worker = Worker(bench)
+    worker = CalibrationWorker(bench)
     for order in todo:
         yield worker.do(order, progress)
 

@@ -26,7 +26,7 @@ VOWELS: tuple[tuple[float, float, float, float, float], ...] = (
 
 
 @dataclass(frozen=True)
-class Score:
+class Articulation:
     """Holds the control tracks of one utterance, (n,) at 200 Hz: `open` 0..1, `wide` -1..1, `hiss` 0..1 (consonant
     noise), `accent` 0..1 (stress bumps), and `formants` (n, 3) Hz of an average low voice."""
 
@@ -46,7 +46,7 @@ def _smooth(track: Array, width_s: float) -> Array:
     return np.stack([np.convolve(column, kernel / kernel.sum(), mode="valid") for column in padded.T], axis=1)
 
 
-def score(seconds: float, rate: float, rng: np.random.Generator) -> Score:
+def score(seconds: float, rate: float, rng: np.random.Generator) -> Articulation:
     """Returns random syllables for `seconds`; `rate` is the tempo (1.0: about 4.5 syllables a second)."""
     count = round(seconds * CONTROL_HZ)
     opened, wide, hiss, accent = (np.zeros(count) for _ in range(4))
@@ -66,7 +66,7 @@ def score(seconds: float, rate: float, rng: np.random.Generator) -> Score:
         if left == 0:  # between words
             pause = rng.uniform(0.06, 0.22) / rate
             at, left = at + pause, int(rng.integers(2, 5))
-    return Score(
+    return Articulation(
         _smooth(opened, 0.022),
         _smooth(wide, 0.03),
         _smooth(hiss, 0.006),
@@ -75,7 +75,7 @@ def score(seconds: float, rate: float, rng: np.random.Generator) -> Score:
     )
 
 
-def lips(spoken: Score, frames: int, offset_frames: int = 0) -> Array:
+def lips(spoken: Articulation, frames: int, offset_frames: int = 0) -> Array:
     """Returns mouth (frames, 2) = open, wide, at the centres of the frames.
 
     `offset_frames` k > 0 plants a known fault: the mouth follows the sound k frames late (k < 0: early).

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from datasets.puppets.affect import VOICE_UNITS, voice_units
 from datasets.puppets.identity import Identity, identity
-from datasets.puppets.speech import CONTROL_HZ, Score, lips, score
+from datasets.puppets.speech import CONTROL_HZ, Articulation, lips, score
 from harness.records import FPS, SAMPLE_RATE_HZ
 
 Array = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ class Utterance:
     """Holds the sound (n,) float32 in [-1, 1), 16 kHz, and the score that it was made from."""
 
     sound: Sound
-    spoken: Score
+    spoken: Articulation
     frames: int
 
     def lips(self, offset_frames: int = 0) -> Array:
@@ -46,7 +46,7 @@ def _upsampled(track: Array) -> Array:
     return np.asarray(out.reshape((-1, *track.shape[1:])))
 
 
-def _pitch(who: Identity, spoken: Score, unit: dict[str, float], rng: np.random.Generator) -> Array:
+def _pitch(who: Identity, spoken: Articulation, unit: dict[str, float], rng: np.random.Generator) -> Array:
     count = len(spoken.open)
     seconds = np.arange(count) / CONTROL_HZ
     octaves = 0.42 * unit["pitch"] + 0.03 * rng.normal()
@@ -67,7 +67,7 @@ def _envelope(frequency: Array, formants: Array) -> Array:
     return gain
 
 
-def _voiced(who: Identity, spoken: Score, unit: dict[str, float], pitch: Array) -> Array:
+def _voiced(who: Identity, spoken: Articulation, unit: dict[str, float], pitch: Array) -> Array:
     harmonics = np.arange(1, int(_TOP_HZ / pitch.min()) + 1)
     frequency = pitch[:, None] * harmonics
     fourth = np.full((len(pitch), 1), 3500.0)

@@ -17,7 +17,7 @@ from harness.records import SummaryRow
 from harness.signature import MEASURED, Signature
 from harness.statistics import Test, detectable_difference, paired_test, swap_test
 from reports.gate.verdict import CellVerdict, State, Thresholds
-from reports.model import MetricFact, Pool, RunData, RunRow
+from reports.model import MetricFact, PooledStatistics, RunData, RunRow
 
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 Rows = Mapping[str, RunRow]  # sample → row
@@ -57,7 +57,7 @@ def differing(old: str, new: str) -> str:
 
 
 @dataclass(frozen=True)
-class Cell:
+class GateCell:
     """Holds one metric of one method on its way to a verdict; a raw p-value in the answer waits for its correction."""
 
     key: Key  # in the baseline
@@ -89,7 +89,7 @@ class Cell:
             return self._mean(np.array(pairs, dtype=np.float64))
         return self._pooled(*pools) if (pools := self._pools()) is not None else self._intervals(new)
 
-    def _pools(self) -> tuple[Pool, Pool] | None:
+    def _pools(self) -> tuple[PooledStatistics, PooledStatistics] | None:
         """The statistics of both sets, where they are here."""
         old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.other)
         return (old, new) if old is not None and new is not None else None
@@ -128,7 +128,7 @@ class Cell:
         # Clip for clip the same: no sign flip could ever show a change, so it is none of the corrected tests (Tarone).
         return verdict if change.any() else replace(verdict, p_value=None)
 
-    def _pooled(self, old: Pool, new: Pool) -> CellVerdict:
+    def _pooled(self, old: PooledStatistics, new: PooledStatistics) -> CellVerdict:
         """A score that only a set has: the clip-swap test of the two sets."""
         both = [sample for sample in old.items if sample in new.items]
         if len(both) < self.limits.minimum_pairs:
@@ -217,7 +217,7 @@ def cells(before: Side, after: Side, wanted: Sequence[Key], limits: Thresholds) 
     share = limits.alpha / max(1, len(wanted))
     others = {key: _counterpart(key, before, after) for key in wanted}
     return [
-        Cell(key, other, before.summary[key], after.summary.get(other), before, after, limits, share).judge()
+        GateCell(key, other, before.summary[key], after.summary.get(other), before, after, limits, share).judge()
         for key, other in others.items()
     ]
 

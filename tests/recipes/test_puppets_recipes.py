@@ -24,15 +24,15 @@ from recipes import generator as generator_recipe
 from recipes import speech as speech_recipe
 from recipes.alphabet import Alphabet, code_loss
 from recipes.drawing import picture_loss
-from recipes.faces import EACH, POSE_SPAN, Lessons, State, as_input, pictures, random_states
+from recipes.faces import EACH, POSE_SPAN, Lessons, PictureState, as_input, pictures, random_states
 from recipes.recipe_run import RecipeRun, drawn
 from recipes.speech import CLEARANCE, free_mood
 
 pytestmark = pytest.mark.slow
 
 
-def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> State:
-    return State(
+def one_puppet(who: int, affect: np.ndarray, opened: float = 0.1) -> PictureState:
+    return PictureState(
         np.array([who]), np.zeros((1, 6)), np.array([[opened, 0.0]]), np.asarray(affect)[None], np.zeros(1, np.int64)
     )
 
@@ -154,7 +154,7 @@ def test_a_lesson_is_the_same_whoever_draws_it() -> None:
     assert (lesson.state.who.reshape(-1, EACH) == lesson.state.who.reshape(-1, EACH)[:, :1]).all()
     who, exp, lip, pose = (part[:1] for part in lesson.shuffle)
     state = lesson.state
-    goal = State(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
+    goal = PictureState(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
     assert torch.equal(as_input(lesson.goals[:1], "cpu"), pictures(goal, 16))
 
 

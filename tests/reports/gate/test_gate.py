@@ -15,7 +15,7 @@ from reports import scores
 from reports.gate.cell import differing
 from reports.gate.gate import Thresholds, Verdict, compare
 from reports.gate.text import plain
-from reports.model import MetricFact, Pool, RunData, RunRow
+from reports.model import MetricFact, PooledStatistics, RunData, RunRow
 from tests.synthetic_runs import SIGNATURES, make_run
 
 FACTS = {
@@ -245,7 +245,7 @@ def pooled_run(seed: int, spread: float = 1.0) -> RunData:
     noise = np.random.default_rng(seed + 50).normal(size=60)
     items = {s: float(h * spread + 0.2 * e) for s, h, e in zip(samples, hard, noise, strict=True)}
     score: Callable[[object], float] = lambda xs: float(np.std(np.array(xs)))  # noqa: E731
-    return replace(run, pools={fid_key(run): Pool(items, score)})
+    return replace(run, pools={fid_key(run): PooledStatistics(items, score)})
 
 
 def fid_key(run: RunData) -> tuple[str, str, str, str]:
@@ -275,7 +275,7 @@ def test_pools_that_are_the_same_need_no_swaps() -> None:
         asked.append(len(items))
         return pool.score(items)
 
-    same = replace(run, pools={key: Pool(pool.items, score)})
+    same = replace(run, pools={key: PooledStatistics(pool.items, score)})
     (cell,) = [one for one in compare(same, same).cells if one.metric == "fid"]
     assert (cell.state, cell.change, cell.p_value) == ("same", 0.0, None)
     assert asked == [60]
@@ -305,7 +305,7 @@ def test_pooled_false_alarms_are_rare_too() -> None:
     for seed in range(80):
         rng = np.random.default_rng(seed)
         sides = [{s: v + float(0.3 * rng.normal()) for s, v in pools.items.items()} for _ in range(2)]
-        pair = [replace(run, pools={fid_key(run): Pool(side, pools.score)}) for side in sides]
+        pair = [replace(run, pools={fid_key(run): PooledStatistics(side, pools.score)}) for side in sides]
         only = [replace(r, summary=tuple(x for x in r.summary if x.metric == "fid")) for r in pair]
         alarms += compare(*only).state == "worse"
     assert alarms <= 4  # meant: fewer than 1
