@@ -1,0 +1,87 @@
+"""What drives a FLOAT clip: one audio vector a frame, and the probabilities of seven emotions.
+
+Facts: the whole clip's samples are normalised at once; for the audio vectors they are first extended by their last
+sample to whole frames, and wav2vec2's features are brought from 50 to 25 a second before its transformer.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.float.wav2vec2 import BASE, LEAST_SAMPLES, EmotionRecogniser, Shape, Wav2Vec2
+from harness.records import SAMPLES_PER_FRAME
+
+#: FLOAT's seven emotions by index, in the words of this project (its own are disgust and surprise); no contempt.
+EMOTIONS = ("angry", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+CONDITION_WIDTH = 512
+_EPS = 1e-7
+
+
+def frames_of(samples: int) -> int:
+    """How many frames at 25 fps a sound of this many samples has: the last one may be begun."""
+    return -(-samples // SAMPLES_PER_FRAME)
+
+
+def normalised(wave: Tensor) -> Tensor:
+    """(n,) samples with zero mean and unit variance over the whole clip."""
+    return (wave - wave.mean()) / torch.sqrt(wave.var(unbiased=False) + _EPS)
+
+
+def whole_frames(wave: Tensor, frames: int) -> Tensor:
+    """The samples, extended by repeating the last one to `frames` whole frames."""
+    lacking = frames * SAMPLES_PER_FRAME - len(wave)
+    return torch.cat((wave, wave[-1:].expand(lacking))) if lacking > 0 else wave
+
+
+class AudioEncoder(nn.Module):
+    """Normalised samples -> (1, T, width): all layers of wav2vec2 side by side, one linear map, LayerNorm, SiLU."""
+
+    def __init__(self, shape: Shape = BASE, width: int = CONDITION_WIDTH) -> None:
+        super().__init__()
+        self.wav2vec2 = Wav2Vec2(shape)
+        joined = shape.layers * shape.width
+        self.audio_projection = nn.Sequential(nn.Linear(joined, width), nn.LayerNorm(width), nn.SiLU())
+
+    def layers(self, wave: Tensor, frames: int) -> Tensor:
+        """(1, frames, layers * width) of (n,) normalised samples."""
+        features = self.wav2vec2.features(whole_frames(wave, frames))
+        at_25_fps = F.interpolate(features.transpose(1, 2), frames, mode="linear", align_corners=True)
+        return torch.cat(list(self.wav2vec2.hidden(at_25_fps.transpose(1, 2))), dim=-1)
+
+    def forward(self, wave: Tensor, frames: int) -> Tensor:
+        """(1, frames, width) audio conditions of (n,) normalised samples at 16 kHz."""
+        conditions: Tensor = self.audio_projection(self.layers(wave, frames))
+        return conditions
+
+
+class EmotionEncoder(nn.Module):
+    """Normalised samples -> (1, 7) emotion probabilities in the order of `EMOTIONS`."""
+
+    def __init__(self, recogniser: EmotionRecogniser | None = None) -> None:
+        super().__init__()
+        self.wav2vec2_for_emotion = recogniser or EmotionRecogniser()
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Probabilities of (n,) normalised samples at 16 kHz."""
+        probabilities: Tensor = self.wav2vec2_for_emotion(wave).softmax(-1)
+        return probabilities
+
+
+def one_hot(label: str) -> Tensor:
+    """(1, 7) with all probability on one of `EMOTIONS`; ValueError for another name."""
+    return F.one_hot(torch.tensor([EMOTIONS.index(label)]), len(EMOTIONS)).float()
+
+
+__all__ = [
+    "CONDITION_WIDTH",
+    "EMOTIONS",
+    "LEAST_SAMPLES",
+    "AudioEncoder",
+    "EmotionEncoder",
+    "frames_of",
+    "normalised",
+    "one_hot",
+    "whole_frames",
+]
