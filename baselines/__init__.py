@@ -5,6 +5,7 @@ from __future__ import annotations
 METHODS: dict[str, str] = {
     "cmet": "baselines.cmet:CMet",
     "edtalk": "baselines.edtalk:EDTalk",
+    "float": "baselines.float.method:Float",
     "label": "baselines.edtalk:Label",
     "no_edit": "baselines.cmet:NoEdit",
     "ground_truth": "baselines.anchors:GroundTruth",

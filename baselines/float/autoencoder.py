@@ -24,7 +24,7 @@ MOTION_WIDTH = 20
 
 @dataclass(frozen=True)
 class Portrait:
-    """A face picture, encoded once: appearance `s_r` (1, style), its own motion `r_s` (1, style), the decoder's maps."""
+    """A face picture, encoded once: appearance `s_r` and own motion `r_s` (1, style), and the decoder's maps."""
 
     s_r: Tensor
     r_s: Tensor

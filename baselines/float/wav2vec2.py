@@ -8,7 +8,8 @@ published files, except that a `masked_spec_embed`, which only training uses, ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ class _ConvLayer(nn.Module):
         self.conv = nn.Conv1d(inputs, shape.conv_width, kernel, _STRIDES[index], bias=shape.stable)
         if shape.stable:
             self.layer_norm: nn.Module = nn.LayerNorm(shape.conv_width, eps=_EPS)
-        elif index == 0:
+        elif index == 0:  # over time: `_Front` applies it
             self.layer_norm = nn.GroupNorm(shape.conv_width, shape.conv_width, eps=_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class _Front(nn.Module):
         self.conv_layers = nn.ModuleList(_ConvLayer(shape, index) for index in range(len(_KERNELS)))
 
     def forward(self, wave: Tensor) -> Tensor:
-        first = self._folded(wave) if self._over_time else self.conv_layers[0]
+        first: Callable[[Tensor], Tensor] = self._folded(wave) if self._over_time else self.conv_layers[0]
         count = (len(wave) - LEAST_SAMPLES) // HOP_SAMPLES + 1
         blocks = []
         for start in range(0, count, _BLOCK_FRAMES):
@@ -78,31 +79,24 @@ class _Front(nn.Module):
             blocks.append(x.transpose(1, 2))
         return torch.cat(blocks, dim=1)
 
-    def _folded(self, wave: Tensor) -> nn.Module:
+    def _folded(self, wave: Tensor) -> Callable[[Tensor], Tensor]:
         """The first layer for one wave: its norm over the whole time becomes part of its convolution.
 
         A channel is a linear function of the 10 samples of a window, so its mean and variance over all windows follow
         from the windows' own means and covariances, without the channel's map.
         """
-        conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
-        weight = conv.weight[:, 0].double()
+        layer = self.conv_layers[0]
+        assert isinstance(layer, _ConvLayer)
+        assert isinstance(layer.layer_norm, nn.GroupNorm)
+        weight, norm = layer.conv.weight[:, 0].double(), layer.layer_norm
         windows = wave.double().unfold(0, _KERNELS[0], _STRIDES[0])
         centre = windows.mean(0)
-        second = windows.T @ windows / len(windows) - torch.outer(centre, centre)
-        variance = ((weight @ second) * weight).sum(1).clamp(min=0)
+        covariance = windows.T @ windows / len(windows) - torch.outer(centre, centre)
+        variance = ((weight @ covariance) * weight).sum(1).clamp(min=0)
         gain = norm.weight.double() * torch.rsqrt(variance + _EPS)
-        kernel = (weight * gain[:, None])[:, None].to(conv.weight.dtype)
-        bias = (norm.bias.double() - (weight @ centre) * gain).to(conv.weight.dtype)
-        return _Activated(kernel, bias)
-
-
-class _Activated(nn.Module):
-    def __init__(self, kernel: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.kernel, self.bias = kernel, bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(F.conv1d(x, self.kernel, self.bias, stride=_STRIDES[0]))
+        kernel = (weight * gain[:, None])[:, None].to(wave.dtype)
+        bias = (norm.bias.double() - (weight @ centre) * gain).to(wave.dtype)
+        return lambda x: F.gelu(F.conv1d(x, kernel, bias, stride=_STRIDES[0]))
 
 
 class _FeatureProjection(nn.Module):
@@ -208,7 +202,8 @@ class Wav2Vec2(nn.Module):
 
     def hidden(self, features: Tensor) -> Iterator[Tensor]:
         """Yields the output (1, frames, width) of each transformer layer for the features of `features`."""
-        return self.encoder(self.feature_projection(features))  # type: ignore[no-any-return]
+        layers: Iterator[Tensor] = self.encoder(self.feature_projection(features))
+        return layers
 
 
 class _Head(nn.Module):
@@ -228,9 +223,7 @@ class EmotionRecogniser(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """(1, classes) logits of (n,) normalised samples at 16 kHz."""
-        last = None
-        for last in self.wav2vec2.hidden(self.wav2vec2.features(wave)):
-            pass
-        assert last is not None
+        layers = self.wav2vec2.hidden(self.wav2vec2.features(wave))
+        last = deque(layers, maxlen=1).pop()  # the others need not be held
         logits: Tensor = self.classifier.out_proj(torch.tanh(self.classifier.dense(last.mean(1))))
         return logits

@@ -1,0 +1,156 @@
+"""The contestant `float`: one portrait and one sound, the emotion as a label, as utterances, or from the sound itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from baselines.float import checkpoint, options
+from baselines.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
+from baselines.float.crop import Detector, cropped, detector, is_crop
+from baselines.float.speaker import Speaker
+from harness import weights
+from harness.contract import Frame, Missing, Output
+from harness.errors import MissingError
+from harness.media import read_image
+from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The emotion as FLOAT takes it, (1, 7); where it comes from; a remark."""
+
+    probabilities: Tensor
+    used: str
+    note: str = ""
+
+
+class Float:
+    """FLOAT (ICCV 2025), an independent port. Its head motion is its own, so frames have no true counterpart."""
+
+    name: ClassVar[str] = "float"
+    emotion_sources: ClassVar[tuple[str, ...]] = ("speech", "label", "driving-speech")
+    labels: ClassVar[tuple[str, ...]] = ("angry", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+    pose: ClassVar[str] = "own"
+    size: ClassVar[int] = 512
+    stochastic: ClassVar[bool] = True
+    licence: ClassVar[str] = "CC BY-NC-ND 4.0"
+
+    def __init__(self, options_: Mapping[str, str], device: str) -> None:
+        self._options = options.read(options_)
+        self._device = device
+        self._speaker: Speaker | None = None
+        self._find: Detector | None = None
+        self._heard: dict[Path, Tensor] = {}  # utterances serve many samples: seven numbers each
+
+    def missing(self) -> list[Missing]:
+        """FLOAT's own file, the wav2vec2 files that it leaves out, and the face detector that was asked for."""
+        found = checkpoint.missing()
+        if self._options.detector == "s3fd" and weights.verify(["s3fd"])[0].status in ("absent", "wrong"):
+            cure = "Type `python bench.py weights fetch s3fd`, or leave --set float.detector out."
+            found.append(Missing("the weights 's3fd'", cure))
+        return found
+
+    def weights(self) -> dict[str, str]:
+        """name → sha256 of the files this method loads; {} where one is not here."""
+        try:
+            found = checkpoint.files()
+        except MissingError:
+            return {}
+        if self._options.detector == "s3fd":
+            found["s3fd"] = weights.locate("s3fd")
+        return {name: weights.digest(path) for name, path in found.items()}
+
+    def load(self) -> None:
+        """Load every network, and the face detector, once."""
+        self._speaker = Speaker(checkpoint.load(), self._device)
+        if self._options.crop != "none":
+            self._find = detector(self._options.detector, self._device)
+
+    def generate(self, request: Request, out: Output) -> Clip | Failed:
+        """Render the portrait speaking the driving sound with the emotion that the lane offers."""
+        if self._speaker is None:
+            self.load()
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            return self._made(request, out)
+
+    def _made(self, request: Request, out: Output) -> Clip | Failed:
+        speaker = self._ready()
+        wave = out.audio(request.driving_audio)[: request.frames * SAMPLES_PER_FRAME]
+        if len(wave) < LEAST_SAMPLES:
+            return Failed("bad-input", f"the sound has {len(wave)} samples, and FLOAT needs {LEAST_SAMPLES} (25 ms)")
+        told = self._told(request, out)
+        if isinstance(told, Failed):
+            return told
+        picture, crop = self._picture(request, out)
+        seed = request.seed if self._options.seed is None else self._options.seed
+        noise = speaker.noise(len(wave), seed, self._options.repeated_noise)
+        plain = self._options.guidance
+        guidance = replace(plain, emotion=plain.emotion * request.emotion.strength)
+        try:
+            for frame in speaker.frames(picture, wave, told.probabilities, noise, guidance):
+                out.frame(frame)
+        except FloatingPointError as error:
+            return Failed("bad-output", str(error), "Weights or options do not fit: try the defaults.")
+        official = "compat: official (every stretch starts from the same noise)" if self._options.repeated_noise else ""
+        notes = (told.note, "head pose: its own", crop, f"seed: {seed}", official)
+        return out.clip(used=told.used, notes="; ".join(note for note in notes if note))
+
+    def _picture(self, request: Request, out: Output) -> tuple[Frame, str]:
+        """The face at the network's size, and how it was cut out."""
+        picture, size = read_image(request.source_image), self._ready().size
+        way = self._options.crop
+        if way == "none" or self._find is None or (way == "auto" and is_crop(picture)):
+            return out.image(request.source_image, size), "crop: none"
+        return cropped(picture, self._find, size, request.source_image), f"crop: {self._options.detector} box x 1.6"
+
+    def _told(self, request: Request, out: Output) -> _Told | Failed:
+        """The emotion from where the lane or the user says; never from elsewhere in silence."""
+        emotion, source = request.emotion, self._source(request)
+        if source == "label" and emotion.label is not None:
+            if emotion.label not in EMOTIONS:
+                return Failed("unsupported", f"FLOAT does not know the label '{emotion.label}'")
+            return _Told(one_hot(emotion.label), "label")
+        if source == "speech" and emotion.speech:
+            return self._told_by_utterances(emotion, out)
+        if source == "driving-speech":
+            return _Told(self._hear(request.driving_audio, out), "driving-speech")
+        return Failed(
+            "unsupported",
+            f"lane '{request.lane}' offers this sample's emotion neither as a label nor as recorded utterances",
+            "--set float.emotion=driving-speech takes it from the driving sound.",
+        )
+
+    def _source(self, request: Request) -> str:
+        if self._options.emotion != "auto":
+            return self._options.emotion
+        if request.lane == "as-published":  # the released program without --emo
+            return "driving-speech"
+        return "label" if request.emotion.label is not None else "speech"
+
+    def _told_by_utterances(self, emotion: Emotion, out: Output) -> _Told:
+        heard = torch.cat([self._hear(path, out) for path in emotion.speech]).mean(0, keepdim=True)
+        note = (
+            f"extension: mean emotion probabilities of {len(emotion.speech)} utterances, apart from the driving sound"
+        )
+        return _Told(heard, "speech", note)
+
+    def _hear(self, path: Path, out: Output) -> Tensor:
+        """(1, 7) emotion probabilities of a sound file."""
+        if path not in self._heard:
+            self._heard[path] = self._ready().emotion(out.audio(path))
+        return self._heard[path]
+
+    def _ready(self) -> Speaker:
+        assert self._speaker is not None
+        return self._speaker
+
+    def close(self) -> None:
+        """Forget the networks."""
+        self._speaker, self._find = None, None
+        self._heard.clear()

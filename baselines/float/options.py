@@ -1,0 +1,86 @@
+"""The options of `--set float.NAME=VALUE`, read and refused in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from baselines.float.sampler import Guidance
+from harness.errors import UsageError, unknown_name
+
+CROPS = ("auto", "face", "none")
+DETECTORS = ("mtcnn", "s3fd")
+SOURCES = ("label", "speech", "driving-speech")
+KNOWN = ("seed", "a_cfg", "e_cfg", "r_cfg", "nfe", "compat", "ode", "crop", "detector", "emotion")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may set.
+
+    seed: of the noise, instead of the sample's own; guidance: a_cfg, e_cfg, nfe; repeated_noise: compat=official;
+    crop: `auto` leaves square pictures up to 256 px as they are; detector: which finds the face; emotion: where it
+    comes from, `auto` as the lane says.
+    """
+
+    seed: int | None
+    guidance: Guidance
+    repeated_noise: bool
+    crop: str
+    detector: str
+    emotion: str
+
+
+def read(given: Mapping[str, str]) -> Options:
+    """The options of a run. UsageError for an unknown name or a value that does not fit."""
+    if unknown := sorted(set(given) - set(KNOWN)):
+        raise UsageError(f"Method 'float' has no option '{unknown[0]}'.", f"Known: {', '.join(KNOWN)}.")
+    _refuse_other_solvers(given)
+    _number(given, "r_cfg", 1.0)  # the released program takes it, too, and never uses it
+    nfe = _whole(given, "nfe", 10)
+    if nfe < 2:
+        raise UsageError(f"Option nfe={nfe} leaves nothing but noise: N points of time make N - 1 steps.", "2 or more.")
+    return Options(
+        seed=_whole(given, "seed", 0) if "seed" in given else None,
+        guidance=Guidance(_number(given, "a_cfg", 2.0), _number(given, "e_cfg", 1.0), nfe),
+        repeated_noise=_one_of(given, "compat", ("none", "official")) == "official",
+        crop=_one_of(given, "crop", CROPS),
+        detector=_one_of(given, "detector", DETECTORS),
+        emotion=_one_of(given, "emotion", ("auto", *SOURCES)),
+    )
+
+
+def _refuse_other_solvers(given: Mapping[str, str]) -> None:
+    if given.get("ode", "euler") != "euler":
+        raise UsageError(
+            f"FLOAT's motion is integrated by the Euler method here, not by '{given['ode']}': the released defaults and "
+            "every published number are Euler's.",
+            "Leave --set float.ode out; --set float.nfe=20 makes finer steps.",
+        )
+
+
+def _one_of(given: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
+    value = given.get(key, known[0])
+    if value not in known:
+        raise unknown_name(f"value of float.{key}", value, known)
+    return value
+
+
+def _number(given: Mapping[str, str], key: str, default: float) -> float:
+    try:
+        value = float(given.get(key, default))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"Option {key}='{given[key]}' is not a number.", f"Example: --set float.{key}=1")
+    return value
+
+
+def _whole(given: Mapping[str, str], key: str, default: int) -> int:
+    value = _number(given, key, float(default))
+    if value % 1 or not 0 <= value < 2**63:
+        raise UsageError(
+            f"Option {key}={given[key]} is not a whole number of 0 or more.", f"Example: --set float.{key}=15"
+        )
+    return int(value)
