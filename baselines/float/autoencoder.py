@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cmet.decoder import Decoder, Held
-from cmet.edtalk import Directions, orthogonal
-from cmet.encoder import OFFICIAL_CHANNELS, Encoder, affine_chain, checked_channels
-from cmet.layers import Keeper, Kept
+from networks.edtalk.decoder import Decoder, Held
+from networks.edtalk.generator import Directions, orthogonal
+from networks.edtalk.encoder import OFFICIAL_CHANNELS, Encoder, affine_chain, checked_channels
+from networks.stylegan2.layers import Keeper, Kept
 
 SIZE_PX = 512
 STYLE_WIDTH = 512

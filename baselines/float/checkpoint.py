@@ -15,9 +15,9 @@ from typing import Any
 from torch import Tensor
 
 from baselines.float.networks import FloatNetworks, Widths, constants, unfilled
-from cmet import safetensors_copy
-from cmet.strict_loading import Layout, assign, matched
-from cmet.torch_file import TorchFile, state_dict_in
+from networks.files import safetensors_copy
+from networks.files.strict_loading import Layout, assign, matched
+from networks.files.torch_file import TorchFile, state_dict_in
 from harness import weights
 from harness.contract import Missing
 from harness.errors import MissingError, UsageError

@@ -38,7 +38,7 @@ def detector(name: str, device: str = "cpu") -> Detector:
     """One of `DETECTORS`, loaded. Raises MissingError where s3fd's weights are not here."""
     if name == "mtcnn":
         return _mtcnn(device)
-    from evaluators import s3fd
+    from evaluators.faces import s3fd
     from harness.weights import locate
 
     network = s3fd.load(locate("s3fd"), device)
@@ -52,7 +52,7 @@ def detector(name: str, device: str = "cpu") -> Detector:
 
 
 def _mtcnn(device: str) -> Detector:
-    from evaluators.mtcnn import detector as installed
+    from evaluators.faces.mtcnn import detector as installed
 
     def boxes(picture: Picture) -> list[Box]:
         found = installed(device).detect(picture[None])[0]

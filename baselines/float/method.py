@@ -1,4 +1,4 @@
-"""The contestant `float`: one portrait and one sound, the emotion as a label, as utterances, or from the sound itself."""
+"""The contestant `float`: a portrait and a sound; the emotion as a label, as utterances, or from the sound itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from torch import Tensor
 from baselines.float import checkpoint, options
 from baselines.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
 from baselines.float.crop import Detector, cropped, detector, is_crop
-from baselines.float.speaker import Speaker
+from baselines.float.networks import Widths
+from baselines.float.speaker import Speaker, Wave
 from harness import weights
 from harness.contract import Frame, Missing, Output
-from harness.errors import MissingError
+from harness.errors import MediaError, MissingError
 from harness.media import read_image
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
 
@@ -40,6 +41,7 @@ class Float:
     size: ClassVar[int] = 512
     stochastic: ClassVar[bool] = True
     licence: ClassVar[str] = "CC BY-NC-ND 4.0"
+    widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options_: Mapping[str, str], device: str) -> None:
         self._options = options.read(options_)
@@ -68,7 +70,7 @@ class Float:
 
     def load(self) -> None:
         """Load every network, and the face detector, once."""
-        self._speaker = Speaker(checkpoint.load(), self._device)
+        self._speaker = Speaker(checkpoint.load(widths=self.widths), self._device)
         if self._options.crop != "none":
             self._find = detector(self._options.detector, self._device)
 
@@ -84,7 +86,7 @@ class Float:
         wave = out.audio(request.driving_audio)[: request.frames * SAMPLES_PER_FRAME]
         if len(wave) < LEAST_SAMPLES:
             return Failed("bad-input", f"the sound has {len(wave)} samples, and FLOAT needs {LEAST_SAMPLES} (25 ms)")
-        told = self._told(request, out)
+        told = self._told(request, out, wave)
         if isinstance(told, Failed):
             return told
         picture, crop = self._picture(request, out)
@@ -109,7 +111,7 @@ class Float:
             return out.image(request.source_image, size), "crop: none"
         return cropped(picture, self._find, size, request.source_image), f"crop: {self._options.detector} box x 1.6"
 
-    def _told(self, request: Request, out: Output) -> _Told | Failed:
+    def _told(self, request: Request, out: Output, wave: Wave) -> _Told | Failed:
         """The emotion from where the lane or the user says; never from elsewhere in silence."""
         emotion, source = request.emotion, self._source(request)
         if source == "label" and emotion.label is not None:
@@ -119,7 +121,7 @@ class Float:
         if source == "speech" and emotion.speech:
             return self._told_by_utterances(emotion, out)
         if source == "driving-speech":
-            return _Told(self._hear(request.driving_audio, out), "driving-speech")
+            return _Told(self._ready().emotion(wave), "driving-speech")
         return Failed(
             "unsupported",
             f"lane '{request.lane}' offers this sample's emotion neither as a label nor as recorded utterances",
@@ -141,9 +143,12 @@ class Float:
         return _Told(heard, "speech", note)
 
     def _hear(self, path: Path, out: Output) -> Tensor:
-        """(1, 7) emotion probabilities of a sound file."""
+        """(1, 7) emotion probabilities of an utterance. Raises MediaError for one of less than 25 ms."""
         if path not in self._heard:
-            self._heard[path] = self._ready().emotion(out.audio(path))
+            wave = out.audio(path)
+            if len(wave) < LEAST_SAMPLES:
+                raise MediaError(f"{path} has {len(wave)} samples; a recogniser of emotion needs {LEAST_SAMPLES}.")
+            self._heard[path] = self._ready().emotion(wave)
         return self._heard[path]
 
     def _ready(self) -> Speaker:

@@ -12,7 +12,7 @@ from baselines.float.autoencoder import MOTION_WIDTH, SIZE_PX, STYLE_WIDTH, Moti
 from baselines.float.conditions import EMOTIONS, AudioEncoder, EmotionEncoder
 from baselines.float.transformer import FlowTransformer
 from baselines.float.wav2vec2 import BASE, LARGE, EmotionRecogniser, Shape
-from cmet.encoder import OFFICIAL_CHANNELS
+from networks.edtalk.encoder import OFFICIAL_CHANNELS
 
 
 @dataclass(frozen=True)

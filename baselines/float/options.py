@@ -54,8 +54,7 @@ def read(given: Mapping[str, str]) -> Options:
 def _refuse_other_solvers(given: Mapping[str, str]) -> None:
     if given.get("ode", "euler") != "euler":
         raise UsageError(
-            f"FLOAT's motion is integrated by the Euler method here, not by '{given['ode']}': the released defaults and "
-            "every published number are Euler's.",
+            f"FLOAT's motion is integrated by the Euler method here, as it is by default, not by '{given['ode']}'.",
             "Leave --set float.ode out; --set float.nfe=20 makes finer steps.",
         )
 

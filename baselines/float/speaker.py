@@ -16,8 +16,10 @@ from torch import Tensor
 from baselines.float.conditions import frames_of, normalised
 from baselines.float.networks import FloatNetworks
 from baselines.float.sampler import Guidance, Speech, noise_for, tracks
-from cmet.frames import picture_input
+from networks.edtalk.frames import picture_input
 from harness.contract import Frame
+
+Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)
 
 #: Frames decoded at a time on a GPU; on a CPU one at a time is fastest.
 _BATCH_FRAMES = {"cuda": 8}
@@ -35,7 +37,7 @@ class Speaker:
         """Edge of the pictures in px."""
         return self._networks.motion_autoencoder.size
 
-    def emotion(self, wave: npt.NDArray[np.float32]) -> Tensor:
+    def emotion(self, wave: Wave) -> Tensor:
         """(1, 7) emotion probabilities of (n,) samples at 16 kHz, in the order of `conditions.EMOTIONS`."""
         probabilities: Tensor = self._networks.emotion_encoder(self._normalised(wave))
         return probabilities
@@ -44,9 +46,7 @@ class Speaker:
         """The start of every stretch for a sound of this many samples; see `sampler.noise_for`."""
         return noise_for(self._networks.fmt, frames_of(samples), seed, repeated)
 
-    def frames(
-        self, picture: Frame, wave: npt.NDArray[np.float32], emotion: Tensor, noise: Tensor, guidance: Guidance
-    ) -> Iterator[Frame]:
+    def frames(self, picture: Frame, wave: Wave, emotion: Tensor, noise: Tensor, guidance: Guidance) -> Iterator[Frame]:
         """Yields ceil(n / 640) uint8 frames (size, size, 3) of (n,) samples at 16 kHz, n >= 400.
 
         picture: uint8 RGB (size, size, 3), the cropped face; emotion: (1, 7). Raises FloatingPointError where the
@@ -63,11 +63,11 @@ class Speaker:
             for rows in track.split(batch):
                 yield from truncated_pixels(autoencoder.decode(portrait, rows))
 
-    def _normalised(self, wave: npt.NDArray[np.float32]) -> Tensor:
+    def _normalised(self, wave: Wave) -> Tensor:
         return normalised(torch.from_numpy(wave).to(self._device))
 
 
 def truncated_pixels(pictures: Tensor) -> npt.NDArray[np.uint8]:
-    """(N, H, W, 3) uint8 of (N, 3, H, W): clamped to [-1, 1], mapped onto 0..255 and truncated, as FLOAT writes them."""
+    """(N, H, W, 3) uint8 of (N, 3, H, W): clamped to [-1, 1], mapped onto 0..255, truncated as FLOAT does."""
     mapped = (pictures.float().clamp(-1, 1) + 1) / 2 * 255
     return mapped.to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
