@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from networks.edtalk.decoder import Decoder, Held
-from networks.edtalk.generator import Directions, orthogonal
 from networks.edtalk.encoder import OFFICIAL_CHANNELS, Encoder, affine_chain, checked_channels
+from networks.edtalk.generator import Directions, orthogonal
 from networks.stylegan2.layers import Keeper, Kept
 
 SIZE_PX = 512

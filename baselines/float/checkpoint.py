@@ -15,12 +15,12 @@ from typing import Any
 from torch import Tensor
 
 from baselines.float.networks import FloatNetworks, Widths, constants, unfilled
-from networks.files import safetensors_copy
-from networks.files.strict_loading import Layout, assign, matched
-from networks.files.torch_file import TorchFile, state_dict_in
 from harness import weights
 from harness.contract import Missing
 from harness.errors import MissingError, UsageError
+from networks.files import safetensors_copy
+from networks.files.strict_loading import Layout, assign, matched
+from networks.files.torch_file import TorchFile, state_dict_in
 
 NAME = "float"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")

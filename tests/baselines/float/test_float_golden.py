@@ -1,0 +1,115 @@
+"""FLOAT at full size against what the released code gave with the same weights (goldens of the shared material)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from baselines.float.autoencoder import MotionAutoencoder
+from baselines.float.conditions import AudioEncoder, EmotionEncoder, frames_of, normalised, one_hot
+from baselines.float.sampler import Guidance, Speech, tracks, velocity
+from baselines.float.transformer import Conditions, FlowTransformer
+from networks.edtalk.frames import picture_input
+
+torch.set_num_threads(1)
+SOUNDS = ("audio_60f", "audio_58f_ragged")
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
+
+
+def _picture(shared: Path, kind: str) -> np.ndarray:
+    return np.array(Image.open(shared / "golden" / "float" / f"input_{kind}.png").convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def flow(shared: Path, stand_in: Callable[..., Any]) -> FlowTransformer:
+    made: FlowTransformer = stand_in(FlowTransformer(), "fmt.")
+    return made
+
+
+def test_audio_conditions(golden: Callable[[str], Any], stand_in: Callable[..., Any]) -> None:
+    encoder = AudioEncoder()
+    stand_in(encoder.wav2vec2, "audio_encoder.wav2vec2.")
+    stand_in(encoder.audio_projection, "audio_encoder.audio_projection.")
+    for name in SOUNDS:
+        wanted = golden(name)
+        wave, frames = normalised(wanted.tensor("waveform")), int(wanted["T"])
+        assert frames_of(len(wave)) == frames
+        wanted.check("input_values_head", wave[:64])
+        wanted.check("input_values_tail", wave[-64:])
+        layers = encoder.layers(wave, frames)
+        wanted.check("w2v_feat", layers[0, wanted["w2v_feat_frames"]])
+        flat = layers.double().flatten()
+        wanted.check("w2v_feat_stats", np.array([flat.mean(), flat.std(), flat.min(), flat.max()]))
+        wanted.check("wa", encoder.audio_projection(layers))
+
+
+@pytest.mark.full_size
+def test_emotion_of_speech(golden: Callable[[str], Any], stand_in: Callable[..., Any]) -> None:
+    encoder = EmotionEncoder()
+    stand_in(encoder, "emotion_encoder.")
+    for name in SOUNDS:
+        wanted = golden(name)
+        logits = encoder.wav2vec2_for_emotion(normalised(wanted.tensor("waveform")))
+        wanted.check("emotion_logits", logits)
+        wanted.check("emotion_probs", encoder(normalised(wanted.tensor("waveform"))))
+        assert logits.shape == (1, 7)
+
+
+def test_velocities(golden: Callable[[str], Any], flow: FlowTransformer) -> None:
+    wanted = golden("fmt")
+    time, track, before = (wanted.tensor(name) for name in ("t", "x", "prev_x"))
+
+    def given(emotion: Tensor) -> Conditions:
+        return Conditions(wanted.tensor("wa"), wanted.tensor("prev_wa"), wanted.tensor("wr"), emotion)
+
+    spoken = wanted.tensor("we")[:, 0]
+    wanted.check("out", flow(time, track, before, given(spoken)))
+    for audio, emotion in ((2.0, 1.0), (2.0, 5.0), (1.0, 1.0)):
+        guided = velocity(flow, time, track, before, given(spoken), Guidance(audio, emotion))
+        wanted.check(f"cfv_a{audio}_r1.0_e{emotion}", guided)
+    happy = velocity(flow, time, track, before, given(one_hot("happy")), Guidance(2, 1))
+    wanted.check("onehot_happy_cfv", happy)
+
+
+@pytest.mark.full_size
+@pytest.mark.parametrize("kind", ["real", "synthetic"])
+def test_autoencoder(
+    golden: Callable[[str], Any], stand_in: Callable[..., Any], check_autoencoder: Callable[..., None],
+    shared: Path, kind: str,
+) -> None:  # fmt: skip
+    network = stand_in(MotionAutoencoder(), "motion_autoencoder.")
+    check_autoencoder(golden(f"autoencoder_{kind}"), network, _picture(shared, kind), precise=True)
+
+
+@pytest.mark.full_size
+@pytest.mark.parametrize("name", ["sample_speech", "sample_happy_e5_nfe5"])
+def test_motion_and_frames_of_a_clip(
+    golden: Callable[[str], Any], flow: FlowTransformer, stand_in: Callable[..., Any], shared: Path, name: str
+) -> None:
+    wanted, sound = golden(name), golden("audio_60f")
+    assert str(wanted["emo"]) in ("S2E", "happy")
+    emotion = one_hot("happy") if str(wanted["emo"]) == "happy" else sound.tensor("emotion_probs")
+    speech = Speech(sound.tensor("wa"), golden("fmt").tensor("wr"), emotion)
+    guidance = Guidance(float(wanted["a_cfg"]), float(wanted["e_cfg"]), int(wanted["nfe"]))
+    motion = torch.cat(list(tracks(flow, speech, wanted.tensor("noise"), guidance)))
+    wanted.check("r_d", motion[None])
+    network: MotionAutoencoder = stand_in(MotionAutoencoder(), "motion_autoencoder.")
+    portrait = network.portrait(picture_input(_picture(shared, "real"), 512))
+    for frame in wanted["frames"]:
+        made = network.decode(portrait, motion[frame : frame + 1])[0]
+        wanted.check(f"frame{frame}_stride8", made[:, ::8, ::8])
+        wanted.check(f"frame{frame}_crop", made[:, 240:272, 240:272])
+        flat = made.double().flatten()
+        wanted.check(f"frame{frame}_stats", np.array([flat.mean(), flat.std(), flat.min(), flat.max()]))
