@@ -26,7 +26,7 @@ NAME = "float"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _OWN = ("motion_autoencoder.", "fmt.", "audio_encoder.audio_projection.")
 _LAYOUT = Layout(_WRAPPERS, spare=("masked_spec_embed", "lm_head."))  # of training, of wav2vec2's own task
-_SPELLINGS = {
+SPELLINGS = {
     "pos_conv_embed.conv.weight_g": "pos_conv_embed.conv.parametrizations.weight.original0",
     "pos_conv_embed.conv.weight_v": "pos_conv_embed.conv.parametrizations.weight.original1",
 }
@@ -68,7 +68,7 @@ class _File:
 
 
 def _renamed(name: str, part: Part | None) -> str:
-    for old, new in _SPELLINGS.items():
+    for old, new in SPELLINGS.items():
         name = name.replace(old, new)
     if part is None:
         return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from baselines.float import seeded_checkpoint
 from baselines.float.autoencoder import MotionAutoencoder
 from baselines.float.networks import FloatNetworks, Widths
 from baselines.float.wav2vec2 import Shape
@@ -124,28 +124,15 @@ def check_autoencoder() -> Callable[..., None]:
     return check
 
 
-def seeded(module: nn.Module, prefix: str) -> nn.Module:
-    """Stand-in weights by name, in eval mode without gradients."""
-    fill(module, prefix)
-    return module.eval().requires_grad_(False)
-
-
-def with_gain(autoencoder: nn.Module) -> nn.Module:
-    """Undoes the run-time 1/sqrt(fan-in) of stand-in weights, without which codes do not depend on the picture."""
-    with torch.no_grad():
-        for name, parameter in autoencoder.named_parameters():
-            if name.endswith("weight") and parameter.ndim >= 2 and not name.endswith("direction.weight"):
-                parameter.mul_(math.sqrt(math.prod(parameter.shape[1:])))
-    return autoencoder
-
-
 @pytest.fixture(scope="session")
-def stand_in() -> Callable[[nn.Module, str], Any]:
+def filled() -> Callable[[nn.Module, str], Any]:
     """A network filled by its names under a prefix; motion autoencoders with the gain of the goldens."""
 
     def made(module: nn.Module, prefix: str) -> nn.Module:
-        filled = seeded(module, prefix)
-        return with_gain(filled) if prefix == "motion_autoencoder." else filled
+        fill(module, prefix)
+        if prefix == "motion_autoencoder.":
+            seeded_checkpoint.add_gain(module)
+        return module.eval().requires_grad_(False)
 
     return made
 
@@ -159,7 +146,4 @@ def small_widths() -> Widths:
 @pytest.fixture(scope="session")
 def small() -> FloatNetworks:
     """All of FLOAT at small widths with stand-in weights."""
-    networks = FloatNetworks(SMALL)
-    seeded(networks, "")
-    with_gain(networks.motion_autoencoder)
-    return networks
+    return seeded_checkpoint.stand_in(SMALL)

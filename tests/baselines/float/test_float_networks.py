@@ -54,12 +54,12 @@ def test_constants_do_not_depend_on_the_widths(small: FloatNetworks, small_width
 
 def test_autoencoder_on_a_picture_made_by_a_formula(
     recorded: Callable[[str], Any],
-    stand_in: Callable[..., Any],
+    filled: Callable[..., Any],
     synthetic_picture: np.ndarray,
     check_autoencoder: Callable[..., None],
 ) -> None:
     assert hashlib.sha256(synthetic_picture.tobytes()).hexdigest().startswith("8fea0bd8")
-    network = stand_in(MotionAutoencoder(), "motion_autoencoder.")
+    network = filled(MotionAutoencoder(), "motion_autoencoder.")
     check_autoencoder(recorded("autoencoder_synthetic"), network, synthetic_picture, precise=False)
 
 
@@ -106,8 +106,8 @@ def test_labels_are_one_hot_in_the_released_order() -> None:
 
 
 @pytest.fixture(scope="module")
-def flow(stand_in: Callable[..., Any]) -> FlowTransformer:
-    made: FlowTransformer = stand_in(FlowTransformer(16, 7, 32, 2, 2, frames=8, previous=3, reach=1), "fmt.")
+def flow(filled: Callable[..., Any]) -> FlowTransformer:
+    made: FlowTransformer = filled(FlowTransformer(16, 7, 32, 2, 2, frames=8, previous=3, reach=1), "fmt.")
     return made
 
 
