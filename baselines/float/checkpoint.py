@@ -16,8 +16,8 @@ from torch import Tensor
 
 from baselines.float.networks import FloatNetworks, Widths, constants, unfilled
 from harness import weights
-from harness.contract import Missing
 from harness.errors import MissingError, UsageError
+from harness.method import Missing
 from networks.files import safetensors_copy
 from networks.files.strict_loading import Layout, assign, matched
 from networks.files.torch_file import TorchFile, state_dict_in

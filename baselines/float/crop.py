@@ -54,8 +54,10 @@ def detector(name: str, device: str = "cpu") -> Detector:
 def _mtcnn(device: str) -> Detector:
     from evaluators.faces.mtcnn import detector as installed
 
+    network = installed(device)
+
     def boxes(picture: Picture) -> list[Box]:
-        found = installed(device).detect(picture[None])[0]
+        found = network.detect(picture[None])[0]
         return [_box(row) for row, score in zip(found.boxes, found.probs, strict=True) if score > _LEAST_SCORE]
 
     return boxes

@@ -16,9 +16,9 @@ from baselines.float.crop import Detector, cropped, detector, is_crop
 from baselines.float.networks import Widths
 from baselines.float.speaker import Speaker, Wave
 from harness import weights
-from harness.contract import Frame, Missing, Output
 from harness.errors import MediaError, MissingError
 from harness.media import read_image
+from harness.method import Frame, Missing, Output
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
 
 

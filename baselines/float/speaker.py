@@ -16,7 +16,7 @@ from torch import Tensor
 from baselines.float.conditions import frames_of, normalised
 from baselines.float.networks import FloatNetworks
 from baselines.float.sampler import Guidance, Speech, noise_for, tracks
-from harness.contract import Frame
+from harness.method import Frame
 from networks.edtalk.frames import picture_input
 
 Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)

@@ -18,8 +18,9 @@ from baselines.float.networks import FloatNetworks, Widths
 from baselines.float.wav2vec2 import Shape
 from harness.seeded import fill
 from networks.edtalk.frames import picture_input
+from tests.places import GOLDEN
 
-RECORDED = Path(__file__).resolve().parents[2] / "golden" / "float"
+RECORDED = GOLDEN / "float"
 
 #: Networks of the released kinds that run in milliseconds, with pictures of 32 px.
 SMALL = Widths(
