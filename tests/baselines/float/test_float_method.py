@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from baselines import METHODS
+from baselines.conformance import check_method
 from baselines.float.conditions import EMOTIONS, normalised, one_hot
 from baselines.float.method import Float
 from baselines.float.networks import FloatNetworks, Widths
@@ -313,3 +314,19 @@ def test_absent_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     absent = Float({"detector": "s3fd"}, "cpu")
     assert [lack.what for lack in absent.missing()] == ["the weights 'float' (float.pth)", "the weights 's3fd'"]
     assert absent.weights() == {}
+
+
+def test_it_passes_the_contract_test(small: FloatNetworks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `bench.py list --check` asks of every method; the emotion is told by utterances here."""
+    monkeypatch.setenv(weights.variable("float"), str(write(tmp_path, small)))
+    source = (
+        "from baselines.float.method import Float",
+        "from tests.baselines.float.conftest import SMALL",
+        "class Small(Float):",
+        "    widths = SMALL",
+    )
+    (tmp_path / "mine.py").write_text("\n".join(source), encoding="utf-8")
+    said: list[str] = []
+    assert check_method(f"{tmp_path / 'mine.py'}:Small", said.append) == 0, said
+    assert "ok   reacts to the emotion" in said
+    assert any(line.startswith("ok   refuses a label it does not know") for line in said)
