@@ -1,7 +1,8 @@
 """What drives a FLOAT clip: one audio vector a frame, and the probabilities of seven emotions.
 
 Facts: the whole clip's samples are normalised at once; for the audio vectors they are first extended by their last
-sample to whole frames, and wav2vec2's features are brought from 50 to 25 a second before its transformer.
+sample to whole frames, and wav2vec2's features are brought from 50 to 25 a second before its transformer
+(docs/reference/methods.md, 'FLOAT').
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The contestant `float`: a portrait and a sound; the emotion as a label, as utterances, or from the sound itself."""
+"""The contestant `float`: a portrait and a sound; the emotion as a label, as utterances, or from the sound itself.
+
+Facts: docs/reference/methods.md, 'FLOAT' and 'Lanes'.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from baselines.float.crop import Detector, cropped, detector, is_crop
 from baselines.float.networks import Widths
 from baselines.float.speaker import Speaker, Wave
 from harness import weights
-from harness.errors import MediaError, MissingError
+from harness.errors import MediaError, MissingError, UsageError
 from harness.media import read_image
 from harness.method import Frame, Missing, Output
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
@@ -59,10 +62,10 @@ class Float:
         return found
 
     def weights(self) -> dict[str, str]:
-        """name → sha256 of the files this method loads; {} where one is not here."""
+        """name → sha256 of the files this method loads; {} where one is not here or is none of FLOAT's."""
         try:
             found = checkpoint.files()
-        except MissingError:
+        except (MissingError, UsageError):
             return {}
         if self._options.detector == "s3fd":
             found["s3fd"] = weights.locate("s3fd")

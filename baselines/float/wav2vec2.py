@@ -22,6 +22,7 @@ _KERNELS = (10, 3, 3, 3, 3, 2, 2)
 _STRIDES = (5, 2, 2, 2, 2, 2, 2)
 _POSITION_KERNEL, _POSITION_GROUPS = 128, 16
 _BLOCK_FRAMES = 500  # output frames, 50 a second, that the convolutions make at a time
+_BLOCK_ROWS = 2048  # of a feed-forward layer at a time: its wide map of four minutes would take 200 MB
 HOP_SAMPLES = 320
 LEAST_SAMPLES = 400  # fewer do not reach the last convolution
 
@@ -147,8 +148,8 @@ class _FeedForward(nn.Module):
         self.output_dense = nn.Linear(shape.feed_forward, shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.output_dense(F.gelu(self.intermediate_dense(x)))
-        return y
+        parts = [self.output_dense(F.gelu(self.intermediate_dense(part))) for part in x.split(_BLOCK_ROWS, dim=1)]
+        return torch.cat(parts, dim=1)
 
 
 class _Layer(nn.Module):

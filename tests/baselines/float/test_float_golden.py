@@ -19,6 +19,7 @@ from baselines.float.transformer import Conditions, FlowTransformer
 from networks.edtalk.frames import picture_input
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.full_size
 SOUNDS = ("audio_60f", "audio_58f_ragged")
 
 
@@ -55,7 +56,6 @@ def test_audio_conditions(golden: Callable[[str], Any], filled: Callable[..., An
         wanted.check("wa", encoder.audio_projection(layers))
 
 
-@pytest.mark.full_size
 def test_emotion_of_speech(golden: Callable[[str], Any], filled: Callable[..., Any]) -> None:
     encoder = EmotionEncoder()
     filled(encoder, "emotion_encoder.")
@@ -83,7 +83,6 @@ def test_velocities(golden: Callable[[str], Any], flow: FlowTransformer) -> None
     wanted.check("onehot_happy_cfv", happy)
 
 
-@pytest.mark.full_size
 @pytest.mark.parametrize("kind", ["real", "synthetic"])
 def test_autoencoder(
     golden: Callable[[str], Any], filled: Callable[..., Any], check_autoencoder: Callable[..., None],
@@ -93,7 +92,6 @@ def test_autoencoder(
     check_autoencoder(golden(f"autoencoder_{kind}"), network, _picture(shared, kind), precise=True)
 
 
-@pytest.mark.full_size
 @pytest.mark.parametrize("name", ["sample_speech", "sample_happy_e5_nfe5"])
 def test_motion_and_frames_of_a_clip(
     golden: Callable[[str], Any], flow: FlowTransformer, filled: Callable[..., Any], shared: Path, name: str
