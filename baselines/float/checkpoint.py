@@ -19,7 +19,9 @@ from harness import weights
 from harness.errors import MissingError, UsageError
 from harness.method import Missing
 from networks.files import safetensors_copy
-from networks.files.strict_loading import Layout, assign, matched
+from networks.files.layout import Layout
+from networks.files.plausibility import ImplausibleError
+from networks.files.strict_loading import assign, matched
 from networks.files.torch_file import TorchFile, state_dict_in
 
 NAME = "float"
@@ -137,8 +139,8 @@ def _beside(part: Part, main: Path) -> Path:
 def load(path: Path | None = None, widths: Widths | None = None) -> FloatNetworks:
     """FLOAT's networks, in eval mode, float32, on the CPU.
 
-    Raises what `files` raises, and UsageError for tensors that are missing, unexpected, of another shape or not finite,
-    and for networks that were never trained: no hash of `float.pth` is published that could vouch for it.
+    Raises what `files` raises, UsageError for tensors that are missing, unexpected, of another shape or not finite, and
+    ImplausibleError for networks that were never trained: no hash of `float.pth` is published that could vouch for it.
     """
     main = _main(path)
     opened = [main, *(_File(_beside(part, main.path), part) for part in _lacking(main))]
@@ -150,5 +152,6 @@ def load(path: Path | None = None, widths: Widths | None = None) -> FloatNetwork
     tensors = {name: fixed[name] if name in fixed else owners[name].tensor(value) for name, value in values.items()}
     assign(networks, tensors, where)
     if not bool(networks.audio_encoder.audio_projection[1].bias.any()):  # type: ignore[operator]
-        raise UsageError(f"{opened[0].path} was never trained: the norm of its audio projection is a new network's.")
+        what = f"{main.path} was never trained: the norm of its audio projection is that of a new network."
+        raise ImplausibleError(what, "Get the file again.")
     return networks.requires_grad_(False)

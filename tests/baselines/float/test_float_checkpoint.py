@@ -13,7 +13,7 @@ from baselines.float import checkpoint
 from baselines.float.networks import FloatNetworks, Widths
 from baselines.float.seeded_checkpoint import released_layout, write
 from harness import weights
-from harness.errors import MissingError, UsageError
+from harness.errors import BenchError, MissingError, UsageError
 
 AUDIO, EMOTION = checkpoint.PARTS
 
@@ -161,7 +161,7 @@ def test_missing_strange_and_misshapen_tensors(small: FloatNetworks, small_width
     }
     for name, (state, sentence) in cases.items():
         torch.save(state, tmp_path / f"{name}.pth")
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(BenchError) as caught:
             checkpoint.load(tmp_path / f"{name}.pth", small_widths)
         assert sentence in caught.value.what, name
 
