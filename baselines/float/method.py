@@ -13,10 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from baselines.float import checkpoint, options
+from baselines.float import checkpoint
 from baselines.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
 from baselines.float.crop import Detector, cropped, detector, is_crop
 from baselines.float.networks import Widths
+from baselines.float.options import read_options
 from baselines.float.speaker import Speaker, Wave
 from harness import weights
 from harness.errors import MediaError, MissingError, UsageError
@@ -46,8 +47,8 @@ class Float:
     licence: ClassVar[str] = "CC BY-NC-ND 4.0"
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
-    def __init__(self, options_: Mapping[str, str], device: str) -> None:
-        self._options = options.read(options_)
+    def __init__(self, options: Mapping[str, str], device: str) -> None:
+        self._options = read_options(options)
         self._device = device
         self._speaker: Speaker | None = None
         self._find: Detector | None = None

@@ -32,7 +32,7 @@ class Options:
     emotion: str
 
 
-def read(given: Mapping[str, str]) -> Options:
+def read_options(given: Mapping[str, str]) -> Options:
     """The options of a run. UsageError for an unknown name or a value that does not fit."""
     if unknown := sorted(set(given) - set(KNOWN)):
         raise UsageError(f"Method 'float' has no option '{unknown[0]}'.", f"Known: {', '.join(KNOWN)}.")
