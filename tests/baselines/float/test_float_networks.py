@@ -52,6 +52,7 @@ def test_constants_do_not_depend_on_the_widths(small: FloatNetworks, small_width
     assert {name: value.shape for name, value in constants().items()} == official
 
 
+@pytest.mark.full_size
 def test_autoencoder_on_a_picture_made_by_a_formula(
     recorded: Callable[[str], Any],
     filled: Callable[..., Any],
