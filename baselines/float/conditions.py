@@ -7,6 +7,8 @@ sample to whole frames, and wav2vec2's features are brought from 50 to 25 a seco
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,18 +44,26 @@ class AudioEncoder(nn.Module):
     def __init__(self, shape: Shape = BASE, width: int = CONDITION_WIDTH) -> None:
         super().__init__()
         self.wav2vec2 = Wav2Vec2(shape)
-        joined = shape.layers * shape.width
+        self._width, joined = shape.width, shape.layers * shape.width
         self.audio_projection = nn.Sequential(nn.Linear(joined, width), nn.LayerNorm(width), nn.SiLU())
 
-    def layers(self, wave: Tensor, frames: int) -> Tensor:
-        """(1, frames, layers * width) of (n,) normalised samples."""
+    def layers(self, wave: Tensor, frames: int) -> Iterator[Tensor]:
+        """Yields (1, frames, layer width) of each layer for (n,) normalised samples."""
         features = self.wav2vec2.features(whole_frames(wave, frames))
         at_25_fps = F.interpolate(features.transpose(1, 2), frames, mode="linear", align_corners=True)
-        return torch.cat(list(self.wav2vec2.hidden(at_25_fps.transpose(1, 2))), dim=-1)
+        return self.wav2vec2.hidden(at_25_fps.transpose(1, 2))
 
     def forward(self, wave: Tensor, frames: int) -> Tensor:
-        """(1, frames, width) audio conditions of (n,) normalised samples at 16 kHz."""
-        conditions: Tensor = self.audio_projection(self.layers(wave, frames))
+        """(1, frames, width) audio conditions of (n,) normalised samples at 16 kHz.
+
+        Each layer goes through its own columns of the linear map at once, so that they need not be held side by side.
+        """
+        linear, norm, activation = self.audio_projection
+        assert isinstance(linear, nn.Linear)
+        total: Tensor = linear.bias
+        for layer, columns in zip(self.layers(wave, frames), linear.weight.split(self._width, dim=1), strict=True):
+            total = total + F.linear(layer, columns)
+        conditions: Tensor = activation(norm(total))
         return conditions
 
 
