@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness import statistics
-from harness.cells import Cell
+from harness.cells import TableCell
 from harness.records import Comparison
 from harness.seeds import seed_for
 
@@ -18,7 +18,7 @@ _SET_DRAWS = 200  # each costs two whole scores
 Score = Callable[[Sequence[Any]], float]
 
 
-def by_clip(a: Cell, b: Cell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
+def by_clip(a: TableCell, b: TableCell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
     """Compares by a metric that is a mean over clips; None with fewer than two clips, or where one has no value of its
     own.
     """
@@ -33,7 +33,13 @@ def by_clip(a: Cell, b: Cell, metric: str, unit: str, signature: str, seed: int)
 
 
 def by_set(
-    a: Cell, b: Cell, items: Callable[[Cell], Sequence[Any]], score: Score, metric: str, signature: str, seed: int
+    a: TableCell,
+    b: TableCell,
+    items: Callable[[TableCell], Sequence[Any]],
+    score: Score,
+    metric: str,
+    signature: str,
+    seed: int,
 ) -> Comparison | None:
     """Compares by a metric that weighs its clips (by frames, by tracks); `items` gives the statistics of a cell's
     scored rows.
@@ -51,7 +57,7 @@ def by_set(
     return _record(a, b, metric, signature, test, interval, "clip-swap permutation")
 
 
-def _both(a: Cell, b: Cell) -> list[tuple[float, float]]:
+def _both(a: TableCell, b: TableCell) -> list[tuple[float, float]]:
     """The values of the clips that both have; none at all where a clip has no value of its own."""
     first, second = ({row.sample: row.value for row in cell.scored} for cell in (a, b))
     both = [(first[sample], second[sample]) for sample in first if sample in second]
@@ -59,7 +65,7 @@ def _both(a: Cell, b: Cell) -> list[tuple[float, float]]:
     return values if len(values) == len(both) else []
 
 
-def _rng(a: Cell, b: Cell, metric: str, seed: int) -> np.random.Generator:
+def _rng(a: TableCell, b: TableCell, metric: str, seed: int) -> np.random.Generator:
     return np.random.default_rng(seed_for(seed, "pair", a.dataset, a.method, b.method, metric))
 
 
@@ -72,8 +78,8 @@ def _difference_interval(change: Any, unit: str, rng: np.random.Generator) -> tu
 
 
 def _record(
-    a: Cell,
-    b: Cell,
+    a: TableCell,
+    b: TableCell,
     metric: str,
     signature: str,
     test: statistics.Test,

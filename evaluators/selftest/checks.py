@@ -29,7 +29,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Check:
+class ReferenceCheck:
     """Describes one thing to reproduce: `measure` gives the largest error against the reference, in `unit`."""
 
     what: str
@@ -44,7 +44,7 @@ def reproduce() -> Iterator[Finding]:
         yield run(check)
 
 
-def run(check: Check) -> Finding:
+def run(check: ReferenceCheck) -> Finding:
     """Returns one check's result as a line; a number that is not finite or beyond its tolerance is bad."""
     try:
         error = check.measure()
@@ -234,15 +234,15 @@ def _test_card() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
 
 
 #: The checks in the order of doctor's lines: subject, tolerance, measurement.
-CHECKS: tuple[Check, ...] = (
-    Check("MFCC of a voice (python_speech_features)", 1e-8, _mfcc),
-    Check("LSE-C, LSE-D and offset of planted embeddings (syncnet_python)", 5e-5, _sync_scores),
-    Check("Fréchet distance of synthetic features (exact trace formula)", 1e-9, _frechet),
-    Check("PSNR and SSIM of a pair of pictures (scikit-image)", 1e-9, _pixels),
-    Check("MTCNN's box and landmarks of a face (facenet-pytorch)", 1e-2, _faces, " px"),
-    Check("SyncNet's embeddings with seeded weights (syncnet_python)", 1e-5, _syncnet),
-    Check("emotion judge's features with seeded weights (torchvision)", 1e-5, _emotion_features),
-    Check("Inception's features with seeded weights (pytorch-fid)", 1e-5, _inception),
-    Check("decoding of a shipped H.264 clip (OpenCV)", 0.5, _decoded, " levels"),
-    Check("a clip written and read: frames, sound, PSNR (OpenCV)", 0.5, _round_trip, " dB"),
+CHECKS: tuple[ReferenceCheck, ...] = (
+    ReferenceCheck("MFCC of a voice (python_speech_features)", 1e-8, _mfcc),
+    ReferenceCheck("LSE-C, LSE-D and offset of planted embeddings (syncnet_python)", 5e-5, _sync_scores),
+    ReferenceCheck("Fréchet distance of synthetic features (exact trace formula)", 1e-9, _frechet),
+    ReferenceCheck("PSNR and SSIM of a pair of pictures (scikit-image)", 1e-9, _pixels),
+    ReferenceCheck("MTCNN's box and landmarks of a face (facenet-pytorch)", 1e-2, _faces, " px"),
+    ReferenceCheck("SyncNet's embeddings with seeded weights (syncnet_python)", 1e-5, _syncnet),
+    ReferenceCheck("emotion judge's features with seeded weights (torchvision)", 1e-5, _emotion_features),
+    ReferenceCheck("Inception's features with seeded weights (pytorch-fid)", 1e-5, _inception),
+    ReferenceCheck("decoding of a shipped H.264 clip (OpenCV)", 0.5, _decoded, " levels"),
+    ReferenceCheck("a clip written and read: frames, sound, PSNR (OpenCV)", 0.5, _round_trip, " dB"),
 )

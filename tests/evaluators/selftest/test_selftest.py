@@ -10,14 +10,14 @@ import pytest
 
 import bench
 from evaluators.selftest import checks
-from evaluators.selftest.checks import CHECKS, DATA, Check
+from evaluators.selftest.checks import CHECKS, DATA, ReferenceCheck
 from harness.errors import MissingError
 from networks.files import shipped
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.measure.__name__)
-def test_this_machine_reproduces_the_reference(check: Check) -> None:
+def test_this_machine_reproduces_the_reference(check: ReferenceCheck) -> None:
     finding = checks.run(check)
     assert finding.status == "ok", finding.what
     line = r"this machine reproduces the reference within \S+( \w+)? \(tolerance \S+( \w+)?\): .+"
@@ -26,7 +26,7 @@ def test_this_machine_reproduces_the_reference(check: Check) -> None:
 
 @pytest.mark.parametrize("error", [1.0, float("nan"), float("inf")])
 def test_a_wrong_number_is_red_and_says_how_wrong(error: float) -> None:
-    finding = checks.run(Check("a thing", 1e-3, lambda: error, " px"))
+    finding = checks.run(ReferenceCheck("a thing", 1e-3, lambda: error, " px"))
     assert finding.status == "bad"
     assert finding.cure
     assert "tolerance 1e-03 px" in finding.what
@@ -36,7 +36,7 @@ def test_what_cannot_be_computed_is_red_not_a_crash() -> None:
     def missing() -> float:
         raise MissingError("No detector.", "Install it.")
 
-    finding = checks.run(Check("a thing", 1.0, missing))
+    finding = checks.run(ReferenceCheck("a thing", 1.0, missing))
     assert finding.status == "bad"
     assert "No detector." in finding.what
 
