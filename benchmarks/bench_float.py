@@ -85,16 +85,39 @@ def _stages(networks: Any, seconds: float) -> list[Stage]:
     import torch
 
     from baselines.float.conditions import frames_of
-    from baselines.float.sampler import Guidance, velocity
-    from baselines.float.transformer import Conditions
+
+    draw = torch.Generator().manual_seed(7)
+    wave = torch.randn(round(seconds * 16_000), generator=draw)
+    frames = frames_of(len(wave))
+    return [*_listening(networks, wave, frames), *_drawing(networks, frames, draw)]
+
+
+def _listening(networks: Any, wave: Any, frames: int) -> list[Stage]:
+    """What is done once with the sound: its features, and the emotion in it."""
     from baselines.float.wav2vec2 import BASE, LARGE
     from benchmarks import plain_float as plain
 
-    draw = torch.Generator().manual_seed(7)
-    autoencoder, flow, audio = networks.motion_autoencoder, networks.fmt, networks.audio_encoder
-    recogniser = networks.emotion_encoder.wav2vec2_for_emotion
-    wave = torch.randn(round(seconds * 16_000), generator=draw)
-    frames = frames_of(len(wave))
+    audio, recogniser = networks.audio_encoder, networks.emotion_encoder.wav2vec2_for_emotion
+    base = plain.transformers_model(audio.wav2vec2, BASE)
+    large = plain.transformers_model(recogniser.wav2vec2, LARGE)
+    return [
+        Stage("audio", 1, lambda: plain.audio_conditions(audio, base, wave, frames), lambda: audio(wave, frames)),
+        Stage(
+            "emotion", 1, lambda: plain.emotion(recogniser.classifier, large, wave),
+            lambda: networks.emotion_encoder(wave),
+        ),
+    ]  # fmt: skip
+
+
+def _drawing(networks: Any, frames: int, draw: Any) -> list[Stage]:
+    """What is done with the portrait, in every stretch of the track, and in every frame."""
+    import torch
+
+    from baselines.float.sampler import Guidance, velocity
+    from baselines.float.transformer import Conditions
+    from benchmarks import plain_float as plain
+
+    autoencoder, flow = networks.motion_autoencoder, networks.fmt
     coarse = torch.rand(1, 3, 16, 16, generator=draw) * 2 - 1
     image = torch.nn.functional.interpolate(coarse, (512, 512), mode="bilinear")
     motion = torch.randn(1, 512, generator=draw) * 0.1
@@ -102,17 +125,8 @@ def _stages(networks: Any, seconds: float) -> list[Stage]:
     track, sound = torch.randn(2, 1, STRETCH_FRAMES, 512, generator=draw)
     before, time = torch.zeros(1, flow.previous, 512), torch.tensor([0.5])
     given = Conditions(sound, before, held.r_s, torch.full((1, 7), 1 / 7))
-    base = plain.transformers_model(audio.wav2vec2, BASE)
-    large = plain.transformers_model(recogniser.wav2vec2, LARGE)
     return [
         Stage("portrait", 1, lambda: plain.portrait(autoencoder, image)[0], lambda: autoencoder.portrait(image).s_r),
-        Stage(
-            "audio", 1, lambda: plain.audio_conditions(audio, base, wave, frames), lambda: audio(wave, frames)
-        ),
-        Stage(
-            "emotion", 1, lambda: plain.emotion(recogniser.classifier, large, wave),
-            lambda: networks.emotion_encoder(wave),
-        ),
         Stage(
             "guided velocity", STEPS * -(-frames // STRETCH_FRAMES),
             lambda: plain.velocity(flow, time, track, before, given),

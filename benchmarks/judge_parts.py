@@ -103,6 +103,21 @@ def _our_sync(net: SyncNet, runner: Any, clip: Path, sound: Any, frames: int) ->
     return curve.score(stream.rows()[:count], audio_rows(net, curve.mfcc(sound), count))
 
 
+def _detected(theirs: Any, ours: Mtcnn, frames: np.ndarray) -> list[Any]:
+    """The faces that ours finds, timed and compared with facenet-pytorch's."""
+    wanted, found = versus(
+        f"MTCNN on {len(frames)} frames",
+        lambda: [theirs.detect(frame, landmarks=True) for frame in frames],
+        lambda: ours.detect(frames),
+        1,
+    )
+    if not all(map(len, found)):
+        raise SystemExit("Some frames show no face: choose another clip.")
+    worst = max(float(np.abs(f.boxes - w[0].astype(float)).max()) for f, w in zip(found, wanted, strict=True))
+    print(f"  largest difference of a box {worst:.1e} px")
+    return list(found)
+
+
 @click.command()
 @click.argument("clip", type=FILE)
 @click.option("--frames", "count", default=20, show_default=True)
@@ -118,16 +133,7 @@ def faces(clip: Path, count: int) -> None:
     frames = next(iter(VideoReader(clip, chunk=count)))
     theirs, ours, embedder = MTCNN(), Mtcnn(), filled(InceptionResnetV1(pretrained=None))
     plain, emotion = folded(filled(facenet_module())), filled(EmotionFAN())
-    wanted, found = versus(
-        f"MTCNN on {len(frames)} frames",
-        lambda: [theirs.detect(frame, landmarks=True) for frame in frames],
-        lambda: ours.detect(frames),
-        1,
-    )
-    if not all(map(len, found)):
-        raise SystemExit("Some frames show no face: choose another clip.")
-    worst = max(float(np.abs(f.boxes - w[0].astype(float)).max()) for f, w in zip(found, wanted, strict=True))
-    print(f"  largest difference of a box {worst:.1e} px")
+    found = _detected(theirs, ours, frames)
 
     def here() -> np.ndarray:
         crops = [box_crop(frame, f.boxes[0], 160) for frame, f in zip(frames, ours.detect(frames), strict=True)]

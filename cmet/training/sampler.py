@@ -1,10 +1,9 @@
 """This module draws batches for C-MET's training: clips, frames, and the arrays made of them, all rows at once.
 
-A batch is a pure function of (seed, step, rank): nothing depends on workers or on earlier draws, so a run that
-goes on after a crash sees the same data. The distribution is that of the released sampler;
-`cmet.training.official_order` draws in its order too. Differences, each where the released code fails: clips that are
-not there are never drawn (it loops), and `single` cuts both tracks to the shorter one and knows which neutral sentence
-belongs to which (it raises).
+A batch is a pure function of (seed, step, rank), so a run that goes on after a crash sees the same data. The
+distribution is that of the released sampler; `official_order` draws in its order too. It differs where the released
+code fails: clips that are not there are never drawn (it loops), and `single` cuts both tracks to the shorter one and
+knows which neutral sentence belongs to which (it raises).
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ class SampleOptions:
     same_identity: bool = True
     except_emotions: tuple[str, ...] = ()
     scale_intensity: bool = False
-    level_balance: bool = False
-    """Draw the level of emotion 2 where emotion 1 is neutral; the released sampler then knows only level 1."""
+    level_balance: bool = False  # draw emotion 2's level where emotion 1 is neutral (released: always level 1)
 
     def __post_init__(self) -> None:
         for name in self.except_emotions:

@@ -1,8 +1,7 @@
 """Trains C-MET's connector in a loop: resumable to the bit, alone or data-parallel, on a CPU or on GPUs.
 
-Whatever is random in step n is seeded by (seed, n), and dropout by the process too, so a checkpoint needs to hold no
-random state: killed and continued, a run has the same losses as one that was never stopped. N processes with B rows
-each do the step of one with N * B rows (`cmet.training.data_parallel`).
+Everything random in step n is seeded by (seed, n), dropout by the process too: killed and continued, a run has the same
+losses as one that was never stopped. N processes of B rows do the step of one of N * B rows (data_parallel).
 """
 
 from __future__ import annotations
