@@ -13,7 +13,7 @@ Key = tuple[str, str, str, str]  # dataset, method, metric, signature line
 
 
 @dataclass(frozen=True)
-class TableCell:
+class StoredCell:
     """Holds the clips of one method under one metric; their statistics stay in the store until the cell's turn."""
 
     dataset: str
@@ -50,7 +50,7 @@ class TableCell:
         return [self.emotion[row.sample] for row in lost]
 
 
-def gathered(store: RunStore) -> dict[Key, TableCell]:
+def gathered(store: RunStore) -> dict[Key, StoredCell]:
     """Returns the cells of the store in which a number is expected of at least one clip."""
     known = {(dataset, sample): (who, emotion) for dataset, sample, who, emotion in store.samples()}
     grouped: dict[Key, list[StoredRow]] = defaultdict(list)
@@ -63,5 +63,5 @@ def gathered(store: RunStore) -> dict[Key, TableCell]:
         expected = sum("reference_only" not in row.notes for row in rows)
         if expected:
             who, asked = ({sample: facts[k] for sample, facts in about.items()} for k in (0, 1))
-            cells[key] = TableCell(key[0], key[1], tuple(rows), expected, who, asked)
+            cells[key] = StoredCell(key[0], key[1], tuple(rows), expected, who, asked)
     return cells

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness import statistics
-from harness.cells import TableCell
+from harness.cells import StoredCell
 from harness.records import Comparison
 from harness.seeds import seed_for
 
@@ -18,7 +18,7 @@ _SET_DRAWS = 200  # each costs two whole scores
 Score = Callable[[Sequence[Any]], float]
 
 
-def by_clip(a: TableCell, b: TableCell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
+def by_clip(a: StoredCell, b: StoredCell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
     """Compares by a metric that is a mean over clips; None with fewer than two clips, or where one has no value of its
     own.
     """
@@ -33,9 +33,9 @@ def by_clip(a: TableCell, b: TableCell, metric: str, unit: str, signature: str, 
 
 
 def by_set(
-    a: TableCell,
-    b: TableCell,
-    items: Callable[[TableCell], Sequence[Any]],
+    a: StoredCell,
+    b: StoredCell,
+    items: Callable[[StoredCell], Sequence[Any]],
     score: Score,
     metric: str,
     signature: str,
@@ -57,7 +57,7 @@ def by_set(
     return _record(a, b, metric, signature, test, interval, "clip-swap permutation")
 
 
-def _both(a: TableCell, b: TableCell) -> list[tuple[float, float]]:
+def _both(a: StoredCell, b: StoredCell) -> list[tuple[float, float]]:
     """The values of the clips that both have; none at all where a clip has no value of its own."""
     first, second = ({row.sample: row.value for row in cell.scored} for cell in (a, b))
     both = [(first[sample], second[sample]) for sample in first if sample in second]
@@ -65,7 +65,7 @@ def _both(a: TableCell, b: TableCell) -> list[tuple[float, float]]:
     return values if len(values) == len(both) else []
 
 
-def _rng(a: TableCell, b: TableCell, metric: str, seed: int) -> np.random.Generator:
+def _rng(a: StoredCell, b: StoredCell, metric: str, seed: int) -> np.random.Generator:
     return np.random.default_rng(seed_for(seed, "pair", a.dataset, a.method, b.method, metric))
 
 
@@ -78,8 +78,8 @@ def _difference_interval(change: Any, unit: str, rng: np.random.Generator) -> tu
 
 
 def _record(
-    a: TableCell,
-    b: TableCell,
+    a: StoredCell,
+    b: StoredCell,
     metric: str,
     signature: str,
     test: statistics.Test,

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from harness import agreement, pairs, statistics
-from harness.cells import Key, TableCell, gathered
+from harness.cells import Key, StoredCell, gathered
 from harness.evaluator import Column, Evaluator, Interval, Statistics
 from harness.records import Comparison, SummaryRow
 from harness.seeds import seed_for
@@ -60,7 +60,7 @@ def _together(column: Sequence[SummaryRow]) -> list[SummaryRow]:
 
 def _answers(
     store: RunStore,
-    cells: Mapping[Key, TableCell],
+    cells: Mapping[Key, StoredCell],
     dataset: str,
     method: str,
     evaluator: Evaluator,
@@ -81,7 +81,7 @@ def _methods_in_order(store: RunStore) -> list[str]:
 
 
 def _summary(
-    store: RunStore, cell: TableCell, evaluator: Evaluator, metric: str, signature: str, seed: int
+    store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str, seed: int
 ) -> SummaryRow:
     facts, items = evaluator.facts(metric), _items(store, cell, evaluator, metric, signature)
     value, interval, clustered = _score(cell, items, evaluator, metric, seed)
@@ -103,7 +103,7 @@ def _summary(
     )
 
 
-def _items(store: RunStore, cell: TableCell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:
+def _items(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:
     """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory.
 
     A metric that is made from another one's statistics finds them in that one's rows.
@@ -121,7 +121,7 @@ def _signed(items: Sequence[Statistics], evaluator: Evaluator, metric: str, line
     return str(evaluator.measured(metric, items)) if items else line
 
 
-def _note(items: Sequence[Statistics], evaluator: Evaluator, metric: str, cell: TableCell) -> str:
+def _note(items: Sequence[Statistics], evaluator: Evaluator, metric: str, cell: StoredCell) -> str:
     """The note that a judge gives with its number (chance, ceiling), and the number if lost clips counted as wrong."""
     notes = [evaluator.note(metric, items)]
     if cell.lost:
@@ -137,7 +137,7 @@ def _why(rows: Sequence[StoredRow]) -> str:
 
 
 def _score(
-    cell: TableCell, items: Sequence[Statistics], evaluator: Evaluator, metric: str, seed: int
+    cell: StoredCell, items: Sequence[Statistics], evaluator: Evaluator, metric: str, seed: int
 ) -> tuple[float | None, Interval, Interval]:
     """(value, interval over clips, interval over identities); no number when nothing was scored."""
     if not items:
@@ -174,7 +174,7 @@ def _with_width(interval: Interval, unit: str, value: float, n: int) -> Interval
     return _share_interval(unit, [value], n) or interval
 
 
-def _with_outcomes(store: RunStore, cell: TableCell, evaluator: Evaluator, metric: str, line: str) -> TableCell:
+def _with_outcomes(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, line: str) -> StoredCell:
     """The cell with each clip's part of a pooled score that is a mean of such parts."""
     parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line)) or ()
     counted = zip(cell.scored, parts, strict=True)
@@ -183,7 +183,7 @@ def _with_outcomes(store: RunStore, cell: TableCell, evaluator: Evaluator, metri
 
 def _compare(
     store: RunStore,
-    column: Sequence[TableCell],
+    column: Sequence[StoredCell],
     rows: Sequence[SummaryRow],
     evaluator: Evaluator,
     metric: str,

@@ -69,7 +69,7 @@ def free_mood(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class TrainingSpeaker:
     """Makes utterance number i: training puppets in turn, two in five (`1 - FREE`) in basic emotions with an actor's
     own variation, the others in free moods.
     """
@@ -106,7 +106,7 @@ def train(recipe_run: RecipeRun) -> None:
     """Train and write `out/speech.safetensors`."""
     recipe_run, device = recipe_run.of(STEPS), recipe_run.device
     rng = np.random.default_rng([recipe_run.seed, 31])
-    said = list(drawn(Speaker(recipe_run.seed), VOICES * TAKES, recipe_run.workers))
+    said = list(drawn(TrainingSpeaker(recipe_run.seed), VOICES * TAKES, recipe_run.workers))
     recipe_run.log(f"speech: {len(said)} utterances drawn")
     with recipe_run.seeded():
         network = Emotion2Vec(**CONFIG).train().to(device)  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """A network that `float.pth` may lack: its prefix there and in its own file, its entry, its official folder."""
 
     prefix: str
@@ -46,8 +46,8 @@ class Part:
 
 
 PARTS = (
-    Part("audio_encoder.wav2vec2.", "wav2vec2.", "float-wav2vec2", "wav2vec2-base-960h"),
-    Part(
+    FilePart("audio_encoder.wav2vec2.", "wav2vec2.", "float-wav2vec2", "wav2vec2-base-960h"),
+    FilePart(
         "emotion_encoder.wav2vec2_for_emotion.", "", "float-speech-emotion",
         "wav2vec-english-speech-emotion-recognition",
     ),
@@ -57,7 +57,7 @@ PARTS = (
 class _File:
     """The tensors of one file by their names in `float.pth`, read when asked for."""
 
-    def __init__(self, path: Path, part: Part | None = None) -> None:
+    def __init__(self, path: Path, part: FilePart | None = None) -> None:
         self.path = path
         self._torch = None if path.suffix == ".safetensors" else TorchFile(path)
         found = safetensors_copy.read(path) if self._torch is None else state_dict_in(self._torch.content, _WRAPPERS)
@@ -69,7 +69,7 @@ class _File:
         return tensor
 
 
-def _renamed(name: str, part: Part | None) -> str:
+def _renamed(name: str, part: FilePart | None) -> str:
     for old, new in SPELLINGS.items():
         name = name.replace(old, new)
     if part is None:
@@ -117,11 +117,11 @@ def _main(path: Path | None) -> _File:
     return main
 
 
-def _lacking(main: _File) -> list[Part]:
+def _lacking(main: _File) -> list[FilePart]:
     return [part for part in PARTS if not any(name.startswith(part.prefix) for name in main.names)]
 
 
-def _beside(part: Part, main: Path) -> Path:
+def _beside(part: FilePart, main: Path) -> Path:
     """The own file of a part that `main` lacks: the configured one, else the official layout's, else the cache's."""
     official = [main.parent / part.folder / name for name in _FILES]
     state = weights.verify([part.entry], any_hash=True)[0]

@@ -18,7 +18,7 @@ from harness import registry
 from harness.errors import MissingError, UsageError, unknown_name
 
 
-class Source(ABC):
+class ClipSource(ABC):
     """A corpus as `prepare` reads it. Clips that are known to be bad throughout are left out."""
 
     name: ClassVar[str]  # as settings of a prepared tree record it
@@ -37,9 +37,9 @@ class Source(ABC):
         return "Give the folder of the corpus."
 
 
-def source_of(corpus: str, remap: Path | None = None, split: str | None = None) -> Source:
+def source_of(corpus: str, remap: Path | None = None, split: str | None = None) -> ClipSource:
     """Returns the source of a corpus (a name, or path/to/file.py:Class). UsageError for an option that it lacks."""
-    kind: type[Source] = registry.load(registry.resolve("corpus", corpus, SOURCES))
+    kind: type[ClipSource] = registry.load(registry.resolve("corpus", corpus, SOURCES))
     given = {"remap": remap, "split": split}
     for option, value in given.items():
         if value is not None and option != kind.option:
@@ -47,7 +47,7 @@ def source_of(corpus: str, remap: Path | None = None, split: str | None = None) 
     return kind(given.get(kind.option))
 
 
-def jobs_of(source: Source, root: Path, out: Path) -> list[Job]:
+def jobs_of(source: ClipSource, root: Path, out: Path) -> list[Job]:
     """Returns a job for every clip of a corpus on disk, in order. Raises MissingError when there is none."""
     if not root.is_dir():
         raise MissingError(f"{root} is not a folder.", "Give the folder of the corpus.")
@@ -59,7 +59,7 @@ def jobs_of(source: Source, root: Path, out: Path) -> list[Job]:
     return jobs
 
 
-class MeadSource(Source):
+class MeadSource(ClipSource):
     """MEAD's front view keeps its tree and gets canonical numbers (`--remap`)."""
 
     name = "mead"
@@ -83,7 +83,7 @@ class MeadSource(Source):
         return f"`python bench.py verify mead {root}` says why."
 
 
-class CremaSource(Source):
+class CremaSource(ClipSource):
     """CREMA-D becomes one flat folder."""
 
     name = "crema_d"
@@ -101,7 +101,7 @@ class CremaSource(Source):
         return f"`python bench.py verify crema_d {root}` says why."
 
 
-class MeldSource(Source):
+class MeldSource(ClipSource):
     """MELD gives speech only; `--split` says which split its clips are where no folder's name does."""
 
     name = "meld"
@@ -122,7 +122,7 @@ class MeldSource(Source):
         return "Clips are called dia0_utt0.mp4; --split says which split they are where no folder's name does."
 
 
-class FolderSource(Source):
+class FolderSource(ClipSource):
     """Any folder: films with the sound file beside them, else with their own sound; sound files without a film."""
 
     name = "folder"

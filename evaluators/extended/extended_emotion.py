@@ -163,7 +163,7 @@ class DirectionMeasurement:
 
     judge: ExtendedEmotion
     context: ClipContext
-    track: spaces.Track
+    track: spaces.SpaceTrack
 
     def feed(self, chunk: Chunk) -> None:
         """Take the sampled frames' features."""

@@ -26,7 +26,7 @@ Float = npt.NDArray[np.float32]
 SETTINGS = ("space", *FRONT_SETTINGS)
 
 
-class Track(Protocol):
+class SpaceTrack(Protocol):
     """Collects one clip's features in a space."""
 
     def feed(self, chunk: Chunk) -> None: ...
@@ -48,7 +48,7 @@ class Space(Protocol):
 
     def fields(self) -> tuple[tuple[str, str], ...]: ...  # of the signature, weights' hash last
 
-    def follow(self, path: Path) -> Track: ...
+    def follow(self, path: Path) -> SpaceTrack: ...
 
 
 def build(settings: Mapping[str, str], device: str) -> Space:
@@ -78,7 +78,7 @@ def _clip_mean(space: Space, path: Path) -> Float:
     return mean_of(track)
 
 
-def mean_of(track: Track) -> Float:
+def mean_of(track: SpaceTrack) -> Float:
     """Returns the mean over the usable frames, (d,); (0,) without any."""
     rows = track.stacked()
     return np.asarray(rows.mean(axis=0), dtype=np.float32) if len(rows) else np.zeros(0, np.float32)
@@ -108,6 +108,6 @@ class JudgeSpace:
         """Returns space, network, crop, sampling, weights."""
         return ("space", "fer"), *self.front.fields(), *self.front.weight_fields()
 
-    def follow(self, path: Path) -> Track:
+    def follow(self, path: Path) -> SpaceTrack:
         """Returns an empty track for one clip."""
         return self.front.follow(path)

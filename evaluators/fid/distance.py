@@ -58,7 +58,7 @@ def frechet(features1: npt.ArrayLike, features2: npt.ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class Resampler:
+class FrechetResampler:
     """Computes Fréchet distances of many weighted versions of the same two sets, from their inner products alone.
 
     A bootstrap resample of clips is a vector of whole weights for the rows. Everything the distance needs is in
@@ -71,7 +71,7 @@ class Resampler:
     gram2: Array  # (m, m)
 
     @classmethod
-    def of(cls, features1: npt.ArrayLike, features2: npt.ArrayLike) -> Resampler:
+    def of(cls, features1: npt.ArrayLike, features2: npt.ArrayLike) -> FrechetResampler:
         """Returns the resampler of features (n, d) and (m, d)."""
         first, second = _checked(features1, "first"), _checked(features2, "second")
         centre = (first.mean(axis=0) + second.mean(axis=0)) / 2  # keeps the later differences of means accurate

@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.fid.distance import Resampler, frechet
+from evaluators.fid.distance import FrechetResampler, frechet
 
 Rows = Sequence[npt.NDArray[np.float32]]  # one array (frames, columns) a clip
 Array = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class ClipSets:
         """Returns the quickest exact function from chosen clips to their distance; nan where they are too few."""
         if min(len(self.first), len(self.second)) > min(_GRAM_ROWS, 2 * self.first.shape[1]):
             return self._directly
-        resampler = Resampler.of(self.first, self.second)
+        resampler = FrechetResampler.of(self.first, self.second)
 
         def by_inner_products(chosen: npt.NDArray[np.int64]) -> float:
             first, second = self.rows(chosen)

@@ -11,7 +11,7 @@ from evaluators.packing import pack
 from evaluators.sync.curve import LipSyncScore, read_curve, windows
 from evaluators.sync.detections import largest, together
 from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
-from evaluators.sync.inputs import Inputs, Networks, Piece
+from evaluators.sync.inputs import Inputs, Piece, SyncNetworks
 from evaluators.sync.tracks import Track
 from harness.evaluator import Chunk, ClipContext, Evaluator, Refusal
 from harness.records import SAMPLES_PER_FRAME, Row
@@ -24,7 +24,7 @@ _Values = dict[str, float]
 class SyncClip:
     """Measures one clip that has sound."""
 
-    def __init__(self, judge: Evaluator, dialect: Dialect, networks: Networks, context: ClipContext) -> None:
+    def __init__(self, judge: Evaluator, dialect: Dialect, networks: SyncNetworks, context: ClipContext) -> None:
         self._judge, self._dialect, self._context = judge, dialect, context
         self._inputs = Inputs(dialect, networks, context)
         assert context.audio is not None

@@ -33,7 +33,7 @@ _CROPS_PER_CHUNK = 32
 
 
 @dataclass(frozen=True)
-class Networks:
+class SyncNetworks:
     """Holds the loaded networks: SyncNet (`key` names its weights) and S3FD where the dialect wants it."""
 
     net: SyncNet
@@ -60,7 +60,7 @@ class Inputs:
     """Gives the shared inputs of one clip as one dialect needs them."""
 
     dialect: Dialect
-    networks: Networks
+    networks: SyncNetworks
     context: ClipContext
     frames: int = 0
     store: FrameStore = field(init=False)

@@ -21,7 +21,7 @@ from harness.errors import MediaError, Missing
 from harness.evaluator import ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics, weighted
 
 if TYPE_CHECKING:
-    from evaluators.sync.inputs import Networks
+    from evaluators.sync.inputs import SyncNetworks
 
 NET, DEMO_NET = "syncnet_v2", "demo-sync"
 
@@ -60,7 +60,7 @@ class LipSync(Evaluator):
         self._weights = in_use(files.SHIPPED.weights() if self.demo else files.SYNCNET, settings)
         faces = {"weights": settings["faces"]} if settings.get("faces") else {}
         self._face_weights = in_use(files.FACES, faces) if self.dialect.detector == "s3fd" else None
-        self._networks: Networks | None = None
+        self._networks: SyncNetworks | None = None
 
     def missing(self) -> list[Missing]:
         """Returns the weights that are not here."""
@@ -71,7 +71,7 @@ class LipSync(Evaluator):
         if self._networks is not None:
             return
         from evaluators.sync import weights
-        from evaluators.sync.inputs import Networks
+        from evaluators.sync.inputs import SyncNetworks
         from evaluators.sync.syncnet_stream import LipRunner
 
         net = weights.load(self._weights).to(self.device)
@@ -81,7 +81,7 @@ class LipSync(Evaluator):
 
             faces = s3fd.load(self._face_weights.path(), self.device)
         key = "|".join(value for _, value in self._weights.fields())
-        self._networks = Networks(net, LipRunner(net, self.device), key, self.device, faces)
+        self._networks = SyncNetworks(net, LipRunner(net, self.device), key, self.device, faces)
 
     def fields(self, metric: str) -> Fields:
         """Returns dialect, frame rate, weights of both networks."""

@@ -77,7 +77,7 @@ def test_free_moods_keep_clear_of_extended_emotions_and_inside_the_basic_ones() 
 
 def test_the_speech_encoder_hears_named_emotions_and_nameless_moods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech_recipe, "FRAMES", 2)
-    spoken = [speech_recipe.Speaker(1)(number) for number in range(20)]
+    spoken = [speech_recipe.TrainingSpeaker(1)(number) for number in range(20)]
     for one in spoken:
         nameless = one.label == speech_recipe.NAMELESS
         names = EXTENDED_EMOTIONS if nameless else (BASIC_EMOTIONS[one.label],)

@@ -28,7 +28,7 @@ def _equal(loaded: FloatNetworks, small: FloatNetworks) -> bool:
     return ours.keys() == wanted.keys() and all(torch.equal(ours[name], wanted[name]) for name in wanted)
 
 
-def _part(small: FloatNetworks, part: checkpoint.Part) -> dict[str, Tensor]:
+def _part(small: FloatNetworks, part: checkpoint.FilePart) -> dict[str, Tensor]:
     """The part's tensors as its own page publishes them, under the old spelling."""
     whole = released_layout(small)
     chosen = {name.removeprefix(part.prefix): value for name, value in whole.items() if name.startswith(part.prefix)}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from evaluators.fid.distance import Resampler
+from evaluators.fid.distance import FrechetResampler
 from evaluators.fid.fid import Fid, frechet
 from evaluators.fid.interval import ClipSets, half_sample_interval
 from harness.errors import CannotCompareError
@@ -102,7 +102,7 @@ def test_refuses_what_has_no_distance(first: Array, second: Array, says: str) ->
 def test_weights_equal_repeated_rows() -> None:
     x, y = _random(30, 100, 1), _random(25, 100, 2, shift=0.2)
     rng = np.random.default_rng(3)
-    resampler = Resampler.of(x, y)
+    resampler = FrechetResampler.of(x, y)
     for _ in range(5):
         first, second = rng.integers(0, 30, 30), rng.integers(0, 25, 25)
         weighted = resampler.distance(np.bincount(first, minlength=30), np.bincount(second, minlength=25))
