@@ -9,6 +9,8 @@ import pytest
 
 from tests.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = (
     "cmet.connector:Connector",
     "cmet.edtalk:Generator",

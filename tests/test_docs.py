@@ -9,6 +9,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from harness import errors, reasons
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +71,7 @@ def _dangling(citation: str) -> bool:
     return not page.is_file() or not set(wanted) <= set(_headings(page))
 
 
+@pytest.mark.slow
 def test_pages_and_headings_that_sources_cite_exist() -> None:
     cited = {
         (path.relative_to(ROOT), citation)
@@ -80,6 +83,7 @@ def test_pages_and_headings_that_sources_cite_exist() -> None:
     assert not sorted(f"{path}: {citation}" for path, citation in cited if _dangling(citation))
 
 
+@pytest.mark.slow
 def test_no_source_cites_a_document_that_is_not_here() -> None:
     suspects = (path for path in _sources() if _ABSENT.search(_joined(path.read_text(encoding="utf-8"))))
     found = [f"{path.relative_to(ROOT)}: {text}" for path in suspects for text in _ABSENT.findall(_prose(path))]

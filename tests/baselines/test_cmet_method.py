@@ -180,6 +180,7 @@ def test_the_released_program_would_hang_on_a_short_clip(tmp_path: Path) -> None
     assert "below 25 the released program never ends" in made.reason
 
 
+@pytest.mark.slow
 def test_an_expression_clip_shorter_than_the_sound_goes_back_and_forth(tmp_path: Path) -> None:
     asked, out, method = request(tmp_path, 4, 10), Kept(), EDTalk({}, "cpu")
     method.talker = small_talker()

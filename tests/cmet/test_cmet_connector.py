@@ -39,6 +39,7 @@ def test_forward(case: str) -> None:
             golden.check("fusion_B4", network.fusion_transformer_encoder(*embeddings))
 
 
+@pytest.mark.slow
 def test_last_layer_may_drop_tokens_that_nobody_reads() -> None:
     network = small_connector()
     parts = [torch.randn(3, rows, 64, generator=torch.Generator().manual_seed(rows)) for rows in (5, 1, 5)]
@@ -166,6 +167,7 @@ def test_balanced_scale_learns() -> None:
     assert float(loss.sigma.grad.abs()) > 0
 
 
+@pytest.mark.slow
 def test_rollout() -> None:
     golden = Golden("rollout")
     neutral, emotion = golden.array("in_neutral_features"), golden.array("in_emotion_features")

@@ -119,6 +119,7 @@ def sound(path: Path, frames: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pose_frames", "fps", "sound_frames"), [(1, 25, 30), (7, 25, 30), (60, 30, 10), (12, 50, 40)])
 def test_any_clip_gives_exactly_the_sounds_length(
     small: Editor, tmp_path: Path, pose_frames: int, fps: int, sound_frames: int
@@ -160,6 +161,7 @@ def test_edits_together_equal_edits_alone(small: Editor, tmp_path: Path) -> None
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_schedule_shows_each_emotion_as_its_plain_edit_does(small: Editor, tmp_path: Path) -> None:
     tracks = small.tracks(np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 60), clip(tmp_path / "p.mp4", 60))
     both = {"happy": np.full(8, 3.0, np.float32), "sad": np.full(8, -2.0, np.float32)}
@@ -174,6 +176,7 @@ def test_a_schedule_shows_each_emotion_as_its_plain_edit_does(small: Editor, tmp
     torch.testing.assert_close(small.scheduled(tracks, [(0.0, "happy")], both, 1.0), happy)
 
 
+@pytest.mark.slow
 def test_only_frames_that_can_be_seen_are_encoded(small: Editor, tmp_path: Path) -> None:
     picture, wav = np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 12)
     whole = clip(tmp_path / "p.mp4", 70)

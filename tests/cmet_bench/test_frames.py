@@ -13,6 +13,8 @@ from reports.load import load_run
 from reports.model import RunData
 from tests.synthetic_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_is_one_row_a_number(home: Path) -> None:
     table = frame(home / "runs" / "mine")

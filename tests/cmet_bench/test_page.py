@@ -43,6 +43,7 @@ def test_five_questions_are_answered_in_five_lines_each() -> None:
     assert PAGE.count("```python") == 5, "no block is left unexecuted"
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_its_code_shows(at_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     for question, code, told in BLOCKS:

@@ -16,6 +16,8 @@ from verbs.checking import check, kind_of
 from verbs.choices import dataset_name
 from verbs.session import Session
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

@@ -138,6 +138,7 @@ def test_labels_map_by_name() -> None:
         canonical("crema_d", "CON")
 
 
+@pytest.mark.slow
 def test_mead_serves_the_whole_list(mead: Path) -> None:
     samples = Mead(root=mead).samples()
     assert len(samples) == 1143
@@ -187,6 +188,7 @@ def test_two_processes_may_materialise_the_same_sample(
     assert len(read_audio(sample.driving_audio).samples) == sample.frames * SAMPLES_PER_FRAME
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["official", "eat"])
 def test_mead_in_the_other_layouts(tmp_path: Path, seed: Path, layout: str) -> None:
     root = corpus.mead_tree(tmp_path, corpus.eat_clips() | corpus.reference_clips(), seed, layout)
@@ -204,6 +206,7 @@ def test_mead_in_the_other_layouts(tmp_path: Path, seed: Path, layout: str) -> N
     assert read_audio(first.driving_audio).samples.size == first.frames * SAMPLES_PER_FRAME
 
 
+@pytest.mark.slow
 def test_a_part_must_be_asked_for_by_name(tmp_path: Path, seed: Path) -> None:
     clips = {clip for clip in corpus.mead_clips() if clip.identity == "W009"}
     root = corpus.mead_tree(tmp_path, clips, seed)

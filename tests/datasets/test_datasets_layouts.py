@@ -71,6 +71,7 @@ def test_a_sample_of_the_official_download_is_what_the_list_means(official: Path
     assert VideoReader(sample.pose_video).frames == sample.frames
 
 
+@pytest.mark.slow
 def test_a_view_unpacked_without_its_folder_is_found_with_its_sound(official: Path) -> None:
     (official / "W009/video/front").rename(official / "W009/front")
     tree = MeadTree(official)
@@ -144,6 +145,7 @@ def test_unreadable_remap_tables_are_one_sentence(tmp_path: Path) -> None:
         read_remap(tmp_path / "latin.csv")
 
 
+@pytest.mark.slow
 def test_a_part_tells_what_the_rest_would_need(tmp_path: Path) -> None:
     seed = corpus.seed_clip(tmp_path)
     clips = {clip for clip in corpus.mead_clips() if clip.identity == "W009"}
@@ -168,6 +170,7 @@ def test_a_part_tells_what_the_rest_would_need(tmp_path: Path) -> None:
         Mead(root=root, speech_pool="own")
 
 
+@pytest.mark.slow
 def test_score_on_a_part_says_what_the_rest_would_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from bench import main
 

@@ -20,6 +20,8 @@ from harness.media import VideoReader, read_audio, write_wav
 from tests import corpus_samples as corpus
 from tests.media_samples import voice
 
+pytestmark = pytest.mark.slow
+
 
 def write_extensible_wav(path: Path, samples: npt.NDArray[np.int16], rate: int) -> Path:
     """A WAVE_FORMAT_EXTENSIBLE file of int16 (n, channels), as MELD's 5.1 sound comes."""

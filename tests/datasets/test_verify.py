@@ -21,6 +21,8 @@ from harness.media import VideoWriter, write_wav
 from tests import corpus_samples as corpus
 from tests.media_samples import film, voice, write_film
 
+pytestmark = pytest.mark.slow
+
 
 def plant(seed: bytes, target: Path) -> Path:
     """A whole clip that differs from every other one: the seed and an unused mp4 box with the clip's name."""

@@ -120,6 +120,7 @@ _LAX = "    def __init__(self, settings, device): ...\n\n    def fields("
 _NINE = "    def combine(self, metric, rows):\n        return 9.0\n\n    def start("
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "failed"),
     [

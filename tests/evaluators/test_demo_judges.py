@@ -22,6 +22,8 @@ from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import Emotion, Row, Sample, Scored
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 45
 PEOPLE = (70, 83, 97, 118)  # of the test identities
 SHIFTS = (-5, -2, 0, 3)  # planted, one a clip

@@ -163,6 +163,7 @@ def sample(folder: Path) -> tuple[Sample, Clip]:
     return asked, Clip(path, 6, 64, 64, "none", {"load": 9.0, "prepare": 1.0, "generate": 2.0, "write": 5.0}, 3 << 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cmet-paper", "eat", "standard"])
 def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, tmp_path: Path) -> None:
     judge = Judge(name, "cpu")
@@ -180,6 +181,7 @@ def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, 
     assert reasons <= {"generation_failed", NOT_APPLICABLE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", ["generation", "reading"])
 @pytest.mark.parametrize("emotion", ["happy", "sarcastic"])
 def test_what_failed_counts_only_where_it_is_expected(emotion: str, fails: str, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def gray(picture: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["colour", "gray"])
 def test_psnr_and_ssim_are_scikit_images(side: str) -> None:
     metrics = wheel("skimage.metrics")
@@ -92,6 +93,7 @@ def test_lpips_is_the_wheels(net: str) -> None:
         assert float(ours(*pair).sum()) == pytest.approx(float(theirs(*pair)), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["alexnet", "vgg16"])
 def test_lpips_trunk_has_torchvisions_names(net: str) -> None:
     with torch.device("meta"):

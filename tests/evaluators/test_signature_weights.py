@@ -77,6 +77,7 @@ def needs(shelf: Shelf, name: str) -> dict[int, set[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", protocol.names())
 def test_another_file_is_another_line_for_whoever_needs_it(name: str, shelf: Shelf) -> None:
     shelf.arrange()

@@ -30,6 +30,7 @@ def refused(number: int) -> int:
     return number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience_seconds", [0.0, 1.0])  # the second: the death is noticed when more is handed in
 def test_a_death_costs_one_item_and_loses_none(patience_seconds: float) -> None:
     found: dict[int, int | Crash] = {}
@@ -40,6 +41,7 @@ def test_a_death_costs_one_item_and_loses_none(patience_seconds: float) -> None:
     assert found == {number: DIED if number == DEADLY else number * number for number in range(7)}
 
 
+@pytest.mark.slow
 def test_what_is_raised_ends_the_work_before_its_end() -> None:
     work = each(refused, range(100), 2)
     with pytest.raises(MissingError):

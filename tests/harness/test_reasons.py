@@ -48,6 +48,7 @@ def test_every_named_failure_mode_has_its_test() -> None:
         assert f'"{code}"' in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_short_track_is_a_reason_and_padding_a_note(judges: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluators.faces.s3fd.detect", constant_faces([_FACE]))
     clips = CLIPS

@@ -93,6 +93,7 @@ def test_lengths_within_the_contract_are_mended_others_refused(tmp_path: Path, f
     assert (rows(folder)[0][3] is not None) is scored
 
 
+@pytest.mark.slow
 def test_resumed_and_sharded_runs_equal_a_plain_one(tmp_path: Path) -> None:
     plain, resumed, sharded = (tmp_path / name / "run" for name in ("plain", "resumed", "sharded"))
     for folder in (plain, resumed, sharded):
@@ -121,6 +122,7 @@ def test_a_missing_clip_is_made_again_and_a_new_signature_judged_again(tmp_path:
     assert (again.made, again.reused) == (1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(tmp_path: Path, jobs: int) -> None:
     folder = tmp_path / "run"
@@ -156,6 +158,7 @@ def test_a_run_may_be_extended_by_a_method_with_its_options(tmp_path: Path) -> N
     assert set(facts["methods"]) == set(facts["weights"]) == set(facts["asked"]["methods"]) == {"painter", "other"}
 
 
+@pytest.mark.slow
 def test_a_fingerprint_covers_library_weights_and_drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from baselines.anchors import StillFace
     from baselines.cmet import CMet
@@ -247,6 +250,7 @@ def test_the_lane_hides_what_it_forbids(tmp_path: Path) -> None:
     assert not hasattr(request_for(sample, "m", plan), "reference_video")
 
 
+@pytest.mark.slow
 def test_processes_yield_every_item_once(tmp_path: Path) -> None:
     plan = plan_for(tmp_path / "run")
     samples = FakeDataset(root=tmp_path / "data").samples()

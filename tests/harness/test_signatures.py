@@ -179,6 +179,7 @@ def trained_looking(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [EmotionFAN, ResNet18Classifier])
 def test_a_trained_trunk_under_a_fresh_head_is_no_judge(kind: Any) -> None:
     """What Emotion-FAN#11 ran into: the trunk loads, the head does not, and every answer is a random one."""
@@ -207,6 +208,7 @@ def test_weights_that_are_not_finite_never_judge(tmp_path: Path) -> None:
     assert not in_use(EMOTION_FAN, {"gate": "off"}).must_pass_gate
 
 
+@pytest.mark.slow
 def test_no_judge_imports_torch_to_be_signed() -> None:
     """`list` and `--help` stay quick: settings and signatures of most judges need no network library."""
     code = (

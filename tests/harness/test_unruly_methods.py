@@ -93,6 +93,7 @@ def unruly(folder: Path, trouble: str) -> Any:
     return replace(plan_for(folder, trouble), methods={"painter": f"{__name__}:Unruly"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", UNRULY)
 def test_it_costs_its_own_sample_only(tmp_path: Path, trouble: str) -> None:
     folder = tmp_path / "run"

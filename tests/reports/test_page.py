@@ -102,6 +102,7 @@ def data_of(text: str) -> dict:
     return json.loads(found[1])
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed_and_loads_nothing(text: str) -> None:
     page = Page(text)
     assert not page.all("link")
@@ -121,6 +122,7 @@ def test_anchors_lead_somewhere_and_ids_are_unique(text: str) -> None:
     assert {ref for _, a in page.tags for ref in a.get("aria-labelledby", "").split()} <= set(ids)
 
 
+@pytest.mark.slow
 def test_headings_captions_and_labels_are_there(text: str) -> None:
     page = Page(text)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
@@ -142,6 +144,7 @@ def test_numbers_intervals_and_coverage_are_in_the_table(text: str) -> None:
     assert "there is no reference for this clip" in text
 
 
+@pytest.mark.slow
 def test_what_judges_want_read_beside_their_numbers_is_on_the_page(tmp_path: Path) -> None:
     run = make_run(clips=20)
     told = {"fid": "chance <b>8 %</b>", "lse_c": "p of "}
@@ -156,6 +159,7 @@ def test_what_judges_want_read_beside_their_numbers_is_on_the_page(tmp_path: Pat
     assert "And of each method" in text
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text_everywhere(tmp_path: Path) -> None:
     text = page_of(hostile(make_run(lose={"lse_c": 3})), tmp_path)
     page = Page(text)
@@ -205,6 +209,7 @@ def test_a_method_in_two_lanes_is_two_players(tmp_path: Path) -> None:
     assert all(set(sample["clips"]) == set(sample["values"]) == {"0", "1"} for sample in data["samples"])
 
 
+@pytest.mark.slow
 def test_a_run_without_clips_or_facts_still_has_a_page(tmp_path: Path) -> None:
     run = make_run(clips=20)
     text = page_of(replace(run, clips={}, facts={}, comparisons=()), tmp_path)

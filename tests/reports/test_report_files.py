@@ -157,6 +157,7 @@ def test_an_empty_run_is_reported_as_such(tmp_path: Path) -> None:
     assert len(reports.write(empty, tmp_path)) == 7
 
 
+@pytest.mark.slow
 def test_write_gives_seven_whole_files_and_nothing_else(run: RunData, tmp_path: Path) -> None:
     paths = reports.write(run, tmp_path / "new" / "report")
     assert [p.name for p in paths] == [
@@ -173,17 +174,20 @@ def test_write_gives_seven_whole_files_and_nothing_else(run: RunData, tmp_path: 
     assert {p.name: p.read_bytes() for p in reports.write(run, tmp_path / "new" / "report")} == first
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_one_sentence(run: RunData, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MediaError, match="cannot be written"):
         reports.write(run, tmp_path / "file" / "report")
 
 
+@pytest.mark.slow
 def test_names_that_are_no_utf8_do_not_break_a_report(run: RunData, tmp_path: Path) -> None:
     rows = tuple(replace(r, sample="bad\udcff") if r.sample == run.rows[0].sample else r for r in run.rows)
     assert reports.write(replace(run, rows=rows), tmp_path)
 
 
+@pytest.mark.slow
 def test_no_torch_in_reports() -> None:
     code = (
         "import sys, reports, reports.gate.gate, reports.gate.text, reports.page, reports.reproduce, reports.terminal,"
@@ -220,6 +224,7 @@ def test_latex_heads_lose_nothing_of_a_title() -> None:
         assert "".join(latex._lines(title)).replace(" ", "") == title.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_macros_are_letters_only_and_unique(run: RunData) -> None:
     clash = [run, make_run("other", 1), make_run("l", lane="label"), make_run("8 & 9", 2)]
     text = macros.numbers(clash)

@@ -98,6 +98,7 @@ def test_a_fitting_run_stands_beside_with_difference_and_coverage(paper_run: Run
     assert found.measured == 4  # accuracy and sync of cmet and edtalk; the paper's FID is per pair, ours here is pooled
 
 
+@pytest.mark.slow
 def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
     found = reproduce(find("cmet", "8"), [paper_run])
     line = next(line for line in found.lines if (line.paper.dataset, line.paper.metric) == ("MEAD", "Acc_emo[angry]"))

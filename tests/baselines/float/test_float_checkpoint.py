@@ -55,6 +55,7 @@ def test_both_spellings_of_the_weight_norm_load(
     assert any(name.endswith("weight_g") for name in released_layout(small))
 
 
+@pytest.mark.slow
 def test_constants_of_a_file_are_not_looked_at(small: FloatNetworks, small_widths: Widths, tmp_path: Path) -> None:
     state = released_layout(small)
     fixed = checkpoint.constants(small_widths)
@@ -149,6 +150,7 @@ def test_a_truncated_file(
     assert "a whole float.pth: " in checkpoint.missing()[0].what
 
 
+@pytest.mark.slow
 def test_missing_strange_and_misshapen_tensors(small: FloatNetworks, small_widths: Widths, tmp_path: Path) -> None:
     whole = released_layout(small)
     some = "fmt.blocks.1.mlp.fc1.weight"

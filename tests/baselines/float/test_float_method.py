@@ -28,6 +28,8 @@ from harness.records import Clip, Emotion, Failed, Lane, Request, Sample, strip_
 from harness.worker import ask, unsupported
 from tests.media_samples import voice
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 FRAMES = 52  # one stretch and two frames of the next; most tests look at the first four only
 

@@ -43,6 +43,7 @@ def test_names_and_shapes_are_the_official_ones(shared: Path) -> None:
     assert len(training_only) == 2
 
 
+@pytest.mark.slow
 def test_constants_do_not_depend_on_the_widths(small: FloatNetworks, small_widths: Widths) -> None:
     own = dict(small.named_buffers())
     taken = constants(small_widths)
@@ -64,6 +65,7 @@ def test_autoencoder_on_a_picture_made_by_a_formula(
     check_autoencoder(recorded("autoencoder_synthetic"), network, synthetic_picture, precise=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stable", [False, True], ids=["base", "large"])
 @pytest.mark.parametrize("samples", [400, 16_000, 12 * 16_000 + 37])
 def test_wav2vec2_gives_what_transformers_gives(stable: bool, samples: int) -> None:

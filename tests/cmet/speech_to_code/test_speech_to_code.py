@@ -51,6 +51,7 @@ def test_recognises_a_speaker_it_never_heard_and_sees_how_strong_an_emotion_is()
     assert result.recall["happy"] > 0.8
 
 
+@pytest.mark.slow
 def test_held_out_speech_changes_nothing_and_the_seed_everything() -> None:
     bank, short = made_up(), replace(QUICK, steps=3)
     other = SpeechBank({**bank.features, "W1": {e: f + 9 for e, f in bank.features["W1"].items()}}, bank.codes)
@@ -80,6 +81,7 @@ def test_prediction_by_tables_is_the_connector_itself() -> None:
     torch.testing.assert_close(found, whole.reshape(-1, 3, 10).mean(dim=1), atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_member_trains_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown the same rows and without dropout, the first of three has the weights that it has without the others."""
     bank, settings = made_up(), replace(QUICK, steps=3, dropout=0.0, batch=8)
@@ -150,6 +152,7 @@ def write(bank: SpeechBank, root: Path) -> tuple[Path, Path]:
     return speech, codes
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     speech, codes = write(made_up(), tmp_path)
     arguments = ["--speech", str(speech), "--codes", str(codes), "--test-identity", "W1", "--out", str(tmp_path / "o")]

@@ -110,6 +110,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         PackedCorpus.build(tmp_path / "absent", tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_prepare_packs_what_it_made(tmp_path: Path) -> None:
     out = tmp_path / "FPS25"
     prepare("mead", raw_mead(tmp_path / "raw", count=2), out, WHOLE, pack="cmet.training.packed:pack")

@@ -16,6 +16,8 @@ from cmet.training.checkpoint_files import checkpoints
 from cmet.training.plan import join_processes, leave_processes
 from tests.training_samples import forks, losses, packed_corpus, trainer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -18,6 +18,8 @@ from harness.errors import BenchError
 from harness.seeded import seeded_array
 from tests.cmet_golden import Golden
 
+pytestmark = pytest.mark.slow
+
 IDENTITIES = ("M003", "M005", "W009", "W011")
 
 

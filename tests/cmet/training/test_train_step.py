@@ -108,6 +108,7 @@ def small_pass(**changes: object) -> TrainingPass:
     return TrainingPass(connector, Objective(**changes)).train()  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balance", ["mse", "wmse", "focal_mse", "focal_mse_tanh", "bmse"])
 def test_every_regression_loss_is_learned_from(balance: str) -> None:
     module = small_pass(balance=balance)
@@ -135,6 +136,7 @@ def test_class_weights_in_the_directional_term() -> None:
     torch.testing.assert_close(*(module(ones).detach()[3] for module in (plain, weighted)))
 
 
+@pytest.mark.slow
 def test_bf16_stays_near_fp32() -> None:
     losses = [
         float(train_step(module, make_optimizer(module), batch_of(), dtype)[0])

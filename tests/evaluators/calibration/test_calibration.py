@@ -24,6 +24,8 @@ from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Row, Sampl
 from reports.calibration import render
 from verbs.calibrating import orders
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 10
 
 

@@ -68,6 +68,7 @@ def test_a_clip_is_right_or_wrong_by_name() -> None:
     assert kept["classes"][kept["probabilities"].argmax()] == seen
 
 
+@pytest.mark.slow
 def test_a_faceless_clip_is_undecided_and_touches_no_other(talking: np.ndarray) -> None:
     evaluator, asked = judge(), face_samples.sample("happy")
     (before,) = face_samples.judged(evaluator, asked, talking)

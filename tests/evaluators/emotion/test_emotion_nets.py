@@ -38,6 +38,7 @@ def network() -> EmotionFAN:
     return module
 
 
+@pytest.mark.slow
 def test_names_and_shapes_are_the_checkpoints(network: EmotionFAN) -> None:
     assert {n: tuple(t.shape) for n, t in network.state_dict().items()} == names_and_shapes("emotion_fan")
     assert sum(p.numel() for p in network.parameters()) == 11_190_354
@@ -177,6 +178,7 @@ def test_networks_that_confuse_everything_are_refused() -> None:
     assert probe_pictures(16).shape == (4, 16, 16, 3)
 
 
+@pytest.mark.slow
 def test_checkpoints_load_as_published(tmp_path: Path) -> None:
     state = {f"module.{name}": tensor for name, tensor in EmotionFAN(width=64).state_dict().items()}
     state["module.fc.weight"] = torch.zeros(7, 512)

@@ -241,6 +241,7 @@ def rows_of(evaluator: ExtendedEmotion, emotion: str, video: Path, **fields: Any
     return {row.metric: row for row in face_samples.judged(evaluator, asked, frames, video)}
 
 
+@pytest.mark.slow
 def test_rows_of_an_extended_sample(judge: ExtendedEmotion, video: Path) -> None:
     rows = rows_of(judge, "sarcastic", video, reference_video=video)
     assert set(rows) == set(NAMES)
@@ -289,6 +290,7 @@ def test_faceless_clips_and_references(judge: ExtendedEmotion, video: Path, tmp_
     assert {row.reason for row in face_samples.judged(judge, face_samples.sample(""), black)} == {"no_label"}
 
 
+@pytest.mark.slow
 def test_pseudo_labels_need_a_judge(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = EmotionFAN(width=4)
     fill(network)

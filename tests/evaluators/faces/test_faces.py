@@ -71,6 +71,7 @@ def test_angles_wrap_and_points_that_coincide_have_none() -> None:
         angles(np.ones((5, 2)))
 
 
+@pytest.mark.slow
 def test_a_turned_head_is_measured_against_its_pose_clip(tmp_path: Path) -> None:
     """The same real face tilted by ten degrees in the picture, and a clip without any face."""
     frames = next(iter(VideoReader(CLIPS / "talking.mp4", chunk=6)))
@@ -102,6 +103,7 @@ def test_means_signatures_and_settings() -> None:
         FacePresence({"every": "0"}, "cpu")
 
 
+@pytest.mark.slow
 def test_faces_of_a_reference_are_the_same_from_the_cache(tmp_path: Path) -> None:
     frames = next(iter(VideoReader(CLIPS / "talking.mp4", chunk=8)))
     frames = np.concatenate([frames, np.zeros_like(frames[:4]), frames[:4, :, ::-1]])

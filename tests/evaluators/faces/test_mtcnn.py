@@ -22,6 +22,7 @@ from tests import face_samples
 from tests.places import CLIPS
 
 
+@pytest.mark.slow
 def test_frames_in_a_batch_do_not_change_each_other() -> None:
     frames = face_samples.clip(CLIPS / "talking.mp4", 101)[:40:10].copy()
     frames[1] = 0  # no face among faces

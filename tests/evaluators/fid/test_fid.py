@@ -28,6 +28,8 @@ from networks.files import shipped
 from tests.places import names_and_shapes
 from tests.reference_pairs import context, film, judged, noisy
 
+pytestmark = pytest.mark.slow
+
 Floats = npt.NDArray[np.float32]
 
 

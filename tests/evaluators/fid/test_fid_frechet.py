@@ -127,6 +127,7 @@ def test_every_route_to_a_subset_gives_the_same_distance(width: int) -> None:
     assert sets.distances()(chosen) == pytest.approx(frechet(sets.first[first], sets.second[second]), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_estimate_and_as_wide_as_the_truth_spreads() -> None:
     def estimate(seed: int) -> float:
         return frechet(np.concatenate(_clips(40, 60, seed)), np.concatenate(_clips(40, 60, seed + 500, shift=0.2)))

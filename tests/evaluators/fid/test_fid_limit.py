@@ -38,6 +38,7 @@ def _world(seed: int, count: int = LEAST_FRAMES, references: int = 40_000) -> tu
     return first.astype(np.float32), second.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_fid_is_biased_upwards_and_its_limit_is_hardly() -> None:
     worlds = [_world(seed) for seed in range(4)]
     finite, limits = [frechet(*one) for one in worlds], [extrapolated(*one) for one in worlds]
@@ -45,6 +46,7 @@ def test_fid_is_biased_upwards_and_its_limit_is_hardly() -> None:
     assert abs(np.mean(limits) - _TRUTH) < 0.35 * (np.mean(finite) - _TRUTH)
 
 
+@pytest.mark.slow
 def test_the_line_is_the_published_one() -> None:
     """15 even steps from 5000 to all, each against the whole reference, least squares in 1/n, at 1/n = 0."""
     clip, reference = _world(7, LEAST_FRAMES + 3)
@@ -95,6 +97,7 @@ def _summary(folder: Path, frames: int) -> dict[str, SummaryRow]:
     return {row.metric: row for row in load_run(folder).summary}
 
 
+@pytest.mark.slow
 def test_a_summary_has_both_numbers_from_features_that_are_stored_once(tmp_path: Path) -> None:
     found = _summary(tmp_path, LEAST_FRAMES)
     fid, limit = found["fid"], found["fid_inf"]

@@ -56,6 +56,7 @@ def clips() -> Path:
     return CLIPS
 
 
+@pytest.mark.slow
 def test_identical_files_give_one(clips: Path) -> None:
     path = clips / "talking.mp4"
     frames = face_samples.clip(path, 101)[:40]
@@ -95,6 +96,7 @@ def test_references_without_a_face_are_refused(tmp_path: Path) -> None:
     assert row.reason == "no_reference"
 
 
+@pytest.mark.slow
 def test_frames_without_a_face_follow_the_named_rule(clips: Path) -> None:
     frames = face_samples.clip(clips / "talking.mp4", 101)[:20].copy()
     frames[10:] = 0
@@ -126,6 +128,7 @@ def test_frames_after_the_end_of_the_reference_are_not_missing_faces() -> None:
     assert (row.value, row.notes) == (1.0, ())
 
 
+@pytest.mark.slow
 def test_aggregations_are_what_they_say(clips: Path) -> None:
     frames = face_samples.clip(clips / "full_range.mp4", 101)[:31]
     values, cosines = {}, np.zeros(0)

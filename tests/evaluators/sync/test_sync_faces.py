@@ -91,6 +91,7 @@ def detector() -> s3fd.S3FD:
     return net.eval()
 
 
+@pytest.mark.slow
 def test_s3fd_has_the_published_names(detector: s3fd.S3FD) -> None:
     assert {name: tuple(tensor.shape) for name, tensor in detector.state_dict().items()} == names_and_shapes("s3fd")
 

@@ -34,6 +34,7 @@ def _opencv(path: Path) -> np.ndarray:
         frames.append(frame[..., ::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["talking", "hard_gray", "hard_rotated", "full_range", "hard_twofaces", "hard_vfr"])
 def test_decoding_is_bit_identical_to_opencv(name: str) -> None:
     path = CLIPS / f"{name}.mp4"
@@ -215,6 +216,7 @@ for write in (lambda: write_wav(sys.argv[1] + "/a.wav", np.zeros(100_000)), film
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)],

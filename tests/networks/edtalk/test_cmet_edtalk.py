@@ -48,6 +48,7 @@ def test_blurs_equal_one_channel_at_a_time_to_the_bit() -> None:
     assert torch.equal(every_second(x), Blur(1)(x)[:, :, ::2, ::2])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize(("shape", "outputs"), [((1, 3, 4, 6), 5), ((2, 8, 16, 16), 4), ((1, 2, 2, 2), 1)])
 def test_winograd_equals_the_direct_convolution(shape: tuple[int, ...], outputs: int) -> None:
@@ -223,6 +224,7 @@ def test_half_precision_leaves_the_axes_alone(dtype: torch.dtype, limit: float) 
     assert float((short.float() - picture).square().mean().sqrt()) < limit * float(picture.std())
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_copies_and_pickles_render_alike() -> None:
     network, (lip, pose, exp) = tiny_generator(), codes(1)

@@ -29,6 +29,7 @@ def no_gradients():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", NETWORKS)
 def test_stand_in_weights_are_those_of_the_goldens(prefix: str) -> None:
     golden = Golden("fill_check")

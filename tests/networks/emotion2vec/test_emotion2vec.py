@@ -84,6 +84,7 @@ def test_training_batches_equal_single_waves_in_values_and_gradients() -> None:
         torch.testing.assert_close(gradient, alone[name], atol=2e-4, rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss() -> None:
     torch.manual_seed(0)
     model = Emotion2Vec(**SMALL).train()

@@ -68,6 +68,7 @@ def test_each_official_file_loads_by_one_call(name: Any, tmp_path: Path) -> None
     assert all(torch.equal(tensor, expected[key]) for key, tensor in loaded.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_safetensors_copy_serves_the_next_start(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = AUDIO2LIP.load(official)
     copy = cache_dir() / "converted" / f"audio2lip-{digest(official)}.safetensors"
@@ -125,6 +126,7 @@ def test_a_flipped_byte_is_noticed(official: Path, tmp_path: Path) -> None:
         AUDIO2LIP.load(path)
 
 
+@pytest.mark.slow
 def test_a_wrong_file_names_what_differs(official: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"under 'gen'\. SHA-256 published: 138b4980\w+, found: {digest(official)}"):
         FILES["edtalk"].load(official)

@@ -18,6 +18,8 @@ from reports.gate.text import plain
 from reports.model import MetricFact, PooledStatistics, RunData, RunRow
 from tests.synthetic_runs import SIGNATURES, make_run
 
+pytestmark = pytest.mark.slow
+
 FACTS = {
     "acc": MetricFact("acc", "Accuracy", "%", True),
     "lse_c": MetricFact("lse_c", "LSE-C", "", True),

@@ -136,6 +136,7 @@ def many(run: RunData, methods: int) -> RunData:
     return replace(run, rows=rows, summary=tuple(replace(r, method=name) for name in names for r in run.summary))
 
 
+@pytest.mark.slow
 def test_plain_damage_is_found_among_hundreds_of_cells() -> None:
     limits = Thresholds(draws=500)
     baseline, damaged = many(quick_run(0), 70), many(quick_run(1, shift={"lse_c": -1.0}), 70)

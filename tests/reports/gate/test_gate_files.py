@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from reports import scores
 from reports.gate.gate import compare, write_junit, write_markdown
 from reports.gate.text import plain
@@ -13,6 +15,7 @@ from tests.reports.gate.test_gate import states
 from tests.synthetic_runs import make_run
 
 
+@pytest.mark.slow
 def test_a_scores_file_can_be_the_baseline(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([make_run()]), encoding="utf-8")
