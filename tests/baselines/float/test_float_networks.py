@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from baselines.float.sampler import Guidance, Speech, noise_for, tracks, velocit
 from baselines.float.transformer import Conditions, FlowTransformer
 from baselines.float.wav2vec2 import Shape, Wav2Vec2
 from harness.seeded import fill, seeded_array
+from tests.places import names_and_shapes
 
 torch.set_num_threads(1)
 NEW_SPELLING = {".parametrizations.weight.original0": ".weight_g", ".parametrizations.weight.original1": ".weight_v"}
@@ -31,13 +30,13 @@ def no_gradients():
         yield
 
 
-def test_names_and_shapes_are_the_official_ones(shared: Path) -> None:
-    official = json.loads((shared / "specs" / "float_state_dict.json").read_text(encoding="utf-8"))
+def test_names_and_shapes_are_the_official_ones() -> None:
+    official = names_and_shapes("float")
     ours = {}
     for name, value in unfilled().state_dict().items():
         for new, old in NEW_SPELLING.items():
             name = name.replace(new, old)
-        ours[name] = list(value.shape)
+        ours[name] = tuple(value.shape)
     training_only = {name: shape for name, shape in official.items() if name.endswith("masked_spec_embed")}
     assert ours | training_only == official
     assert len(training_only) == 2
