@@ -19,6 +19,10 @@ PATH = click.Path(path_type=Path)
     "--pose", type=PATH, required=True, help="Clip whose head pose and expression are edited; any length, any fps."
 )
 @click.option(
+    "--expression", type=PATH, default=None,
+    help="Edit this clip's expression instead of the pose clip's, whose smile, say, would show in the result.",
+)  # fmt: skip
+@click.option(
     "--emotion-speech", "emotions", multiple=True, required=True,
     help="A folder of utterances or features, sound files, or a name (of --speech, or kept). Several: several edits.",
 )  # fmt: skip

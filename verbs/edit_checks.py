@@ -20,8 +20,8 @@ Pixels = npt.NDArray[np.uint8]
 SURE = 0.9  # probability from which MTCNN's finding counts as a face
 NARROW = 0.6  # eyes nearer to each other than this share of their distance from the mouth: turned by some 50 degrees
 SQUARE = 0.02  # a picture this far from square is worth a word
-INPUTS = ("source", "audio", "pose", "lips")
-CLIPS = ("pose", "lips")
+INPUTS = ("source", "audio", "pose", "expression", "lips")
+CLIPS = ("pose", "expression", "lips")
 _FACE_CURE = "Give a picture of one frontal face, cropped like C-MET's; --no-face-check skips this check."
 
 

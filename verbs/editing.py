@@ -56,7 +56,8 @@ class EditCall:
         differences = [
             editor.difference(pool, neutral, self.given["num_samples"], self.given["seed"]) for pool in pools
         ]
-        tracks = editor.tracks(picture, self.given["audio"], self.given["pose"], self.given["lips"])
+        clips = (self.given[name] for name in ("audio", "pose", "lips", "expression"))
+        tracks = editor.tracks(picture, *clips)
         rows: list[Pixels] = []
         expressions = self._expressions(editor, tracks, called, differences)
         for name, target, expression in zip(names, targets, expressions, strict=True):

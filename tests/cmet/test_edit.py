@@ -188,6 +188,15 @@ def test_only_frames_that_can_be_seen_are_encoded(small: Editor, tmp_path: Path)
     assert torch.equal(small.expressions(tracks, difference)[0], small.expressions(everything, difference)[0])
 
 
+def test_the_expression_may_come_from_another_clip_than_the_pose(small: Editor, tmp_path: Path) -> None:
+    picture, wav = np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 12)
+    pose, other = clip(tmp_path / "p.mp4", 20), clip(tmp_path / "e.mp4", 20, fps=50)
+    tracks = small.tracks(picture, wav, pose, expression=other)
+    assert torch.equal(tracks.pose, small.talker.clip_codes(pose, limit=12).pose)
+    assert torch.equal(tracks.expression, small.talker.clip_codes(other, limit=15).exp)
+    assert not torch.equal(tracks.expression[:5], small.talker.clip_codes(pose, limit=15).exp[:5])
+
+
 def test_released_length_with_lips_from_a_clip_is_that_clips(small: Editor, tmp_path: Path) -> None:
     editor = Editor(small.talker, official=True)
     pose, lips = clip(tmp_path / "p.mp4", 30), clip(tmp_path / "l.mp4", 11, fps=50)

@@ -40,7 +40,7 @@ def test_a_slash_at_the_end_means_a_folder(tmp_path: Path, out: str, count: int,
 def test_a_file_with_a_slash_behind_it_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     target = place(f"{tmp_path}/a.mp4/", "happy", 1)
-    nothing: Mapping[str, Any] = dict.fromkeys(("source", "audio", "pose", "lips"))
+    nothing: Mapping[str, Any] = dict.fromkeys(("source", "audio", "pose", "expression", "lips"))
     with pytest.raises(UsageError, match=r"a\.mp4' is a file, not a folder"):
         check_targets([target], None, nothing)
 
@@ -70,6 +70,7 @@ def inputs(tmp_path: Path) -> dict[str, Any]:
     write_wav(tmp_path / "sound.wav", np.zeros(640, np.float32))
     return {
         "source": tmp_path / "sound.wav", "audio": tmp_path / "sound.wav", "pose": tmp_path / "pose.mp4", "lips": None,
+        "expression": None,
         "out": "x.mp4", "keep": None, "intensity": 1.0,
     }  # fmt: skip
 
