@@ -15,6 +15,9 @@ from harness.provenance import ROOT
 from harness.threads import VARIABLES
 from harness.worker import DIED, Item, Result, RunPlan, Worker
 
+#: A cluster that is started here, for want of RAY_ADDRESS, is nobody else's: it listens to this machine alone.
+_ALONE: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+
 
 class Ray:
     """Works with at most `jobs` actors, no more than the cluster has CPUs (or GPUs with --device cuda)."""
@@ -31,7 +34,9 @@ class Ray:
         if ours:
             variables = dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": _python_path()}
             address = os.environ.get("RAY_ADDRESS")
-            ray.init(address=address, runtime_env={"env_vars": variables}, log_to_driver=False, logging_level="error")
+            alone = {} if address else _ALONE
+            environment = {"env_vars": variables}
+            ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="error", **alone)
         try:
             yield from _Work(ray, plan, self._jobs).results(iter(items))
         finally:
