@@ -237,12 +237,8 @@ def _largest(corpus: TrainingCorpus, tracks: Ints, length: Ints) -> Ints:
 
 def _speech(corpus: TrainingCorpus, options: SampleOptions, choices: Choices) -> Floats:
     """(B, 1024) mean speech of emotion 2 minus that of emotion 1."""
-    means = [
-        corpus.speech_mean(
-            which, choices.emotion[:, which], choices.level[:, which], choices.index, options.scale_intensity
-        )
-        for which in (0, 1)
-    ]
+    emotion, level, scaled = choices.emotion, choices.level, options.scale_intensity
+    means = [corpus.speech_mean(k, emotion[:, k], level[:, k], choices.index, scaled) for k in (0, 1)]
     difference = means[1] - means[0]
     if not options.scale_intensity:
         return difference
