@@ -4,7 +4,6 @@ once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -84,14 +83,3 @@ class BackboneMethod:
     def close(self) -> None:
         """Forgets the networks."""
         self._talker = None
-
-
-def number(options: Mapping[str, str], method: str, key: str, default: float) -> float:
-    """Returns the option `key` as a finite number. Raises UsageError."""
-    try:
-        value = float(options.get(key, default))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"Option {key}='{options[key]}' is not a number.", f"Example: --set {method}.{key}=1")
-    return value

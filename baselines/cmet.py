@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from baselines.backbone import BackboneMethod, number
+from baselines.backbone import BackboneMethod
+from baselines.options import number
 from cmet.edit import Editor, TooShortError, Tracks
 from cmet.emotion_pools import Pool
 from harness.errors import UsageError, unknown_name

@@ -69,24 +69,26 @@ class MotionAutoencoder(Keeper):
         self._kept_basis = Kept()
 
     def basis(self) -> Tensor:
-        """Orthonormal motion directions (style, motion), float32: Householder QR with the signs that LAPACK leaves."""
+        """Returns orthonormal motion directions (style, motion), float32: Householder QR with the signs that LAPACK
+        leaves.
+        """
         return self._kept_basis(orthogonal, self.dec.direction.weight)
 
     def coefficients(self, s_r: Tensor) -> Tensor:
-        """(B, motion) coefficients of appearance codes (B, style)."""
+        """Returns (B, motion) coefficients of appearance codes (B, style)."""
         coefficients: Tensor = self.enc.fc(s_r)
         return coefficients
 
     def motion(self, coefficients: Tensor) -> Tensor:
-        """(B, style) motion vectors of coefficients (B, motion)."""
+        """Returns (B, style) motion vectors of coefficients (B, motion)."""
         return coefficients @ self.basis().T
 
     def portrait(self, image: Tensor) -> Portrait:
-        """Everything about a picture (1, 3, size, size) in [-1, 1] that does not change from frame to frame."""
+        """Returns everything about a picture (1, 3, size, size) in [-1, 1] that does not change from frame to frame."""
         s_r, features = self.enc(image)
         return Portrait(s_r, self.motion(self.coefficients(s_r)), self.dec.held(features))
 
     def decode(self, portrait: Portrait, motion: Tensor) -> Tensor:
-        """Pictures (B, 3, size, size), unbounded, of motion vectors (B, style)."""
+        """Returns pictures (B, 3, size, size), unbounded, of motion vectors (B, style)."""
         pictures: Tensor = self.dec(portrait.s_r + motion, portrait.held)
         return pictures

@@ -64,7 +64,7 @@ class _File:
         self.names: dict[str, Any] = {_renamed(name, part): value for name, value in (found or {}).items()}
 
     def tensor(self, value: Any) -> Tensor:
-        """The tensor of one of the values of `names`."""
+        """Returns the tensor of one of the values of `names`."""
         tensor: Tensor = value if self._torch is None else self._torch.tensor(value)
         return tensor
 
@@ -78,7 +78,7 @@ def _renamed(name: str, part: FilePart | None) -> str:
 
 
 def missing() -> list[Missing]:
-    """What of FLOAT's weights is not on this machine, with its cure. Reads names, no tensors."""
+    """Returns the weights of FLOAT that are not on this machine, each with its cure. Reads names, no tensors."""
     try:
         main = _main(None)
     except MissingError as error:
@@ -96,7 +96,7 @@ def missing() -> list[Missing]:
 
 
 def files(path: Path | None = None) -> dict[str, Path]:
-    """Entry of harness/weights.toml -> the file that is read for it: `float`, and the parts that it lacks.
+    """Returns the file that is read for each entry of weights.toml: `float`, and the parts that it lacks.
 
     path: the user's own `float.pth`. Reads names, no tensors. Raises MissingError for an absent file, UsageError for a
     damaged one or one of another method.
@@ -137,7 +137,7 @@ def _beside(part: FilePart, main: Path) -> Path:
 
 
 def load(path: Path | None = None, widths: Widths | None = None) -> FloatNetworks:
-    """FLOAT's networks, in eval mode, float32, on the CPU.
+    """Returns FLOAT's networks, in eval mode, float32, on the CPU.
 
     Raises what `files` raises, UsageError for tensors that are missing, unexpected, of another shape or not finite, and
     ImplausibleError for networks that were never trained: no hash of `float.pth` is published that could vouch for it.

@@ -23,17 +23,17 @@ _EPS = 1e-7
 
 
 def frames_of(samples: int) -> int:
-    """How many frames at 25 fps a sound of this many samples has: the last one may be begun."""
+    """Says how many frames at 25 fps a sound of this many samples has: the last one may be begun."""
     return -(-samples // SAMPLES_PER_FRAME)
 
 
 def normalised(wave: Tensor) -> Tensor:
-    """(n,) samples with zero mean and unit variance over the whole clip."""
+    """Returns (n,) samples with zero mean and unit variance over the whole clip."""
     return (wave - wave.mean()) / torch.sqrt(wave.var(unbiased=False) + _EPS)
 
 
 def whole_frames(wave: Tensor, frames: int) -> Tensor:
-    """The samples, extended by repeating the last one to `frames` whole frames."""
+    """Returns the samples, extended by repeating the last one to `frames` whole frames."""
     lacking = frames * SAMPLES_PER_FRAME - len(wave)
     return torch.cat((wave, wave[-1:].expand(lacking))) if lacking > 0 else wave
 
@@ -54,7 +54,7 @@ class AudioEncoder(nn.Module):
         return self.wav2vec2.hidden(at_25_fps.transpose(1, 2))
 
     def forward(self, wave: Tensor, frames: int) -> Tensor:
-        """(1, frames, width) audio conditions of (n,) normalised samples at 16 kHz.
+        """Returns (1, frames, width) audio conditions of (n,) normalised samples at 16 kHz.
 
         Each layer goes through its own columns of the linear map at once, so that they need not be held side by side.
         """
@@ -75,13 +75,13 @@ class EmotionEncoder(nn.Module):
         self.wav2vec2_for_emotion = recogniser or EmotionRecogniser()
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Probabilities of (n,) normalised samples at 16 kHz."""
+        """Returns probabilities of (n,) normalised samples at 16 kHz."""
         probabilities: Tensor = self.wav2vec2_for_emotion(wave).softmax(-1)
         return probabilities
 
 
 def one_hot(label: str) -> Tensor:
-    """(1, 7) with all probability on one of `EMOTIONS`; ValueError for another name."""
+    """Returns (1, 7) with all probability on one of `EMOTIONS`; ValueError for another name."""
     return F.one_hot(torch.tensor([EMOTIONS.index(label)]), len(EMOTIONS)).float()
 
 

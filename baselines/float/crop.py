@@ -29,13 +29,13 @@ _MARGIN = 1.6
 
 
 def is_crop(picture: Picture) -> bool:
-    """Whether a picture (h, w, 3) has the shape of a corpus' face crop."""
+    """Says whether a picture (h, w, 3) has the shape of a corpus' face crop."""
     height, width = picture.shape[:2]
     return height == width <= _CROPPED_PX
 
 
 def detector(name: str, device: str = "cpu") -> Detector:
-    """One of `DETECTORS`, loaded. Raises MissingError where s3fd's weights are not here."""
+    """Returns one of `DETECTORS`, loaded. Raises MissingError where s3fd's weights are not here."""
     if name == "mtcnn":
         return _mtcnn(device)
     from evaluators.faces import s3fd
@@ -69,7 +69,7 @@ def _box(row: npt.NDArray[np.floating]) -> Box:
 
 
 def face_crop(picture: Picture, box: Box, size: int) -> Picture:
-    """(size, size, 3): the square around `box`; what lies outside the picture is black.
+    """Returns (size, size, 3): the square around `box`; what lies outside the picture is black.
 
     Shrunk by area where the picture is higher than 360 px, else enlarged by cubic interpolation.
     """
@@ -89,7 +89,7 @@ def _inside(centre: float, edge: int) -> int:
 
 
 def cropped(picture: Picture, find: Detector, size: int, path: Path) -> Picture:
-    """The crop around the first face that `find` sees. Raises MediaError where it sees none."""
+    """Returns the crop around the first face that `find` sees. Raises MediaError where it sees none."""
     boxes = find(picture)
     if not boxes:
         raise MediaError(

@@ -55,7 +55,7 @@ class Float:
         self._heard: dict[Path, Tensor] = {}  # utterances serve many samples: seven numbers each
 
     def missing(self) -> list[Missing]:
-        """FLOAT's own file, the wav2vec2 files that it leaves out, and the face detector that was asked for."""
+        """Returns what is not here of FLOAT's own file, the wav2vec2 files and the face detector that was asked for."""
         found = checkpoint.missing()
         if self._options.detector == "s3fd" and weights.verify(["s3fd"])[0].status in ("absent", "wrong"):
             cure = "Type `python bench.py weights fetch s3fd`, or leave --set float.detector out."
@@ -63,7 +63,7 @@ class Float:
         return found
 
     def weights(self) -> dict[str, str]:
-        """name → sha256 of the files this method loads; {} where one is not here or is none of FLOAT's."""
+        """Returns name → sha256 of the files this method loads; {} where one is not here or is none of FLOAT's."""
         try:
             found = checkpoint.files()
         except (MissingError, UsageError):

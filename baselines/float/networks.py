@@ -43,13 +43,14 @@ class FloatNetworks(nn.Module):
 
 
 def unfilled(widths: Widths | None = None) -> FloatNetworks:
-    """The networks without memory for their parameters, which loading brings along."""
+    """Returns the networks without memory for their parameters, which loading brings along."""
     with torch.device("meta"):
         return FloatNetworks(widths)
 
 
 def constants(widths: Widths | None = None) -> dict[str, Tensor]:
-    """The networks' constant tensors (blur kernels, the attention's mask) by name, as the architecture computes them.
+    """Returns the networks' constant tensors (blur kernels, the attention's mask) by name, as the architecture computes
+    them.
 
     They do not depend on any width, so they are taken from networks that are as narrow as can be.
     """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from baselines.float.sampler import Guidance
+from baselines.options import number
 from harness.errors import UsageError, unknown_name
 
 CROPS = ("auto", "face", "none")
@@ -33,17 +33,17 @@ class Options:
 
 
 def read_options(given: Mapping[str, str]) -> Options:
-    """The options of a run. UsageError for an unknown name or a value that does not fit."""
+    """Returns the options of a run. UsageError for an unknown name or a value that does not fit."""
     if unknown := sorted(set(given) - set(KNOWN)):
         raise UsageError(f"Method 'float' has no option '{unknown[0]}'.", f"Known: {', '.join(KNOWN)}.")
     _refuse_other_solvers(given)
-    _number(given, "r_cfg", 1.0)  # the released program takes it, too, and never uses it
+    number(given, "float", "r_cfg", 1.0)  # the released program takes it, too, and never uses it
     nfe = _whole(given, "nfe", 10)
     if nfe < 2:
         raise UsageError(f"Option nfe={nfe} leaves nothing but noise: N points of time make N - 1 steps.", "2 or more.")
     return Options(
         seed=_whole(given, "seed", 0) if "seed" in given else None,
-        guidance=Guidance(_number(given, "a_cfg", 2.0), _number(given, "e_cfg", 1.0), nfe),
+        guidance=Guidance(number(given, "float", "a_cfg", 2.0), number(given, "float", "e_cfg", 1.0), nfe),
         repeated_noise=_one_of(given, "compat", ("none", "official")) == "official",
         crop=_one_of(given, "crop", CROPS),
         detector=_one_of(given, "detector", DETECTORS),
@@ -66,18 +66,8 @@ def _one_of(given: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _number(given: Mapping[str, str], key: str, default: float) -> float:
-    try:
-        value = float(given.get(key, default))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"Option {key}='{given[key]}' is not a number.", f"Example: --set float.{key}=1")
-    return value
-
-
 def _whole(given: Mapping[str, str], key: str, default: int) -> int:
-    value = _number(given, key, float(default))
+    value = number(given, "float", key, float(default))
     if value % 1 or not 0 <= value < 2**63:
         raise UsageError(
             f"Option {key}={given[key]} is not a whole number of 0 or more.", f"Example: --set float.{key}=15"

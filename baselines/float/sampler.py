@@ -26,7 +26,9 @@ class Guidance:
     time_points: int = 10
 
     def weights(self) -> tuple[float, float, float]:
-        """Shares of the velocity without sound and emotion, of that without emotion, and of that with everything."""
+        """Returns shares of the velocity without sound and emotion, of that without emotion, and of that with
+        everything.
+        """
         return 1 - self.audio, self.audio - self.emotion, self.emotion
 
 
@@ -40,7 +42,8 @@ class Speech:
 
 
 def noise_for(network: FlowTransformer, frames: int, seed: int, repeated: bool = False) -> Tensor:
-    """(stretches, 1, frames of a stretch, motion) standard normal numbers, drawn on the CPU whatever the device.
+    """Returns (stretches, 1, frames of a stretch, motion) standard normal numbers, drawn on the CPU whatever the
+    device.
 
     repeated: every stretch starts from the same noise, as the released program does when its seed is fixed.
     """
@@ -82,7 +85,7 @@ def _integrated(
 def velocity(
     network: FlowTransformer, time: Tensor, track: Tensor, before: Tensor, given: Conditions, guidance: Guidance
 ) -> Tensor:
-    """(1, previous + frames, motion): the guided velocity at `time` (1,)."""
+    """Returns (1, previous + frames, motion): the guided velocity at `time` (1,)."""
     told = [
         (weight, conditions)
         for weight, conditions in zip(guidance.weights(), _silenced(given), strict=True)

@@ -31,7 +31,7 @@ def add_gain(autoencoder: nn.Module) -> None:
 
 
 def stand_in(widths: Widths | None = None) -> FloatNetworks:
-    """All networks with stand-in weights, in eval mode, without gradients."""
+    """Returns all networks with stand-in weights, in eval mode, without gradients."""
     networks = FloatNetworks(widths)
     fill(networks)
     add_gain(networks.motion_autoencoder)
@@ -39,7 +39,7 @@ def stand_in(widths: Widths | None = None) -> FloatNetworks:
 
 
 def released_layout(networks: FloatNetworks, wav2vec2: bool = True) -> dict[str, Tensor]:
-    """The tensors by their names in `float.pth`, with or without both wav2vec2 networks."""
+    """Returns the tensors by their names in `float.pth`, with or without both wav2vec2 networks."""
     old = {new: released for released, new in SPELLINGS.items()}
     left_out = () if wav2vec2 else tuple(part.prefix for part in PARTS)
     state = {}

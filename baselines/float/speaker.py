@@ -34,16 +34,16 @@ class Speaker:
 
     @property
     def size(self) -> int:
-        """Edge of the pictures in px."""
+        """Returns the edge of the pictures in px."""
         return self._networks.motion_autoencoder.size
 
     def emotion(self, wave: Wave) -> Tensor:
-        """(1, 7) emotion probabilities of (n,) samples at 16 kHz, in the order of `conditions.EMOTIONS`."""
+        """Returns (1, 7) emotion probabilities of (n,) samples at 16 kHz, in the order of `conditions.EMOTIONS`."""
         probabilities: Tensor = self._networks.emotion_encoder(self._normalised(wave))
         return probabilities
 
     def noise(self, samples: int, seed: int, repeated: bool = False) -> Tensor:
-        """The start of every stretch for a sound of this many samples; see `sampler.noise_for`."""
+        """Returns the start of every stretch for a sound of this many samples; see `sampler.noise_for`."""
         return noise_for(self._networks.fmt, frames_of(samples), seed, repeated)
 
     def frames(self, picture: Frame, wave: Wave, emotion: Tensor, noise: Tensor, guidance: Guidance) -> Iterator[Frame]:
@@ -68,6 +68,6 @@ class Speaker:
 
 
 def truncated_pixels(pictures: Tensor) -> npt.NDArray[np.uint8]:
-    """(N, H, W, 3) uint8 of (N, 3, H, W): clamped to [-1, 1], mapped onto 0..255, truncated as FLOAT does."""
+    """Returns (N, H, W, 3) uint8 of (N, 3, H, W): clamped to [-1, 1], mapped onto 0..255, truncated as FLOAT does."""
     mapped = (pictures.float().clamp(-1, 1) + 1) / 2 * 255
     return mapped.to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

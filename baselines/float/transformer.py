@@ -143,7 +143,7 @@ class FlowTransformer(nn.Module):
         self.decoder = _Last(width, motion)
 
     def forward(self, time: Tensor, track: Tensor, before: Tensor, given: Conditions) -> Tensor:
-        """(B, previous + frames, motion) velocities at `time` (1,) of a track (B, frames, motion) that follows
+        """Returns (B, previous + frames, motion) velocities at `time` (1,) of a track (B, frames, motion) that follows
         `before` (B, previous, motion)."""
         x = self.x_embedder.proj(torch.cat((before, track), dim=1)) + self.pos_embed
         condition = self.t_embedder(time)[:, None] + self.c_embedder(self._joined(given))

@@ -197,7 +197,9 @@ class Wav2Vec2(nn.Module):
         self.encoder = _Encoder(shape)
 
     def features(self, wave: Tensor) -> Tensor:
-        """(1, frames, conv width), 50 frames a second, of (n,) normalised samples at 16 kHz, n >= LEAST_SAMPLES."""
+        """Returns (1, frames, conv width), 50 frames a second, of (n,) normalised samples at 16 kHz, n >=
+        LEAST_SAMPLES.
+        """
         found: Tensor = self.feature_extractor(wave)
         return found
 
@@ -223,7 +225,7 @@ class EmotionRecogniser(nn.Module):
         self.classifier = _Head(shape.width, classes)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """(1, classes) logits of (n,) normalised samples at 16 kHz."""
+        """Returns (1, classes) logits of (n,) normalised samples at 16 kHz."""
         layers = self.wav2vec2.hidden(self.wav2vec2.features(wave))
         last = deque(layers, maxlen=1).pop()  # the others need not be held
         logits: Tensor = self.classifier.out_proj(torch.tanh(self.classifier.dense(last.mean(1))))
