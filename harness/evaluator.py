@@ -23,7 +23,7 @@ import numpy.typing as npt
 from harness.errors import Missing, UsageError
 from harness.provenance import code_outside
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
-from harness.signature import Signature
+from harness.signature import SUITE, Signature
 from harness.statistics import pooled_interval
 
 T = TypeVar("T")
@@ -53,7 +53,6 @@ class MetricFacts:
     aggregation: Aggregation = "mean"
     ranked: bool = True  # False: descriptive only (offset), never bold
     of: str = ""  # the judge's metric whose statistics this one is made from: its own rows hold none
-    version: int = 1  # last field of its signature; raise it where the number moves and no other field says so
 
     @property
     def pooled(self) -> bool:
@@ -204,16 +203,17 @@ class Evaluator(ABC):
 
     def signature(self, metric: str) -> Signature:
         """Returns the one-line form of `fields`, with a digest of the code of a judge that is none of ours, and the
-        version.
+        suite's version.
         """
         code = code_outside(type(self), "evaluators")
         own: Fields = (("code", code),) if code else ()
-        last = ("v", str(self.facts(metric).version))
-        return Signature(metric, (*self.fields(metric), *own, last), self.long_fields(metric))
+        last = ("v", str(SUITE))
+        named = self.facts(metric).name
+        return Signature(named, (*self.fields(metric), *own, last), self.long_fields(metric))
 
     def facts(self, metric: str) -> MetricFacts:
-        """Returns the facts of one metric."""
-        return next(facts for facts in self.metrics if facts.name == metric)
+        """Returns the facts of one metric. Raises KeyError for one that the judge does not declare."""
+        return {facts.name: facts for facts in self.metrics}[metric]
 
     def scored(self, metric: str, value: float | None, statistics: bytes = b"", notes: tuple[str, ...] = ()) -> Scored:
         """Returns the row of a clip that has a number, or (`value` None) that takes part in a pooled one.

@@ -1,7 +1,7 @@
 """A signature is the one-line form of everything that changes a number (sacrebleu's idea).
 
 Two numbers are comparable if and only if their signatures are equal. Order is fixed by the evaluator,
-keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|w:ab12cd34|v:1``.
+keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|w:ab12cd34|v:2``.
 Facts: docs/reference/runs.md, 'Signature grammar'.
 """
 
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from harness.errors import UsageError
 
 _FORBIDDEN = frozenset("|:\n")
+
+#: The suite's version, last field of every signature: raised when numbers move and no other field says so; the
+#: CHANGELOG has one table for each version.
+SUITE = 2
 
 #: Fields that only a measured set of clips has: picture sizes and, for FID, how many pictures. Rows are stored without
 #: them; the number of a set carries them (docs/reference/metrics.md, 'FID sample size' and 'Signature').
@@ -52,5 +56,5 @@ class Signature:
         metric, *parts = text.strip().split("|")
         pairs = [part.split(":", 1) for part in parts]
         if not metric or any(len(pair) != 2 or not pair[0] for pair in pairs):
-            raise UsageError(f"'{text}' is not a signature.", "Expected metric|key:value|…|v:1.")
+            raise UsageError(f"'{text}' is not a signature.", "Expected metric|key:value|…|v:2.")
         return cls(metric, tuple((key, value) for key, value in pairs))

@@ -90,7 +90,7 @@ class Fid(_Judge):
 
     metrics: tuple[MetricFacts, ...] = (
         MetricFacts("fid", "FID", "", False, 0.0, _INFINITE, needs_reference=True, aggregation="pooled"),
-        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, "pooled", False, "fid", version=2),
+        MetricFacts("fid_inf", "FID∞", "", False, -_INFINITE, _INFINITE, True, "pooled", False, "fid"),
     )
     _name, _sampling, _aggregation = "fid", "5", "pool"
 

@@ -97,7 +97,7 @@ def test_a_signature_follows_the_code_and_what_it_imports(tmp_path: Path, monkey
 def test_a_judge_of_ours_has_a_version_and_no_digest_of_its_code(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[[metric]]\nevaluator = 'pixels'\n")
     lines = [line for _, _, line in Judge(str(tmp_path / "mine.toml"), "cpu").columns()]
-    assert all("|code:" not in line and line.endswith("|v:1") for line in lines)
+    assert all("|code:" not in line and line.endswith("|v:2") for line in lines)
 
 
 @pytest.mark.parametrize(
