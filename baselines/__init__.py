@@ -11,7 +11,8 @@ METHODS: dict[str, str] = {
     "ground_truth": "baselines.anchors:GroundTruth",
     "still_face": "baselines.anchors:StillFace",
     "wrong_audio": "baselines.anchors:WrongAudio",
+    "wrong_emotion": "baselines.anchors:WrongEmotion",
 }
 
 #: The ceiling and the floors that `run` adds by itself, in table order.
-ANCHORS = ("ground_truth", "no_edit", "still_face", "wrong_audio")
+ANCHORS = ("ground_truth", "no_edit", "still_face", "wrong_audio", "wrong_emotion")

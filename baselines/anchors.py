@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.donors import Difference
 from harness.errors import UsageError
 from harness.media import VideoReader
 from harness.method import Frame, Missing, Output
@@ -91,17 +92,32 @@ class StillFace(Anchor):
         return out.clip(used="none")
 
 
-class WrongAudio(Anchor):
-    """Shows a true, moving, speaking face whose lips belong to another sound: a floor for sync."""
+class Borrowed(Anchor):
+    """Plays the true clip of another sample under this sample's sound; `donor_differs_in` says which sample."""
 
-    name: ClassVar[str] = "wrong_audio"
+    donor_differs_in: ClassVar[Difference]
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
-        """Plays the clip of another sample under this sample's sound."""
+        """Plays the donor's clip, forwards and backwards where it is shorter than the sound."""
         donor = self.donor
         if donor is None or donor.reference_video is None:
-            return Failed("unsupported", "no other sample with another sound and a true clip is in this list")
+            return Failed("unsupported", f"no sample of this list has another {self.donor_differs_in} and a true clip")
         frames = read_frames(donor.reference_video, request.frames)
         for frame in mirrored(frames, request.frames):
             out.frame(frame)
-        return out.clip(used="truth", notes=f"picture of {donor.id}")
+        stranger = "" if donor.identity == request.identity else "; another person, as the list has no clip of this one"
+        return out.clip(used="truth", notes=f"picture of {donor.id}{stranger}")
+
+
+class WrongAudio(Borrowed):
+    """Shows a true, moving, speaking face whose lips belong to another sound of the same person: a floor for sync."""
+
+    name: ClassVar[str] = "wrong_audio"
+    donor_differs_in: ClassVar[Difference] = "sound"
+
+
+class WrongEmotion(Borrowed):
+    """Shows a true clip of the same person in another emotion: a floor for the accuracy of emotion."""
+
+    name: ClassVar[str] = "wrong_emotion"
+    donor_differs_in: ClassVar[Difference] = "emotion"

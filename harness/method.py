@@ -49,6 +49,7 @@ class Method(Protocol):
     licence: ClassVar[str]
     anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
     needs_truth: ClassVar[bool]  # gets the ground truth as `self.truth`, `self.donor` (only anchors may)
+    donor_differs_in: ClassVar[Literal["sound", "emotion"]]  # `self.donor` is a sample that differs in this
 
     def __init__(self, options: Mapping[str, str], device: str) -> None: ...  # cheap: no weights, no GPU
 

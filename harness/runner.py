@@ -14,6 +14,7 @@ from typing import Any
 from harness import provenance, registry
 from harness.atomic import replacing, sweep
 from harness.digest import recall
+from harness.donors import donor_of
 from harness.errors import UsageError
 from harness.evaluator import Column, Panel
 from harness.executors import EXECUTORS
@@ -92,15 +93,19 @@ def run(
     asked: Asked,
     jobs: int,
     executor: str = "local",
+    every: Sequence[Sample] = (),
 ) -> RunOutcome:
-    """Work off methods x samples; every finished item is in the store before the next is awaited."""
+    """Work off methods x samples; every finished item is in the store before the next is awaited.
+
+    every: the whole test list, from which anchors borrow; `samples` themselves where it is not given.
+    """
     folder = store.path.parent
     sweep(folder)
     store.add_samples(samples, complete=asked.limit is None)
     dataset = registry.load(plan.dataset_spec)
     marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}
     finished = Finished(store, marks, judge)
-    items = list(_items(plan, samples, finished))
+    items = list(_items(plan, samples, finished, every or samples))
     write_run_json(folder, store.meta("asked"), plan, judge, marks)
     try:
         where = EXECUTORS[executor if items else "local"]  # nothing to do needs no cluster
@@ -170,22 +175,13 @@ def _bare(plan: RunPlan, name: str) -> Any:
     return registry.load(plan.methods[name])(plan.method_options.get(name, {}), plan.device)
 
 
-def _items(plan: RunPlan, samples: Sequence[Sample], finished: Finished) -> Iterator[Item]:
+def _items(plan: RunPlan, samples: Sequence[Sample], finished: Finished, every: Sequence[Sample]) -> Iterator[Item]:
     for name, spec in plan.methods.items():
-        needs_donor = bool(getattr(registry.load(spec), "needs_truth", False))
-        for index, sample in enumerate(samples):
-            item = finished.item(name, sample, donor_of(samples, index) if needs_donor else None)
+        differs_in = getattr(registry.load(spec), "donor_differs_in", None)
+        for sample in samples:
+            item = finished.item(name, sample, donor_of(sample, every, differs_in) if differs_in else None)
             if item is not None:
                 yield item
-
-
-def donor_of(samples: Sequence[Sample], index: int) -> Sample | None:
-    """Returns a sample with another driving sound, of the same identity if there is one: for mismatched anchors."""
-    mine = samples[index]
-    others = [*samples[index + 1 :], *samples[:index]]
-    different = [s for s in others if s.driving_audio != mine.driving_audio and s.reference_video is not None]
-    same_identity = [s for s in different if s.identity == mine.identity]
-    return next(iter(same_identity or different), None)
 
 
 def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> None:

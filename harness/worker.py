@@ -42,7 +42,7 @@ class Item:
     method: str
     sample: Sample
     clip: Clip | None = None  # made before: only judge it
-    donor: Sample | None = None  # another sample, for methods that need one (wrong_audio)
+    donor: Sample | None = None  # another sample, for anchors that need one (harness.donors)
     finished: frozenset[tuple[str, str]] = frozenset()  # (metric, signature) of rows that exist
 
 

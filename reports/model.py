@@ -27,7 +27,7 @@ __all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "Poole
 
 #: Methods that bound the scale instead of competing: shown apart, never ranked.
 CEILINGS = frozenset({"ground_truth"})
-FLOORS = frozenset({"no_edit", "still_face", "wrong_audio"})
+FLOORS = frozenset({"no_edit", "still_face", "wrong_audio", "wrong_emotion"})
 
 
 @dataclass(frozen=True)

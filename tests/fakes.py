@@ -108,6 +108,7 @@ class Borrower(Painter):
 
     name: ClassVar[str] = "borrower"
     needs_truth: ClassVar[bool] = True
+    donor_differs_in: ClassVar[str] = "sound"
     donor: Sample
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:

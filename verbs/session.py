@@ -39,6 +39,7 @@ class Session:
     samples: tuple[Sample, ...]
     judge: Judge
     asked: runner.Asked
+    every: tuple[Sample, ...] = ()  # the whole list, drawn or not: anchors borrow from it
 
     @classmethod
     def for_run(
@@ -65,9 +66,9 @@ class Session:
         judge = Judge(protocol, device)
         source = _source(dataset, spec, options)
         _check_methods(plan)
-        samples = _samples(dataset, spec, source, limit)
+        every = _samples(dataset, spec, source)
         _tell(source)
-        return cls(plan, samples, judge, asked)
+        return cls(plan, runner.with_limit(every, limit), judge, asked, every)
 
     @classmethod
     def for_clips(
@@ -104,7 +105,7 @@ class Session:
 
         with runner.open_store(folder, self.asked, resume) as store:
             outcome = runner.run(
-                store, runner.at(self.plan, folder), self.samples, self.judge, self.asked, jobs, executor
+                store, runner.at(self.plan, folder), self.samples, self.judge, self.asked, jobs, executor, self.every
             )
         write(load_run(folder), folder / "report")
         return outcome
@@ -143,8 +144,8 @@ def _source(name: str, spec: str, options: Mapping[str, Any]) -> Dataset:
     return source
 
 
-def _samples(dataset: str, spec: str, source: Dataset, limit: int | None) -> tuple[Sample, ...]:
-    samples = runner.with_limit(_own(spec, source.samples), limit)
+def _samples(dataset: str, spec: str, source: Dataset) -> tuple[Sample, ...]:
+    samples = tuple(_own(spec, source.samples))
     if not samples:
         raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
     return samples

@@ -28,13 +28,21 @@ def test_a_larger_limit_gives_every_sample_the_donor_of_the_whole_list(tmp_path:
     grown, plain = tmp_path / "grown" / "run", tmp_path / "plain" / "run"
     for folder in (grown, plain):
         folder.parent.mkdir()
-    go(grown, plan(grown), limit=2)
+    assert go(grown, plan(grown), limit=2).made == 2
     first = rows(grown)
-    go(grown, plan(grown), resume=True)
+    assert go(grown, plan(grown), resume=True).reused == 2
     go(plain, plan(plain))
     assert rows(grown) == rows(plain)
-    assert not set(first) <= set(rows(plain))  # or nothing would have been shown
+    assert set(first) <= set(rows(plain))
     assert go(grown, plan(grown), resume=True).reused == 4
+
+
+def test_a_donor_outside_the_drawn_samples_is_never_judged(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    go(folder, replace(plan_for(folder), methods={"borrower": "tests.fakes:Borrower"}, method_options={}), limit=1)
+    with RunStore(folder, create=False) as store:
+        assert [sample for _, sample, *_ in store.samples()] == [row[1] for row in rows(folder)]
+        assert len(rows(folder)) == 1
 
 
 def test_clips_that_were_made_anew_elsewhere_are_judged_anew(tmp_path: Path) -> None:

@@ -46,12 +46,13 @@ def plan_for(
 def go(folder: Path, plan: RunPlan, resume: bool = False, jobs: int = 1, limit: int | None = None) -> runner.RunOutcome:
     (folder.parent / "data").mkdir(exist_ok=True)
     dataset = FakeDataset(**plan.dataset_options)
-    samples = runner.with_limit(dataset.samples(), limit)
+    every = dataset.samples()
     asked = runner.Asked(
         tuple(plan.methods), "fake", {}, plan.protocol, plan.lane, plan.seed, limit, plan.method_options
     )
     with runner.open_store(folder, asked, resume) as store:
-        return runner.run(store, plan, samples, FakeJudge(plan.protocol, "cpu"), asked, jobs)
+        samples = runner.with_limit(every, limit)
+        return runner.run(store, plan, samples, FakeJudge(plan.protocol, "cpu"), asked, jobs, every=every)
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:

@@ -30,7 +30,7 @@ def test_every_cell_is_a_row_and_every_file_is_there(run_folder: Path) -> None:
     scores = json.loads((run_folder / "report" / "scores.json").read_text(encoding="utf-8"))
     assert scores["schema_version"] == 1
     methods = {row["method"] for row in scores["summary"]}
-    assert methods == {"cmet", "ground_truth", "no_edit", "still_face", "wrong_audio"}
+    assert methods == {"cmet", "ground_truth", "no_edit", "still_face", "wrong_audio", "wrong_emotion"}
     assert {row["metric"] for row in scores["summary"]} >= METRICS
     for row in scores["rows"]:
         assert row["value"] is not None or row["reason"]
@@ -40,7 +40,7 @@ def test_every_cell_is_a_row_and_every_file_is_there(run_folder: Path) -> None:
         assert row["value"] is None or row["n_scored"] > 0
     names = {path.name for path in (run_folder / "report").iterdir()}
     assert {"index.html", "table.md", "table.tex", "numbers.tex", "scores.csv", "scores.json"} <= names
-    assert len(list((run_folder / "clips").rglob("*.mp4"))) == 15
+    assert len(list((run_folder / "clips").rglob("*.mp4"))) == 18
 
 
 def test_what_must_hold_on_ground_truth(run_folder: Path) -> None:
@@ -49,13 +49,15 @@ def test_what_must_hold_on_ground_truth(run_folder: Path) -> None:
     assert value["ground_truth", "face_rate"] == 100.0
     assert value["ground_truth", "lse_d"] < value["wrong_audio", "lse_d"]
     assert value["ground_truth", "lse_c"] > value["wrong_audio", "lse_c"]
+    assert value["wrong_audio", "identity_sim"] > 0.8  # the same person's, though only three samples were drawn
+    assert value["wrong_emotion", "emotion_acc"] < value["ground_truth", "emotion_acc"]
 
 
 def test_resuming_a_finished_run_does_nothing(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in (run_folder / "clips").rglob("*.mp4")}
     code = bench.main(["run", "--method", "cmet", "--limit", "3", "--jobs", "1", "--out", str(run_folder), "--resume"])
     assert code == 0
-    assert "0 clips made, 0 failed, 15 already there" in capsys.readouterr().out
+    assert "0 clips made, 0 failed, 18 already there" in capsys.readouterr().out
     assert before == {path: path.stat().st_mtime_ns for path in (run_folder / "clips").rglob("*.mp4")}
 
 
