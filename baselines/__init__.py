@@ -4,9 +4,10 @@ from __future__ import annotations
 
 METHODS: dict[str, str] = {
     "cmet": "baselines.cmet:CMet",
-    "edtalk": "baselines.edtalk:EDTalk",
+    "edtalk": "baselines.edtalk.method:EDTalk",
+    "edtalk_lip_pose": "baselines.edtalk.method:LipPose",
     "float": "baselines.float.method:Float",
-    "label": "baselines.edtalk:Label",
+    "label": "baselines.edtalk.method:Label",
     "no_edit": "baselines.cmet:NoEdit",
     "ground_truth": "baselines.anchors:GroundTruth",
     "still_face": "baselines.anchors:StillFace",

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from baselines.options import refuse_unknown
 from cmet.weight_sets import PARTS, WEIGHT_SETS, digests, files_of, load_networks
 from harness import weights
-from harness.errors import UsageError, unknown_name
+from harness.errors import unknown_name
 from harness.method import Missing
 from networks.edtalk.talker import Talker
 
@@ -23,19 +24,16 @@ class BackboneMethod:
 
     name: ClassVar[str]
     labels: ClassVar[tuple[str, ...]] = ()
-    pose: ClassVar[str] = "clip"
+    pose: str = "clip"
     size: ClassVar[int] = 256
     stochastic: ClassVar[bool] = False
     licence: ClassVar[str] = "Apache-2.0"
     demo_weights: ClassVar[bool] = True
-    parts: ClassVar[tuple[str, ...]] = ("backbone",)
+    parts: tuple[str, ...] = ("backbone",)  # which options may make fewer
     options: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
-        if unknown := sorted(set(options) - set(self.options)):
-            raise UsageError(
-                f"Method '{self.name}' has no option '{unknown[0]}'.", f"Known: {', '.join(self.options)}."
-            )
+        refuse_unknown(options, self.name, self.options)
         self._which = options.get("weights", "official")
         if self._which not in WEIGHT_SETS:
             raise unknown_name("weight set", self._which, WEIGHT_SETS)
@@ -52,10 +50,9 @@ class BackboneMethod:
             return [Missing(f"the connector '{own}'", "`python bench.py train` makes one; name its checkpoint.")]
         if self._which == "demo":
             return []
-        cure = "Type `python bench.py weights fetch cmet`, or use --dataset puppets."
         states = weights.verify(files_of(self.parts), any_hash=True)
         return [
-            Missing(f"the weights '{state.entry.name}' ({state.entry.file})", cure)
+            Missing(f"the weights '{state.entry.name}' ({state.entry.file})", _cure(state.entry))
             for state in states
             if state.status in ("absent", "wrong") and (own is None or state.entry.name not in PARTS["connector"])
         ]
@@ -83,3 +80,10 @@ class BackboneMethod:
     def close(self) -> None:
         """Forgets the networks."""
         self._talker = None
+
+
+def _cure(entry: weights.WeightsEntry) -> str:
+    """How a file gets here: most come with one command, and puppets need none of them."""
+    if "cmet" in entry.groups:
+        return "Type `python bench.py weights fetch cmet`, or use --dataset puppets."
+    return weights.cure(entry)

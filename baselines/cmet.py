@@ -8,10 +8,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from baselines.backbone import BackboneMethod
-from baselines.options import number
+from baselines.options import number, one_of
 from cmet.edit import Editor, TooShortError, Tracks
 from cmet.emotion_pools import Pool
-from harness.errors import UsageError, unknown_name
+from harness.errors import UsageError
 from harness.method import Output
 from harness.records import Clip, Emotion, Failed, Request
 
@@ -21,14 +21,12 @@ class CMet(BackboneMethod):
 
     name: ClassVar[str] = "cmet"
     emotion_sources: ClassVar[tuple[str, ...]] = ("speech",)
-    parts: ClassVar[tuple[str, ...]] = ("backbone", "speech", "connector")
+    parts: tuple[str, ...] = ("backbone", "speech", "connector")
     options: ClassVar[tuple[str, ...]] = ("weights", "num_samples", "intensity", "connector", "compat")
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
         super().__init__(options, device)
-        if options.get("compat", "official") != "official":
-            raise unknown_name("program to be like", options["compat"], ("official",))
-        self._official = "compat" in options
+        self._official = one_of(options, self.name, "compat", ("none", "official")) == "official"
         self._num_samples = number(options, self.name, "num_samples", 10.0)
         if self._num_samples < 1 or self._num_samples % 1:
             raise UsageError(f"Option num_samples={self._num_samples:g} is no number of utterances.", "1 or more.")

@@ -23,6 +23,7 @@ from networks.files.weights import Weights
 #: The name of each part in harness/weights.toml.
 PARTS = {
     "backbone": ("edtalk", "audio2lip"),
+    "lip-pose": ("edtalk-lip-pose", "audio2lip"),  # in place of the backbone
     "speech": ("emotion2vec",),
     "connector": ("cmet-connector",),
     "codes": (edtalk.CODES,),
@@ -31,7 +32,9 @@ PARTS = {
 
 @dataclass(frozen=True)
 class WeightSet:
-    """Holds the files of one set. `codes`: EDTalk's stored expression codes, which may have files of their own."""
+    """Holds the files of one set. `codes`: EDTalk's stored expression codes, which may have files of their own;
+    `lip_pose`: the generator without expression, which not every set has.
+    """
 
     generator: OfficialFile[Generator] | ShippedFile[Generator]
     audio2lip: OfficialFile[Audio2Lip] | ShippedFile[Audio2Lip]
@@ -39,11 +42,21 @@ class WeightSet:
     connector: OfficialFile[Connector] | ShippedFile[Connector]
     codes: Callable[[], edtalk.Codes]
     code_files: Callable[[], tuple[Weights, ...]]
+    lip_pose: OfficialFile[Generator] | None = None
+
+    def faces(self, parts: tuple[str, ...]) -> OfficialFile[Generator] | ShippedFile[Generator]:
+        """Returns the generator's file of `parts`. MissingError where the set has none of lips and pose alone."""
+        if "lip-pose" not in parts:
+            return self.generator
+        if self.lip_pose is None:
+            raise MissingError("EDTalk's lip-and-pose model has no demo weights.", "Leave the option `weights` out.")
+        return self.lip_pose
 
     def files(self, parts: tuple[str, ...]) -> tuple[Weights, ...]:
         """Returns the files that `parts` load."""
         networks = {
             "backbone": (self.generator, self.audio2lip),
+            "lip-pose": (self.faces(parts), self.audio2lip),
             "speech": (self.speech,),
             "connector": (self.connector,),
         }
@@ -67,6 +80,7 @@ SETS = {
         CONNECTOR,
         edtalk.expression_codes,
         edtalk.expression_code_files,
+        edtalk.LIP_POSE_GENERATOR,
     ),
 }
 WEIGHT_SETS = tuple(SETS)
@@ -80,7 +94,7 @@ def files_of(parts: tuple[str, ...]) -> tuple[str, ...]:
 def load_networks(
     which: str, parts: tuple[str, ...], device: str = "cpu", connector: Path | str | None = None
 ) -> Networks:
-    """Returns the networks of `parts` ("backbone" always), in eval mode on `device`.
+    """Returns the networks of `parts` ("backbone" or "lip-pose" always), in eval mode on `device`.
 
     connector: a checkpoint of own training in place of the set's. Raises MissingError for absent files, UsageError for
     a connector of other speech features or codes.
@@ -90,7 +104,7 @@ def load_networks(
     files = SETS[which]
     _demand(files.files(tuple(part for part in parts if connector is None or part != "connector")))
     speech = SpeechFeatures.of(files.speech, device=device) if "speech" in parts else None
-    generator, chosen = files.generator.load(), None
+    generator, chosen = files.faces(parts).load(), None
     if "connector" in parts:
         chosen = files.connector.load() if connector is None else _own_connector(connector, which, generator.exp)
     networks = Networks(generator, files.audio2lip.load(), speech, chosen, files.codes() if "codes" in parts else None)

@@ -33,6 +33,9 @@ class Output(Protocol):
     def frame(self, frame: Frame) -> None:
         """Append one frame, uint8 RGB; every frame of a clip has one size, of even height and width."""
 
+    def timing(self, frames: int, fps: int) -> None:
+        """Gives the clip another length and rate than the request's, before its first frame: a released program's."""
+
     def clip(self, used: str, notes: str = "") -> Clip | Failed:
         """Returns the finished clip: verified, with the driving sound, in its place. `used` = emotion source."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -37,6 +38,7 @@ class ClipWriter:
         self.finished = False  # the file is in place
         self._count = 0
         self._problem = ""
+        self._samples: int | None = request.frames * SAMPLES_PER_FRAME
         self._started = time.perf_counter()
         self._write_seconds = 0.0
 
@@ -61,6 +63,11 @@ class ClipWriter:
         """Returns the sound as float32 (n,) in [-1, 1), 16 kHz mono."""
         return read_audio(path).samples
 
+    def timing(self, frames: int, fps: int) -> None:
+        """Take another length and rate than the request's, with the whole sound. Call before the first frame."""
+        self._request = replace(self._request, frames=frames, fps=fps)
+        self._samples = None
+
     def frame(self, frame: Frame) -> None:
         """Append one uint8 RGB frame; a wrong one is remembered and makes `clip` return a Failed."""
         if self._problem or self._count >= self._request.frames + MAX_EXTRA_FRAMES:
@@ -81,7 +88,7 @@ class ClipWriter:
         if self._first is None:
             self._first = array.copy()
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            sound = self.audio(self._request.driving_audio)[: self._request.frames * SAMPLES_PER_FRAME]
+            sound = self.audio(self._request.driving_audio)[: self._samples]
             self._writer = VideoWriter(self._target, array.shape[1], array.shape[0], fps=self._request.fps, audio=sound)
         self._moves = self._moves or not np.array_equal(array, self._first)
         if self._count < self._request.frames:

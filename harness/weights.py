@@ -127,9 +127,9 @@ def locate(name: str, override: str | Path | None = None, *, any_hash: bool = Fa
     state = _inspect(entry, path)
     if state.status == "absent":
         where = f"at {path}" if given else "on this machine"
-        raise MissingError(f"The weights '{name}' ({entry.file}) are not {where}.", _cure(entry))
+        raise MissingError(f"The weights '{name}' ({entry.file}) are not {where}.", cure(entry))
     if state.status == "wrong":
-        raise MissingError(state.detail, _cure(entry))
+        raise MissingError(state.detail, cure(entry))
     if state.status == "new" and not given:
         remember(_recorded_file(), {name: state.found})
     return path
@@ -172,7 +172,7 @@ def fetch(name: str, progress: Progress | None = None) -> list[State]:
             remember(_recorded_file(), {entry.name: state.found})
         states.append(state)
     if by_hand:
-        raise MissingError(f"{_count(by_hand)} cannot be downloaded automatically.", " ".join(map(_cure, by_hand)))
+        raise MissingError(f"{_count(by_hand)} cannot be downloaded automatically.", " ".join(map(cure, by_hand)))
     return states
 
 
@@ -217,7 +217,8 @@ def _check(entry: WeightsEntry, path: Path) -> str:
     return ""
 
 
-def _cure(entry: WeightsEntry) -> str:
+def cure(entry: WeightsEntry) -> str:
+    """Returns how a file gets onto this machine, in words: by a command, or by hand."""
     if entry.url:
         return f"Type: python bench.py weights fetch {entry.name} (licence: {entry.licence or 'see ' + entry.source})."
     return f"Get {entry.file} from {entry.source} ({entry.licence}) and put it at {cached_path(entry)}."

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from baselines.float.sampler import Guidance
-from baselines.options import number
-from harness.errors import UsageError, unknown_name
+from baselines.options import number, one_of, refuse_unknown
+from harness.errors import UsageError
 
 CROPS = ("auto", "face", "none")
 DETECTORS = ("mtcnn", "s3fd")
@@ -34,8 +34,7 @@ class Options:
 
 def read_options(given: Mapping[str, str]) -> Options:
     """Returns the options of a run. UsageError for an unknown name or a value that does not fit."""
-    if unknown := sorted(set(given) - set(KNOWN)):
-        raise UsageError(f"Method 'float' has no option '{unknown[0]}'.", f"Known: {', '.join(KNOWN)}.")
+    refuse_unknown(given, "float", KNOWN)
     _refuse_other_solvers(given)
     number(given, "float", "r_cfg", 1.0)  # the released program takes it, too, and never uses it
     nfe = _whole(given, "nfe", 10)
@@ -44,10 +43,10 @@ def read_options(given: Mapping[str, str]) -> Options:
     return Options(
         seed=_whole(given, "seed", 0) if "seed" in given else None,
         guidance=Guidance(number(given, "float", "a_cfg", 2.0), number(given, "float", "e_cfg", 1.0), nfe),
-        repeated_noise=_one_of(given, "compat", ("none", "official")) == "official",
-        crop=_one_of(given, "crop", CROPS),
-        detector=_one_of(given, "detector", DETECTORS),
-        emotion=_one_of(given, "emotion", ("auto", *SOURCES)),
+        repeated_noise=one_of(given, "float", "compat", ("none", "official")) == "official",
+        crop=one_of(given, "float", "crop", CROPS),
+        detector=one_of(given, "float", "detector", DETECTORS),
+        emotion=one_of(given, "float", "emotion", ("auto", *SOURCES)),
     )
 
 
@@ -57,13 +56,6 @@ def _refuse_other_solvers(given: Mapping[str, str]) -> None:
             f"FLOAT's motion is integrated by the Euler method here, as it is by default, not by '{given['ode']}'.",
             "Leave --set float.ode out; --set float.nfe=20 makes finer steps.",
         )
-
-
-def _one_of(given: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
-    value = given.get(key, known[0])
-    if value not in known:
-        raise unknown_name(f"value of float.{key}", value, known)
-    return value
 
 
 def _whole(given: Mapping[str, str], key: str, default: int) -> int:

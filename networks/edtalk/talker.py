@@ -58,7 +58,7 @@ class Talker:
 
         limit: encode the first `limit` frames only.
         """
-        frames = _first(VideoReader(path, fps=fps), limit)
+        frames = _first(VideoReader(path, fps=fps, chunk=self._batch), limit)
         chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in frames)
         return self.networks.generator.codes(chunks, batch=self._batch)
 
@@ -71,12 +71,17 @@ class Talker:
         """Returns smoothed lip codes (n, 20) at 25 fps of a sound file, n = samples at 16 kHz // 640."""
         return lips_from_audio(self.networks.audio2lip, read_audio(sound).samples)
 
-    def render(self, picture: Pixels, lip: Tensor, pose: Tensor, expression: Tensor, count: int) -> Iterator[Tensor]:
-        """Returns `count` frames as chunks (k, 3, size, size), unbounded; tracks that end early hold their last row."""
+    def render(
+        self, picture: Pixels, lip: Tensor, pose: Tensor, expression: Tensor | None, count: int
+    ) -> Iterator[Tensor]:
+        """Returns `count` frames as chunks (k, 3, size, size), unbounded; tracks that end early hold their last row.
+
+        expression: None for a model of lips and pose alone.
+        """
         generator = self.networks.generator
         with torch.no_grad():
             source = generator.source(self._input(picture))
-        tracks = (held(lip, count), held(pose, count), held(expression, count))
+        tracks = (held(lip, count), held(pose, count), None if expression is None else held(expression, count))
         return generator.frames(source, *tracks, batch=self._batch)
 
     def frames(
@@ -84,7 +89,7 @@ class Talker:
         picture: Pixels,
         lip: Tensor,
         pose: Tensor,
-        expression: Tensor,
+        expression: Tensor | None,
         count: int,
         stretched: bool = False,
         least: int = 256,

@@ -223,11 +223,11 @@ def test_a_lane_lets_through_what_it_names_and_nothing_else(lane: Any) -> None:
 
 
 def test_a_fingerprint_covers_the_classes_that_a_method_is_made_of() -> None:
-    from baselines.edtalk import EDTalk
+    from baselines.edtalk.method import EDTalk
 
     sources = provenance.sources(EDTalk)
     for name in (
-        "baselines/edtalk.py",
+        "baselines/edtalk/method.py",
         "baselines/backbone.py",
         "networks/edtalk/talker.py",
         "harness/media/__init__.py",
