@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from harness.emotions import BASIC_EMOTIONS, free_label
+from harness.emotions import BASIC_EMOTIONS, named
 from harness.errors import MediaError, UsageError, unknown_name
 from harness.labels_csv import is_yes, read_labels
 from harness.media import VideoReader
@@ -166,12 +166,14 @@ def samples(clips: Sequence[Given], workshop: Path) -> list[Sample]:
 
 def _sample(one: Given, name: str, picture: Path) -> Sample:
     paths = {key: _path(one.facts[key]) for key in _PATHS if key in one.facts}
-    emotion = free_label(str(one.facts.get("emotion", "")))
+    word = str(one.facts.get("emotion", "")).strip()
+    emotion = named(word)
+    label = emotion if emotion in BASIC_EMOTIONS else None
     return Sample(
         id=name,
         dataset=DATASET,
         identity=str(one.facts.get("identity", name)),
-        emotion=Emotion(name=emotion, label=emotion if emotion in BASIC_EMOTIONS else None),
+        emotion=Emotion(emotion, label, unrecognised="" if emotion else word),
         source_image=paths["image"] if "image" in paths else _first_frame(one.path, picture),
         driving_audio=paths.get("audio", one.path),
         frames=0,  # no judge asks: each counts those of the clip

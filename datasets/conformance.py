@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.checks import Check
 from harness.dataset import Dataset
-from harness.emotions import BASIC_EMOTIONS
+from harness.emotions import BASIC_EMOTIONS, named
 from harness.guard import Crash, attempt
 from harness.media import VideoReader, read_audio, read_image
 from harness.records import SAMPLES_PER_FRAME, Sample
@@ -50,6 +50,9 @@ def _listed(dataset: Dataset, samples: tuple[Sample, ...]) -> Iterator[Check]:
     yield _none("paths are absolute", relative)
     told = [one.id for one in samples if one.driving_audio in one.emotion.speech]
     yield _none("no emotional utterance is the driving sound", told)
+    names = dict.fromkeys(one.emotion.name for one in samples)
+    slips = [name for name in names if name and not named(name, dataset.extended)]
+    yield _none("emotions are basic, or declared in `extended`", slips)
     asked = Counter(one.emotion.name for one in samples)
     words = [f"{count} {name or 'without'}{'' if name in BASIC_EMOTIONS else '*'}" for name, count in asked.items()]
     yield Check("emotions (*: none of the basic eight)", True, ", ".join(words))

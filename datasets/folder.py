@@ -14,12 +14,11 @@ from typing import Any, ClassVar
 
 from datasets.derived import DerivedFile, Lengths, Workshop, make
 from harness.dataset import Dataset
-from harness.emotions import BASIC_EMOTIONS, free_label
+from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, named
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.labels_csv import is_yes, read_labels
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
-UNLABELLED = "unlabelled"
 _LABELS_FILE = "labels.csv"
 _MEND = "Mend that line."
 _LONGEST_ID = 160  # characters: room for the names that a run makes of it
@@ -31,7 +30,8 @@ class FolderClip:
 
     id: str
     clip: Path
-    emotion: str = UNLABELLED
+    emotion: str = ""
+    unrecognised: str = ""
     intensity: int | None = None
     identity: str = ""
     reference: Path | None = None
@@ -80,11 +80,12 @@ class Folder(Dataset):
     reference (the ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving
     sound, if not the clip's own), image (identity picture, if not the clip's first frame), speech (emotional
     utterances, ';' between them). A csv names the clips: others in the folder are left out. `references` is a folder
-    of ground-truth clips with the clips' names. Judging: `clip(sample)` is the file itself.
+    of ground-truth clips with the clips' names; `extended`: labels of your own that count as extended emotions, comma
+    between them. Judging: `clip(sample)` is the file itself.
     """
 
     name = "folder"
-    options: ClassVar[tuple[str, ...]] = ("labels", "references")
+    options: ClassVar[tuple[str, ...]] = ("labels", "references", "extended")
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None, **options: Any) -> None:
         for option in options:
@@ -102,6 +103,8 @@ class Folder(Dataset):
             )
         if not self.root.is_dir():
             raise MissingError(f"{given} is not a folder.", "Give a folder of clips, or a csv of them.")
+        own = (name.strip().lower() for name in (options.get("extended") or "").split(","))
+        self.extended = (*EXTENDED_EMOTIONS, *filter(None, own))
         labels = options.get("labels") or (given if given.is_file() else None)
         default = self.root / _LABELS_FILE
         self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
@@ -149,21 +152,24 @@ class Folder(Dataset):
             text = (row.get(column) or "").strip()
             return inside(self.root, text, where) if text else None
 
-        words = [word for word in (row.get("speech") or "").split(";") if word.strip()]
+        word = (row.get("emotion") or "").strip()
+        emotion = named(word, self.extended)
+        words = [part for part in (row.get("speech") or "").split(";") if part.strip()]
         intensity = (row.get("intensity") or "").strip()
         if intensity and intensity not in ("1", "2", "3"):
             raise UsageError(f"{where}: intensity '{intensity}' is not 1, 2 or 3.", "Leave it empty if unknown.")
         return FolderClip(
             id=name,
             clip=clip,
-            emotion=free_label(row.get("emotion") or "") or UNLABELLED,
+            emotion=emotion,
+            unrecognised="" if emotion else word,
             intensity=int(intensity) if intensity else None,
             identity=(row.get("identity") or "").strip() or name,
             reference=path("reference") or self._reference(clip),
             aligned=is_yes(row.get("aligned") or "", where),
             audio=path("audio"),
             image=path("image"),
-            speech=tuple(inside(self.root, word, where) for word in words),
+            speech=tuple(inside(self.root, part, where) for part in words),
         )
 
     def _reference(self, clip: Path) -> Path | None:
@@ -199,12 +205,13 @@ class Folder(Dataset):
         sound = self.workshop.recipe("sound", heard, frames)
         picture = self.workshop.recipe("first_picture", entry.clip)
         pose = self.workshop.recipe("pose", entry.clip, frames)
-        known = entry.emotion if entry.emotion in BASIC_EMOTIONS else None
+        label = entry.emotion if entry.emotion in BASIC_EMOTIONS else None
+        emotion = Emotion(entry.emotion, label, "truth", entry.intensity, entry.speech, unrecognised=entry.unrecognised)
         sample = Sample(
             id=entry.id,
             dataset=self.name,
             identity=entry.identity,
-            emotion=Emotion(name=entry.emotion, label=known, intensity=entry.intensity, speech=entry.speech),
+            emotion=emotion,
             source_image=entry.image or picture.target,
             driving_audio=sound.target,
             frames=frames,

@@ -7,11 +7,18 @@ before `materialise` has been asked for it, in any process, once or several time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
+from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, WORDS, named
 from harness.errors import UsageError
-from harness.records import Sample
+from harness.records import Emotion, Sample
+
+MOST_SLIPS = 8  # labels that name no emotion and are told of, each in a line
 
 
 class Dataset(ABC):
@@ -24,6 +31,7 @@ class Dataset(ABC):
 
     name: ClassVar[str]  # [a-z0-9_-]+: of the default run folder, of --set NAME.KEY=VALUE, and of Sample.dataset
     options: ClassVar[tuple[str, ...]] = ()  # further keywords of __init__, all texts
+    extended: tuple[str, ...] = EXTENDED_EMOTIONS  # of labels, every other word that is not basic counts as a slip
 
     def __init__(self, root: Path | str | None = None, list_name: str | None = None) -> None:
         if list_name is not None:
@@ -59,3 +67,34 @@ class Dataset(ABC):
         ones.
         """
         return ""
+
+
+def recognised(samples: Iterable[Sample], extended: Iterable[str]) -> tuple[Sample, ...]:
+    """Returns the samples with canonical names of emotions; one that is neither basic nor extended is
+    `Emotion.unrecognised`.
+    """
+    return tuple(replace(sample, emotion=_recognised(sample.emotion, extended)) for sample in samples)
+
+
+def _recognised(emotion: Emotion, extended: Iterable[str]) -> Emotion:
+    known = named(emotion.name, extended)
+    if known == emotion.name:
+        return emotion
+    if not known:
+        return replace(emotion, name="", unrecognised=emotion.name)
+    return replace(emotion, name=known, label=known if emotion.label == emotion.name else emotion.label)
+
+
+def slips(samples: Iterable[Sample], dataset: Dataset) -> Iterator[str]:
+    """Yields one sentence and its cure for every label that names no emotion of the dataset, at most MOST_SLIPS."""
+    count = Counter(filter(None, (sample.emotion.unrecognised for sample in samples)))
+    for word, clips in count.most_common(MOST_SLIPS):
+        near = get_close_matches(word.lower(), (*WORDS, *BASIC_EMOTIONS, *dataset.extended), n=1)
+        cure = f"Did you mean '{near[0]}'?" if near else f"Basic ones: {', '.join(BASIC_EMOTIONS)}."
+        own = f"--set {dataset.name}.extended='{word}'" if "extended" in dataset.options else "its class's `extended`"
+        yield (
+            f"'{word}' ({clips} clip{'s' if clips > 1 else ''}) is no emotion of dataset '{dataset.name}': no emotion "
+            f"accuracy there. {cure} An extended emotion of your own is declared by {own}."
+        )
+    if len(count) > MOST_SLIPS:
+        yield f"{len(count) - MOST_SLIPS} more labels name no emotion; scores.json has every row."

@@ -5,6 +5,8 @@ Facts: docs/reference/corpora.md, 'Label maps'.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.errors import UsageError
 
 #: The eight basic emotions by the names of MEAD's folders.
@@ -13,16 +15,20 @@ EXTENDED_EMOTIONS = ("charismatic", "desirous", "empathetic", "envious", "romant
 
 #: Three letters → canonical name, as EAT and CREMA-D write them.
 ABBREVIATIONS = {name[:3]: name for name in BASIC_EMOTIONS}
-#: Other English words for the same → canonical name.
-WORDS = {
-    "anger": "angry",
-    "disgust": "disgusted",
-    "fearful": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "sadness": "sad",
-    "surprise": "surprised",
+#: Canonical name → its other words: noun and adjective, as AffectNet, FER+, RAF-DB, MELD, IEMOCAP, RAVDESS, HSEmotion
+#: and emotion2vec print them.
+_OTHER_WORDS = {
+    "angry": ("anger", "生气/angry"),
+    "contempt": ("contemptuous",),
+    "disgusted": ("disgust", "厌恶/disgusted"),
+    "fear": ("fearful", "afraid", "恐惧/fearful"),
+    "happy": ("happiness", "joy", "joyful", "开心/happy"),
+    "neutral": ("neutrality", "neutral state", "中立/neutral"),
+    "sad": ("sadness", "难过/sad"),
+    "surprised": ("surprise", "吃惊/surprised"),
 }
+#: Other words for the same → canonical name.
+WORDS = {word: name for name, words in _OTHER_WORDS.items() for word in words}
 
 
 def _spelled(*words: str) -> dict[str, str]:
@@ -38,9 +44,6 @@ CORPUS_LABELS: dict[str, dict[str, str]] = {
     "emotion2vec": _spelled("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised"),
 }
 
-#: Words that users write in a label column of their own, besides the canonical and the corpus names.
-_SYNONYMS = {"contemptuous": "contempt"}
-
 
 def canonical(corpus: str, word: str) -> str:
     """Returns the canonical name of a corpus's own word. Raises UsageError for a word the corpus does not have."""
@@ -51,14 +54,10 @@ def canonical(corpus: str, word: str) -> str:
         raise UsageError(f"'{word}' is not an emotion of {corpus}.", f"Known: {known}.") from None
 
 
-def free_label(word: str) -> str:
-    """Returns a user's word as a canonical or extended name where it is one; otherwise itself, in lower case."""
-    text = word.strip()
-    lower = text.lower()
-    if lower in BASIC_EMOTIONS or lower in EXTENDED_EMOTIONS:
-        return lower
-    for labels in CORPUS_LABELS.values():
-        for known, name in labels.items():
-            if lower == known.lower():
-                return name
-    return _SYNONYMS.get(lower, lower)
+def named(word: str, extended: Iterable[str] = EXTENDED_EMOTIONS) -> str:
+    """Returns the basic emotion, or the one of `extended`, that a user's word names in any spelling; "" for any other
+    word.
+    """
+    text = " ".join(word.split()).lower()
+    known = WORDS | ABBREVIATIONS | {name: name for name in BASIC_EMOTIONS}
+    return known.get(text) or next((name for name in extended if name.lower() == text), "")

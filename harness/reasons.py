@@ -53,6 +53,7 @@ REASONS: dict[str, Reason] = {
     "not_aligned": Reason("the reference is not frame-aligned with the clip", "data"),
     "label_unknown": Reason("the judge does not know this label", "judge"),
     "no_label": Reason("the clip has no emotion label", "data"),
+    "label_unrecognised": Reason("the label names neither a basic emotion nor one that the dataset declares", "data"),
     "undecided": Reason("the judge could not decide"),
     "too_few": Reason("the clips are too few, or too alike, for this measure"),
     "identical": Reason("picture and reference are identical"),

@@ -26,7 +26,7 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS
 class Emotion:
     """Holds the emotion that is asked for, in every form a method may get it. A lane strips the forms it forbids."""
 
-    name: str  # canonical name asked for: one of BASIC_EMOTIONS or an extended emotion; "" where a lane hides it
+    name: str  # canonical: one of BASIC_EMOTIONS or an extended emotion; "" for no label, or where a lane hides it
     label: str | None = None  # the basic label that label-driven methods get; None if there is none
     label_is: Literal["truth", "pseudo"] = "truth"
     intensity: int | None = None  # 1..3 where the corpus has levels
@@ -36,6 +36,7 @@ class Emotion:
     image: Path | None = None  # a picture of an emotional face
     clip: Path | None = None  # a clip of an emotional face
     strength: float = 1.0
+    unrecognised: str = ""  # the label as the data have it, where it names no emotion that the dataset knows
 
     @property
     def basic(self) -> bool:
@@ -184,8 +185,9 @@ def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:
     """
     if lane == "label":
         return replace(emotion, intensity=None, features=None, speech=(), neutral_speech=(), image=None, clip=None)
+    hidden = replace(emotion, name="", unrecognised="")
     if lane == "reference":
-        return replace(emotion, name="", intensity=None, features=None, speech=(), neutral_speech=())
+        return replace(hidden, intensity=None, features=None, speech=(), neutral_speech=())
     if lane == "speech":
-        return replace(emotion, name="", label=None, intensity=None, image=None, clip=None)
+        return replace(hidden, label=None, intensity=None, image=None, clip=None)
     return emotion

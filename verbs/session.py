@@ -18,7 +18,7 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
 from harness import registry, runner
-from harness.dataset import Dataset
+from harness.dataset import Dataset, recognised, slips
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
 from harness.method import Missing
@@ -66,9 +66,12 @@ class Session:
         judge = Judge(protocol, device)
         source = _source(dataset, spec, options)
         _check_methods(plan)
-        every = _samples(dataset, spec, source)
-        _tell(source)
-        return cls(plan, runner.with_limit(every, limit), judge, asked, every)
+        every = _samples(spec, source)
+        if not every:
+            raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
+        samples = runner.with_limit(every, limit)
+        _tell(source, samples)
+        return cls(plan, samples, judge, asked, every)
 
     @classmethod
     def for_clips(
@@ -94,8 +97,8 @@ class Session:
             name: {key: value for key, value in own.items() if key != "index"}
         }  # clips may be added later
         asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, method_options)
-        samples = runner.with_limit(_own(spec, source.samples), limit)
-        _tell(source)
+        samples = runner.with_limit(_samples(spec, source), limit)
+        _tell(source, samples)
         return cls(plan, samples, Judge(protocol, device), asked)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.RunOutcome:
@@ -144,11 +147,8 @@ def _source(name: str, spec: str, options: Mapping[str, Any]) -> Dataset:
     return source
 
 
-def _samples(dataset: str, spec: str, source: Dataset) -> tuple[Sample, ...]:
-    samples = tuple(_own(spec, source.samples))
-    if not samples:
-        raise UsageError(f"The dataset '{dataset}' has no samples here.", "Try `python bench.py verify`.")
-    return samples
+def _samples(spec: str, source: Dataset) -> tuple[Sample, ...]:
+    return _own(spec, lambda: recognised(source.samples(), source.extended))
 
 
 def _own(spec: str, work: Callable[[], T]) -> T:
@@ -189,9 +189,9 @@ def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str
     return options
 
 
-def _tell(dataset: Dataset) -> None:
-    """Prints the dataset's remarks before the work, e.g. that it is a part, and the files that the rest needs."""
-    for line in dataset.notices():
+def _tell(dataset: Dataset, samples: Sequence[Sample]) -> None:
+    """Prints the dataset's remarks before the work, e.g. that it is a part, and each label that names no emotion."""
+    for line in (*dataset.notices(), *slips(samples, dataset)):
         click.echo(f"note: {line}", err=True)
 
 

@@ -79,9 +79,9 @@ class EmotionAccuracy(Evaluator):
 
     def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip, or refuse it because of its label."""
+        if refusal := labels.unlabelled(context.sample.emotion):
+            return refusal
         emotion = context.sample.emotion.name
-        if not emotion:
-            return Refusal("no_label")
         if not self.applies("emotion_acc", context.sample):
             return Refusal(NOT_APPLICABLE, f"'{emotion}' is not a basic emotion")
         if emotion not in (self.among or self.classes):

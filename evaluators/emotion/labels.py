@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from harness.emotions import ABBREVIATIONS, BASIC_EMOTIONS, WORDS
 from harness.errors import unknown_name
+from harness.evaluator import Refusal
+from harness.records import Emotion
 
 #: EAT's Emotion-FAN (the first seven are the AFEW order of the original Emotion-FAN).
 EAT_FAN = ("happy", "angry", "disgusted", "fear", "sad", "neutral", "surprised", "contempt")
@@ -29,6 +31,15 @@ def canonical(name: str) -> str:
     if canonical is None:
         raise unknown_name("basic emotion", name, _CANONICAL)
     return canonical
+
+
+def unlabelled(emotion: Emotion) -> Refusal | None:
+    """Returns the reason why a sample asks for no emotion that could be judged; None where it asks for one."""
+    if emotion.name:
+        return None
+    if emotion.unrecognised:
+        return Refusal("label_unrecognised", f"'{emotion.unrecognised}'")
+    return Refusal("no_label")
 
 
 def digest(names: Sequence[str]) -> str:

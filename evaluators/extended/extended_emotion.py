@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.emotion.labels import unlabelled
 from evaluators.extended import draws as extended_draws
 from evaluators.extended import pool, spaces
 from evaluators.extended.voice import NETS, Voice
@@ -108,6 +109,8 @@ class ExtendedEmotion(Evaluator):
     def applies(self, metric: str, sample: Sample) -> bool:
         """Says whether `metric` is expected of `sample`: most are of extended emotions only."""
         emotion = sample.emotion
+        if emotion.unrecognised:
+            return False
         if metric == "av_structure":
             return emotion.name != "neutral"
         if metric == "pseudo_agreement":
@@ -116,8 +119,8 @@ class ExtendedEmotion(Evaluator):
 
     def start(self, context: ClipContext) -> Measurement | Refusal:
         """Follow one clip, unless the sample has no neutral clip or no emotion."""
-        if not context.sample.emotion.name:
-            return Refusal("no_label")
+        if refusal := unlabelled(context.sample.emotion):
+            return refusal
         if context.sample.source_video is None:
             return Refusal("no_reference", "the sample has no neutral clip of its identity")
         return DirectionMeasurement(self, context, self.space.follow(context.path))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets.folder import UNLABELLED, Folder, unique_ids
+from datasets.folder import Folder, unique_ids
+from harness.dataset import recognised, slips
 from harness.errors import EXIT_MISSING, MediaError, MissingError, UsageError
 from harness.media import read_audio
 from harness.records import SAMPLES_PER_FRAME
@@ -33,7 +34,7 @@ def test_every_media_file_is_a_sample_unreadable_ones_too(clips: Path) -> None:
     dataset = Folder(root=clips)
     samples = dataset.samples()
     assert [sample.id for sample in samples] == ["a", "broken", "empty", "sub_dir__b__", "sub_dir__deep__a"]
-    assert {sample.emotion.name for sample in samples} == {UNLABELLED}
+    assert {(sample.emotion.name, sample.emotion.unrecognised) for sample in samples} == {("", "")}
     assert {sample.emotion.label for sample in samples} == {None}
     frames = {sample.id: sample.frames for sample in samples}
     assert frames == {"a": 8, "broken": 0, "empty": 0, "sub_dir__b__": 8, "sub_dir__deep__a": 8}
@@ -42,6 +43,21 @@ def test_every_media_file_is_a_sample_unreadable_ones_too(clips: Path) -> None:
     assert read_audio(samples[0].driving_audio).samples.size == 8 * SAMPLES_PER_FRAME
     with pytest.raises(MediaError, match=r"broken\.mp4"):
         dataset.materialise(samples[1])
+
+
+def test_a_label_is_basic_or_declared_or_a_slip_that_is_told_once(clips: Path) -> None:
+    words = ("Happiness", "hapy", "hapy", "Bored", "")
+    names = ("a.mp4", "broken.mp4", "empty.mp4", "sub dir/b ü.mp4", "sub dir/deep/a.MOV")
+    table = "".join(f"{name},{word}\n" for name, word in zip(names, words, strict=True))
+    (clips / "labels.csv").write_text(f"clip,emotion\n{table}", encoding="utf-8")
+    dataset = Folder(root=clips, extended="bored, tired")
+    asked = [(one.emotion.name, one.emotion.label, one.emotion.unrecognised) for one in dataset.samples()]
+    slip = ("", None, "hapy")
+    assert asked == [("happy", "happy", ""), slip, slip, ("bored", None, ""), ("", None, "")]
+    assert recognised(dataset.samples(), dataset.extended) == dataset.samples()
+    (told,) = slips(dataset.samples(), dataset)
+    assert "'hapy' (2 clips)" in told
+    assert "Did you mean 'happy'?" in told
 
 
 def test_ids_are_unique_even_on_case_insensitive_disks() -> None:

@@ -10,6 +10,7 @@ import pytest
 from evaluators.emotion import labels
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.extended.extended_emotion import ExtendedEmotion
 from evaluators.judge import rows_of
 from evaluators.packing import unpack
 from harness.errors import UsageError
@@ -120,6 +121,15 @@ def test_two_judges_of_one_network_share_its_features(monkeypatch: pytest.Monkey
         rows.append(rows_of(evaluator, asked, [chunk])[0])
     assert looked_at == [3]
     assert rows[0].statistics == rows[1].statistics
+
+
+def test_a_slip_in_a_label_is_the_reason_and_no_extended_emotion() -> None:
+    asked = face_samples.sample("", emotion_fields={"unrecognised": "hapy"})
+    (row,) = face_samples.judged(EmotionAccuracy({"net": "demo"}, "cpu"), asked, noise(0))
+    assert isinstance(row, Unscored)
+    assert (row.reason, row.detail) == ("label_unrecognised", "'hapy'")
+    extended = ExtendedEmotion({"net": "demo"}, "cpu")
+    assert not any(extended.applies(facts.name, asked) for facts in extended.metrics)
 
 
 @pytest.mark.parametrize(
