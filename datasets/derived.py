@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from harness.digest import cache_dir, recall, remember
 from harness.errors import MediaError
+from harness.reasons import CHANGES_PICTURES
 from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
@@ -120,7 +121,7 @@ def _pose(recipe: DerivedFile) -> None:
 
     reader = VideoReader(recipe.source)
     count, wanted = reader.frames, recipe.frames
-    if count == wanted and not {"fps_resampled", "vfr_resampled", "rotation_applied"} & set(reader.notes):
+    if count == wanted and not CHANGES_PICTURES & set(reader.notes):
         with replacing(recipe.target) as partial:
             shutil.copyfile(recipe.source, partial)
         return
@@ -158,7 +159,7 @@ class Lengths:
             stat = path.stat()
         except OSError:
             return 0
-        key = f"{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        key = f"2|{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
         if key not in self._known:
             self._known[key] = str(_measure(what, path))
             self._news[key] = self._known[key]

@@ -12,6 +12,7 @@ from typing import Literal
 
 from harness.errors import MediaError
 from harness.media.container import missing_bytes
+from harness.reasons import sentence
 from harness.records import FPS, SAMPLE_RATE_HZ
 
 Weight = Literal["blocks", "prepare", "look"]
@@ -41,6 +42,7 @@ PROBLEMS: dict[str, Problem] = {
     "too_short": Problem("look", "shorter than 0.4 s", "Compare with the original."),
     "too_long": Problem("look", "longer than 30 s: probably cut wrongly", "Compare with the original."),
     "wrong_fps": Problem("prepare", "not constant 25 fps", "python bench.py prepare converts it."),
+    "stamps_step_back": Problem("prepare", "time stamps of pictures step back", "python bench.py prepare sorts them."),
     "wrong_sound": Problem("prepare", "not 16 kHz mono", "python bench.py prepare converts it."),
     "not_cropped": Problem("prepare", "not a 256x256 face crop", "python bench.py prepare crops it."),
     "length_mismatch": Problem("look", "sound and picture differ by more than 0.5 s", "Compare with the original."),
@@ -129,6 +131,8 @@ def _picture(path: Path) -> tuple[list[tuple[str, str]], float]:
     problems = _spans(info.duration_seconds)
     if info.variable_rate or abs(info.fps - FPS) > 0.01:
         problems.append(("wrong_fps", f"{info.fps:.2f} fps{', variable' if info.variable_rate else ''}"))
+    if info.order_mended:
+        problems.append(("stamps_step_back", sentence("stamps_sorted")))
     if (info.width, info.height) != (256, 256):
         problems.append(("not_cropped", f"{info.width}x{info.height}"))
     return problems, info.duration_seconds

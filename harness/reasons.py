@@ -41,6 +41,7 @@ REASONS: dict[str, Reason] = {
     "audio_offset": Reason("the sound starts later than the picture; the delay was kept", "nobody"),
     "fps_resampled": Reason("the frame rate was converted to 25 by time stamps", "nobody"),
     "vfr_resampled": Reason("the variable frame rate was converted to 25 by time stamps", "nobody"),
+    "stamps_sorted": Reason("time stamps of the pictures step back; they were taken in rising order", "nobody"),
     "fps_refused": Reason("the frame rate is not a constant 25, and this protocol takes no other"),
     "reference_resampled": Reason("the frame rate of the reference was converted to 25 by time stamps", "nobody"),
     "grayscale": Reason("the picture is gray"),
@@ -71,6 +72,9 @@ REASONS: dict[str, Reason] = {
     "missing_clip": Reason("there is no clip for this sample"),
     "crashed": Reason("the judge failed on this clip", "judge", may_pass=True),
 }
+
+#: Notes of a clip whose frames are not, one for one, the coded pictures as they are stored.
+CHANGES_PICTURES = frozenset({"fps_resampled", "vfr_resampled", "stamps_sorted", "rotation_applied"})
 
 
 def reason(code: str) -> Reason:

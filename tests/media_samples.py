@@ -105,3 +105,28 @@ def write_sines(path: Path, rate: int, channels: int) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def write_b_frames(path: Path, frames: npt.NDArray[np.uint8], codec: str, rate: int = 25) -> Path:
+    """Write frames with pictures between others (B-frames), whose packets come in another order than they are shown."""
+    with av.open(str(path), "w") as container:
+        options = {"threads": "1", **({"b_strategy": "0", "x264-params": "b-pyramid=strict"} if "264" in codec else {})}
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        stream.codec_context.max_b_frames = 2
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def copied(source: Path, target: Path, without: frozenset[int] = frozenset()) -> Path:
+    """Copy the packets of the pictures into another container, but for those in the places `without`."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        pictures = container.streams.video[0]
+        stream = output.add_stream_from_template(pictures)
+        for place, packet in enumerate(container.demux(pictures)):
+            if packet.size and place not in without:
+                packet.stream = stream
+                output.mux(packet)
+    return target

@@ -24,6 +24,8 @@ class Timing:
     times: tuple[float, ...]
     last_seconds: float  # how long the last frame is shown
     tick_seconds: float  # resolution of the time stamps
+    stamps: tuple[int, ...] = ()  # as decoded frames bear them, rising; empty where the file has no usable ones
+    of_packets: bool = False  # the stamps rise in the order of the packets, which need not be that of the pictures
 
     @property
     def slack_seconds(self) -> float:
@@ -50,8 +52,9 @@ def _rate(stream: VideoStream) -> float:
 
 
 def read_timing(container: InputContainer, stream: VideoStream, path: Path) -> Timing:
-    """Time stamps of all packets, without decoding them."""
+    """Time stamps of all packets, without decoding them. AVI stores decoding times only: there they are the times."""
     stamps: list[int | None] = []
+    decoding: list[int | None] = []
     durations: dict[int | None, int | None] = {}
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
@@ -59,16 +62,23 @@ def read_timing(container: InputContainer, stream: VideoStream, path: Path) -> T
         if packet.is_corrupt:
             raise undecodable(path, "it is truncated or damaged")
         stamps.append(packet.pts if packet.pts is not None else packet.dts)
+        decoding.append(packet.dts)
         durations[stamps[-1]] = packet.duration
     if not stamps:
         raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
     step, tick = 1.0 / _rate(stream), float(stream.time_base or 0)
-    known = [stamp for stamp in stamps if stamp is not None]
-    if len(known) < len(stamps) or len(set(known)) < len(known) or not tick:  # no usable stamps: a constant rate
+    known = _distinct(stamps)
+    shown = _distinct(decoding) if container.format.name == "avi" else known
+    if not shown or not tick:  # no usable stamps: a constant rate
         return Timing(tuple(k * step for k in range(len(stamps))), step, tick)
-    known.sort()
-    times = tuple((stamp - known[0]) * tick for stamp in known)
+    times = tuple((stamp - shown[0]) * tick for stamp in shown)
     steps = [after - before for before, after in itertools.pairwise(times)]
-    timing = Timing(times, statistics.median(steps) if steps else step, tick)
-    own = durations[known[-1]]
+    timing = Timing(times, statistics.median(steps) if steps else step, tick, known, list(known) == stamps)
+    own = durations.get(shown[-1])
     return replace(timing, last_seconds=own * tick) if timing.variable and own else timing
+
+
+def _distinct(stamps: list[int | None]) -> tuple[int, ...]:
+    """The stamps in rising order; empty where one is missing or stands twice."""
+    known = {stamp for stamp in stamps if stamp is not None}
+    return tuple(sorted(known)) if len(known) == len(stamps) else ()

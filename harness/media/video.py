@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from harness.errors import MediaError
 from harness.media.container import COPY_AGAIN, check_complete, open_media, undecodable
+from harness.media.order import last_mended, steps_back, timed
 from harness.media.timing import Timing, read_timing
 from harness.records import FPS
 
@@ -43,6 +45,7 @@ class MediaInfo:
     audio_rate: int  # Hz; 0 without sound
     audio_channels: int
     variable_rate: bool
+    order_mended: bool  # its stamps step back: they were sorted (harness.media.order)
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -102,11 +105,15 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
         has_audio, rate, channels = _audio_facts(container)
     with open_media(path) as container:
         stream = _video_stream(container, path)
-        frame = next(_decoded(container, stream, path), None)
+        decoded = _decoded(container, stream, path)
+        frame = next(decoded, None)
         if frame is None:
             raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
         picture = _oriented(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8), _display_matrix(frame))
         rotation = int(frame.rotation)
+        in_doubt = timing.of_packets and stream.codec_context.has_b_frames and container.format.name != "avi"
+        order_mended = bool(in_doubt) and steps_back(chain((frame,), decoded))
+        timing = last_mended(timing) if order_mended else timing
     info = MediaInfo(
         width=picture.shape[1],
         height=picture.shape[0],
@@ -118,6 +125,7 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
         audio_rate=rate,
         audio_channels=channels,
         variable_rate=timing.variable,
+        order_mended=order_mended,
     )
     return info, timing, _gray(picture)
 
@@ -157,6 +165,8 @@ class VideoReader:
         notes = []
         if self.fps is not None and not self._native:
             notes.append("vfr_resampled" if self.info.variable_rate else "fps_resampled")
+        if self.info.order_mended:
+            notes.append("stamps_sorted")
         if self.info.rotation:
             notes.append("rotation_applied")
         if self._is_gray:
@@ -216,18 +226,10 @@ class VideoReader:
         """Decoded frames with their seconds from the first picture (their index where fps is None)."""
         with open_media(self.path) as container:
             stream = _video_stream(container, self.path)
-            first: int | None = None
             count = 0
-            for count, frame in enumerate(_decoded(container, stream, self.path), start=1):
-                index = count - 1
-                if self.fps is None:
-                    yield frame, float(index)
-                    continue
-                if frame.pts is None or not self._timing.tick_seconds:
-                    yield frame, self._timing.times[min(index, len(self._timing.times) - 1)]
-                    continue
-                first = frame.pts if first is None else first
-                yield frame, (frame.pts - first) * self._timing.tick_seconds
+            decoded = _decoded(container, stream, self.path)
+            for count, (frame, seconds) in enumerate(timed(decoded, self._timing), start=1):
+                yield frame, seconds if self.fps is not None else float(count - 1)
             if count < self.info.frames - 1 - self.info.frames // 50:
                 raise undecodable(self.path, f"only {count} of {self.info.frames} frames decode")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import struct
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from datasets.verify import Report, verify
 from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
 from harness.media import VideoWriter, write_wav
 from tests import corpus_samples as corpus
-from tests.media_samples import film, voice, write_film
+from tests.media_samples import copied, film, voice, write_b_frames, write_film
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,11 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     path.with_suffix(".w").replace(path)
     yield "no_picture", path
     yield "wrong_fps", filmed(next(clips), frames=12, fps=30)
+    path = own(next(neutral))
+    with tempfile.TemporaryDirectory() as folder:
+        copied(write_b_frames(Path(folder) / "a.avi", film(12, size=(256, 256)), "libx264"), path)
+    write_wav(path.with_suffix(".wav"), voice(0.4))
+    yield "stamps_step_back", path
     yield "not_cropped", filmed(next(clips), size=128)
     yield "too_short", filmed(next(clips), frames=5, seconds=0.2)
     yield "too_long", filmed(next(clips), frames=31, fps=1, seconds=31.0)
