@@ -26,34 +26,13 @@ from harness.errors import UsageError
 from harness.media import read_audio, write_wav
 from harness.records import Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
 from harness.worker import ask, unsupported
+from tests.kept_frames import KeptFrames
 from tests.media_samples import voice
 
 pytestmark = pytest.mark.slow
 
 torch.set_num_threads(1)
 FRAMES = 52  # one stretch and two frames of the next; most tests look at the first four only
-
-
-class Frames:
-    """An `Output` that keeps its frames and how the clip was ended."""
-
-    def __init__(self) -> None:
-        self.frames: list[npt.NDArray[np.uint8]] = []
-        self.told = ("", "")
-
-    def image(self, path: Path, size: int) -> npt.NDArray[np.uint8]:
-        return np.asarray(Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
-
-    def audio(self, path: Path) -> npt.NDArray[np.float32]:
-        return read_audio(path).samples
-
-    def frame(self, frame: npt.NDArray[np.uint8]) -> None:
-        self.frames.append(frame)
-
-    def clip(self, used: str, notes: str = "") -> Clip:
-        self.told = (used, notes)
-        height, width = self.frames[0].shape[:2]
-        return Clip(Path("none.mp4"), len(self.frames), height, width, used, notes=notes)
 
 
 @pytest.fixture
@@ -96,7 +75,7 @@ def request_of(tmp_path: Path) -> Callable[..., Request]:
 
 
 def _frames(method: Float, request: Request) -> npt.NDArray[np.uint8]:
-    out = Frames()
+    out = KeptFrames()
     made = method.generate(request, out)
     assert isinstance(made, Clip), made
     return np.stack(out.frames)
@@ -138,7 +117,7 @@ def test_sound_and_emotion_are_seen(
 def test_each_lane_tells_the_emotion_in_its_own_way(
     method: Callable[..., Float], request_of: Callable[..., Request], lane: Lane, used: str
 ) -> None:
-    out = Frames()
+    out = KeptFrames()
     made = method(nfe="2").generate(request_of(lane), out)
     assert isinstance(made, Clip)
     assert made.used == used
@@ -184,7 +163,7 @@ def test_what_it_cannot_take_is_refused_in_words(
         (request_of("speech", speech=()), "unsupported", "neither as a label nor as recorded utterances"),
     ]
     for request, kind, sentence in cases:
-        out = Frames()
+        out = KeptFrames()
         made = float_.generate(request, out)
         assert isinstance(made, Failed)
         assert made.kind == kind
@@ -276,7 +255,7 @@ def test_frames_come_before_the_sound_is_done(small: FloatNetworks) -> None:
 def test_motion_that_is_not_finite_makes_no_clip(
     method: Callable[..., Float], request_of: Callable[..., Request]
 ) -> None:
-    made = method(a_cfg="1e38", e_cfg="-1e38").generate(request_of(), Frames())
+    made = method(a_cfg="1e38", e_cfg="-1e38").generate(request_of(), KeptFrames())
     assert isinstance(made, Failed)
     assert made.kind == "bad-output"
     assert "not finite" in made.reason
