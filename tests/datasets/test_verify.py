@@ -88,11 +88,6 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     path.with_suffix(".w").replace(path)
     yield "no_picture", path
     yield "wrong_fps", filmed(next(clips), frames=12, fps=30)
-    path = own(next(neutral))
-    with tempfile.TemporaryDirectory() as folder:
-        copied(write_b_frames(Path(folder) / "a.avi", film(12, size=(256, 256)), "libx264"), path)
-    write_wav(path.with_suffix(".wav"), voice(0.4))
-    yield "stamps_step_back", path
     yield "not_cropped", filmed(next(clips), size=128)
     yield "too_short", filmed(next(clips), frames=5, seconds=0.2)
     yield "too_long", filmed(next(clips), frames=31, fps=1, seconds=31.0)
@@ -108,6 +103,11 @@ def _damage(root: Path, seed: bytes) -> Iterator[tuple[str, Path]]:
     path = own(next(neutral))
     write_wav(path.with_suffix(".wav"), voice(0.4), rate=44100)
     yield "wrong_sound", path.with_suffix(".wav")
+    path = own(next(neutral))
+    with tempfile.TemporaryDirectory() as folder:
+        copied(write_b_frames(Path(folder) / "a.avi", film(12, size=(256, 256)), "libx264"), path)
+    write_wav(path.with_suffix(".wav"), voice(0.4))
+    yield "stamps_step_back", path
     path = own(next(clips))
     shutil.copyfile(own(next(clips)), path)
     yield "duplicate", path
