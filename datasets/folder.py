@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from datasets.clip_ids import unique_ids
 from datasets.derived import DerivedFile, Lengths, Workshop, make
 from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, named
@@ -21,7 +19,6 @@ from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 _LABELS_FILE = "labels.csv"
 _MEND = "Mend that line."
-_LONGEST_ID = 160  # characters: room for the names that a run makes of it
 
 
 @dataclass(frozen=True)
@@ -39,26 +36,6 @@ class FolderClip:
     audio: Path | None = None
     image: Path | None = None
     speech: tuple[Path, ...] = ()
-
-
-def clip_id(relative: Path) -> str:
-    """Returns a file-name-safe id of a clip's path inside its folder, without extension."""
-    text = "__".join(relative.with_suffix("").parts)
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
-    return safe if len(safe) <= _LONGEST_ID else f"{safe[:_LONGEST_ID]}-{_mark(relative)}"
-
-
-def _mark(path: Path) -> str:
-    return hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:6]
-
-
-def unique_ids(paths: list[Path]) -> list[str]:
-    """Returns ids of relative paths; where several would be equal (upper and lower case included), each gets a hash."""
-    plain = [clip_id(path) for path in paths]
-    count = Counter(name.lower() for name in plain)
-    return [
-        f"{name}-{_mark(path)}" if count[name.lower()] > 1 else name for name, path in zip(plain, paths, strict=True)
-    ]
 
 
 def inside(folder: Path, text: str, where: str) -> Path:

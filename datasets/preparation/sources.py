@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from datasets.clip_ids import unique_ids
 from datasets.crema_d import CremaTree
-from datasets.folder import MEDIA_SUFFIXES, unique_ids
 from datasets.health import known_bad
 from datasets.mead_layout import SOUND_SUFFIXES, MeadTree, read_remap
 from datasets.meld_layout import SPLITS, MeldTree
@@ -16,6 +16,7 @@ from datasets.preparation import SOURCES
 from datasets.preparation.jobs import Job
 from harness import registry
 from harness.errors import MissingError, UsageError, unknown_name
+from harness.records import MEDIA_SUFFIXES
 
 
 class ClipSource(ABC):
