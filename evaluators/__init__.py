@@ -6,6 +6,8 @@ EVALUATORS: dict[str, str] = {
     "lse": "evaluators.sync.lse:LipSync",
     "fid": "evaluators.fid.fid:Fid",
     "fid_pair": "evaluators.fid.fid:PairFid",
+    "fvd": "evaluators.fvd.fvd:Fvd",
+    "fvd_pair": "evaluators.fvd.fvd:PairFvd",
     "emotion": "evaluators.emotion.accuracy:EmotionAccuracy",
     "identity": "evaluators.identity.similarity:IdentitySimilarity",
     "extended": "evaluators.extended.extended_emotion:ExtendedEmotion",

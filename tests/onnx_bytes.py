@@ -51,3 +51,15 @@ def write_linear(path: Path, weight: np.ndarray, size: int) -> None:
         + _bytes(12, _value("y", (1, weight.shape[1])))
     )
     path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _number(2, 13)))
+
+
+def write_means(path: Path, shape: tuple[int, ...]) -> None:
+    """y (1, shape[1]): the means of x over all axes but the first two, for x of this shape."""
+    graph = (
+        _bytes(1, _node("GlobalAveragePool", ["x"], "mean", {}))
+        + _bytes(1, _node("Flatten", ["mean"], "y", {"axis": 1}))
+        + _bytes(2, "means")
+        + _bytes(11, _value("x", shape))
+        + _bytes(12, _value("y", shape[:2]))
+    )
+    path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _number(2, 13)))

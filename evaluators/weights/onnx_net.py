@@ -25,7 +25,7 @@ class OnnxNet:
 
     def __init__(self, path: Path) -> None:
         self.engine = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "opencv"
-        self._net: Any = _session(path) if self.engine == "onnxruntime" else _opencv(path)
+        self._net: Any = session(path) if self.engine == "onnxruntime" else _opencv(path)
 
     def probe(self, size: int, outputs: int = 0) -> None:
         """Raise ImplausibleError unless a blank picture (3, size, size) gives finite values, `outputs` of them if
@@ -53,7 +53,8 @@ class OnnxNet:
         return np.asarray(self._net.forward(), dtype=np.float32)
 
 
-def _session(path: Path) -> Any:
+def session(path: Path) -> Any:
+    """Returns onnxruntime's session of a file, on the CPU. Raises ImplausibleError for one that it cannot read."""
     import onnxruntime
 
     try:

@@ -23,13 +23,15 @@ from networks.files import shipped
 from reports.published import PATH
 from tests.media_samples import film, write_film
 
-NAMES = ("cmet-paper", "demo", "eat", "standard")
+NAMES = ("cmet-paper", "demo", "eat", "fvd", "standard")
 
 #: What docs/reference/metrics.md, 'Signature', asks of each metric's signature.
 FIELDS = {
     "lse_c": "net dialect fps img rs crop face aud mfcc vs pad win gate minN agg w v",
     "fid": "net dim rs norm ch src crop fps samp cov root eps agg w v",
     "fid_pair": "net dim rs norm ch src crop fps samp cov root eps agg w v",
+    "fvd": "net rs norm ch crop size fps win cov root eps agg w v",
+    "fvd_pair": "net rs norm ch crop size fps win cov agg w v",
     "identity_sim": "net det crop face fps ref agg samp miss w v",
     "emotion_acc": "net align det fps samp form classes map set miss dec w v",
     "psnr": "data rng col crop enc fps pair agg inf v",
@@ -51,8 +53,8 @@ def columns(name: str) -> list[tuple[Any, str, Signature]]:
 def test_the_protocols_are_those_of_the_design() -> None:
     assert tuple(protocol.names()) == NAMES
     metrics = {name: [metric for _, metric, _ in columns(name)] for name in NAMES}
-    wanted = ["emotion_acc", "fid_pair", "lse_c", "lse_d", "sync_offset", "aitv", "aitv_ratio", "memory_peak"]
-    assert metrics["cmet-paper"] == wanted
+    cost = ["aitv", "aitv_ratio", "memory_peak"]
+    assert metrics["cmet-paper"] == ["emotion_acc", "fid_pair", "fvd_pair", "lse_c", "lse_d", "sync_offset", *cost]
     points = ["m_lmd", "f_lmd", "m_lvd", "f_lvd"]
     eat = ["emotion_acc", "emotion_acc", "fid", "lse_c", "lse_d", "sync_offset", "psnr", "ssim", *points]
     assert metrics["eat"] == eat
@@ -147,6 +149,7 @@ def test_published_numbers_name_metrics_that_their_protocol_has() -> None:
     assert {metric: ours for name, metric, ours in pairs if name == "cmet-paper"} == {
         "AITV": "aitv",
         "FID": "fid_pair",
+        "FVD": "fvd_pair",
         "Sync_conf": "lse_c",
         "Acc_emo": "emotion_acc",
     }
@@ -164,13 +167,13 @@ def sample(folder: Path) -> tuple[Sample, Clip]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cmet-paper", "eat", "standard"])
+@pytest.mark.parametrize("name", ["cmet-paper", "eat", "fvd", "standard"])
 def test_what_cannot_be_measured_is_a_row_with_the_file_and_the_cure(name: str, tmp_path: Path) -> None:
     judge = Judge(name, "cpu")
     rows = judge.rows(*sample(tmp_path))
     assert [row.metric for row in rows] == [metric for _, metric, _ in columns(name)]
     by_weights = [row for row in rows if isinstance(row, Unscored) and row.reason == "weights_missing"]
-    assert len(by_weights) >= {"cmet-paper": 5, "eat": 12, "standard": 10}[name]
+    assert len(by_weights) >= {"cmet-paper": 6, "eat": 12, "fvd": 2, "standard": 10}[name]
     for row in by_weights:
         for line in row.detail.split("\n"):
             assert "not on this machine" in line or "not installed" in line
