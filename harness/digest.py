@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import MissingError
 
 _REMEMBERED_FROM_BYTES = 8 << 20  # hashing less than this is quicker than looking it up
+SETTLED_SECONDS = 2.0  # the coarsest tick of a file system in use (FAT's)
 _CHUNK_BYTES = 4 << 20
 
 
@@ -27,19 +29,21 @@ def cache_dir() -> Path:
 def digest(path: str | Path) -> str:
     """Returns the SHA-256 of a file as 64 hex digits.
 
-    Remembered in the cache by inode, size and time of last change, so that a rename (a finished download) costs
-    nothing and any rewrite is hashed again. Raises OSError if the file cannot be read.
+    Remembered in the cache by inode, size, and the times of the last change of content and of the entry. The latter,
+    which no program can put back, moves with every write. A file that changed just now is hashed and not remembered:
+    clocks of disks tick slowly. Raises OSError if the file cannot be read.
     """
     path = Path(path)
     stat = path.stat()
     if stat.st_size < _REMEMBERED_FROM_BYTES:
         return _hash(path)
-    key = f"{stat.st_dev}:{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}"
+    key = f"{stat.st_dev}:{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
     memory = cache_dir() / "digests.json"
     known = recall(memory).get(key)
     if known is None:
         known = _hash(path)
-        remember(memory, {key: known})
+        if time.time() - stat.st_ctime > SETTLED_SECONDS and path.stat().st_ctime_ns == stat.st_ctime_ns:
+            remember(memory, {key: known})
     return known
 
 

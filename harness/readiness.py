@@ -8,10 +8,12 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from harness import weights
@@ -86,9 +88,37 @@ def _cache() -> Finding:
     folder = cache_dir().absolute()
     there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        if open_place := writable_by_others(folder):
+            cure = f"Type `chmod go-w '{open_place}'` if you do not trust them, or set CMET_BENCH_CACHE elsewhere."
+            return Finding("note", f"others can write the cache: '{open_place}'. Hashes kept there may lie", cure)
         return Finding("ok", f"the cache is {folder}, {shutil.disk_usage(there).free / 2**30:.0f} GiB free")
     why = "cannot be written" if there.is_dir() else "is a file"
     return Finding("bad", f"no cache at {folder}: '{there}' {why}", "Set CMET_BENCH_CACHE to a folder of yours.")
+
+
+def writable_by_others(folder: Path) -> Path | None:
+    """Returns the first folder or file in which somebody else could replace what the cache believes: its hashes, its
+    copies, its weights; None where nobody can.
+    """
+    if os.name != "posix":
+        return None
+    kept = [folder / name for name in ("", "digests.json", "weights", "weights/recorded.json", "converted")]
+    above = [place for place in folder.parents if not place.stat().st_mode & stat.S_ISVTX] if folder.exists() else []
+    return next((place for place in (*kept, *above) if place.exists() and _open_to_others(place)), None)
+
+
+def _open_to_others(place: Path) -> bool:
+    """Whether another user than root may write there; a group that bears the owner's name has no other member."""
+    facts = place.stat()
+    group = bool(facts.st_mode & stat.S_IWGRP) and not _private_group(place)
+    return group or bool(facts.st_mode & stat.S_IWOTH) or facts.st_uid not in (0, os.getuid())
+
+
+def _private_group(place: Path) -> bool:
+    try:
+        return place.group() == place.owner()
+    except KeyError:  # a container's user or group without a name
+        return False
 
 
 def _device() -> Finding:

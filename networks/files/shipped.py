@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harness.atomic import replacing
-from harness.errors import MissingError
+from harness.errors import MissingError, UsageError
 from harness.provenance import ROOT
+from networks.files.layout import Layout
 from networks.files.weights import Weights
 
 if TYPE_CHECKING:
@@ -69,13 +70,15 @@ class ShippedFile(Generic[Network]):
         one.
         """
         from networks.files.plausibility import ImplausibleError
+        from networks.files.strict_loading import matched
 
         file = self.weights(path).path()
         tensors, config = read(file)
         try:
             network = self.build(**config)
-            network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(_EXTRA)}, strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            own = {n: t for n, t in tensors.items() if not n.startswith(_EXTRA)}
+            network.load_state_dict(matched(network, own, Layout(), str(file)), strict=True)
+        except (UsageError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ImplausibleError(_damaged(file), restoring(file)) from error
         return network.eval().requires_grad_(False)
 

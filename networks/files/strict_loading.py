@@ -53,8 +53,8 @@ def load_into(
 
 
 def matched(module: nn.Module, found: Mapping[str, Any] | None, layout: Layout, where: str) -> dict[str, Any]:
-    """Returns the tensors that the module needs of `found`; UsageError if anything is missing, unexpected or of another
-    shape.
+    """Returns the tensors that the module needs of `found`; UsageError if anything is missing, unexpected, of another
+    shape, or an integer where real numbers belong.
 
     found: tensors by name, read or not; where: what errors call the file. Only the counters of normalisation layers,
     which files from before PyTorch 0.4.1 lack and evaluation does not use, may be absent.
@@ -74,6 +74,9 @@ def matched(module: nn.Module, found: Mapping[str, Any] | None, layout: Layout, 
         shape, given = tuple(value.shape), shape_of(found.get(key, value))
         if given != shape and not (key.endswith("alibi_scale") and given == (1, *shape[2:])):
             raise UsageError(f"{where} holds another network: {key} must be {shape}, found {given}.")
+        kind = getattr(found.get(key, value), "dtype", value.dtype)
+        if value.is_floating_point() and not kind.is_floating_point:
+            raise UsageError(f"{where} holds {kind} in {key}, which takes real numbers: it is rounded or another file.")
     return {key: found.get(key, value) for key, value in own.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import threading
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from harness import weights
-from harness.digest import digest
 from harness.errors import EXIT_MISSING, MissingError, UsageError
 
 GOOD = bytes(range(256)) * 40
@@ -179,17 +177,6 @@ def test_unknown_names_and_absent_files(server: type[_Server]) -> None:
         weights.locate("good")
     assert set(_statuses(weights.verify()).values()) == {"absent"}
     assert weights.verify(["good"])[0].as_dict()["status"] == "absent"
-
-
-def test_digest_follows_a_rewrite_of_equal_size(tmp_path: Path) -> None:
-    path = tmp_path / "big.bin"
-    path.write_bytes(b"\0" * (9 << 20))
-    first = digest(path)
-    assert first == hashlib.sha256(b"\0" * (9 << 20)).hexdigest() == digest(path)
-    stat = path.stat()
-    path.write_bytes(b"\1" * (9 << 20))
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    assert digest(path) == hashlib.sha256(b"\1" * (9 << 20)).hexdigest()
 
 
 def test_the_shipped_table_is_complete() -> None:

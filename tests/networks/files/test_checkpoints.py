@@ -126,6 +126,14 @@ def test_a_flipped_byte_is_noticed(official: Path, tmp_path: Path) -> None:
         AUDIO2LIP.load(path)
 
 
+def test_integers_are_not_taken_for_real_numbers(official: Path, tmp_path: Path) -> None:
+    state = Audio2Lip().state_dict()
+    name = next(iter(state))
+    rounded = {**state, name: state[name].mul(100).to(torch.int8)}
+    with pytest.raises(UsageError, match=rf"torch\.int8 in {name}, which takes real numbers"):
+        AUDIO2LIP.load(altered(official, tmp_path / "rounded.pt", audio2lip=rounded))
+
+
 @pytest.mark.slow
 def test_a_wrong_file_names_what_differs(official: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"under 'gen'\. SHA-256 published: 138b4980\w+, found: {digest(official)}"):
