@@ -14,6 +14,7 @@ EVALUATORS: dict[str, str] = {
     "pixels": "evaluators.full_reference.pixels:PixelQuality",
     "lpips": "evaluators.full_reference.lpips:Lpips",
     "landmarks": "evaluators.full_reference.landmarks:LandmarkDistance",
+    "coefficients": "evaluators.coefficients.coefficients:FaceCoefficients",
     "faces": "evaluators.faces.presence:FacePresence",
     "cost": "evaluators.cost:GenerationCost",
 }

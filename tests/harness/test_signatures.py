@@ -43,6 +43,19 @@ CHANGES: dict[str, list[dict[str, str]]] = {
         *({"samp": "pair5"}, {"crop": "eat128"}, {"crop": "eat128", "points": "sidecar"}, {"gate": "off"}),
     ],
     "fid_pair": [{"net": "tv-in1k"}, {"samp": "5"}, {"dim": "768"}, {"crop": "eat128"}],
+    "fvd": [
+        *({"net": "i3d-tfhub"}, {"preset": "latentsync"}),
+        *({"preset": "own", **s} for s in ({"frames": "8"}, {"stride": "4"}, {"first": "3"}, {"most": "2"})),
+        *({"preset": "own", **s} for s in ({"crop": "face"}, {"size": "112"}, {"crop": "face", "size": "112"})),
+    ],
+    "fvd_pair": [{"net": "i3d-stylegan-v"}],
+    "coefficients": [
+        {"source": "other"},
+        {"expression": "0:64"},
+        {"expression": "0:65"},
+        {"pose": "0:3"},
+        {"pose": "1:3"},
+    ],
     "lse": [
         *({"dialect": name} for name in dialect.table() if name != "clean"),
         {"detector": "s3fd"},
@@ -62,8 +75,12 @@ CHANGES: dict[str, list[dict[str, str]]] = {
 }
 
 
+#: Settings that a judge is never without.
+NEEDED = {"coefficients": {"source": "deep3d-2019"}}
+
+
 def judge(name: str, settings: dict[str, str]) -> Any:
-    return registry.load(EVALUATORS[name])(settings, "cpu")
+    return registry.load(EVALUATORS[name])({**NEEDED.get(name, {}), **settings}, "cpu")
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -87,6 +104,7 @@ NOT_FOR: dict[str, set[str]] = {
     "psnr": {json.dumps(s) for s in ({"win": "u7"}, {"cov": "sample"})} | {"{}"},
     "m_lmd": {"{}", json.dumps({"fix": "1"})},
     "f_lmd": {"{}", json.dumps({"fix": "1"})},
+    "efid": {"{}", json.dumps({"pose": "0:3"}), json.dumps({"pose": "1:3"})},
     "frames": {"{}", json.dumps({"every": "1"})},
     "av_length_ratio": {"{}", json.dumps({"every": "1"})},
 }
@@ -101,6 +119,7 @@ IGNORED: dict[str, list[dict[str, str]]] = {
     "fid": [{"net": "demo", "dim": "64"}, {"net": "demo", "hash": "any"}, {"points": "sidecar"}, {"gate": "maybe"}],
     "lse": [{"faces": "x.pth"}, {"dialect": "demo", "hash": "any"}, {"dialect": "demo", "faces": "x"}, {"hash": "no"}],
     "pixels": [{"points": "dlib68"}],
+    "fvd": [{"hash": "any"}, {"gate": "off"}, {"preset": "latentsync", "frames": "8"}, {"size": "64"}],
     "lpips": [{"gate": "maybe"}],
     "extended": [
         *({"space": "hog", **s} for s in ({"net": "demo"}, {"samp": "all"})),
