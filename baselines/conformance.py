@@ -21,9 +21,10 @@ from baselines.anchors import read_frames
 from datasets.puppets.dataset import Puppets
 from harness import registry
 from harness.checks import Check, verdict
+from harness.lanes import request_in, unsupported
 from harness.media import write_wav
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
-from harness.worker import ask, request_in, unsupported
+from harness.worker import ask
 
 Frames = npt.NDArray[np.uint8]
 _LANE: Lane = "as-published"  # nothing is held back: a method may use whatever it can take

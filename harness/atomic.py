@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import BenchError, MediaError, MissingError
+from harness.errors import BenchError, MediaError, NoRoomError
 
 PARTIAL_PREFIX = ".partial-"
 
@@ -21,9 +21,9 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
-def disk_full(path: Path | str) -> MissingError:
+def disk_full(path: Path | str) -> NoRoomError:
     """Returns the error that stops a whole run: no later file would fit either."""
-    return MissingError(f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped.")
+    return NoRoomError(f"The disk is full: {path} cannot be written.", "Free some space and go on where it stopped.")
 
 
 def partial_path(path: Path) -> Path:
@@ -39,7 +39,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
         return disk_full(path)
     if error.errno in _FORBIDDEN:
         cure = "Choose a folder you can write: --out, or CMET_BENCH_CACHE=FOLDER for the cache."
-        return MissingError(f"{path} cannot be written: {error.strerror}.", cure)
+        return NoRoomError(f"{path} cannot be written: {error.strerror}.", cure)
     places = (path.absolute(), *path.absolute().parents) if error.errno in (errno.ENOTDIR, errno.EEXIST) else ()
     blocked = next((place for place in places if place.is_file()), None)
     why = f"'{blocked}' is a file, not a folder" if blocked is not None else error.strerror or error

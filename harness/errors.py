@@ -45,6 +45,10 @@ class MissingError(BenchError):
     exit_code = EXIT_MISSING
 
 
+class NoRoomError(MissingError):
+    """Says that files cannot be written: the disk is full, or the place is closed. No later file would fit either."""
+
+
 @dataclass(frozen=True)
 class Missing:
     """Describes one prerequisite that is not on this machine, as methods and judges list them, and its cure."""

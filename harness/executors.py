@@ -1,4 +1,4 @@
-"""An executor works off items in this process, in several, or on a Ray cluster, behind one interface."""
+"""An executor works off items in child processes, on a Ray cluster, or right here, behind one interface."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Protocol
 
-from harness.guard import Crash
-from harness.parallel import each
-from harness.worker import DIED, Item, Result, RunPlan, Worker
+from harness.parallel import in_children
+from harness.schedule import Schedule
+from harness.worker import Item, Result, RunPlan, Worker
 
 
 class Executor(Protocol):
@@ -20,19 +20,21 @@ class Executor(Protocol):
 _WORKER: Worker | None = None
 
 
-def _open(plan: RunPlan) -> None:
-    global _WORKER  # one per process, set before its first item
+def open_worker(plan: RunPlan) -> None:
+    """Build the worker of this process, before its first item."""
+    global _WORKER
     _WORKER = Worker(plan)
 
 
-def _work(item: Item) -> Result:
+def work(item: Item) -> Result:
+    """Works on an item in a process that has its worker."""
     assert _WORKER is not None
     return _WORKER.work(item)
 
 
 class Local:
-    """Works in this process for one job, else in `jobs` processes. If one of them dies, only the item that killed it
-    fails.
+    """Works in `jobs` child processes, also if that is one: a method that dies, hangs or forks costs its own sample,
+    and Ctrl-C is always the run's.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -40,8 +42,20 @@ class Local:
 
     def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]:
         """Yield results as they come."""
-        for done in each(_work, items, self._jobs, partial(_open, plan)):
-            yield Result(done.item, DIED, ()) if isinstance(done.result, Crash) else done.result
+        yield from in_children(work, Schedule(plan, items), self._jobs, partial(open_worker, plan))
+
+
+class Here:
+    """Works in this process, for a debugger and for tests of what needs no protection: a method that dies takes the
+    run with it, and one that hangs is not ended.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        del jobs
+
+    def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]:
+        """Yield results in order."""
+        yield from map(Worker(plan).work, items)
 
 
 def _on_ray(jobs: int) -> Executor:
@@ -53,4 +67,5 @@ def _on_ray(jobs: int) -> Executor:
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
     "local": Local,
     "ray": _on_ray,
+    "here": Here,
 }

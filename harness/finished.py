@@ -43,6 +43,11 @@ class Finished:
         rows = frozenset(self._rows.get(key, ()))
         return None if self._wanted <= rows else Item(method, sample, clip, donor, rows)
 
+    def ended_badly(self, method: str, sample: Sample) -> bool:
+        """Says whether the method failed on this sample before: others come first, since it may end its process."""
+        clip, _ = self._clips.get((sample.dataset, method, sample.id), (None, ""))
+        return isinstance(clip, Failed) and clip.kind != "unavailable"
+
     def mark(self, method: str, clip: Clip | Failed, sample: Sample, donor: Sample | None) -> str:
         """Returns the fingerprint of a clip's origin: the method, and the donor sample where it has one.
 

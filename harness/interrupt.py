@@ -6,10 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
 
 
 @contextmanager
@@ -31,24 +27,32 @@ def shielded() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def end(pool: ProcessPoolExecutor) -> None:
-    """End the workers of a pool now, whatever they do."""
-    processes: dict[int, Any] = getattr(pool, "_processes", None) or {}
-    for process in list(processes.values()):
-        process.terminate()
-    pool.shutdown(wait=False, cancel_futures=True)
+def leave_to_parent() -> None:
+    """Ignore Ctrl-C in this worker process: the parent alone handles it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def may_be_the_users() -> bool:
+    """Says whether a KeyboardInterrupt in this process can be a signal; in a worker only its own code raises one."""
+    return callable(signal.getsignal(signal.SIGINT)) or callable(signal.getsignal(signal.SIGTERM))
 
 
 def terminate_like_ctrl_c() -> None:
-    """Let SIGTERM (schedulers, CI) end this process as Ctrl-C does: with its files in order and exit code 130."""
+    """Let SIGTERM (schedulers, CI) and SIGHUP (a terminal that closes) end this process as Ctrl-C does: with its files
+    in order and exit code 130. What was started to survive its terminal (nohup) does.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)
 
 
 def ignore() -> None:
     """Ignore further signals, since the process is leaving: a second Ctrl-C changes nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -36,6 +36,9 @@ class Output(Protocol):
     def timing(self, frames: int, fps: int) -> None:
         """Gives the clip another length and rate than the request's, before its first frame: a released program's."""
 
+    def alive(self) -> None:
+        """Tell that work goes on, where it takes minutes before a frame: whoever is silent for too long is ended."""
+
     def clip(self, used: str, notes: str = "") -> Clip | Failed:
         """Returns the finished clip: verified, with the driving sound, in its place. `used` = emotion source."""
 

@@ -10,6 +10,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from harness import liveness
 from harness.media import VideoWriter, read_audio, read_image
 from harness.method import Frame
 from harness.records import SAMPLES_PER_FRAME, Clip, Failed, Request
@@ -50,6 +51,10 @@ class ClipWriter:
     ) -> None:
         self.discard()
 
+    def alive(self) -> None:
+        """Tell that work goes on, where it takes minutes before a frame; every frame tells it too."""
+        liveness.alive()
+
     def image(self, path: Path, size: int) -> Frame:
         """Returns the picture as uint8 RGB (size, size, 3), bicubic like the official readers."""
         from PIL import Image
@@ -70,6 +75,7 @@ class ClipWriter:
 
     def frame(self, frame: Frame) -> None:
         """Append one uint8 RGB frame; a wrong one is remembered and makes `clip` return a Failed."""
+        liveness.alive()
         if self._problem or self._count >= self._request.frames + MAX_EXTRA_FRAMES:
             self._count += 1
             return

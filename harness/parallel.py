@@ -1,29 +1,23 @@
-"""Independent pieces of work run in processes of one thread each: a worker that dies costs one item, and only it."""
+"""Independent pieces of work run in processes of one thread each: a process that dies costs one item, and only it."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partial
+from multiprocessing.connection import wait
+from typing import Generic, Protocol, TypeVar
 
-from harness import interrupt
-from harness.guard import Crash
+from harness.child import DIED, LEAVE_SECONDS, Child
+from harness.guard import Crash, attempt
 from harness.threads import one_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_PER_WORKER = 2  # items in flight per worker: none waits, memory is bounded, and Ctrl-C has little to forget
-
-#: The result of an item whose worker process ended without a word.
-DIED = Crash("the worker process died (killed, or out of memory)", "", "Try --jobs 1.")
+Answer = TypeVar("Answer", contravariant=True)
+Out = TypeVar("Out", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,42 @@ class Done(Generic[Item, Result]):
     result: Result | Crash
 
 
+class Order(Protocol[Item, Answer, Out]):
+    """Decides which items are worked on, and what their answers mean."""
+
+    def take(self) -> Item | None:
+        """Returns the next item; None where there is none for now: an answer that is awaited may bring more."""
+
+    def settle(self, item: Item, answer: Answer | Crash) -> Settled[Out]:
+        """Returns what an answer leads to; called before the next item is taken."""
+
+
+@dataclass(frozen=True)
+class Settled(Generic[Out]):
+    """Says what an answer led to. `fresh`: the next item shall meet another process."""
+
+    out: Sequence[Out]
+    fresh: bool = False
+
+
+class _InTurn(Generic[Item, Result]):
+    """Every item once, and its answer as it is; the item of a process that was killed, once more."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._waiting = deque(items)
+        self._tried_again: list[Item] = []
+
+    def take(self) -> Item | None:
+        return self._waiting.popleft() if self._waiting else None
+
+    def settle(self, item: Item, answer: Result | Crash) -> Settled[Done[Item, Result]]:
+        if isinstance(answer, Crash) and answer.code == DIED and answer.out_of_memory and item not in self._tried_again:
+            self._tried_again.append(item)
+            self._waiting.append(item)  # at the end, when fewer processes share the memory
+            return Settled(())
+        return Settled([Done(item, answer)])
+
+
 def each(
     work: Callable[[Item], Result],
     items: Sequence[Item],
@@ -42,96 +72,78 @@ def each(
 ) -> Iterator[Done[Item, Result]]:
     """Apply a picklable `work` to every item, each exactly once; `prepare` runs once per process. Any order of results.
 
-    `work` must not raise for a bad item (see harness.guard): an error ends everything. jobs 1 works in this
-    process. If a worker dies, the items in flight are tried one by one, so that only the guilty one gets `DIED`.
+    An error in `work` is its item's result, a Crash; a MissingError ends everything. jobs 1 works in this process. A
+    process that dies costs the item that it worked on, and is replaced.
     """
-    if jobs <= 1 or len(items) <= 1:
-        one_thread()
-        if prepare is not None and items:
-            prepare()
-        for item in items:
-            yield Done(item, work(item))
+    if jobs > 1 and len(items) > 1:
+        yield from in_children(work, _InTurn[Item, Result](items), min(jobs, len(items)), prepare)
         return
-    waiting = deque(items)
-    while waiting:
-        flight: dict[Future[Result], Item] = {}
-        try:
-            with _pool(jobs, prepare) as pool:
-                yield from _drain(pool, work, waiting, flight, jobs)
-        except BrokenProcessPool:
-            yield from _alone(work, deque(flight.values()), prepare)
+    one_thread()
+    if prepare is not None and items:
+        prepare()
+    for item in items:
+        yield Done(item, attempt(partial(work, item)))
 
 
-def _drain(
-    pool: ProcessPoolExecutor,
+def in_children(
     work: Callable[[Item], Result],
-    waiting: deque[Item],
-    flight: dict[Future[Result], Item],
+    order: Order[Item, Result, Out],
     jobs: int,
-) -> Iterator[Done[Item, Result]]:
-    """Work off `waiting`; an item leaves it only when it is in `flight`: a pool that broke takes no more."""
-    while waiting or flight:
-        while waiting and len(flight) < _PER_WORKER * jobs:
-            future = _submit(pool, work, waiting[0])
-            flight[future] = waiting.popleft()
-        finished = wait(flight, return_when=FIRST_COMPLETED).done
-        for future in sorted(finished, key=lambda one: one.exception() is not None):  # finished results are kept
-            result = future.result()
-            yield Done(flight.pop(future), result)
+    prepare: Callable[[], None] | None = None,
+) -> Iterator[Out]:
+    """Like `each`, always in processes of their own, as `order` says. Closing the generator ends them, whatever they
+    do.
+    """
+    begin = partial(Child[Item, Result], work, prepare)
+    crew: list[Child[Item, Result]] = []
+    with _ended(crew):
+        while _hand_out(order, crew, jobs, begin):
+            for child, answer in _heard(crew):
+                item, child.item = child.item, None
+                assert item is not None
+                settled = order.settle(item, answer)
+                if settled.fresh and not child.gone:
+                    child.end()
+                crew[:] = [one for one in crew if not one.gone]
+                _hand_out(order, crew, jobs, begin)  # before the answer is looked at: nobody waits for that
+                yield from settled.out
 
 
-def _alone(
-    work: Callable[[Item], Result], waiting: deque[Item], prepare: Callable[[], None] | None
-) -> Iterator[Done[Item, Result]]:
-    """One item at a time; a new process only after one died."""
-    while waiting:
-        try:
-            with _pool(1, prepare) as pool:
-                while waiting:
-                    result = _submit(pool, work, waiting[0]).result()
-                    yield Done(waiting.popleft(), result)
-        except BrokenProcessPool:
-            yield Done(waiting.popleft(), DIED)
+def _hand_out(
+    order: Order[Item, Result, Out],
+    crew: list[Child[Item, Result]],
+    jobs: int,
+    begin: Callable[[], Child[Item, Result]],
+) -> bool:
+    """Give every idle process an item, and start as many as are lacking; whether any is at work now."""
+    while idle := next((child for child in crew if child.item is None), None) or len(crew) < jobs:
+        item = order.take()
+        if item is None:
+            break
+        if not isinstance(idle, Child):
+            idle = begin()
+            crew.append(idle)
+        idle.give(item)
+    return any(child.item is not None for child in crew)
 
 
-def _submit(pool: ProcessPoolExecutor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
-    with interrupt.shielded():
-        return pool.submit(work, item)
+def _heard(crew: list[Child[Item, Result]]) -> list[tuple[Child[Item, Result], Result | Crash]]:
+    """The answers that are here, after waiting for a word of any process, or for one to be overdue."""
+    busy = [child for child in crew if child.item is not None]
+    wait([child.line for child in busy], min(child.patience_seconds() for child in busy))
+    answers = [(child, child.answer()) for child in busy]
+    return [(child, answer) for child, answer in answers if answer is not None]
 
 
 @contextmanager
-def _pool(jobs: int, prepare: Callable[[], None] | None) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes, ended at once, whatever they do, when nobody wants their results any more."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare,))
+def _ended(crew: list[Child[Item, Result]]) -> Iterator[None]:
+    """In the end the processes leave by themselves; when nobody wants their results, at once."""
+    leave = False
     try:
-        yield pool
-    except (KeyboardInterrupt, GeneratorExit):
-        interrupt.end(pool)
-        raise
+        yield
+        leave = True
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error, waiting work need not begin
-
-
-def _start(prepare: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone handles Ctrl-C
-    _leave_with_parent()
-    one_thread()
-    if prepare is not None:
-        prepare()
-
-
-def _leave_with_parent() -> None:
-    """End this worker process when its parent is gone, however it died: nobody waits for the results any more.
-
-    A killed parent closes its end of the sentinel; without this, workers would wait for work for ever.
-    """
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
+        for child in crew:
+            child.let_go()
+        for child in crew:
+            child.end(LEAVE_SECONDS if leave else 0.0)

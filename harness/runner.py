@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -176,9 +177,10 @@ def _bare(plan: RunPlan, name: str) -> Any:
 
 
 def _items(plan: RunPlan, samples: Sequence[Sample], finished: Finished, every: Sequence[Sample]) -> Iterator[Item]:
+    """What is left to do, method by method, in list order; samples that a method failed on before come last."""
     for name, spec in plan.methods.items():
         differs_in = getattr(registry.load(spec), "donor_differs_in", None)
-        for sample in samples:
+        for sample in sorted(samples, key=partial(finished.ended_badly, name)):
             item = finished.item(name, sample, donor_of(sample, every, differs_in) if differs_in else None)
             if item is not None:
                 yield item

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from harness import parallel, registry
+from harness import foreign, liveness, registry
 from harness.dataset import Dataset
+from harness.errors import MissingError, NoRoomError
 from harness.evaluator import Panel
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
+from harness.lanes import request_in, unsupported
 from harness.method import Method
 from harness.output import ClipWriter
-from harness.records import FPS, Clip, Failed, FailureKind, Lane, Request, Row, Sample, strip_to_lane
+from harness.records import Clip, Failed, FailureKind, Lane, Request, Row, Sample
 from harness.seeds import seed_for
+
+T = TypeVar("T")
+
+#: A method that writes no frame and gives no other sign of life for so long, loading included, is ended.
+TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,15 @@ class RunPlan:
     seed: int
     device: str
     clips_folder: Path
+    timeouts: Mapping[str, float] = field(default_factory=dict)  # method → seconds, where not the default
+
+    def clip_path(self, item: Item) -> Path:
+        """Returns where the clip of an item belongs."""
+        return self.clips_folder / item.method / f"{item.sample.id}.mp4"
+
+    def timeout(self, method: str) -> float:
+        """Returns for how many seconds a method may give no sign of life."""
+        return self.timeouts.get(method, TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -60,44 +76,41 @@ def request_for(sample: Sample, method: str, plan: RunPlan) -> Request:
     return request_in(plan.lane, sample, seed_for(plan.seed, method, sample.id))
 
 
-def request_in(lane: Lane, sample: Sample, seed: int) -> Request:
-    """Returns the sample as its lane allows a method to see it."""
-    return Request(
-        id=sample.id,
-        identity=sample.identity,
-        emotion=strip_to_lane(sample.emotion, lane),
-        source_image=sample.source_image,
-        driving_audio=sample.driving_audio,
-        frames=sample.frames,
-        fps=FPS,
-        seed=seed,
-        lane=lane,
-        source_video=sample.source_video,
-        pose_video=sample.pose_video,
-    )
-
-
 def ask(method: Any, request: Request, target: Path) -> Clip | Failed:
     """Says how a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`."""
     with ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False))) as out:
-        made = attempt(lambda: method.generate(request, out))
-    if isinstance(made, Crash):
-        return Failed(_kind(made), made.reason, made.cure, made.detail)
-    own = isinstance(made, Clip) and made.path == target and out.finished
-    if own or isinstance(made, Failed) or getattr(method, "existing", False):
-        return made
+        made = _own(lambda: _answered(method, request, out, target))
+    return Failed(_kind(made), made.reason, made.cure, made.detail) if isinstance(made, Crash) else made
+
+
+def _answered(method: Any, request: Request, out: ClipWriter, target: Path) -> Clip | Failed:
+    """The method's answer, rebuilt of plain values, if it is one."""
+    made = method.generate(request, out)
+    if isinstance(made, Failed):
+        return foreign.failed(made)
+    existing = bool(getattr(method, "existing", False))
+    if isinstance(made, Clip) and (existing or (made.path == target and out.finished)):
+        return foreign.clip(made)
     reason = f"generate did not return the clip that the harness made, but a {type(made).__name__}"
     return Failed("bad-output", reason, "End it with `return out.clip(used=…)`, or with a Failed.")
 
 
+def _own(work: Callable[[], T]) -> T | Crash:
+    """The result of a method's own work, or its Crash. What it alone lacks ends it; a full disk still ends all."""
+    try:
+        return attempt(work)
+    except NoRoomError:
+        raise
+    except MissingError as error:
+        return Crash(foreign.text(error.what), "", foreign.text(error.cure), expected=True, code="unavailable")
+
+
 def _kind(crash: Crash) -> FailureKind:
+    if crash.code == "unavailable":
+        return "unavailable"
     if crash.expected:
         return "bad-input"
     return "out-of-memory" if crash.out_of_memory else "crashed"
-
-
-#: The result of an item whose worker process ended without a word.
-DIED = Failed("crashed", parallel.DIED.reason, parallel.DIED.cure)
 
 
 class Worker:
@@ -121,11 +134,10 @@ class Worker:
         else:
             clip = item.clip if item.clip is not None else self._generate(item)
         if isinstance(clip, Failed):
-            self._target(item).unlink(missing_ok=True)  # an earlier or abandoned clip: the store names no file there
+            self._plan.clip_path(item).unlink(
+                missing_ok=True
+            )  # an earlier or abandoned clip: the store names no file there
         return Result(item, clip, self._judge_rows(item, clip))
-
-    def _target(self, item: Item) -> Path:
-        return self._plan.clips_folder / item.method / f"{item.sample.id}.mp4"
 
     def _hands_out(self, name: str) -> bool:
         """Whether the method's clips exist already: then the prerequisites of generating may be missing."""
@@ -138,7 +150,8 @@ class Worker:
 
     def _method(self, name: str) -> Method | Crash:
         if name not in self._methods:
-            self._methods[name] = attempt(lambda: self._loaded(name))
+            self._methods[name] = _own(lambda: self._loaded(name))
+            liveness.alive()
         return self._methods[name]
 
     def _loaded(self, name: str) -> Method:
@@ -153,6 +166,10 @@ class Worker:
         return method
 
     def _generate(self, item: Item) -> Clip | Failed:
+        with liveness.limited(self._plan.timeout(item.method), item.method):
+            return self._made(item)
+
+    def _made(self, item: Item) -> Clip | Failed:
         method = self._method(item.method)
         if isinstance(method, Crash):
             return Failed("unavailable", method.reason, method.cure, method.detail)
@@ -163,7 +180,7 @@ class Worker:
             method.truth = item.sample.reference_video  # type: ignore[attr-defined]
             method.donor = item.donor  # type: ignore[attr-defined]
         held, counting = self._footprint.held(), self._footprint.restart()
-        made = ask(method, request_for(item.sample, item.method, self._plan), self._target(item))
+        made = ask(method, request_for(item.sample, item.method, self._plan), self._plan.clip_path(item))
         peak = self._footprint.peak() if counting else None
         return self._with_cost(made, item.method, held, peak) if isinstance(made, Clip) else made
 
@@ -183,48 +200,3 @@ class Worker:
             built: Panel = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
             self._judge = built
         return self._judge.rows(item.sample, clip, item.finished)
-
-
-#: The lane that offers each source that a method takes the emotion from.
-_LANES: Mapping[str, Lane] = {
-    "speech": "speech",
-    "driving-speech": "speech",
-    "label": "label",
-    "image": "reference",
-    "clip": "reference",
-}
-
-
-def _other_lanes(sources: tuple[str, ...], lane: Lane) -> str:
-    """The option to type to get the emotion as one of `sources`; empty where no other lane would help."""
-    lanes = dict.fromkeys(_LANES[source] for source in sources if source in _LANES)
-    named = [f"--lane {other}" for other in lanes if other != lane]
-    if not named or lane == "as-published":
-        return ""
-    return f"Type {' or '.join(named)}, or --lane as-published, which tells each method in its own way."
-
-
-def unsupported(method: Any, sample: Sample, lane: Lane) -> Failed | None:
-    """Returns the refusal of a sample that the method cannot take in this lane, or None (checked before any work)."""
-    emotion = strip_to_lane(sample.emotion, lane)
-    has = {
-        "speech": bool(emotion.speech or emotion.features),
-        "label": emotion.label is not None,
-        "image": emotion.image is not None,
-        "clip": emotion.clip is not None,
-        "driving-speech": True,
-    }
-    sources = tuple(getattr(method, "emotion_sources", ()))
-    offered = next((source for source in sources if has.get(source, False)), None)
-    if getattr(method, "needs_truth", False) and sample.reference_video is None:
-        return Failed("unsupported", f"sample {sample.id} has no ground-truth clip")
-    if sources and offered is None:
-        return Failed(
-            "unsupported",
-            f"{method.name} takes the emotion as {' or '.join(sources)}, which lane '{lane}' does not offer",
-            _other_lanes(sources, lane),
-        )
-    labels = tuple(getattr(method, "labels", ()))
-    if labels and offered == "label" and emotion.label not in labels:
-        return Failed("unsupported", f"{method.name} does not know the label '{emotion.label}'")
-    return None

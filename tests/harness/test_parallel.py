@@ -9,9 +9,10 @@ from itertools import islice
 
 import pytest
 
+from harness.child import DIED
 from harness.errors import MissingError
 from harness.guard import Crash
-from harness.parallel import DIED, each
+from harness.parallel import each
 
 DEADLY = 1
 
@@ -38,7 +39,10 @@ def test_a_death_costs_one_item_and_loses_none(patience_seconds: float) -> None:
         assert done.item not in found
         found[done.item] = done.result
         time.sleep(0 if found.keys() - {0} else patience_seconds)
-    assert found == {number: DIED if number == DEADLY else number * number for number in range(7)}
+    died = found.pop(DEADLY)
+    assert isinstance(died, Crash)
+    assert (died.code, died.reason) == (DIED, "the worker process died (exit code 9)")
+    assert found == {number: number * number for number in range(7) if number != DEADLY}
 
 
 @pytest.mark.slow

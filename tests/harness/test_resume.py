@@ -111,7 +111,7 @@ def test_what_was_lacking_is_measured_once_it_is_there(
 
     def work() -> runner.RunOutcome:
         with runner.open_store(folder, asked, True) as store:
-            return runner.run(store, plan, samples_of(tmp_path / "data"), judge, asked, 1)
+            return runner.run(store, plan, samples_of(tmp_path / "data"), judge, asked, 1, "here")
 
     work()
     assert {r[4] for r in rows(folder)} == {reason}

@@ -43,7 +43,15 @@ def plan_for(
     )
 
 
-def go(folder: Path, plan: RunPlan, resume: bool = False, jobs: int = 1, limit: int | None = None) -> runner.RunOutcome:
+def go(
+    folder: Path,
+    plan: RunPlan,
+    resume: bool = False,
+    jobs: int = 1,
+    limit: int | None = None,
+    executor: str = "",
+) -> runner.RunOutcome:
+    """Work in child processes only where more than one is asked for: what is tested with one needs no protection."""
     (folder.parent / "data").mkdir(exist_ok=True)
     dataset = FakeDataset(**plan.dataset_options)
     every = dataset.samples()
@@ -52,7 +60,8 @@ def go(folder: Path, plan: RunPlan, resume: bool = False, jobs: int = 1, limit: 
     )
     with runner.open_store(folder, asked, resume) as store:
         samples = runner.with_limit(every, limit)
-        return runner.run(store, plan, samples, FakeJudge(plan.protocol, "cpu"), asked, jobs, every=every)
+        where = executor or ("here" if jobs == 1 else "local")
+        return runner.run(store, plan, samples, FakeJudge(plan.protocol, "cpu"), asked, jobs, where, every)
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:

@@ -13,10 +13,11 @@ import pytest
 
 from baselines.conformance import Bench
 from harness import provenance, registry
+from harness.lanes import request_in, unsupported
 from harness.method import Output
 from harness.records import Clip, Emotion, Failed, Request, Sample, Scored, strip_to_lane
 from harness.store import RunStore
-from harness.worker import Item, Worker, request_in, unsupported
+from harness.worker import Item, Worker
 from tests.fakes import FRAMES, FakeDataset, Painter
 from tests.harness.test_runner import go, plan_for, rows
 
