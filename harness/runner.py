@@ -59,6 +59,7 @@ class RunOutcome:
     made: int
     failed: int
     reused: int
+    methods: tuple[str, ...] = ()
 
 
 def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
@@ -115,7 +116,7 @@ def run(
     finally:
         sweep(folder)
         finish(store, judge, asked.seed)
-    return RunOutcome(folder, made, failed, len(plan.methods) * len(samples) - len(items))
+    return RunOutcome(folder, made, failed, len(plan.methods) * len(samples) - len(items), tuple(plan.methods))
 
 
 def _store_all(

@@ -158,6 +158,8 @@ class Worker:
         method: Method = registry.load(self._plan.methods[name])(
             self._plan.method_options.get(name, {}), self._plan.device
         )
+        for lack in method.missing() if hasattr(method, "missing") else ():
+            raise MissingError(f"Method '{name}' needs {lack.what}.", lack.cure)
         before, began = self._footprint.held() or 0, time.perf_counter()
         if hasattr(method, "load"):
             method.load()

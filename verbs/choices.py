@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from baselines.options import number
 from harness import registry
 from harness.dataset import Dataset
 from harness.errors import UsageError, unknown_name
@@ -64,6 +65,24 @@ def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
             raise UsageError(f"--set '{pair}' is not NAME.KEY=VALUE.", "Example: --set cmet.num_samples=5")
         pairs_by_name.setdefault(name, {})[key] = value
     return pairs_by_name
+
+
+def split_timeouts(
+    options: Mapping[str, Mapping[str, str]],
+) -> tuple[dict[str, dict[str, str]], dict[str, float]]:
+    """Returns the options of methods without `timeout`, and the timeouts in seconds by method: they are the harness's,
+    move no result, and may differ when a run goes on.
+    """
+    own = {name: {key: value for key, value in given.items() if key != "timeout"} for name, given in options.items()}
+    timeouts = {}
+    for name, given in options.items():
+        if "timeout" in given:
+            timeouts[name] = number(given, name, "timeout", 0.0)
+            if timeouts[name] <= 0:
+                raise UsageError(
+                    f"--set {name}.timeout={given['timeout']} leaves no time.", f"Example: --set {name}.timeout=1200"
+                )
+    return {name: given for name, given in own.items() if given or name not in timeouts}, timeouts
 
 
 def dataset_settings(dataset: str, pairs: tuple[str, ...]) -> dict[str, str]:

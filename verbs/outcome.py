@@ -9,11 +9,12 @@ import click
 
 from harness import runner
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING
-from harness.records import Failed
+from harness.records import Clip, Failed
 from harness.store import RunStore
 from reports.load import load_run
 from reports.model import RunData
 from reports.terminal import table
+from verbs.session import contestants
 
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
 _MOST = 5  # reasons that are printed here; the page has all of them
@@ -31,6 +32,9 @@ def print_outcome(outcome: runner.RunOutcome) -> int:
         click.echo(f"Failed: {line}")
     for line in lacking(data):
         click.echo(f"Missing: {line}")
+    if unable(outcome):
+        click.echo("bench.py: none of the methods that were asked for could run.", err=True)
+        return EXIT_MISSING
     if not any(row.n_scored for row in data.summary):
         click.echo("bench.py: nothing could be measured; the reasons are on the page and in scores.json.", err=True)
         lost = {row.reason for row in data.rows if row.expected} - {"not_recorded"}  # clips that existed have no cost
@@ -38,18 +42,32 @@ def print_outcome(outcome: runner.RunOutcome) -> int:
     return 0
 
 
+def unable(outcome: runner.RunOutcome) -> bool:
+    """Says whether every contestant of this run made nothing, since it could not be loaded or started."""
+    with RunStore(outcome.folder, create=False) as store:
+        ends = [(method, end) for (_, method, _), (end, _) in store.clips().items()]
+    made = {method for method, end in ends if isinstance(end, Clip)}
+    gone = {method for method, end in ends if isinstance(end, Failed) and end.kind == "unavailable"}
+    asked = contestants(outcome.methods)
+    return bool(asked) and not made.intersection(asked) and gone.issuperset(asked)
+
+
 def not_made(folder: Path) -> list[str]:
-    """Says why clips of this run could not be made and what to do about it: the commonest reasons, once for each
-    method.
+    """Says why clips of this run could not be made and what to do about it: the commonest reason of each method, then
+    the commonest others.
     """
     with RunStore(folder, create=False) as store:
         asked = {(dataset, sample) for dataset, sample, *_ in store.samples()}
         ended = [
             (method, end) for (dataset, method, sample), (end, _) in store.clips().items() if (dataset, sample) in asked
         ]
-    why = Counter((method, end.reason, end.cure) for method, end in ended if isinstance(end, Failed))
-    lines = [f"{method}, {_clips(n)}: {_told(reason, cure)}" for (method, reason, cure), n in why.most_common(_MOST)]
-    rest = sum(why.values()) - sum(n for _, n in why.most_common(_MOST))
+    why = Counter((method, f"{end.reason}", f"{end.cure}") for method, end in ended if isinstance(end, Failed))
+    ranked = why.most_common()
+    first = {method: why for why in reversed(ranked) for (method, _, _), _ in [why]}
+    told = [why for why in ranked if why in first.values()]
+    told += [why for why in ranked if why not in told][: max(0, _MOST - len(told))]
+    lines = [f"{method}, {_clips(n)}: {_told(reason, cure)}" for (method, reason, cure), n in told]
+    rest = sum(why.values()) - sum(n for _, n in told)
     return [*lines, f"{_clips(rest)} more; see the page."] if rest else lines
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from harness.guard import Crash, attempt
 from harness.method import Missing
 from harness.records import Lane, Sample
 from harness.worker import RunPlan
-from verbs.choices import own_name
+from verbs.choices import own_name, split_timeouts
 
 T = TypeVar("T")
 JUDGE = "evaluators.judge:Judge"
@@ -60,8 +60,9 @@ class Session:
         _known_settings(method_options, specs)
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
+        method_options, timeouts = split_timeouts(method_options)
         method_options = _with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
-        plan = RunPlan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path())
+        plan = RunPlan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path(), timeouts)
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device)
         source = _source(dataset, spec, options)
@@ -196,14 +197,27 @@ def _tell(dataset: Dataset, samples: Sequence[Sample]) -> None:
 
 
 def _check_methods(plan: RunPlan) -> None:
-    """Stop before any work if a method cannot run here."""
+    """Say which methods cannot run here: their samples are rows with that reason. Stop before any work if none of the
+    contestants can.
+    """
+    lacks: dict[str, Missing] = {}
     for name, spec in plan.methods.items():
         missing = attempt(partial(_missing, spec, plan.method_options.get(name, {}), plan.device))
         if isinstance(missing, Crash):
             what = missing.reason if missing.expected else f"Method '{name}' cannot be built: {missing.reason}."
             raise UsageError(what, missing.cure or f"`python bench.py list --check {spec}` tests a method of yours.")
         if missing:
-            raise MissingError(f"Method '{name}' needs {missing[0].what}.", missing[0].cure)
+            lacks[name] = missing[0]
+    if all(name in lacks for name in contestants(plan.methods)):
+        name, lack = next(iter(lacks.items()))
+        raise MissingError(f"Method '{name}' needs {lack.what}.", lack.cure)
+    for name, lack in lacks.items():
+        click.echo(f"note: method '{name}' cannot run here: it needs {lack.what}. {lack.cure}".rstrip(), err=True)
+
+
+def contestants(names: Collection[str]) -> list[str]:
+    """Returns the methods that compete; all where only anchors were asked for."""
+    return [name for name in names if name not in ANCHORS] or list(names)
 
 
 def _missing(spec: str, options: Mapping[str, str], device: str) -> list[Missing]:
