@@ -8,28 +8,13 @@ from typing import Protocol
 
 from harness.parallel import in_children
 from harness.schedule import Schedule
-from harness.worker import Item, Result, RunPlan, Worker
+from harness.worker import Item, Result, RunPlan, Worker, open_worker, work
 
 
 class Executor(Protocol):
     """Works off items in any order; every item comes back exactly once. Closing the generator ends the work."""
 
     def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]: ...
-
-
-_WORKER: Worker | None = None
-
-
-def open_worker(plan: RunPlan) -> None:
-    """Build the worker of this process, before its first item."""
-    global _WORKER
-    _WORKER = Worker(plan)
-
-
-def work(item: Item) -> Result:
-    """Works on an item in a process that has its worker."""
-    assert _WORKER is not None
-    return _WORKER.work(item)
 
 
 class Local:

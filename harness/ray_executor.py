@@ -15,12 +15,11 @@ from typing import Any
 
 from harness.child import DIED, Child
 from harness.errors import MissingError
-from harness.executors import open_worker, work
 from harness.guard import Crash, attempt
 from harness.provenance import ROOT
 from harness.schedule import Schedule
 from harness.threads import VARIABLES
-from harness.worker import Item, Result, RunPlan
+from harness.worker import Item, Result, RunPlan, open_worker, work
 
 #: A cluster that is started here, for want of RAY_ADDRESS, is nobody else's: it listens to this machine alone.
 _ALONE: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}

@@ -202,3 +202,18 @@ class Worker:
             built: Panel = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
             self._judge = built
         return self._judge.rows(item.sample, clip, item.finished)
+
+
+_WORKER: Worker | None = None
+
+
+def open_worker(plan: RunPlan) -> None:
+    """Build the worker of this process, before its first item."""
+    global _WORKER
+    _WORKER = Worker(plan)
+
+
+def work(item: Item) -> Result:
+    """Works on an item in a process that has its worker."""
+    assert _WORKER is not None
+    return _WORKER.work(item)
