@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from harness.atomic import replacing
 from harness.digest import cache_dir
 from harness.errors import UsageError, unknown_name
 from networks.emotion2vec.features import FEATURE_FOLDER, OFFICIAL_WIDTH, SpeechFeatures, read_features
+from networks.files.array_file import UNREADABLE, why
 
 SOUND_SUFFIXES = (".wav", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 NEUTRAL = "neutral"
@@ -99,7 +99,7 @@ def _fits(features: Path, width: int) -> bool:
     first = min((p for p in features.glob("*.npy") if not p.name.startswith(".")), default=None)
     try:
         return first is not None and np.load(first, mmap_mode="r", allow_pickle=False).shape == (width,)
-    except (OSError, ValueError, EOFError):
+    except UNREADABLE:
         return True  # damaged: the reader of the file names it
 
 
@@ -211,8 +211,8 @@ def recall(pool: Pool, width: int) -> Floats:
     try:
         with np.load(pool.kept, allow_pickle=False) as arrays:
             difference: Floats = arrays["difference"]
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise UsageError(f"{pool.kept} is no kept emotion: {error}.", "Delete it, and keep it again.") from error
+    except UNREADABLE as error:
+        raise UsageError(f"{pool.kept} is no kept emotion: {why(error)}.", "Delete it, and keep it again.") from error
     if difference.shape != (width,):
         raise UsageError(
             f"The kept emotion '{pool.name}' has {len(difference)} numbers, this network needs {width}.",

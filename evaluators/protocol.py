@@ -22,6 +22,7 @@ else:
 
 FOLDER = Path(__file__).parent / "protocols"
 _KEYS = ("name", "description", "metric")
+_MOST = 10**18  # no setting needs a larger number, and Python prints none of 5000 digits
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def read(name: str) -> EvaluationProtocol:
         raise UsageError(f"There is no protocol file '{path}'.", "Give --protocol NAME or a path to a .toml file.")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"'{path}' is not valid toml: {error}.", "Mend the file.") from error
+    except (ValueError, RecursionError) as error:  # also of 5000 digits, or nested 10 000 deep
+        why = "it nests too deep" if isinstance(error, RecursionError) else str(error)[:200].rstrip(".")
+        raise UsageError(f"'{path}' is not valid toml: {why}.", "Mend the file.") from error
     for key in data:
         if key not in _KEYS:
             raise unknown_name(f"entry (in '{path.name}')", key, _KEYS)
@@ -87,7 +89,9 @@ def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> ProtocolEntry:
     settings = {key: value for key, value in item.items() if key != "evaluator"}
     for key, value in settings.items():
         if not isinstance(value, (str, int, float, Path)) or isinstance(value, bool) or value == "":
-            raise UsageError(f"'{key}' of '{name}'{where} is {value!r}.", "A setting is a text or a number.")
+            raise UsageError(f"'{key}' of '{name}'{where} is {value!r:.80}.", "A setting is a text or a number.")
+        if isinstance(value, int) and abs(value) >= _MOST:
+            raise UsageError(f"'{key}' of '{name}'{where} has more than 18 digits.", "Give a smaller number.")
     return ProtocolEntry(name, {key: str(value) for key, value in settings.items()})
 
 

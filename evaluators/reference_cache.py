@@ -8,7 +8,6 @@ line of that code, changes everything.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from harness.atomic import replacing
 from harness.digest import cache_dir, digest
 from harness.errors import BenchError
 from harness.media.container import check_file
+from networks.files.array_file import UNREADABLE
 
 Array = npt.NDArray[np.float32]
 
@@ -55,7 +55,7 @@ def _read(file: Path, key: str) -> Array | None:
             if str(stored["key"]) != key:
                 return None
             return np.asarray(stored["array"], dtype=np.float32)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from cmet.connector import Connector
 from harness.atomic import PARTIAL_PREFIX, partly_written, replacing
 from harness.errors import MissingError, UsageError
+from networks.files.inert_pickle import MALFORMED
 from networks.files.layout import Layout
 from networks.files.strict_loading import load_into
 
@@ -78,7 +79,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, OSError, *MALFORMED) as error:
         raise UsageError(f"{path} is no readable checkpoint: {_why(error)}", "Delete it.") from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise UsageError(f"{path} is no checkpoint of a connector.")

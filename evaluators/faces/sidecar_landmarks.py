@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
+from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext, Refusal
+from networks.files.array_file import read_array
 
 Points = npt.NDArray[np.float64]
 _POINTS = 68
@@ -29,9 +31,9 @@ def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | R
         needed = f"save float ({frames}, {_POINTS}, 2), nan where no face is found"
         return Refusal("tool_missing", f"there is no {path}: {needed}")
     try:
-        points = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        return Refusal("unreadable", f"{path}: {error}")
+        points = np.asarray(read_array(path), dtype=np.float64)
+    except UsageError as error:
+        return Refusal("unreadable", str(error))
     if points.shape != (frames, _POINTS, 2):
         return Refusal("length_mismatch", f"{path} has shape {points.shape}, not ({frames}, {_POINTS}, 2)")
     return points

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from harness.digest import cache_dir, digest
 from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
-from networks.files.array_file import read_array
+from networks.files.array_file import UNREADABLE, read_array
 
 if TYPE_CHECKING:
     from networks.emotion2vec.encoder import Emotion2Vec
@@ -109,7 +109,7 @@ class SpeechFeatures:
     def _recall(self, key: str) -> Floats | None:
         try:
             vector = np.load(self._path(key), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        except UNREADABLE:
             return None
         return vector if vector.shape == (self._width,) and vector.dtype == np.float32 else None
 

@@ -15,7 +15,10 @@ from typing import Any, BinaryIO
 import torch
 
 #: The errors that a damaged pickle, or one of another kind, ends in.
-MALFORMED = (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+MALFORMED = (
+    pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError,
+    MemoryError, RecursionError,
+)  # fmt: skip
 _DTYPES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,

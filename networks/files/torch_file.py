@@ -8,7 +8,6 @@ checksums verified, from a file older than PyTorch 1.6 by its place.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,9 +16,10 @@ import torch
 from torch import Tensor
 
 from harness.errors import UsageError
+from networks.files.archive import MAGIC, Archive
 from networks.files.inert_pickle import MALFORMED, InertUnpickler, Stored
 
-_ZIP_MAGIC = b"PK\x03\x04"
+_INDEX = "data.pkl"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _COUNT_BYTES = 8  # in front of each storage of a legacy file: its number of values
 
@@ -33,20 +33,17 @@ class TorchFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with path.open("rb") as file:
-            zipped = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
-        self._zip: zipfile.ZipFile | None = None
+            zipped = file.read(len(MAGIC)) == MAGIC
+        self._archive: Archive | None = None
         if not zipped:
             self.content: Any
             self.content, self._places = _legacy(path)
             return
         try:
-            self._zip = zipfile.ZipFile(path)
-            index = next(name for name in self._zip.namelist() if name.endswith("/data.pkl"))
-            self._root = index[: -len("data.pkl")]
-            self.content = InertUnpickler(io.BytesIO(self._zip.read(index))).load()
-        except zipfile.BadZipFile as error:
-            raise damaged(path, "its archive has no end" if "not a zip" in str(error) else error) from error
-        except (StopIteration, *MALFORMED) as error:
+            self._archive = Archive(path)
+            self._root = _root(self._archive.names())
+            self.content = InertUnpickler(io.BytesIO(self._archive.read(f"{self._root}{_INDEX}"))).load()
+        except MALFORMED as error:
             raise damaged(path, error) from error
 
     def tensor(self, value: Stored | Tensor) -> Tensor:
@@ -57,22 +54,32 @@ class TorchFile:
             raw = self._raw(value.record)
             flat = torch.frombuffer(raw, dtype=value.dtype) if raw else torch.empty(0, dtype=value.dtype)
             return flat.as_strided(value.shape, value.stride, value.offset)
-        except (zipfile.BadZipFile, RuntimeError, *MALFORMED) as error:
+        except (RuntimeError, *MALFORMED) as error:
             raise damaged(self.path, error) from error
 
     def _raw(self, record: str) -> bytearray:
-        if self._zip is not None:
-            return bytearray(self._zip.read(f"{self._root}data/{record}"))
+        if self._archive is not None:
+            return bytearray(self._archive.read(f"{self._root}data/{record}"))
         start, size = self._places[record]
         with self.path.open("rb") as file:
             file.seek(start)
             return bytearray(file.read(size))
 
 
+def _root(names: list[str]) -> str:
+    """The folder of a checkpoint inside its archive. ValueError for an archive of something else."""
+    index = next((name for name in names if name.endswith(f"/{_INDEX}")), None)
+    if index is None:
+        first = f"'{names[0][:80]}'" if names else "nothing"
+        raise ValueError(f"it is an archive of {first}, no checkpoint itself")
+    return index.removesuffix(_INDEX)
+
+
 def damaged(path: Path, why: object) -> UsageError:
     """Returns the error of a file that cannot be read as a checkpoint; `why` in one line."""
     if isinstance(why, BaseException):
-        why = str(why).split("\n", 1)[0].rstrip(".") or type(why).__name__
+        named = "it asks for more memory than there is" if isinstance(why, MemoryError) else type(why).__name__
+        why = str(why).split("\n", 1)[0].rstrip(".") or named
     size = path.stat().st_size
     return UsageError(
         f"{path} ({size} bytes) is no complete PyTorch checkpoint: {why}.",
@@ -91,6 +98,10 @@ def _legacy(path: Path) -> tuple[Any, dict[str, tuple[int, int]]]:
             kinds = {
                 b"<": "it is a web page",
                 b"version https://git-lfs": "it is a git-lfs pointer, not the file itself",
+                b"pk\x05\x06": "it is an empty archive",
+                b"\x1f\x8b": "it is packed by gzip: unpack it",
+                b"rar!": "it is packed by rar: unpack it",
+                b"7z\xbc\xaf": "it is packed by 7z: unpack it",
             }
             known = [kind for head, kind in kinds.items() if start.startswith(head)]
             raise damaged(path, known[0] if known else "it is text or something else" if start else "it is empty")
