@@ -106,7 +106,7 @@ class Borrowed(Anchor):
         for frame in mirrored(frames, request.frames):
             out.frame(frame)
         stranger = "" if donor.identity == request.identity else "; another person, as the list has no clip of this one"
-        return out.clip(used="truth", notes=f"picture of {donor.id}{stranger}")
+        return out.clip(used="truth", notes=f"picture: {donor.id}{stranger}")
 
 
 class WrongAudio(Borrowed):

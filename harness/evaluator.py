@@ -53,6 +53,7 @@ class MetricFacts:
     aggregation: Aggregation = "mean"
     ranked: bool = True  # False: descriptive only (offset), never bold
     of: str = ""  # the judge's metric whose statistics this one is made from: its own rows hold none
+    frame_aligned: bool = False  # compares the head's own place in each frame with the ground truth's: needs its pose
 
     @property
     def pooled(self) -> bool:

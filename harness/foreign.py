@@ -38,4 +38,5 @@ def clip(given: Clip) -> Clip:
         None if peak is None else int(peak),
         text(given.codec),
         text(given.notes),
+        text(given.label),
     )

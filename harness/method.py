@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,21 @@ import numpy.typing as npt
 from harness.errors import Missing
 from harness.records import Clip, Failed, Request
 
-__all__ = ["Frame", "Method", "Missing", "Output"]
+__all__ = ["FACTS", "Frame", "Method", "Missing", "Output", "facts_of"]
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
+
+
+#: The facts of a method that its run keeps, and from which the notes of the table are made (reports.fairness).
+FACTS = ("emotion_sources", "labels", "pose", "size", "stochastic", "licence", "extended_only_by")
+
+
+def facts_of(method: Any) -> dict[str, Any]:
+    """Returns the facts that a method states, or its class; {} for clips that exist already, of which nothing is known.
+    """
+    if getattr(method, "existing", False):
+        return {}
+    return {name: getattr(method, name) for name in FACTS if hasattr(method, name)}
 
 
 class Output(Protocol):
@@ -39,8 +51,11 @@ class Output(Protocol):
     def alive(self) -> None:
         """Tell that work goes on, where it takes minutes before a frame: whoever is silent for too long is ended."""
 
-    def clip(self, used: str, notes: str = "") -> Clip | Failed:
-        """Returns the finished clip: verified, with the driving sound, in its place. `used` = emotion source."""
+    def clip(self, used: str, notes: str = "", label: str = "") -> Clip | Failed:
+        """Returns the finished clip: verified, with the driving sound, in its place.
+
+        used: the emotion source; label: the basic label, where that was it; notes: remarks, `; ` between them.
+        """
 
 
 class Method(Protocol):
@@ -53,6 +68,7 @@ class Method(Protocol):
     size: ClassVar[int]  # pixels, square
     stochastic: ClassVar[bool]
     licence: ClassVar[str]
+    extended_only_by: ClassVar[str]  # what it would take to reach extended emotions, where that is not done here
     anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
     needs_truth: ClassVar[bool]  # gets the ground truth as `self.truth`, `self.donor` (only anchors may)
     donor_differs_in: ClassVar[Literal["sound", "emotion"]]  # `self.donor` is a sample that differs in this

@@ -107,7 +107,7 @@ class ClipWriter:
         self._writer.write(array)
         self._write_seconds += time.perf_counter() - began
 
-    def clip(self, used: str, notes: str = "") -> Clip | Failed:
+    def clip(self, used: str, notes: str = "", label: str = "") -> Clip | Failed:
         """Verify, add the driving sound, put the file in place."""
         problem = self._problem or self._verdict()
         if problem or self._writer is None or self._last is None:  # the last two only for the type checker
@@ -126,7 +126,7 @@ class ClipWriter:
         total = time.perf_counter() - self._started
         seconds = {"generate": total - self._write_seconds, "write": self._write_seconds}
         height, width = self._last.shape[:2]
-        return Clip(self._target, self._request.frames, height, width, used, seconds, notes=notes)
+        return Clip(self._target, self._request.frames, height, width, used, seconds, notes=notes, label=label)
 
     def _verdict(self) -> str:
         expected = self._request.frames

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,18 @@ def fingerprint(method: Any, dataset: type[Dataset] | None = None) -> str:
         text.update(f"{name}={digest}".encode())
     text.update(version_of(dataset).encode())
     return text.hexdigest()[:16]
+
+
+def made_by(methods: Mapping[str, str], marks: Mapping[str, str], built: Callable[[str], Any]) -> dict[str, Any]:
+    """Returns what a run keeps of each method (name → spec): the spec, the fingerprint, and the facts that it states
+    as it was `built`, which its options may change.
+    """
+    from harness.method import facts_of  # numpy; `list` wants only ROOT
+
+    return {
+        name: {"spec": spec, "fingerprint": marks.get(name, ""), "facts": facts_of(built(name))}
+        for name, spec in methods.items()
+    }
 
 
 def version_of(dataset: type[Dataset] | None) -> str:

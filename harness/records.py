@@ -94,7 +94,8 @@ class Clip:
     seconds: dict[str, float] = field(default_factory=dict)  # load, prepare, generate, write
     memory_peak_bytes: int | None = None
     codec: str = "h264crf18"
-    notes: str = ""
+    notes: str = ""  # remarks, `; ` between them; `key: value` where clips differ
+    label: str = ""  # the basic label that stood for the emotion, where `used` is label
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,10 @@ def write_run_json(
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "device": plan.device,
-        "methods": {**_part(before, "methods"), **_made_by(plan, marks)},
+        "methods": {
+            **_part(before, "methods"),
+            **provenance.made_by(plan.methods, marks, lambda name: _bare(plan, name)),
+        },
         "weights": {**_part(before, "weights"), **{n: provenance.weights_of(_bare(plan, n)) for n in plan.methods}},
         "signatures": _by_metric(judge.columns()),
         "abbreviated": {line: long for line, long in _abbreviated(judge.columns()).items() if long},
@@ -220,10 +223,6 @@ def write_run_json(
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
     with replacing(folder / "run.json") as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-
-
-def _made_by(plan: RunPlan, marks: Mapping[str, str]) -> dict[str, Any]:
-    return {name: {"spec": spec, "fingerprint": marks.get(name, "")} for name, spec in plan.methods.items()}
 
 
 def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:

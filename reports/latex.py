@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.reasons import sentence
+from reports.fairness import fairness
 from reports.footnotes import footnotes
-from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, sections
-from reports.legend import INTERVALS, RANKED
+from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, has_unaligned, sections
+from reports.legend import INTERVALS, RANKED, UNALIGNED
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
 
@@ -28,6 +29,7 @@ _SPECIAL = {
     "↓": r"$\downarrow$",
     "→": r"$\to$",
     "∞": r"$\infty$",
+    "‡": r"$\ddagger$",
     "[": "{[}",  # at the start of a row it would be an option of the \\ or \midrule before, and so would a star
     "*": "{*}",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
@@ -56,11 +58,12 @@ def table(runs: Sequence[RunData]) -> str:
     parts = ["% Needs \\usepackage{booktabs}. Written by cmet-bench; \\input this file.", ""]
     for section in sections(runs):
         for start in range(0, max(1, len(section.columns)), _COLUMNS_A_TABLE):
-            parts += _table(section, slice(start, start + _COLUMNS_A_TABLE))
+            parts += _table(section, slice(start, start + _COLUMNS_A_TABLE), runs)
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _table(section: Section, part: slice) -> list[str]:
+def _table(section: Section, part: slice, runs: Sequence[RunData]) -> list[str]:
+    last = part.stop >= len(section.columns)
     columns = section.columns[part]
     common = {footnote.column.mark: footnote.common for footnote in footnotes(section)}
     head = " & ".join(["Method", *(_head(column) for column in columns)])
@@ -84,7 +87,8 @@ def _table(section: Section, part: slice) -> list[str]:
         r"\end{tabular}",
         r"\par\smallskip\raggedright\tiny",
         *(_footnote(column, common.get(column.mark, "")) for column in columns),
-        *(_absent(column, why) for column, why in section.empty if part.stop >= len(section.columns)),
+        *(_absent(column, why) for column, why in section.empty if last),
+        *(rf"{escape(note.text)}\par" for note in fairness(section, runs) if last),
         r"\end{table}",
         "",
     ]
@@ -124,7 +128,7 @@ def _value(cell: TableCell | None) -> str:
         return ""
     value = escape(number(cell.row.value, cell.places))
     value = {"best": rf"\textbf{{{value}}}", "second": rf"\underline{{{value}}}", "": value}[cell.rank]
-    mark = r"$^\dagger$" if cell.partial else ""
+    mark = r"$^\dagger$" * cell.partial + r"$^\ddagger$" * cell.unaligned
     return rf"{value}{mark} {{\tiny {coverage(cell.row)}}}"
 
 
@@ -138,6 +142,8 @@ def _caption(section: Section, part: slice) -> str:
     return (
         f"{escape(section.heading)}{more}. Small: clips scored / expected, and {escape(INTERVALS)}. "
         f"Bold: best, underlined: second among contestants, {RANKED}. $\\dagger$: too few clips scored to be ranked."
+        + rf" $\ddagger$: {escape(UNALIGNED)}."
+        * has_unaligned(section)
     )
 
 

@@ -52,12 +52,21 @@ class Column:
 
 @dataclass(frozen=True)
 class TableCell:
-    """Holds one number of the table with its rank; `partial`: too little coverage to be ranked."""
+    """Holds one number of the table with its rank.
+
+    partial: too little coverage to be ranked. unaligned: of frames that do not correspond to the ground truth's.
+    """
 
     row: SummaryRow
     places: int
     rank: Rank = ""
     partial: bool = False
+    unaligned: bool = False
+
+
+def marks(cell: TableCell) -> str:
+    """Returns the signs that stand after a number: † too few clips to be ranked, ‡ frames that do not correspond."""
+    return "†" * cell.partial + "‡" * cell.unaligned
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,11 @@ class Section:
         return tuple(line for line in self.lines if line.role == role)
 
 
+def has_unaligned(section: Section) -> bool:
+    """Says whether a number of the section has the sign ‡."""
+    return any(cell is not None and cell.unaligned for line in section.lines for cell in line.cells)
+
+
 def sections(runs: Sequence[RunData]) -> list[Section]:
     """Arrange the summaries of one or more runs; order of datasets, metrics and methods is that of the runs."""
     keys = dict.fromkeys((row.dataset, run.lane, _drawn(run)) for run in runs for row in run.summary)
@@ -116,7 +130,7 @@ def _section(runs: Sequence[RunData], dataset: str, lane: str, drawn: str) -> Se
     empty = tuple((column, _why(column, rows)) for column in every if column.places < 0)
     labels = _labels(here, rows)
     lines = [
-        TableLine(label, method, index, _role(here[index], method), _cells(rows[index], method, columns))
+        TableLine(label, method, index, _role(here[index], method), _cells(here[index], rows[index], method, columns))
         for (index, method), label in labels.items()
     ]
     ranked = _ranked([line for role in ROLES for line in lines if line.role == role], columns, here)
@@ -172,12 +186,15 @@ def _role(run: RunData, method: str) -> Role:
     return "ceiling" if method in CEILINGS else "floor"
 
 
-def _cells(rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]) -> tuple[TableCell | None, ...]:
+def _cells(
+    run: RunData, rows: Sequence[SummaryRow], method: str, columns: Sequence[Column]
+) -> tuple[TableCell | None, ...]:
     found = {(row.metric, row.signature): row for row in rows if row.method == method}
     cells = []
     for column in columns:
         row = found.get((column.fact.name, column.signature))
-        cells.append(None if row is None else TableCell(row, column.places))
+        unaligned = row is not None and row.value is not None and (method, row.metric) in run.unaligned
+        cells.append(None if row is None else TableCell(row, column.places, unaligned=unaligned))
     return tuple(cells)
 
 
@@ -190,7 +207,10 @@ def _ranked(
         contest = [
             (index, cell)
             for index, line in enumerate(lines)
-            if line.role == "contestant" and (cell := line.cells[place]) is not None and cell.row.value is not None
+            if line.role == "contestant"
+            and (cell := line.cells[place]) is not None
+            and cell.row.value is not None
+            and not cell.unaligned
         ]
         if not column.fact.ranked or len(contest) < 2:
             continue

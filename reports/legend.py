@@ -7,6 +7,7 @@ from reports.layout import Section
 INTERVALS = "95 % interval over clips (bootstrap; FID: pivotal, FID∞: none; shares of 0 or 100 %: Wilson)"
 #: The clips on which best and second are found (reports.shared).
 RANKED = "on the clips that all of them have (scores of whole sets: on their own)"
+UNALIGNED = "the method's head motion is its own, so its frames do not correspond to the ground truth's: not ranked"
 #: From so many on, an interval over people is nearly as long as it claims.
 _MANY = 20
 

@@ -11,13 +11,13 @@ from typing import Any
 from harness import registry
 from harness.errors import CannotCompareError, MissingError, SchemaError, UsageError
 from harness.evaluator import Aggregation
-from harness.records import Clip, SummaryRow
+from harness.records import Clip, Failed, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore, StoredRow
 from harness.summary import unpack
 from reports.aggregation import undeclared
 from reports.confusion import counted
-from reports.model import Confusion, MetricFact, PooledStatistics, RunData, RunRow
+from reports.model import Confusion, Making, MetricFact, PooledStatistics, RunData, RunRow
 
 JUDGE = "evaluators.judge:Judge"
 DECISIONS = "evaluators.extended.decisions"  # numpy only
@@ -49,6 +49,8 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             long_signatures=_long(store, metrics, summary),
             confusions=() if pools else _confusions(store, summary, rows),
             aggregations=_aggregations(store, metrics, summary),
+            makings=_makings(store),
+            unaligned=_unaligned(facts, metrics, summary),
             folder=folder,
             pools=_pools(store, asked, metrics, signed) if pools else {},
         )
@@ -115,6 +117,30 @@ def _clips(store: RunStore, folder: Path) -> dict[tuple[str, str], str]:
         for (_, method, sample), (clip, _) in store.clips().items()
         if isinstance(clip, Clip)
     }
+
+
+def _makings(store: RunStore) -> tuple[Making, ...]:
+    """How each clip of the samples that are asked for was made, and which were refused."""
+    emotions = {(dataset, sample): emotion for dataset, sample, _, emotion in store.samples()}
+    found = []
+    for key, (clip, _) in store.clips().items():
+        emotion = emotions.get((key[0], key[2]))
+        if emotion is not None and isinstance(clip, Clip):
+            notes = tuple(note for note in clip.notes.split("; ") if note)
+            found.append(Making(*key, emotion, clip.used, clip.label, notes))
+        elif emotion is not None and isinstance(clip, Failed) and clip.kind == "unsupported":
+            found.append(Making(*key, emotion, "", refused=clip.reason))
+    return tuple(found)
+
+
+def _unaligned(
+    facts: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
+) -> frozenset[tuple[str, str]]:
+    """(method, metric) of the numbers that need the ground truth's head motion, of methods that make their own."""
+    made = facts.get("methods") or {}
+    own = {name for name, one in made.items() if (one.get("facts") or {}).get("pose") == "own"}
+    aligned = {name for name, one in metrics.items() if one.get("frame_aligned")}
+    return frozenset((r.method, r.metric) for r in summary if r.method in own and r.metric in aligned)
 
 
 def load_any(path: Path) -> RunData:

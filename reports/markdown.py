@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from harness.reasons import sentence
 from reports.breakdown import Breakdown, breakdowns
 from reports.failures import failures
+from reports.fairness import fairness
 from reports.footnotes import footnotes
-from reports.layout import ROLES, Column, Section, TableCell, sections
-from reports.legend import INTERVALS, RANKED, few_identities
+from reports.layout import ROLES, Column, Section, TableCell, has_unaligned, marks, sections
+from reports.legend import INTERVALS, RANKED, UNALIGNED, few_identities
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, interval, number
 from reports.sentences import sentences
@@ -49,7 +50,7 @@ def table(runs: Sequence[RunData]) -> str:
     """Returns the whole of table.md: sections, sentences, per-emotion tables, what is missing, signatures."""
     parts = [f"# {escape(title(runs))}", ""]
     for section in sections(runs):
-        parts += _section(section)
+        parts += [*_section(section), *_fairness(section, runs)]
     parts += _sentences(runs)
     parts += _breakdowns(runs)
     parts += _failures(runs)
@@ -67,7 +68,7 @@ def _section(section: Section) -> list[str]:
     lines += [
         f"Each cell: value, {INTERVALS}, clips scored / expected. "
         f"**Bold**: best, <u>underlined</u>: second among contestants, {RANKED}; ceiling and floors are never ranked. "
-        f"{MISSING}: no number. †: too few clips scored to be ranked.",
+        f"{MISSING}: no number. †: too few clips scored to be ranked.{f' ‡: {UNALIGNED}.' * has_unaligned(section)}",
         "",
     ]
     empty = [
@@ -86,6 +87,11 @@ def _footnotes(section: Section) -> list[str]:
         notes = " · ".join(filter(None, [footnote.common, *(f"{label}: {own}" for label, own in footnote.own)]))
         lines.append(f"- {escape(footnote.column.fact.title)} <sup>{footnote.column.mark}</sup>: {escape(notes)}")
     return ["Read beside the numbers:", "", *lines, ""] if lines else []
+
+
+def _fairness(section: Section, runs: Sequence[RunData]) -> list[str]:
+    notes = [f"- {escape(note.text)}" for note in fairness(section, runs)]
+    return ["What the methods were given, and what they used:", "", *notes, ""] if notes else []
 
 
 def _clustered(section: Section) -> list[str]:
@@ -118,7 +124,7 @@ def _cell(cell: TableCell | None) -> str:
     if cell is None:
         return ""
     value = number(cell.row.value, cell.places)
-    value = {"best": f"**{value}**", "second": f"<u>{value}</u>", "": value}[cell.rank] + ("†" if cell.partial else "")
+    value = {"best": f"**{value}**", "second": f"<u>{value}</u>", "": value}[cell.rank] + marks(cell)
     return " ".join(filter(None, [value, interval(cell.row.low, cell.row.high, cell.places), coverage(cell.row)]))
 
 

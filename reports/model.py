@@ -23,7 +23,17 @@ from typing import Any
 from harness.evaluator import Aggregation
 from harness.records import Comparison, SummaryRow
 
-__all__ = ["CEILINGS", "FLOORS", "Comparison", "Confusion", "MetricFact", "PooledStatistics", "RunData", "RunRow"]
+__all__ = [
+    "CEILINGS",
+    "FLOORS",
+    "Comparison",
+    "Confusion",
+    "Making",
+    "MetricFact",
+    "PooledStatistics",
+    "RunData",
+    "RunRow",
+]
 
 #: Methods that bound the scale instead of competing: shown apart, never ranked.
 CEILINGS = frozenset({"ground_truth"})
@@ -75,6 +85,20 @@ class MetricFact:
 
 
 @dataclass(frozen=True)
+class Making:
+    """Says how one clip was made, by the record that its method left: where the emotion came from, and remarks."""
+
+    dataset: str
+    method: str
+    sample: str
+    emotion: str  # asked for
+    used: str  # emotion source; "" where no clip was made
+    label: str = ""  # the basic label that stood for the emotion
+    notes: tuple[str, ...] = ()
+    refused: str = ""  # why the method could not take this sample
+
+
+@dataclass(frozen=True)
 class PooledStatistics:
     """Holds a pooled metric's sufficient statistics: `score` of any list of `items` is the metric on those clips."""
 
@@ -123,6 +147,9 @@ class RunData:
     long_signatures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # line → what it abbreviates
     confusions: tuple[Confusion, ...] = ()  # of the metrics that answer with a name
     aggregations: Mapping[str, Aggregation] = field(default_factory=dict)  # signature → how clips make the number
+    makings: tuple[Making, ...] = ()
+    #: (method, metric) whose numbers compare frames that do not correspond: the method's head motion is its own.
+    unaligned: frozenset[tuple[str, str]] = frozenset()
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
     pools: Mapping[tuple[str, str, str, str], PooledStatistics] = field(default_factory=dict)
@@ -135,6 +162,13 @@ class RunData:
             if row.value is not None and math.isfinite(row.value):
                 found[row.dataset, row.method, row.metric, row.signature][row.sample] = row.value
         return dict(found)
+
+    def method_facts(self, method: str) -> Mapping[str, Any]:
+        """Returns the facts of a method's class, as its run kept them; {} where they are not known."""
+        kept = self.facts.get("methods")
+        one = kept.get(method) if isinstance(kept, Mapping) else None
+        facts = one.get("facts") if isinstance(one, Mapping) else None
+        return facts if isinstance(facts, Mapping) else {}
 
     def fact(self, metric: str, signature: str = "") -> MetricFact:
         """Returns the facts of a metric; taken from the summary where no evaluator described it (a bare scores.json).

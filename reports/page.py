@@ -17,9 +17,10 @@ from reports.breakdown import Breakdown, EmotionMean, breakdowns
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
+from reports.fairness import fairness
 from reports.footnotes import footnotes
-from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, sections
-from reports.legend import INTERVALS, RANKED, few_identities
+from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, has_unaligned, sections
+from reports.legend import INTERVALS, RANKED, UNALIGNED, few_identities
 from reports.markdown import title
 from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
@@ -44,6 +45,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         sections=[_section(section, index, runs) for index, section in enumerate(sections(runs))],
         intervals=INTERVALS,
         ranked=RANKED,
+        unaligned=UNALIGNED,
         clustered=any(row.cluster_low is not None for run in runs for row in run.summary),
         sentences=_sentences(runs),
         charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
@@ -81,6 +83,8 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "columns": [_column(column, runs) for column in section.columns],
         "footnotes": footnotes(section),
         "few": few_identities(section),
+        "fairness": fairness(section, runs),
+        "unaligned": has_unaligned(section),
         "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
         "groups": [group for group in groups if group[2]],
     }
@@ -120,6 +124,7 @@ def _cell(cell: TableCell | None) -> dict[str, Any] | None:
         "note": sentence(row.note) if row.note and row.value is None else "",
         "rank": cell.rank,
         "partial": cell.partial,
+        "unaligned": cell.unaligned,
     }
 
 

@@ -38,9 +38,10 @@ def to_json(runs: Sequence[RunData]) -> str:
 
     `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse) and
     `aggregation` (signatures of numbers that are no means over their clips) are there for `compare`, `confusion`
-    (metrics that answer with a name: who was taken for whom, and the recall of each label) for readers; a row names its
-    signature only where its metric has several, a number its lane only where the runs have several. Names of several
-    runs are joined; a method that several have says whose it is.
+    (metrics that answer with a name: who was taken for whom, and the recall of each label) and `unaligned` (method and
+    metric of frames that do not correspond to the ground truth's) for readers; a row names its signature only where its
+    metric has several, a number its lane only where the runs have several. Names of several runs are joined; a method
+    that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
@@ -56,7 +57,9 @@ def to_json(runs: Sequence[RunData]) -> str:
         for row in run.rows
     ]
     taken = [confusion.to_json(one, names.get(one.method, one.method)) for r, names in labelled for one in r.confusions]
-    body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in _head(runs).items()]
+    apart = sorted({(names.get(method, method), metric) for run, names in labelled for method, metric in run.unaligned})
+    head = _head(runs) | ({"unaligned": apart} if apart else {})
+    body = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
     body += [_list("confusion", taken)] if taken else []
     body += [_list("summary", summary), _list("rows", [row for row in rows if row])]
     return "{\n" + ",\n".join(body) + "\n}\n"
@@ -220,4 +223,7 @@ def _run(content: dict[str, Any]) -> RunData:
     names = (str(content["run"]), str(content["protocol"]), str(content.get("lane", "")))
     taken = tuple(confusion.from_json(item) for item in content.get("confusion", ()))
     facts = {key: content[key] for key in ("dataset_version",) if key in content}
-    return RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)
+    unaligned = frozenset((str(method), str(metric)) for method, metric in content.get("unaligned", ()))
+    return RunData(
+        *names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations, unaligned=unaligned
+    )

@@ -5,7 +5,7 @@ own unit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.records import Comparison
 from reports.model import MetricFact, RunData
@@ -39,8 +39,17 @@ def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
     pair = {comparison.first, comparison.second}
     kind = "anchors" if pair & run.anchors else "contestants"
     different = comparison.p_holm <= ALPHA and comparison.difference != 0
-    words = prefix + in_words(comparison, run.fact(comparison.metric, comparison.signature))
+    fact, own = run.fact(comparison.metric, comparison.signature), _own_motion(comparison, run)
+    words = prefix + in_words(comparison, replace(fact, ranked=fact.ranked and not own))
+    if own:
+        words += f" The head motion of {own} is its own, so this says nothing of quality."
     return Sentence(words, comparison.metric, kind, different)
+
+
+def _own_motion(comparison: Comparison, run: RunData) -> str:
+    """The methods of a comparison whose frames do not correspond to the ground truth's; "" where none is needed to."""
+    pair = (comparison.first, comparison.second)
+    return " and ".join(method for method in pair if (method, comparison.metric) in run.unaligned)
 
 
 def in_words(comparison: Comparison, fact: MetricFact) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from harness.reasons import sentence
 from reports.failures import failures
+from reports.fairness import fairness
 from reports.layout import ROLES, Column, Section, TableCell, TableLine, sections
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
@@ -27,6 +29,7 @@ def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
         ]
         for block in _blocks(section, width):
             parts += [*_block(section, block), ""]
+        parts += _limits(section, runs, width)
     parts.append(_MARKS)
     return "\n".join([*parts, *_missing(runs)]) + "\n"
 
@@ -73,7 +76,7 @@ def _texts(cell: TableCell | None) -> tuple[str, str]:
     """The two texts of a cell: value with coverage, and its interval."""
     if cell is None:
         return "", ""
-    mark = {"best": "*", "second": "+", "": "~" if cell.partial else ""}[cell.rank]
+    mark = {"best": "*", "second": "+", "": "~" if cell.partial else ""}[cell.rank] + "‡" * cell.unaligned
     return f"{number(cell.row.value, cell.places)}{mark} {coverage(cell.row)}", interval(
         cell.row.low, cell.row.high, cell.places
     )
@@ -98,6 +101,13 @@ def _block(section: Section, places: Sequence[int]) -> list[str]:
             if any(below):
                 out.append(row("", below))
     return out
+
+
+def _limits(section: Section, runs: Sequence[RunData], width: int) -> list[str]:
+    """What some methods could not do, so that their numbers are not misread; the page says what each was given."""
+    notes = [printable(note.text) for note in fairness(section, runs) if note.limit]
+    lines = [textwrap.wrap(note, width, initial_indent="  ", subsequent_indent="    ") for note in notes]
+    return ["Fair play:", *(line for lines_of_note in lines for line in lines_of_note), ""] if lines else []
 
 
 def _missing(runs: Sequence[RunData]) -> list[str]:

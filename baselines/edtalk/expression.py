@@ -25,13 +25,14 @@ HEARD = {**CORPUS_LABELS["emotion2vec"], "other": "neutral", "<unk>": "neutral",
 
 @dataclass(frozen=True)
 class Expression:
-    """Holds expression codes, (1, exp) for all frames or (frames, exp); None of a model without expression; `used` and
-    `note` go to the clip's record.
+    """Holds expression codes, (1, exp) for all frames or (frames, exp); None of a model without expression; `used`,
+    `note` and `label` go to the clip's record.
     """
 
     codes: Tensor | None
     used: str
     note: str = ""
+    label: str = ""
 
 
 def stored(talker: Talker, label: str, note: str = "") -> Expression | Failed:
@@ -40,7 +41,7 @@ def stored(talker: Talker, label: str, note: str = "") -> Expression | Failed:
     if label not in codes:
         return Failed("unsupported", f"EDTalk has no stored expression code for '{label}'")
     code = torch.from_numpy(np.array(codes[label], dtype=np.float32)).reshape(1, -1)
-    return Expression(code.to(talker.device), "label", note)
+    return Expression(code.to(talker.device), "label", note, label)
 
 
 def heard(talker: Talker, utterances: Sequence[Path]) -> Expression | Failed:

@@ -65,7 +65,7 @@ class EDTalk(BackboneMethod):
             out.timing(driving.frames, driving.fps)
         for frame in talker.frames(picture, *tracks, driving.frames, stretched=self._how.official):
             out.frame(frame)
-        return out.clip(used=told.used, notes="; ".join(self._notes(driving, told)))
+        return out.clip(used=told.used, notes="; ".join(self._notes(driving, told)), label=told.label)
 
     def _refusal(self, request: Request) -> Failed | None:
         """Why nothing can be made of a request, found before any work."""

@@ -105,7 +105,8 @@ class Float:
             return Failed("bad-output", str(error), "Weights or options do not fit: try the defaults.")
         official = "compat: official (every stretch starts from the same noise)" if self._options.repeated_noise else ""
         notes = (told.note, "head pose: its own", crop, f"seed: {seed}", official)
-        return out.clip(used=told.used, notes="; ".join(note for note in notes if note))
+        label = request.emotion.label or "" if told.used == "label" else ""
+        return out.clip(used=told.used, notes="; ".join(note for note in notes if note), label=label)
 
     def _picture(self, request: Request, out: Output) -> tuple[Frame, str]:
         """The face at the network's size, and how it was cut out."""

@@ -159,7 +159,9 @@ class PairFid(_Judge):
     """Measures the C-MET paper's FID: all frames of a clip against all frames of its target; the mean over clips."""
 
     metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("fid_pair", "FID (per pair)", "", False, 0.0, float("inf"), needs_reference=True),
+        MetricFacts(
+            "fid_pair", "FID (per pair)", "", False, 0.0, float("inf"), needs_reference=True, frame_aligned=True
+        ),
     )
     _name, _sampling, _aggregation = "fid_pair", "all", "pair-mean"
 

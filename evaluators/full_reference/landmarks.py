@@ -80,7 +80,16 @@ class LandmarkDistance(Evaluator):
     """
 
     metrics: tuple[MetricFacts, ...] = tuple(
-        MetricFacts(name, name.upper().replace("_", "-"), unit, False, 0.0, float("inf"), needs_reference=True)
+        MetricFacts(
+            name,
+            name.upper().replace("_", "-"),
+            unit,
+            False,
+            0.0,
+            float("inf"),
+            needs_reference=True,
+            frame_aligned=True,
+        )
         for name, unit in zip(_METRICS, ("px", "px", "px/frame", "px/frame"), strict=True)
     )
 

@@ -53,7 +53,7 @@ class Lpips(Evaluator):
     """
 
     metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("lpips", "LPIPS", "", False, 0.0, float("inf"), needs_reference=True),
+        MetricFacts("lpips", "LPIPS", "", False, 0.0, float("inf"), needs_reference=True, frame_aligned=True),
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:

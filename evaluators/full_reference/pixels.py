@@ -113,8 +113,8 @@ class PixelQuality(Evaluator):
     """
 
     metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("psnr", "PSNR", "dB", True, 0.0, float("inf"), needs_reference=True),
-        MetricFacts("ssim", "SSIM", "", True, -1.0, 1.0, needs_reference=True),
+        MetricFacts("psnr", "PSNR", "dB", True, 0.0, float("inf"), needs_reference=True, frame_aligned=True),
+        MetricFacts("ssim", "SSIM", "", True, -1.0, 1.0, needs_reference=True, frame_aligned=True),
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
