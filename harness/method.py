@@ -26,8 +26,7 @@ FACTS = ("emotion_sources", "labels", "pose", "size", "stochastic", "licence", "
 
 
 def facts_of(method: Any) -> dict[str, Any]:
-    """Returns the facts that a method states, or its class; {} for clips that exist already, of which nothing is known.
-    """
+    """Returns the facts that a method, or its class, states; {} for clips that exist already."""
     if getattr(method, "existing", False):
         return {}
     return {name: getattr(method, name) for name in FACTS if hasattr(method, name)}

@@ -32,7 +32,7 @@ class KeptFrames:
     def frame(self, frame: npt.NDArray[np.uint8]) -> None:
         self.frames.append(frame)
 
-    def clip(self, used: str, notes: str = "") -> Clip:
+    def clip(self, used: str, notes: str = "", label: str = "") -> Clip:
         self.told = (used, notes)
         height, width = self.frames[0].shape[:2]
         return Clip(Path("none.mp4"), len(self.frames), height, width, used, notes=notes)

@@ -117,7 +117,7 @@ class Kept:
     def frame(self, frame: npt.NDArray[np.uint8]) -> None:
         self.frames.append(frame)
 
-    def clip(self, used: str, notes: str = "") -> Clip:
+    def clip(self, used: str, notes: str = "", label: str = "") -> Clip:
         return Clip(Path("x.mp4"), len(self.frames), 256, 256, used, notes=notes)
 
 
