@@ -116,24 +116,28 @@ def _drawing(networks: Any, frames: int, draw: Any) -> list[Stage]:
     from baselines.float.sampler import Guidance, velocity
     from baselines.float.transformer import Conditions
     from benchmarks import plain_float as plain
+    from benchmarks import plain_layers as layers
 
     autoencoder, flow = networks.motion_autoencoder, networks.fmt
     coarse = torch.rand(1, 3, 16, 16, generator=draw) * 2 - 1
     image = torch.nn.functional.interpolate(coarse, (512, 512), mode="bilinear")
     motion = torch.randn(1, 512, generator=draw) * 0.1
-    held, (s_r, features) = autoencoder.portrait(image), plain.portrait(autoencoder, image)
+    held, (s_r, features) = autoencoder.portrait(image), layers.portrait(autoencoder.enc, image)
     track, sound = torch.randn(2, 1, STRETCH_FRAMES, 512, generator=draw)
     before, time = torch.zeros(1, flow.previous, 512), torch.tensor([0.5])
     given = Conditions(sound, before, held.r_s, torch.full((1, 7), 1 / 7))
     return [
-        Stage("portrait", 1, lambda: plain.portrait(autoencoder, image)[0], lambda: autoencoder.portrait(image).s_r),
+        Stage(
+            "portrait", 1, lambda: layers.portrait(autoencoder.enc, image)[0],
+            lambda: autoencoder.portrait(image).s_r,
+        ),
         Stage(
             "guided velocity", STEPS * -(-frames // STRETCH_FRAMES),
             lambda: plain.velocity(flow, time, track, before, given),
             lambda: velocity(flow, time, track, before, given, Guidance()),
         ),
         Stage(
-            "frame", frames, lambda: plain.frame(autoencoder, s_r + motion, features),
+            "frame", frames, lambda: layers.frame(autoencoder.dec, s_r + motion, features),
             lambda: autoencoder.decode(held, motion),
         ),
     ]  # fmt: skip
