@@ -1,7 +1,7 @@
 """A signature is the one-line form of everything that changes a number (sacrebleu's idea).
 
 Two numbers are comparable if and only if their signatures are equal. Order is fixed by the evaluator,
-keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25|w:ab12cd34|v:2``.
+keys are short, version comes last: ``lse_c|net:syncnet_v2|dialect:clean|fps:25near|w:ab12cd34|v:2``.
 Facts: docs/reference/runs.md, 'Signature grammar'.
 """
 

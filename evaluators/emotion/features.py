@@ -17,6 +17,7 @@ from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
 from evaluators.weights.judge_weights import in_use
 from harness.errors import Missing
 from harness.evaluator import Chunk
+from harness.media.grids import FPS_RULE
 from networks.files.shipped import Shipped
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class EmotionFront:
             ("net", self.spec.name),
             ("align", f"{self.align}-{self.spec.size}"),
             ("det", detector),
-            ("fps", "25"),
+            ("fps", FPS_RULE),
             ("samp", self.sampling.text),
             ("form", pooling),
             *((("unpinned", "fps,mmod,contrast"),) if self.align == "dlib5-jpeg95" else ()),

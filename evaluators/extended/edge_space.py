@@ -16,6 +16,7 @@ import numpy.typing as npt
 from evaluators.faces.mtcnn import NAME, sampled
 from harness.errors import Missing
 from harness.evaluator import Chunk
+from harness.media.grids import FPS_RULE
 
 Picture = npt.NDArray[np.uint8]
 Float = npt.NDArray[np.float32]
@@ -45,7 +46,7 @@ class EdgeSpace:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Returns space, crop, detector, sampling."""
         crop = (("align", f"mtcnn5-{CHIP_PX}"), ("det", NAME))
-        return ("space", "hog680"), *crop, ("fps", "25"), ("samp", f"every{EVERY}")
+        return ("space", "hog680"), *crop, ("fps", FPS_RULE), ("samp", f"every{EVERY}")
 
     def follow(self, path: Path) -> EdgeTrack:
         """Returns an empty track for one clip."""

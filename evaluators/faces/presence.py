@@ -18,6 +18,7 @@ from evaluators.reference_cache import cached
 from evaluators.settings import check, whole
 from harness.errors import MediaError
 from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, MetricFacts, Refusal
+from harness.media.grids import FPS_RULE
 from harness.records import FPS, SAMPLE_RATE_HZ, Row
 
 
@@ -50,7 +51,7 @@ class FacePresence(Evaluator):
             (("det", mtcnn.NAME), ("samp", f"every{self.every}")) if metric in ("face_rate", "pose_shift") else ()
         )
         posed = (("pose", "5pt-weak"), ("ref", "pose-or-source-clip")) if metric == "pose_shift" else ()
-        return *searched, *posed, ("fps", str(FPS)), ("agg", "clip")
+        return *searched, *posed, ("fps", FPS_RULE), ("agg", "clip")
 
     def start(self, context: ClipContext) -> _Clip:
         """Begin one clip."""

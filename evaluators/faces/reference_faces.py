@@ -13,6 +13,7 @@ from evaluators.faces.mtcnn import Faces
 from evaluators.reference_cache import cached
 from harness.evaluator import Chunk
 from harness.media import VideoReader
+from harness.media.grids import FPS_RULE
 
 _COLUMNS = 16  # frame index, box (4), probability, five points (10); without a face nan in all but the first
 
@@ -31,7 +32,7 @@ def faces_of(path: Path, device: str, every: int) -> dict[int, Faces]:
     """Returns the faces of each `every`-th frame by index, those that `mtcnn.chunk_faces` finds in chunks of
     this size.
     """
-    rows = cached(path, f"faces|{mtcnn.NAME}|fps:25|every{every}", [], lambda: _search(path, device, every))
+    rows = cached(path, f"faces|{mtcnn.NAME}|fps:{FPS_RULE}|every{every}", [], lambda: _search(path, device, every))
     by_frame: dict[int, list[npt.NDArray[np.float32]]] = {}
     for row in rows:
         by_frame.setdefault(int(row[0]), []).extend([] if np.isnan(row[1]) else [row[1:]])

@@ -15,6 +15,7 @@ from evaluators.reference_cache import cached
 from evaluators.sampling import Sampling
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader
+from harness.media.grids import FPS_RULE
 from harness.signature import SUITE
 
 _PENDING = 16  # frames kept until the network is asked
@@ -69,7 +70,7 @@ def of_reference(path: Path, net: FeatureNet, aligned: Alignment, wanted: Indice
             collector.add(index, frames)
         return collector.finish()
 
-    fields = (*net.fields(), *aligned.fields(), ("points", aligned.content(path)), ("fps", "25"), ("v", str(SUITE)))
+    fields = (*net.fields(), *aligned.fields(), ("points", aligned.content(path)), ("fps", FPS_RULE), ("v", str(SUITE)))
     signature = "fid-features|" + "|".join(f"{key}:{value}" for key, value in fields)
     return cached(path, signature, wanted, compute, net)
 

@@ -26,6 +26,7 @@ from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
 from harness.errors import Missing
 from harness.evaluator import ClipContext, Evaluator, Fields, Interval, Measurement, MetricFacts, Refusal, Statistics
+from harness.media.grids import FPS_RULE
 from harness.records import Row
 from harness.signature import Signature
 
@@ -66,7 +67,7 @@ class _Judge(Evaluator):
         fields = self._net.fields()
         net = [field for field in fields if field[0] not in _ABOUT_WEIGHTS]
         weights = [field for field in fields if field[0] in _ABOUT_WEIGHTS]
-        pictures = (("src", "raw"), *self._aligned.fields(), *self._aligned.codec(), ("fps", "25"))
+        pictures = (("src", "raw"), *self._aligned.fields(), *self._aligned.codec(), ("fps", FPS_RULE))
         term = (("cov", "n-1"), ("root", "svd"), ("eps", "0"), ("agg", self._aggregation))
         return *net, *pictures, ("samp", self._samples.text), *term, *weights
 

@@ -19,6 +19,7 @@ from evaluators.faces.sidecar_landmarks import SidecarPoints
 from evaluators.settings import check, choice
 from harness.errors import Missing
 from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal
+from harness.media.grids import FPS_RULE
 from harness.records import Row
 
 Points = npt.NDArray[np.float64]  # (n, 68, 2) px, x before y; nan where there is no face
@@ -112,7 +113,13 @@ class LandmarkDistance(Evaluator):
 
     def fields(self, metric: str) -> Fields:
         """Returns the points, crop, normalisation, pairing, and whether the LVD is mended."""
-        fields = (("det", self.points), ("in", self.crop), ("norm", "mean-only"), ("fps", "25"), ("pair", self.pair))
+        fields = (
+            ("det", self.points),
+            ("in", self.crop),
+            ("norm", "mean-only"),
+            ("fps", FPS_RULE),
+            ("pair", self.pair),
+        )
         fixed = (("fix", str(int(self.repaired))),) if metric.endswith("lvd") else ()
         weights = (("w", dlib_landmarks.PREDICTOR.digest8()),) if self.points == "dlib68" else ()
         return *fields, ("miss", "skip"), ("agg", "clip"), *fixed, *weights

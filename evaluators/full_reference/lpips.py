@@ -30,6 +30,7 @@ from harness.evaluator import (
     Statistics,
     weighted,
 )
+from harness.media.grids import FPS_RULE
 from harness.records import Row
 from harness.signature import Signature
 from networks.files.official import Official
@@ -96,7 +97,7 @@ class Lpips(Evaluator):
         """Returns network, heads, input range, pairing, pooling, weights."""
         net = (("net", self.net), ("lin", "0.1"), ("rng", "pm1"), ("trunk", "in1k-v1"), ("size", self.size))
         rest = (
-            ("fps", "25"),
+            ("fps", FPS_RULE),
             ("pair", self.pair),
             ("samp", "all" if self.every == 1 else f"every{self.every}"),
             ("agg", self.aggregation),

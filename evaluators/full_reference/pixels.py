@@ -29,6 +29,7 @@ from harness.evaluator import (
     Statistics,
     weighted,
 )
+from harness.media.grids import FPS_RULE
 from harness.records import Row
 from harness.signature import Signature
 
@@ -142,7 +143,13 @@ class PixelQuality(Evaluator):
         windowed = (("win", self.window), ("cov", self.covariance)) if metric == "ssim" else ()
         infinite = (("inf", "left-out"),) if metric == "psnr" else ()
         fields = (("data", "uint8"), ("rng", "255"), *windowed, ("col", self.colour))
-        pooled = (("enc", "none"), ("size", self.size), ("fps", "25"), ("pair", self.pair), ("agg", self.aggregation))
+        pooled = (
+            ("enc", "none"),
+            ("size", self.size),
+            ("fps", FPS_RULE),
+            ("pair", self.pair),
+            ("agg", self.aggregation),
+        )
         return *fields, *self.alignment.fields(), *pooled, *infinite
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:

@@ -35,6 +35,7 @@ from harness.evaluator import (
     Statistics,
     weighted,
 )
+from harness.media.grids import FPS_RULE
 from harness.records import Row
 from networks.files.official import Official
 from networks.files.shipped import Shipped
@@ -111,7 +112,7 @@ class IdentitySimilarity(Evaluator):
         """Returns network and crop, reference, aggregation, sampling, weights."""
         return (
             *self.crop_fields(),
-            ("fps", "25"),
+            ("fps", FPS_RULE),
             ("ref", self.reference),
             ("agg", self.aggregation),
             ("samp", self.sampling.text),

@@ -7,6 +7,7 @@ import numpy as np
 from evaluators import pairing
 from evaluators.faces import sidecar_landmarks
 from evaluators.sync import align68
+from evaluators.sync.frames import own_frames
 from harness.evaluator import ClipContext, Refusal
 
 
@@ -22,7 +23,9 @@ def transforms(context: ClipContext) -> align68.Float | Refusal:
 
 
 def _transforms(context: ClipContext) -> align68.Float | Refusal:
-    points = sidecar_landmarks.read(context.path, pairing.clip_frames(context), align68.SUFFIX)
+    _, own = own_frames(context, "ff")
+    frames = own().frames if own else pairing.clip_frames(context)
+    points = sidecar_landmarks.read(context.path, frames, align68.SUFFIX)
     if isinstance(points, Refusal):
         return Refusal(points.reason, f"EAT's crop needs the 68 points of face_alignment: {points.detail}")
     lost = int((~np.isfinite(points).all(axis=(1, 2))).sum())

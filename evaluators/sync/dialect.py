@@ -37,6 +37,7 @@ class Dialect:
     name: str
     about: str
     frames: Literal["decoded", "pipeline"]
+    rate: Literal["near", "ff", "ff-avi"]
     crop: Literal["track", "whole", "lower-face", "align68"]
     detector: str
     every: int
@@ -70,7 +71,7 @@ class Dialect:
         return (
             ("net", net),
             ("dialect", self.name),
-            ("fps", "25"),
+            ("fps", f"25{self.rate}"),
             ("pre", "none" if self.frames == "decoded" else AVI_NAME),
             ("img", JPEG_NAME if self.image == "mjpeg" else "none"),
             ("rs", self.resize),

@@ -6,26 +6,52 @@ once; a ten-minute clip is decoded twice rather than kept (12 GB at 512 px).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.sync.ffmpeg import avi_timing
 from evaluators.sync.ffmpeg.pipeline import PipelineReader
-from harness.evaluator import Chunk
-from harness.media import VideoReader
+from harness.evaluator import Chunk, ClipContext
+from harness.media import VideoReader, grids
 
 Frames = npt.NDArray[np.uint8]
+OwnFrames = Callable[[], VideoReader]  # opens the reader of frames that only some dialects see
 KEEP_BYTES = 256 << 20
+
+
+def own_frames(context: ClipContext, rate: str, sound_rate: int | None = None) -> tuple[str, OwnFrames | None]:
+    """Returns a name for the frames that a dialect of this `rate` sees of a clip, and how they are read where they are
+    not those that every judge is fed.
+    """
+    return context.once(f"lse:seen:{rate}:{sound_rate}", lambda: _own_frames(context.path, rate, sound_rate))
+
+
+def _own_frames(path: Path, rate: str, sound_rate: int | None) -> tuple[str, OwnFrames | None]:
+    if rate == "ff-avi":
+        return f"pipeline:{sound_rate or ''}", partial(PipelineReader, path, sound_rate=sound_rate)
+    if rate == "ff" and not (reader := RateReader(path)).as_fed:
+        return "ff", lambda: reader
+    return "decoded", None
+
+
+class RateReader(VideoReader):
+    """Reads a clip at 25 fps as `-r 25` of ffmpeg makes it."""
+
+    def _counted(self) -> grids.Counts:
+        counts = avi_timing.constant(self._timing, avi_timing.late_seconds(self.path))
+        self.as_fed = counts == super()._counted()
+        return counts
 
 
 class FrameStore:
     """Stores chunks of one clip, shared by every judge that asks the context for it by its kind of frames."""
 
-    def __init__(self, path: Path, pipeline: bool, keep_bytes: int = KEEP_BYTES, sound_rate: int | None = None) -> None:
-        self._path, self._pipeline, self._room = path, pipeline, keep_bytes
-        self._sound_rate = sound_rate
+    def __init__(self, path: Path, own: OwnFrames | None = None, keep_bytes: int = KEEP_BYTES) -> None:
+        self._path, self._own, self._room = path, own, keep_bytes
         self.repeats: frozenset[int] = frozenset()  # of the pipeline's pictures, once they were read
         self._kept: list[Chunk] | None = []
         self.frames = 0
@@ -43,7 +69,7 @@ class FrameStore:
             self._kept.append(chunk)
 
     def read(self) -> Iterator[Chunk]:
-        """Yields frames that were not fed (the pipeline's) from a first read, and keeps those that fit."""
+        """Yields frames that were not fed (a dialect's own) from a first read, and keeps those that fit."""
         if self.complete or self.frames:
             yield from self.chunks()
             return
@@ -63,8 +89,9 @@ class FrameStore:
             first += len(frames)
 
     def _reader(self) -> Iterable[Frames]:
-        if not self._pipeline:
+        if self._own is None:
             return VideoReader(self._path)
-        reader = PipelineReader(self._path, sound_rate=self._sound_rate)
-        self.repeats = reader.repeats
+        reader = self._own()
+        if isinstance(reader, PipelineReader):
+            self.repeats = reader.repeats
         return reader

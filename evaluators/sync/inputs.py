@@ -21,7 +21,7 @@ from evaluators.sync.detections import FaceLog
 from evaluators.sync.dialect import Dialect
 from evaluators.sync.ffmpeg.mjpeg import JpegReader
 from evaluators.sync.ffmpeg.pipeline import crop_file_frames
-from evaluators.sync.frames import FrameStore
+from evaluators.sync.frames import FrameStore, own_frames
 from evaluators.sync.syncnet import WINDOW_FRAMES, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
 from evaluators.sync.tracks import Track
@@ -68,12 +68,12 @@ class Inputs:
 
     def __post_init__(self) -> None:
         d, context, networks = self.dialect, self.context, self.networks
-        pipeline, beside = d.frames == "pipeline", context.sound
-        rate = probe_rate(beside) if pipeline and beside is not None else None
-        frames = f"{d.frames}:{rate or ''}"
-        self.store = context.once(f"lse:frames:{frames}", lambda: FrameStore(context.path, pipeline, sound_rate=rate))
+        rate = probe_rate(context.sound) if d.frames == "pipeline" and context.sound is not None else None
+        self._seen, self._own = own_frames(context, d.rate, rate)
+        self.store = context.once(f"lse:frames:{self._seen}", lambda: FrameStore(context.path, self._own))
+        searched = self._seen if d.tracked else "decoded"
         net = networks.faces if d.detector == "s3fd" else None
-        kind = f"lse:faces:{frames}:{d.detector}:{d.every}"
+        kind = f"lse:faces:{searched}:{d.detector}:{d.every}"
         self.log = context.once(kind, lambda: FaceLog(d.every, networks.device, net))  # type: ignore[arg-type]
         if d.crop == "lower-face":
             self._lower: LipStream = context.once(f"lse:lower:{networks.key}", lambda: LipStream(networks.runner))
@@ -82,10 +82,10 @@ class Inputs:
         """Take the next decoded frames: search faces, keep the frames that a later crop needs."""
         d = self.dialect
         self.frames = chunk.first + len(chunk.frames)
-        if d.frames == "decoded":
+        if self._own is None or not d.tracked:
             self.log.feed(chunk)
-            if not d.whole:
-                self.store.add(chunk)
+        if self._own is None and not d.whole:
+            self.store.add(chunk)
         if d.crop == "lower-face":
             self._feed_lower(chunk)
 
@@ -98,7 +98,7 @@ class Inputs:
 
     def search(self) -> None:
         """Finish the search for faces where frames of another kind than the decoded ones are searched."""
-        if self.dialect.frames == "pipeline":
+        if self._own is not None and self.dialect.tracked:
             for chunk in self.store.read():
                 self.log.feed(chunk)
 
@@ -121,10 +121,11 @@ class Inputs:
 
     def _whole_name(self) -> str:
         if self.dialect.crop == "align68":
-            return f"align68:{self.dialect.file}:{self.dialect.image}"
+            return f"align68:{self._seen}:{self.dialect.file}:{self.dialect.image}"
         reader = JpegReader(self.context.path)
         side = self.networks.runner.input_px
-        return "whole" if (reader.info.width, reader.info.height) == (side, side) else f"whole-{self.dialect.resize}"
+        fits = (reader.info.width, reader.info.height) == (side, side)
+        return f"whole:{self._seen}:{'' if fits else self.dialect.resize}"
 
     def _pictures(self) -> Iterator[Frames]:
         side = self.networks.runner.input_px
@@ -132,13 +133,13 @@ class Inputs:
             yield from (sync_crop.stretched(frames, side) for frames in self._filed(self._aligned()))
             return
         scaled = (side, side) if self.dialect.resize == "sws-bicubic" else None
-        for frames in JpegReader(self.context.path, scaled):
+        for frames in JpegReader(self.context.path, scaled, counts=self._own().counts if self._own else None):
             yield sync_crop.stretched(frames, side)
 
     def _track_name(self, track: Track) -> str:
         d = self.dialect
         boxes = hashlib.sha256(np.ascontiguousarray(track.boxes).tobytes()).hexdigest()
-        return f"{d.frames}:{self.context.sound or ''}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
+        return f"{self._seen}:{self.context.sound or ''}:{d.ends}:{d.file}:{d.image}:{track.first}:{boxes}"
 
     def _filed(self, crops: Iterator[Frames]) -> Iterator[Frames]:
         """Crops as the dialect's crop file gives them back, in chunks."""
@@ -164,7 +165,8 @@ class Inputs:
 
     def piece(self, track: Track | None) -> Piece | None:
         """Returns both curves of a track (or the whole picture); None where no window has sound."""
-        first, last = (0, self.frames - 1) if track is None else (track.first, track.last)
+        frames = self._own().frames if self._own else self.frames
+        first, last = (0, frames - 1) if track is None else (track.first, track.last)
         sound = cut(whole_sound(self.context, self.dialect.sound), first, last, self.dialect.sound)
         count = curve.windows(last - first + 1, len(sound))
         if count < 1:

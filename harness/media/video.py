@@ -7,6 +7,7 @@ are applied.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import MediaError
+from harness.media import grids
 from harness.media.container import COPY_AGAIN, check_complete, open_media, undecodable
 from harness.media.order import last_mended, steps_back, timed
 from harness.media.timing import Timing, read_timing
@@ -138,9 +140,8 @@ def probe(path: Path | str) -> MediaInfo:
 class VideoReader:
     """Iterates over a clip as uint8 RGB chunks (n ≤ chunk, height, width, 3), in presentation order.
 
-    With `fps`, frame k of the result is the picture shown at the time k/fps (the last coded frame whose time
-    stamp is not later), for every k/fps inside the clip: a clip that already has this constant rate comes out
-    frame for frame, other rates lose or repeat frames and are never blended. With `fps=None`, coded frames.
+    With `fps`, frames come by `harness.media.grids.near`: a clip that already has this constant rate comes out frame
+    for frame, other rates lose or repeat frames and are never blended. With `fps=None`, coded frames.
     Memory holds one chunk. May be iterated more than once. Raises MediaError, also in the middle of a clip.
     """
 
@@ -149,13 +150,16 @@ class VideoReader:
         self.fps = fps
         self.chunk = chunk
         self.info, self._timing, self._is_gray = _examine(self.path)
+        self.counts = self._counted()
+
+    def _counted(self) -> grids.Counts:
+        """How often each coded frame is yielded."""
+        return grids.coded(self._timing) if self.fps is None else grids.near(self._timing, self.fps)
 
     @property
     def frames(self) -> int:
         """Says how many frames an iteration yields."""
-        if self.fps is None:
-            return self.info.frames
-        return max(1, int(np.ceil((self._timing.duration_seconds - self._timing.slack_seconds) * self.fps)))
+        return sum(self.counts)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -205,22 +209,21 @@ class VideoReader:
 
         reformatter = VideoReformatter()  # one for the clip: making one per frame costs more than the conversion
         held: VideoFrame | None = None
-        yielded = 0
+        done = 0  # coded frames whose turn is over
         for frame, seconds in self._timed_frames():
-            if held is not None:
-                stop = self._count_before(seconds)
-                if stop > yielded:
-                    yield from self._repeat(reformatter, held, stop - yielded)
-                    yielded = stop
+            place = self._place(seconds)
+            if held is not None and place > done:
+                yield from self._repeat(reformatter, held, sum(self.counts[done:place]))
+                done = place
             held = frame
-        if held is not None and self.frames > yielded:
-            yield from self._repeat(reformatter, held, self.frames - yielded)
+        if held is not None:
+            yield from self._repeat(reformatter, held, sum(self.counts[done:]))
 
-    def _count_before(self, seconds: float) -> int:
-        """How many output times lie before `seconds`."""
+    def _place(self, seconds: float) -> int:
+        """Which of the coded frames has this time stamp."""
         if self.fps is None:
             return round(seconds)
-        return min(self.frames, int(np.ceil((seconds - self._timing.slack_seconds) * self.fps)))
+        return max(0, bisect.bisect_right(self._timing.times, seconds + self._timing.slack_seconds / 4) - 1)
 
     def _timed_frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Decoded frames with their seconds from the first picture (their index where fps is None)."""
@@ -234,6 +237,8 @@ class VideoReader:
                 raise undecodable(self.path, f"only {count} of {self.info.frames} frames decode")
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frames]:
+        if not count:
+            return
         rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
         picture = np.ascontiguousarray(_oriented(rgb, _display_matrix(frame)))
         for _ in range(count):

@@ -11,7 +11,7 @@ Facts: docs/reference/metrics.md, 'Pipeline conversion'.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from harness.records import FPS
 MP3_DELAY_SAMPLES = 1105
 _NEVER_HALF = 2.0**-17  # ffmpeg moves time stamps between two places by this, so that halves are rounded up
 _DROPPED, _PLACED = -0.6, 0.6  # where a frame ends, in places after the next free one
-_FREE, _FILLED_BEFORE = 1.1, 0.6
+_FREE, _FILLED_BEFORE, _LAGS = 1.1, 0.6, -1.1
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,30 @@ def pictures(timing: Timing, late: float, delay: int) -> Pictures:
     return Pictures(tuple(times_shown.get(frame, 0) for frame in range(len(timing.times))), frozenset(repeats))
 
 
+def constant(timing: Timing, late: float = 0.0) -> tuple[int, ...]:
+    """Returns how often each frame is shown by `-r 25` into a file of constant rate (mp4)."""
+    drawn = list(_timed(timing, late))
+    return tuple(_filled([time for time, _ in drawn], [span for _, span in drawn]))
+
+
+def _timed(timing: Timing, late: float) -> Iterator[tuple[float, float]]:
+    """When each frame begins and how long it lasts, in places at 25 fps, as ffmpeg rounds both."""
+    ends = [*timing.times[1:], timing.duration_seconds]
+    for begin, end in zip(timing.times, ends, strict=True):
+        time, exact = round(FPS * (begin + late), 6), round(FPS * (end - begin), 6)
+        yield (time + _NEVER_HALF if time % 1 else time), round(exact) or min(exact, 1.0)
+
+
 def placed(timing: Timing, late: float = 0.0) -> list[tuple[int, int]]:
     """Returns the pairs (coded frame, its place at 25 fps) of the frames that `-r 25` keeps for a file of variable
-    rate.
+    rate (avi).
     """
-    times = [round(FPS * (time + late), 6) for time in timing.times]
-    ends = [*timing.times[1:], timing.duration_seconds]
     kept, following = [], 0
-    for frame, (time, begin, end) in enumerate(zip(times, timing.times, ends, strict=True)):
-        exact = FPS * (end - begin)
-        drift = (time + _NEVER_HALF if time % 1 else time) - following
-        reach = drift + (round(exact) or min(exact, 1.0))
-        if reach <= _DROPPED:
+    for frame, (time, span) in enumerate(_timed(timing, late)):
+        drift = time - following
+        if drift + span <= _DROPPED:
             continue
-        if reach > _PLACED:
+        if drift + span > _PLACED:
             following += max(0, round(drift))
         kept.append((frame, following))
         following += 1
@@ -82,16 +92,22 @@ def filled(places: Sequence[int], delay: int = 0) -> list[int]:
     """Returns how often each frame is shown when all places are filled; every frame but the first is `delay` places
     later.
     """
-    counts = [0] * len(places)
+    return _filled([place + delay if k else 0.0 for k, place in enumerate(places)], [1.0] * len(places))
+
+
+def _filled(times: Sequence[float], spans: Sequence[float]) -> list[int]:
+    """How often each frame is shown at a constant rate: repeated when it is late, left out when it lags far behind."""
+    counts = [0] * len(times)
     following, before = 0, [0, 0, 0]
-    for k, place in enumerate(places):
-        drift = place + delay - following if k else 0
-        times = round(drift + 1) if drift + 1 > _FREE else 1
-        of_last = round(drift - _FILLED_BEFORE) if drift > _FREE else 0
+    for k, (time, span) in enumerate(zip(times, spans, strict=True)):
+        drift = time - following
+        reach = drift + span
+        shown = 0 if reach < _LAGS else round(reach) if reach > _FREE else 1
+        of_last = round(drift - _FILLED_BEFORE) if drift > _FREE and reach > _FREE else 0
         counts[k - 1] += of_last
-        counts[k] += times - of_last
+        counts[k] += shown - of_last
         before = [of_last, *before[:2]]
-        following += times
+        following += shown
     if counts:
         counts[-1] += sorted(before)[1]  # ffmpeg goes on with the median of the last three when the clip ends
     return counts

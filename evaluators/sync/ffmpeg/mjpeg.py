@@ -23,6 +23,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from harness.media import grids
 from harness.media.video import VideoReader, _display_matrix, _oriented
 from harness.records import FPS
 
@@ -125,16 +126,20 @@ class JpegReader(VideoReader):
     first.
     """
 
-    def __init__(self, path: Path | str, size: tuple[int, int] | None = None, chunk: int = 32) -> None:
-        super().__init__(path, fps=float(FPS), chunk=chunk)
+    def __init__(
+        self, path: Path | str, size: tuple[int, int] | None = None, chunk: int = 32, counts: grids.Counts | None = None
+    ) -> None:
+        super().__init__(path, chunk=chunk)
+        self.counts = counts or self.counts  # by another rule than the house's
         self._size = size or (self.info.width, self.info.height)
-        self._jpeg = JpegPass(*self._size)
 
-    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+    def _pictures(self) -> Iterator[Frame]:
         self._jpeg = JpegPass(*self._size)
-        return super().__iter__()
+        return super()._pictures()
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frame]:
+        if not count:
+            return
         planes = jpeg_planes(shown_upright(frame, reformatter), reformatter, *self._size)
         for _ in range(count):  # a repeated frame is encoded again, by a rate control that has moved on
             yield self._jpeg.passed(planes)

@@ -30,6 +30,7 @@ from av.video.reformatter import VideoReformatter
 from evaluators.sync.ffmpeg import avi_timing
 from evaluators.sync.ffmpeg.mjpeg import JpegPass, JpegReader, jpeg_planes, shown_upright
 from harness.errors import MissingError
+from harness.media import grids
 from harness.media.video import VideoReader
 from harness.records import FPS
 
@@ -71,28 +72,26 @@ class PipelineReader(VideoReader):
     """
 
     def __init__(self, path: Path | str, chunk: int = 32, sound_rate: int | None = None) -> None:
-        super().__init__(path, fps=None, chunk=chunk)
-        delay = avi_timing.delay_places(self.info.audio_rate if sound_rate is None else sound_rate)
+        self._sound_rate = sound_rate
+        super().__init__(path, chunk=chunk)
+
+    def _counted(self) -> grids.Counts:
+        delay = avi_timing.delay_places(self.info.audio_rate if self._sound_rate is None else self._sound_rate)
         made = avi_timing.pictures(self._timing, avi_timing.late_seconds(self.path), delay)
-        self._counts, self.repeats = made.counts, made.repeats
-        self._restart()
+        self.repeats = made.repeats
+        return made.counts
 
-    def __iter__(self) -> Iterator[Frames]:
-        self._restart()
-        return super().__iter__()
-
-    def _restart(self) -> None:
+    def _pictures(self) -> Iterator[Frames]:
         width, height = self.info.width, self.info.height
         self._video, self._jpeg = Mpeg4Pass(width, height), JpegPass(width, height, quality_2=True)
         self._due: deque[int] = deque()  # how often each frame inside the encoder is to be shown
-
-    def _pictures(self) -> Iterator[Frames]:
-        reformatter = VideoReformatter()
-        for count, (frame, _) in zip(self._counts, self._timed_frames(), strict=False):
-            if count:
-                self._due.append(count)
-                yield from self._jpegs(self._video.passed(shown_upright(frame, reformatter)))
+        yield from super()._pictures()
         yield from self._jpegs(self._video.passed(None))
+
+    def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frames]:
+        if count:
+            self._due.append(count)
+            yield from self._jpegs(self._video.passed(shown_upright(frame, reformatter)))
 
     def _jpegs(self, frames: Iterable[VideoFrame]) -> Iterator[Frames]:
         for frame in frames:

@@ -154,7 +154,7 @@ def test_aac_passes_keep_time() -> None:
 @pytest.mark.parametrize("keep", [1 << 30, 0])
 def test_frames_come_again_from_memory_or_from_the_file(keep: int) -> None:
     path = CLIPS / "hard_30fps.mp4"
-    store = FrameStore(path, pipeline=False, keep_bytes=keep)
+    store = FrameStore(path, keep_bytes=keep)
     first = [chunk.frames for chunk in store.read()]
     again = [chunk.frames for chunk in store.chunks()]
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(again))
