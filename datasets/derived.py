@@ -159,7 +159,7 @@ class Lengths:
             stat = path.stat()
         except OSError:
             return 0
-        key = f"2|{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        key = f"3|{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
         if key not in self._known:
             self._known[key] = str(_measure(what, path))
             self._news[key] = self._known[key]

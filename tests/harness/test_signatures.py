@@ -147,6 +147,7 @@ def test_every_field_of_a_dialect_is_in_its_signature() -> None:
     plain = dialect.read("sp")
     other: dict[str, Any] = {
         "frames": "decoded",
+        "rate": "near",
         "crop": "whole",
         "detector": "mtcnn",
         "every": 5,

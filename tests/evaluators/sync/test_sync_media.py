@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 
 from evaluators.sync import crop as sync_crop
-from evaluators.sync import tracks
+from evaluators.sync import dialect, tracks
 from evaluators.sync.audio import AudioPath, cut, whole_sound
 from evaluators.sync.ffmpeg import avi_timing, pipeline
 from evaluators.sync.ffmpeg.mjpeg import JpegReader
-from evaluators.sync.frames import FrameStore
+from evaluators.sync.frames import FrameStore, own_frames
 from harness.evaluator import ClipContext
 from harness.media import VideoReader, read_audio
+from harness.media.timing import Timing
 from tests.golden import jpeg_parts
+from tests.media_samples import film, voice, write_film
 from tests.places import CLIPS, GOLDEN
 
 pytestmark = pytest.mark.codec
@@ -88,6 +91,30 @@ def test_free_places_are_filled_as_image2_does() -> None:
     assert avi_timing.filled([0, 1, 2]) == [1, 1, 1]
     assert avi_timing.filled([0, 2, 3, 5]) == [1, 2, 1, 2]
     assert avi_timing.filled([0, 5, 10, 15]) == [4, 5, 5, 5]  # and the last goes on
+
+
+@pytest.mark.parametrize(
+    ("rate", "mp4", "avi"),
+    [
+        ("24000/1001", [*range(13), *range(12, 17)], [*range(13), *range(12, 17)]),
+        ("25", [*range(18)], [*range(18)]),
+        ("30", [*range(13), *range(14, 19)], [*range(10), 11, 12, 13, 14, 15, 17, 18, 19]),
+        ("50", [0, 1, 2, *range(3, 33, 2)], [0, 1, *range(2, 34, 2)]),
+        (
+            "60",
+            [0, 1, 2, 4, 6, 9, 11, 14, 16, 18, 21, 23, 26, 28, 30, 33, 35, 38],
+            [0, 1, 3, 5, 8, 10, 12, 15, 17, 20, 22, 24, 27, 29, 32, 34, 36, 39],
+        ),
+    ],
+)
+def test_frames_of_r_25_are_those_of_ffmpeg_5(rate: str, mp4: list[int], avi: list[int]) -> None:
+    """Frame counters through `ffmpeg -i … -r 25` 5.1.9 into mp4, and into AVI and then JPEGs."""
+    step = float(1 / Fraction(rate))
+    timing = Timing(tuple(step * k for k in range(300)), step, 1e-5)
+    into = {"mp4": avi_timing.constant(timing), "avi": avi_timing.pictures(timing, 0.0, 0).counts}
+    for kind, wanted in (("mp4", mp4), ("avi", avi)):
+        shown = [k for k, count in enumerate(into[kind]) for _ in range(count)]
+        assert shown[:18] == wanted, kind
 
 
 def test_pipeline_follows_the_reference(answers: Mapping[str, np.ndarray]) -> None:
@@ -159,3 +186,17 @@ def test_frames_come_again_from_memory_or_from_the_file(keep: int) -> None:
     again = [chunk.frames for chunk in store.chunks()]
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(again))
     assert (again[0] is first[0]) == bool(keep)
+
+
+def test_a_clip_of_25_has_the_frames_of_every_rule_and_30_its_dialects(tmp_path: Path) -> None:
+    """`-r 25` brings frames late, which a signature says; nothing is decoded twice where the rules agree."""
+    assert own_frames(context(CLIPS / "talking.mp4"), "ff") == ("decoded", None)
+    path = tmp_path / "thirty.mp4"
+    write_film(path, film(60, size=(64, 64)), fps=30, audio=voice(2.0))
+    name, own = own_frames(context(path), "ff")
+    assert (name, dialect.read("eat").rate, dialect.read("clean").rate) == ("ff", "ff", "near")
+    assert own is not None
+    late, near, coded = (np.concatenate(list(reader)) for reader in (own(), VideoReader(path), VideoReader(path, None)))
+    assert (len(late), len(near)) == (52, 50)
+    np.testing.assert_array_equal(late[12:14], coded[[12, 14]])
+    np.testing.assert_array_equal(near[12:14], coded[[14, 16]])
