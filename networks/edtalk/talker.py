@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from harness import liveness
 from harness.media import VideoReader, read_audio
 from harness.records import FPS
 from networks.edtalk import frames as pictures
@@ -28,6 +29,7 @@ from networks.edtalk.tracks import held_indices
 BATCH_FRAMES = {"cuda": 8}
 
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Talker:
         limit: encode the first `limit` frames only.
         """
         frames = _first(VideoReader(path, fps=fps, chunk=self._batch), limit)
-        chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in frames)
+        chunks = (pictures.clip_input(chunk, self.size).to(self.device) for chunk in _watched(frames))
         return self.networks.generator.codes(chunks, batch=self._batch)
 
     def picture_codes(self, picture: Pixels) -> Codes:
@@ -82,7 +84,7 @@ class Talker:
         with torch.no_grad():
             source = generator.source(self._input(picture))
         tracks = (held(lip, count), held(pose, count), None if expression is None else held(expression, count))
-        return generator.frames(source, *tracks, batch=self._batch)
+        return _watched(generator.frames(source, *tracks, batch=self._batch))
 
     def frames(
         self,
@@ -112,6 +114,13 @@ class Talker:
 
     def _input(self, picture: Pixels) -> Tensor:
         return pictures.picture_input(picture, self.size).to(self.device)
+
+
+def _watched(chunks: Iterable[T]) -> Iterator[T]:
+    """The same chunks; each is a sign of life, since minutes may pass before a clip's first frame is written."""
+    for chunk in chunks:
+        liveness.alive()
+        yield chunk
 
 
 def _first(chunks: Iterable[Pixels], limit: int | None) -> Iterator[Pixels]:

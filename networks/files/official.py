@@ -97,7 +97,8 @@ class OfficialFile(Generic[Network]):
             load_into(module, self.layout, file, self.name, keep_copy=True)
         except UsageError as error:
             hashes = f"SHA-256 published: {row.sha256 or 'none'}, found: {digest(file)}."
-            raise UsageError(f"{error.what} {hashes}", error.cure) from error
+            cure = error.cure or f"Get {row.file} again, or name it: export {weights.variable(self.name)}=FILE."
+            raise UsageError(f"{error.what} {hashes}", cure) from error
         if file == weights.cached_path(row) and not row.sha256:
             require_touched(str(file), module.state_dict())
         return module.eval().requires_grad_(False)
