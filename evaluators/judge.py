@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from harness.errors import MediaError, MissingError
 from harness.evaluator import NOT_APPLICABLE, Chunk, ClipContext, Column, Evaluator, Measurement, Refusal
 from harness.guard import Crash, attempt
 from harness.media import AudioTrack, VideoReader, read_audio
+from harness.media.limits import check_duration
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 
 CHUNK_FRAMES = 32
@@ -66,19 +68,21 @@ class Judge:
         ]
 
     def _judged(self, sample: Sample, clip: Clip, runs: list[_JudgeRun]) -> list[list[Row]]:
+        begun = time.monotonic()
         opening = attempt(lambda: opened(sample, clip, CHUNK_FRAMES))
         if isinstance(opening, Crash):
             return [run.evaluator.refused(Refusal(opening.code, opening.reason)) for run in runs]
         reader, context = opening
         for run in runs:
             self._try(run, lambda run=run: _start(run, context))  # type: ignore[misc]
-        decoded = attempt(lambda: self._feed(reader, runs))
+        decoded = attempt(lambda: self._feed(reader, runs, begun))
         if isinstance(decoded, Crash):
             return [run.evaluator.refused(Refusal(decoded.code, decoded.reason)) for run in runs]
         return [self._finish(run) for run in runs]
 
-    def _feed(self, reader: VideoReader, runs: list[_JudgeRun]) -> None:
+    def _feed(self, reader: VideoReader, runs: list[_JudgeRun], begun: float) -> None:
         for chunk in chunks(reader):
+            check_duration(reader.path, time.monotonic() - begun, chunk.first, reader.frames)
             for run in runs:
                 self._try(run, lambda run=run, chunk=chunk: _feed(run, chunk))  # type: ignore[misc]
 

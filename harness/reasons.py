@@ -34,6 +34,9 @@ REASONS: dict[str, Reason] = {
     "frames_left_out": Reason("frames without a face were left out of this value", "nobody"),
     "multiple_faces": Reason("several faces were found"),
     "too_short": Reason("the clip is too short for this measure"),
+    "too_long": Reason("the clip, or a gap in it, claims to be longer than is read"),
+    "too_large": Reason("the pictures have more pixels than are read"),
+    "took_too_long": Reason("judging the clip took longer than the limit", "judge", may_pass=True),
     "track_too_short": Reason("no face track is long enough for this protocol"),
     "padding_dominates": Reason("zero padding decides most of this value", "nobody"),
     "length_mismatch": Reason("sound and picture differ in length; the common part was used"),
@@ -46,6 +49,8 @@ REASONS: dict[str, Reason] = {
     "reference_resampled": Reason("the frame rate of the reference was converted to 25 by time stamps", "nobody"),
     "grayscale": Reason("the picture is gray"),
     "rotation_applied": Reason("the rotation of the display matrix was applied", "nobody"),
+    "pixel_aspect_applied": Reason("pixels that are not square were scaled to what is shown", "nobody"),
+    "hdr_not_mapped": Reason("the colours are HDR (PQ or HLG) and were read without tone mapping", "nobody"),
     "not_finite": Reason("the value is not a finite number"),
     "size_mismatch": Reason("picture sizes differ"),
     "too_small": Reason("the picture is too small for this measure"),
@@ -74,7 +79,9 @@ REASONS: dict[str, Reason] = {
 }
 
 #: Notes of a clip whose frames are not, one for one, the coded pictures as they are stored.
-CHANGES_PICTURES = frozenset({"fps_resampled", "vfr_resampled", "stamps_sorted", "rotation_applied"})
+CHANGES_PICTURES = frozenset(
+    {"fps_resampled", "vfr_resampled", "stamps_sorted", "rotation_applied", "pixel_aspect_applied"}
+)
 
 
 def reason(code: str) -> Reason:

@@ -43,26 +43,31 @@ def write_film(
     frames: npt.NDArray[np.uint8],
     fps: int | Fraction = 25,
     audio: npt.NDArray[np.float32] | None = None,
+    codec: str = "libx264",
+    container: str | None = None,
+    transfer: int = 2,
 ) -> Path:
-    """Write frames to `path`; mp4 by our writer, any other extension (flv, mkv, avi) by PyAV with H.264 and AAC."""
+    """Write frames to `path`; mp4 by our writer, any other extension (flv, mkv, avi) by PyAV with `codec` and AAC."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".mp4":
         with VideoWriter(path, frames.shape[2], frames.shape[1], fps=fps, audio=audio) as writer:
             for frame in frames:
                 writer.write(frame)
         return path
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=Fraction(fps), options={"preset": "ultrafast", "threads": "1"})
+    with av.open(str(path), "w", format=container) as output:
+        speed = {"preset": "ultrafast"} if codec == "libx264" else {}
+        video = output.add_stream(codec, rate=Fraction(fps), options={"threads": "1", **speed})
         video.height, video.width, video.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        sound = None if audio is None else container.add_stream("aac", rate=16000, layout="mono")
+        video.codec_context.color_trc = transfer
+        sound = None if audio is None else output.add_stream("aac", rate=16000, layout="mono")
         for frame in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(video.encode(None))
+            output.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        output.mux(video.encode(None))
         if sound is not None and audio is not None:
             block = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None]), format="fltp", layout="mono")
             block.sample_rate = 16000
-            container.mux(sound.encode(block))
-            container.mux(sound.encode(None))
+            output.mux(sound.encode(block))
+            output.mux(sound.encode(None))
     return path
 
 
@@ -130,3 +135,50 @@ def copied(source: Path, target: Path, without: frozenset[int] = frozenset()) ->
                 packet.stream = stream
                 output.mux(packet)
     return target
+
+
+def write_planes(
+    path: Path, frames: npt.NDArray[np.uint8], fmt: str, codec: str, aspect: Fraction | None = None
+) -> Path:
+    """Write frames without loss in a pixel format of libav, e.g. "nv12"; `aspect`: width : height of a stored pixel."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options={"threads": "1", "qp": "0"})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], fmt
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            container.mux(stream.encode(picture.reformat(format=fmt, interpolation=2 | 0x40000 | 0x2000)))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_stamped(path: Path, frames: npt.NDArray[np.uint8], milliseconds: list[int]) -> Path:
+    """Write frames into Matroska, each shown from a time of its own."""
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for frame, pts in zip(frames, milliseconds, strict=True):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = pts, Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_late(path: Path, frames: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], seconds: float) -> Path:
+    """Write a film into Matroska whose sound (n,) 16 kHz begins so many seconds after its picture."""
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+        samples = np.round(audio * 32767).astype(np.int16)[None]
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="s16", layout="mono")
+        block.sample_rate, block.pts, block.time_base = 16000, round(seconds * 16000), Fraction(1, 16000)
+        container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    return path

@@ -26,7 +26,8 @@ __all__ = [
 
 
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
-    """Returns a picture as uint8 RGB (height, width, 3), upright by its EXIF rotation. Raises MediaError."""
+    """Returns a picture as uint8 RGB (height, width, 3), upright by its EXIF rotation. Raises MediaError; also for
+    32-bit and float values, of which no file says which is white."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
@@ -36,6 +37,8 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):  # Pillow would cut 16 bits of grey off at 255, which is white
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            if upright.mode in ("I", "F"):  # nothing says which value is white
+                raise undecodable(path, "it has 32 bits a value")
             return np.array(upright.convert("RGB"))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise undecodable(path, str(error).rstrip(".") or type(error).__name__) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from harness.errors import MediaError
+from harness.media.limits import MORE_FORMATS, NEVER, limits
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 _OPEN_LENGTH = 0x7FFFF000  # bytes: the length that writers to a pipe put where they do not know it
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska files and their content begin
+_STALL_SECONDS = 30.0  # the longest that one step of opening or reading may take: then the file is refused
+_INSPECTED = 4  # times the pixels that are read: a picture so large is refused by its size, a larger one as undecodable
 COPY_AGAIN = "Copy or download it again."
 
 
@@ -54,18 +57,79 @@ def undecodable(path: Path, why: str) -> MediaError:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """Yields an open PyAV container; every failure while it is open becomes a MediaError naming the file."""
-    import av
+    """Yields an open PyAV container; every failure while it is open becomes a MediaError naming the file.
 
+    Only formats of harness.media.limits are opened: none that names another file or an address.
+    """
     check_file(path)
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with _opened(path) as container:
             if not container.streams:  # the list of streams may be cut off
                 _demand_all(path)
             yield container
-    except av.FFmpegError as error:
+    except av_errors() as error:
         _demand_all(path)
-        raise undecodable(path, str(error.strerror or error).lower()) from error
+        refused = _refused_format(path)
+        if refused:
+            raise _not_listed(path, refused) from error
+        raise undecodable(path, _why(error)) from error
+    except MemoryError as error:
+        raise undecodable(path, "it asks for more memory than there is") from error
+
+
+def _opened(path: Path) -> InputContainer:
+    import av
+
+    bounds = limits()
+    return av.open(
+        f"file:{path}",  # a name with a colon is no address
+        metadata_errors="ignore",
+        timeout=_STALL_SECONDS,
+        options={"max_pixels": str(_INSPECTED * int(bounds.pixels))},  # of the decoders that look for sizes and rates
+        container_options={"format_whitelist": ",".join(bounds.formats), "protocol_whitelist": "file"},
+    )
+
+
+def av_errors() -> tuple[type[Exception], ...]:
+    """Returns what PyAV raises for a file that is not as it should be."""
+    import av
+
+    return (av.FFmpegError, UnicodeDecodeError)
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", "") or error).lower()
+
+
+def _refused_format(path: Path) -> str:
+    """The format of a file that is refused for it; libavformat names it in its log alone."""
+    from av import logging
+
+    level, skips = logging.get_level(), logging.get_skip_repeated()
+    logging.set_level(logging.ERROR)
+    logging.set_skip_repeated(False)
+    try:
+        with logging.Capture() as lines, _opened(path):
+            return ""
+    except av_errors():
+        return next((name for _, name, line in lines if line.startswith("Format not on whitelist")), "")
+    finally:
+        logging.set_level(level)
+        logging.set_skip_repeated(skips)
+
+
+def _not_listed(path: Path, name: str) -> MediaError:
+    what = f"{path} is of the format '{name}', which is not opened here."
+    if name in NEVER:
+        return MediaError(what, "It names other files: give the film or the sound itself.")
+    return MediaError(what, f"Convert it to mp4, or set {MORE_FORMATS}={name} if you trust it.")
+
+
+def make_decodable(path: Path, stream: Stream) -> None:
+    """Let the stream decode on one thread. Raises MediaError where no decoder knows its codec."""
+    if stream.codec_context is None:
+        raise undecodable(path, "its codec is unknown")
+    stream.codec_context.thread_count = 1  # parallel over clips, not inside one
 
 
 def check_complete(path: Path, stream: Stream) -> None:

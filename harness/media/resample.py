@@ -7,6 +7,7 @@ the emotion2vec embedding by 2.3 %, and C-MET's published features come from thi
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,18 +17,75 @@ Samples = npt.NDArray[np.float32]
 _ZERO_CROSSINGS = 6
 _ROLLOFF = 0.99
 _BLOCK_FRAMES = 4096
+_MATRIX_VALUES = 1 << 20  # 4 MB; the usual rates have 0.4 at most
+_BLOCK_VALUES = 1 << 20  # of windows at a time
+
+
+@dataclass(frozen=True)
+class _Filters:
+    """Holds the filter of each phase, (new, taps), and where in a frame of `old` samples it begins, (new,)."""
+
+    weights: Samples
+    begins: npt.NDArray[np.intp]
+    width: int
+    span: int  # samples that a frame's outputs reach over: 2 * width + old
+
+    def outputs(self, signal: Samples, old: int, frames: int) -> Samples:
+        """Returns (frames, new) outputs of frames that begin at every `old`-th sample."""
+        out = np.empty((frames, len(self.weights)), dtype=np.float32)
+        if not frames:
+            return out
+        windows = np.lib.stride_tricks.sliding_window_view(signal, self.weights.shape[1])
+        block = max(1, _BLOCK_VALUES // self.weights.size)
+        for start in range(0, frames, block):
+            rows = np.arange(start, min(start + block, frames)) * old
+            np.einsum("fpt,pt->fp", windows[rows[:, None] + self.begins], self.weights, out=out[start : start + block])
+        return out
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """Holds the filters of all phases as one matrix, (new, 2 * width + old), zeros included."""
+
+    weights: Samples
+    width: int
+    span: int
+
+    def outputs(self, signal: Samples, old: int, frames: int) -> Samples:
+        """Returns (frames, new) outputs of frames that begin at every `old`-th sample."""
+        out = np.empty((frames, len(self.weights)), dtype=np.float32)
+        if frames:
+            windows = np.lib.stride_tricks.sliding_window_view(signal, self.span)[::old]
+            for start in range(0, frames, _BLOCK_FRAMES):
+                rows = slice(start, min(start + _BLOCK_FRAMES, frames))
+                np.matmul(windows[rows], self.weights.T, out=out[rows])
+        return out
 
 
 @lru_cache(maxsize=16)
-def _kernel(old: int, new: int) -> tuple[Samples, int]:
-    """Filters (new, 2 * width + old) of the `new` phases, and `width`; `old` and `new` have no common divisor."""
+def _kernel(old: int, new: int) -> _Matrix | _Filters:
+    """The filters of the `new` phases; `old` and `new` have no common divisor.
+
+    The usual rates have few phases: one matrix. For others (22 254 Hz has 8000 phases over 11 127 samples) that matrix
+    is gigabytes of zeros, so each phase keeps the part around its own time.
+    """
+    width = math.ceil(_ZERO_CROSSINGS * old / (_ROLLOFF * min(old, new)))
+    if new * (2 * width + old) <= _MATRIX_VALUES:
+        taps = np.arange(-width, width + old, dtype=np.float64) / old
+        phases = np.arange(new, dtype=np.float64)[:, None] / new
+        return _Matrix(_weights(taps[None] - phases, old, new), width, 2 * width + old)
+    begins = np.arange(new) * old // new  # of the sample before each phase's time, `width` samples into the frame
+    taps = (begins[:, None] + np.arange(-width, width + 2)) / old
+    times = np.arange(new, dtype=np.float64)[:, None] / new
+    return _Filters(_weights(taps - times, old, new), begins, width, 2 * width + old + 1)
+
+
+def _weights(t: npt.NDArray[np.float64], old: int, new: int) -> Samples:
+    """The windowed sinc at times `t`, in frames of `old` samples."""
     base = _ROLLOFF * min(old, new)
-    width = math.ceil(_ZERO_CROSSINGS * old / base)
-    taps = np.arange(-width, width + old, dtype=np.float64) / old
-    phases = np.arange(new, dtype=np.float64)[:, None] / new
-    t = np.clip((taps[None] - phases) * base, -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
+    t = np.clip(t * base, -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
     window = np.cos(t * math.pi / _ZERO_CROSSINGS / 2) ** 2
-    return (np.sinc(t) * window * base / old).astype(np.float32), width
+    return (np.sinc(t) * window * base / old).astype(np.float32)
 
 
 class Resampler:
@@ -37,9 +95,9 @@ class Resampler:
         divisor = math.gcd(rate, new_rate)
         self._old, self._new = rate // divisor, new_rate // divisor
         self._taken = self._given = 0
-        self._kernel, width = _kernel(self._old, self._new)
-        self._tail = width + self._old
-        self._rest: Samples = np.zeros(width, dtype=np.float32)
+        self._kernel = _kernel(self._old, self._new)
+        self._tail = self._kernel.span - self._kernel.width
+        self._rest: Samples = np.zeros(self._kernel.width, dtype=np.float32)
 
     def feed(self, block: Samples) -> Samples:
         """Returns the part of the output that `block` (n,) completes."""
@@ -58,13 +116,8 @@ class Resampler:
 
     def _convolve(self, block: Samples) -> Samples:
         signal = np.concatenate([self._rest, block])
-        frames = max(0, (len(signal) - self._kernel.shape[1]) // self._old + 1)
-        out = np.empty((frames, self._new), dtype=np.float32)
-        if frames:
-            windows = np.lib.stride_tricks.sliding_window_view(signal, self._kernel.shape[1])[:: self._old]
-            for start in range(0, frames, _BLOCK_FRAMES):
-                rows = slice(start, min(start + _BLOCK_FRAMES, frames))
-                np.matmul(windows[rows], self._kernel.T, out=out[rows])
+        frames = max(0, (len(signal) - self._kernel.span) // self._old + 1)
+        out = self._kernel.outputs(signal, self._old, frames)
         self._rest = signal[frames * self._old :]
         self._given += out.size
         return out.reshape(-1)

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from harness.atomic import replacing
 from harness.errors import MediaError
-from harness.media.container import check_complete, open_media
+from harness.media.container import check_complete, make_decodable, open_media
+from harness.media.limits import check_lateness, check_rate, check_span
 from harness.media.resample import Resampler
 from harness.records import SAMPLE_RATE_HZ
 
@@ -78,6 +79,11 @@ class _Mixer:
         self._out.append(self._resampler.feed(mono))
 
     @property
+    def seconds(self) -> float:
+        """How long the sound is so far."""
+        return self._count / self.rate
+
+    @property
     def cancels(self) -> bool:
         mono, mean = np.sqrt(self._energy / max(1, self._count))
         return bool(mean > _AUDIBLE and mono < _CANCELS * mean)
@@ -97,6 +103,7 @@ def _picture_start(container: InputContainer) -> float | None:
 def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, int, float | None]]:
     """(channels, n) blocks with their rate and time stamp in seconds."""
     stream = container.streams.audio[0]
+    make_decodable(path, stream)
     check_complete(path, stream)
     for frame in container.decode(stream):
         if frame.samples:
@@ -116,14 +123,17 @@ def read_audio(path: Path | str) -> AudioTrack:
         zero = _picture_start(container)
         for block, rate, seconds in _blocks(container, path):
             if mixer is None:
-                mixer = _Mixer(rate)
+                check_rate(path, rate)
                 start = 0.0 if zero is None or seconds is None else seconds - zero
+                check_lateness(path, start)
+                mixer = _Mixer(rate)
                 late = round(start * rate)
                 mixer.silence(max(0, late))
                 cut = max(0, -late)
             if rate != mixer.rate:
                 why = f"{path} changes its sample rate inside the clip."
                 raise MediaError(why, "Encode it again at one rate.", reason="unreadable")
+            check_span(path, mixer.seconds, 0.0)
             drop = min(cut, block.shape[1])
             cut -= drop
             mixer.add(block[:, drop:])

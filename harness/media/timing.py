@@ -38,6 +38,11 @@ class Timing:
         return self.times[-1] + self.last_seconds
 
     @property
+    def longest_gap_seconds(self) -> float:
+        """Returns the longest time between two pictures that follow each other."""
+        return max((after - before for before, after in itertools.pairwise(self.times)), default=0.0)
+
+    @property
     def variable(self) -> bool:
         steps = [after - before for before, after in itertools.pairwise(self.times)]
         if not steps:

@@ -1,8 +1,6 @@
 """This module reads the pictures of a clip: facts by one pass over the packets, frames as RGB chunks at true 25 fps.
 
-Colours: libswscale with its default flags, which is bit-identical to `ffmpeg -pix_fmt rgb24` and to OpenCV
-(docs/reference/metrics.md, 'Decoding'). Time zero is the first picture. Rotation and mirroring of the display matrix
-are applied.
+Time zero is the first picture; pictures are as shown (harness.media.picture). (docs/reference/metrics.md, 'Decoding')
 """
 
 from __future__ import annotations
@@ -10,17 +8,19 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import MediaError
 from harness.media import grids
-from harness.media.container import COPY_AGAIN, check_complete, open_media, undecodable
+from harness.media.container import COPY_AGAIN, check_complete, make_decodable, open_media, undecodable
+from harness.media.limits import check_pixels, check_span, limits
 from harness.media.order import last_mended, steps_back, timed
+from harness.media.picture import Frames, is_gray, is_hdr, pixel_aspect, rgb
 from harness.media.timing import Timing, read_timing
 from harness.records import FPS
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-Frames = npt.NDArray[np.uint8]  # (n, height, width, 3) RGB
+_CHUNK_BYTES = 64 << 20
 _ATTACHED_PICTURE = 0x400  # libavformat's AV_DISPOSITION_ATTACHED_PIC: a cover, not a film
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Holds facts of a clip; width and height are those shown, after `rotation`."""
+    """Holds facts of a clip; width and height are those shown, after `pixel_aspect` and `rotation`."""
 
     width: int
     height: int
@@ -43,6 +43,8 @@ class MediaInfo:
     frames: int  # coded frames
     duration_seconds: float  # of the picture
     rotation: int  # degrees counter-clockwise that the display matrix asks for
+    pixel_aspect: Fraction  # width : height of a stored pixel
+    hdr: bool  # colours for a display of high dynamic range
     has_audio: bool
     audio_rate: int  # Hz; 0 without sound
     audio_channels: int
@@ -53,43 +55,18 @@ class MediaInfo:
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
         if not int(stream.disposition) & _ATTACHED_PICTURE:
-            stream.codec_context.thread_count = 1  # parallel over clips, not inside one
+            make_decodable(path, stream)
+            check_pixels(path, stream.codec_context.width, stream.codec_context.height)
+            stream.codec_context.options = {"max_pixels": str(int(limits().pixels))}
             return stream
     raise MediaError(f"{path} has no video stream.", "Give a file with pictures.", reason="unreadable")
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
-    """(a, b, c, d) with x' = a x + c y and y' = b x + d y; identity where there is no matrix."""
-    entry: Any = frame.side_data.get("DISPLAYMATRIX")
-    if entry is not None:
-        a, b, _, c, d = (int(value) for value in np.frombuffer(entry, dtype=np.int32)[:5])
-        return a, b, c, d
-    return 1, 0, 0, 1
-
-
-def _oriented(picture: Frames, matrix: tuple[int, int, int, int]) -> Frames:
-    """The picture (height, width, 3) turned and mirrored as its display matrix says (quarter turns)."""
-    a, b, c, d = matrix
-    if abs(a) >= abs(b):
-        turned, flip_x, flip_y = picture, a < 0, d < 0
-    else:
-        turned, flip_x, flip_y = picture.transpose(1, 0, 2), c < 0, b < 0
-    turned = turned[::-1] if flip_y else turned
-    return turned[:, ::-1] if flip_x else turned
-
-
-def _gray(picture: Frames) -> bool | None:
-    """Whether the picture is gray; None when it is too plain (a black lead-in) to tell."""
-    small = picture[::4, ::4].astype(np.int16)
-    if small.std() < 2.0:
-        return None
-    return int(np.abs(small[..., :2] - small[..., 1:]).max()) <= 1
 
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     for frame in container.decode(stream):
         if frame.is_corrupt:
             raise undecodable(path, "a frame is damaged")
+        check_pixels(path, frame.width, frame.height)
         yield frame
 
 
@@ -100,10 +77,13 @@ def _audio_facts(container: InputContainer) -> tuple[bool, int, int]:
 
 
 def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
+    from av.video.reformatter import VideoReformatter
+
     with open_media(path) as container:
         stream = _video_stream(container, path)
         check_complete(path, stream)
         timing = read_timing(container, stream, path)
+        check_span(path, timing.duration_seconds, timing.longest_gap_seconds)
         has_audio, rate, channels = _audio_facts(container)
     with open_media(path) as container:
         stream = _video_stream(container, path)
@@ -111,8 +91,10 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
         frame = next(decoded, None)
         if frame is None:
             raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
-        picture = _oriented(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8), _display_matrix(frame))
-        rotation = int(frame.rotation)
+        aspect = pixel_aspect(stream)
+        check_pixels(path, round(frame.width * aspect), frame.height)
+        picture = rgb(frame, VideoReformatter(), aspect)
+        rotation, hdr = int(frame.rotation), is_hdr(frame)
         in_doubt = timing.of_packets and stream.codec_context.has_b_frames and container.format.name != "avi"
         order_mended = bool(in_doubt) and steps_back(chain((frame,), decoded))
         timing = last_mended(timing) if order_mended else timing
@@ -123,13 +105,15 @@ def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
         frames=len(timing.times),
         duration_seconds=timing.duration_seconds,
         rotation=rotation,
+        pixel_aspect=aspect,
+        hdr=hdr,
         has_audio=has_audio,
         audio_rate=rate,
         audio_channels=channels,
         variable_rate=timing.variable,
         order_mended=order_mended,
     )
-    return info, timing, _gray(picture)
+    return info, timing, is_gray(picture)
 
 
 def probe(path: Path | str) -> MediaInfo:
@@ -142,7 +126,8 @@ class VideoReader:
 
     With `fps`, frames come by `harness.media.grids.near`: a clip that already has this constant rate comes out frame
     for frame, other rates lose or repeat frames and are never blended. With `fps=None`, coded frames.
-    Memory holds one chunk. May be iterated more than once. Raises MediaError, also in the middle of a clip.
+    Memory holds one chunk, of at most 64 MiB or one frame. May be iterated more than once. Raises MediaError, also in
+    the middle of a clip.
     """
 
     def __init__(self, path: Path | str, fps: float | None = float(FPS), chunk: int = 32) -> None:
@@ -173,6 +158,10 @@ class VideoReader:
             notes.append("stamps_sorted")
         if self.info.rotation:
             notes.append("rotation_applied")
+        if self.info.pixel_aspect != 1:
+            notes.append("pixel_aspect_applied")
+        if self.info.hdr:
+            notes.append("hdr_not_mapped")
         if self._is_gray:
             notes.append("grayscale")
         return tuple(notes)
@@ -191,14 +180,14 @@ class VideoReader:
                 why = f"{self.path} changes its picture size inside the clip."
                 raise MediaError(why, "Encode it again at one size.", reason="size_mismatch")
             buffer.append(picture)
-            if len(buffer) == self.chunk:
+            if len(buffer) >= min(self.chunk, _CHUNK_BYTES // picture.nbytes):
                 yield self._chunk(buffer)
                 buffer = []
         if buffer:
             yield self._chunk(buffer)
 
     def _chunk(self, pictures: list[Frames]) -> Frames:
-        gray = _gray(pictures[len(pictures) // 2])
+        gray = is_gray(pictures[len(pictures) // 2])
         if gray is not None:
             self._is_gray = gray and self._is_gray is not False
         return np.stack(pictures)
@@ -239,7 +228,6 @@ class VideoReader:
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frames]:
         if not count:
             return
-        rgb = reformatter.reformat(frame, format="rgb24").to_ndarray()
-        picture = np.ascontiguousarray(_oriented(rgb, _display_matrix(frame)))
+        picture = rgb(frame, reformatter, self.info.pixel_aspect)
         for _ in range(count):
             yield picture

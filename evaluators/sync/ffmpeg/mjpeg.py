@@ -24,7 +24,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from harness.media import grids
-from harness.media.video import VideoReader, _display_matrix, _oriented
+from harness.media.picture import display_matrix, oriented
+from harness.media.video import VideoReader
 from harness.records import FPS
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 3) RGB
@@ -76,11 +77,11 @@ def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, he
 
 def shown_upright(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
     """Returns the frame itself, or its picture turned as the display matrix says, as 4:2:0 video."""
-    matrix = _display_matrix(frame)
+    matrix = display_matrix(frame)
     if matrix[1] == matrix[2] == 0 and matrix[0] > 0 and matrix[3] > 0:
         return frame
     rgb: Any = reformatter.reformat(frame, format="rgb24").to_ndarray()
-    picture = _oriented(rgb, matrix)
+    picture = oriented(rgb, matrix)
     turned = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
     return VideoReformatter().reformat(turned, format="yuv420p", interpolation="BICUBIC")
 

@@ -57,7 +57,7 @@ class Mpeg4Pass:
     def passed(self, frame: VideoFrame | None) -> Iterator[VideoFrame]:
         """Yields the decoded frames that have become ready; None flushes."""
         if frame is not None:
-            frame = self._reformatter.reformat(frame, format="yuv420p")
+            frame = self._reformatter.reformat(frame, self._encoder.width, self._encoder.height, "yuv420p")
             frame.pts, frame.time_base, frame.pict_type = self._count, Fraction(1, FPS), 0
             self._count += 1
         for packet in [*self._encoder.encode(frame), *([None] if frame is None else [])]:

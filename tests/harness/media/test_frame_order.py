@@ -10,6 +10,7 @@ import pytest
 from datasets.health import Task, examine
 from harness.media import VideoReader
 from tests.media_samples import copied, write_b_frames
+from tests.places import GOLDEN
 
 COUNT = 60
 
@@ -43,6 +44,18 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["{}.mp4", "{}.avi", "{}_of_avi.mp4", "{}_of_avi.mkv", "{}_of_avi.mov"])
 def test_pictures_come_in_the_order_shown(films: Path, name: str, codec: str, fps: float | None) -> None:
     assert _numbers(films / name.format(codec), fps) == list(range(COUNT))
+
+
+def test_the_drawn_counter_counts() -> None:
+    """100 drawn numbers, by x264 in AVI; ffmpeg's raw output and OpenCV give this order."""
+    reader = VideoReader(GOLDEN / "media" / "counter_x264.avi")
+    assert set(reader.notes) <= {"grayscale"}
+    rows = np.concatenate(list(reader))[:, :, :, 1]
+    assert rows.shape == (100, 64, 128)
+    places = [(y, x) for y in range(0, 64, 2) for x in range(0, 128, 2)]
+    series = {tuple(rows[:, y, x] > 128) for y, x in places}
+    for bit in range(7):
+        assert tuple((np.arange(100) >> bit) & 1 == 1) in series, bit
 
 
 def test_a_copy_of_an_avi_has_a_note_and_others_have_none(films: Path) -> None:
