@@ -93,7 +93,7 @@ def _judge(asked: protocols.EvaluationProtocol, device: str) -> Judge:
     entries = tuple((entry.evaluator, entry.code(), *sorted(entry.settings.items())) for entry in asked.entries)
     key = (asked.name, device, entries)
     if key not in _judges:
-        _judges[key] = Judge(asked, device)
+        _judges[key] = Judge(asked, device, "folder")
     return _judges[key]
 
 

@@ -29,10 +29,14 @@ class _JudgeRun:
 
 
 class Judge:
-    """Runs all judges of one protocol, loaded on first use and kept for the next clips."""
+    """Runs all judges that one protocol has for a dataset, loaded on first use and kept for the next clips.
 
-    def __init__(self, asked: str | protocol.EvaluationProtocol, device: str) -> None:
-        self.protocol = protocol.read(asked) if isinstance(asked, str) else asked
+    dataset: its name; "" takes every judge of the protocol, whatever it is for.
+    """
+
+    def __init__(self, asked: str | protocol.EvaluationProtocol, device: str, dataset: str = "") -> None:
+        whole = protocol.read(asked) if isinstance(asked, str) else asked
+        self.protocol = protocol.for_dataset(whole, dataset) if dataset else whole
         self.evaluators = protocol.build(self.protocol, device)
         self._ready: dict[int, Refusal | None] = {}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evaluators import EVALUATORS
+from evaluators.unnamed import Unnamed
 from harness import registry
 from harness.errors import UsageError, unknown_name
 from harness.evaluator import Evaluator
@@ -21,16 +22,18 @@ else:
     import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "protocols"
+UNNAMED = "unnamed"  # stands in place of a judge that is bound to other datasets
 _KEYS = ("name", "description", "metric")
 _MOST = 10**18  # no setting needs a larger number, and Python prints none of 5000 digits
 
 
 @dataclass(frozen=True)
 class ProtocolEntry:
-    """Holds one judge of a protocol: its name in the registry and its settings."""
+    """Holds one judge of a protocol: its name in the registry, its settings, and the datasets that it is for."""
 
     evaluator: str  # or the user's own, /path/to/my.py:Class
     settings: Mapping[str, str]
+    datasets: tuple[str, ...] = ()  # (): all
 
     def code(self) -> str:
         """Tells one state of the user's file from another; "" for a judge of ours."""
@@ -86,13 +89,38 @@ def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> ProtocolEntry:
     if registry.is_file_spec(name):
         file, _, kind = name.rpartition(":")
         name = f"{(folder / Path(file).expanduser()).resolve()}:{kind}"
-    settings = {key: value for key, value in item.items() if key != "evaluator"}
+    settings = {key: value for key, value in item.items() if key not in ("evaluator", "datasets")}
     for key, value in settings.items():
         if not isinstance(value, (str, int, float, Path)) or isinstance(value, bool) or value == "":
             raise UsageError(f"'{key}' of '{name}'{where} is {value!r:.80}.", "A setting is a text or a number.")
         if isinstance(value, int) and abs(value) >= _MOST:
             raise UsageError(f"'{key}' of '{name}'{where} has more than 18 digits.", "Give a smaller number.")
-    return ProtocolEntry(name, {key: str(value) for key, value in settings.items()})
+    return ProtocolEntry(name, {key: str(value) for key, value in settings.items()}, _datasets(item, where))
+
+
+def _datasets(item: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    names = item.get("datasets", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"'datasets'{where} is {names!r:.80}.", 'It is a list of names: datasets = ["mead"].')
+    return tuple(names)
+
+
+def for_dataset(protocol: EvaluationProtocol, dataset: str) -> EvaluationProtocol:
+    """Returns the protocol with the judges that are for this dataset.
+
+    A kind of judge that is bound to other datasets only keeps a place, whose rows say that the judge must be named
+    (evaluators.unnamed): one corpus is never judged by another one's judge in silence.
+    """
+    bound = {entry.evaluator for entry in protocol.entries if entry.datasets}
+    fitting = {entry.evaluator for entry in protocol.entries if not entry.datasets or dataset in entry.datasets}
+    kept: list[ProtocolEntry] = []
+    for entry in protocol.entries:
+        if not entry.datasets or dataset in entry.datasets:
+            kept.append(entry)
+        elif entry.evaluator in bound - fitting:
+            bound.discard(entry.evaluator)
+            kept.append(ProtocolEntry(UNNAMED, {"judge": entry.evaluator, "protocol": protocol.name}))
+    return replace(protocol, entries=tuple(kept))
 
 
 def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
@@ -116,6 +144,8 @@ def build(protocol: EvaluationProtocol, device: str) -> list[Evaluator]:
 
 def _built(entry: ProtocolEntry, device: str) -> Evaluator:
     """One judge. UsageError, with the way to its contract test, where one of the user's own does not fulfil it."""
+    if entry.evaluator == UNNAMED:
+        return Unnamed(entry.settings, device)
     if not registry.is_file_spec(entry.evaluator):
         ours: Evaluator = registry.load(EVALUATORS[entry.evaluator])(entry.settings, device)
         return ours

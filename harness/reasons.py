@@ -67,6 +67,7 @@ REASONS: dict[str, Reason] = {
     "not_validated": Reason("the judge was not validated on real labelled faces for this emotion", "judge"),
     "reference_only": Reason("this sample only lends its ground truth to a pooled measure", "nobody"),
     "pooled": Reason("only the whole set has a value", "nobody"),
+    "judge_unnamed": Reason("this protocol names no judge for this dataset", "judge"),
     "weights_missing": Reason("the judge's weights are not on this machine", "machine", may_pass=True),
     "weights_implausible": Reason("the judge's weights fail the plausibility gate", "machine"),
     "tool_missing": Reason("a required external tool is not installed", "machine", may_pass=True),

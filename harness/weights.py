@@ -39,6 +39,7 @@ class WeightsEntry:
     source: str = ""
     groups: tuple[str, ...] = ()
     note: str = ""
+    was: tuple[str, ...] = ()  # names of before, which still work
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _read_table(path: Path) -> dict[str, WeightsEntry]:
 def _entry(name: str, row: Mapping[str, Any]) -> WeightsEntry:
     fields = dict(row)
     fields.setdefault("file", str(fields.get("url", "")).rsplit("/", 1)[-1] or name)
-    fields["groups"] = tuple(fields.get("groups", ()))
+    fields.update({key: tuple(fields.get(key, ())) for key in ("groups", "was")})
     return WeightsEntry(name=name, **fields)
 
 
@@ -96,7 +97,7 @@ def select(names: Iterable[str] = ()) -> list[WeightsEntry]:
     groups = {group for entry in rows.values() for group in entry.groups}
     chosen: dict[str, WeightsEntry] = {}
     for name in names:
-        matching = [entry for entry in rows.values() if name == entry.name or name in entry.groups]
+        matching = [entry for entry in rows.values() if name in (entry.name, *entry.groups, *entry.was)]
         if not matching:
             raise unknown_name("weights file or group", name, {*rows, *groups})
         chosen.update({entry.name: entry for entry in matching})
@@ -177,7 +178,7 @@ def fetch(name: str, progress: Progress | None = None) -> list[State]:
 
 
 def _configured(entry: WeightsEntry) -> Path:
-    given = os.environ.get(variable(entry.name))
+    given = next(filter(None, (os.environ.get(variable(name)) for name in (entry.name, *entry.was))), None)
     return Path(given).expanduser() if given else cached_path(entry)
 
 

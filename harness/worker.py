@@ -199,7 +199,9 @@ class Worker:
 
     def _judge_rows(self, item: Item, clip: Clip | Failed) -> tuple[Row, ...]:
         if self._judge is None:
-            built: Panel = registry.load(self._plan.judge_spec)(self._plan.protocol, self._plan.device)
+            built: Panel = registry.load(self._plan.judge_spec)(
+                self._plan.protocol, self._plan.device, item.sample.dataset
+            )
             self._judge = built
         return self._judge.rows(item.sample, clip, item.finished)
 

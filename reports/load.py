@@ -218,7 +218,7 @@ def _pools(
     if not pooled:
         return {}
     try:
-        judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu")
+        judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu", str(asked.get("dataset", "")))
     except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now: by intervals
         return {}
     combine = {(metric, line): evaluator for evaluator, metric, line in judge.columns() if metric in pooled}

@@ -76,7 +76,7 @@ class FakeJudge(Evaluator):
 
     metrics: tuple[MetricFacts, ...] = (MetricFacts("bytes", "Bytes", "", True, 0, 1e9),)
 
-    def __init__(self, protocol: str, device: str) -> None:
+    def __init__(self, protocol: str, device: str, dataset: str = "") -> None:
         self.version = protocol
 
     def fields(self, metric: str) -> Fields:

@@ -16,7 +16,7 @@ from reports.model import RunData
 from reports.terminal import table
 from verbs.session import contestants
 
-_PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing")
+_PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "judge_unnamed")
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 

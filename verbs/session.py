@@ -64,7 +64,7 @@ class Session:
         method_options = _with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
         plan = RunPlan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path(), timeouts)
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
-        judge = Judge(protocol, device)
+        judge = Judge(protocol, device, dataset)
         source = _source(dataset, spec, options)
         _check_methods(plan)
         every = _samples(spec, source)
@@ -100,7 +100,7 @@ class Session:
         asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, method_options)
         samples = runner.with_limit(_samples(spec, source), limit)
         _tell(source, samples)
-        return cls(plan, samples, Judge(protocol, device), asked)
+        return cls(plan, samples, Judge(protocol, device, dataset), asked)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.RunOutcome:
         """Does the run and writes its report."""

@@ -58,9 +58,10 @@ class EmotionAccuracy(Evaluator):
     def fields(self, metric: str) -> Fields:
         """Returns network and crop, classes and their names, the rule for clips without a decision, weights."""
         closed = f"closed-{labels.digest(self.among)}" if self.among else "open"
+        assumed = f"-{self.front.spec.assumed}" if self.front.spec.assumed else ""
         return (
             *self.front.fields(),
-            ("classes", labels.digest(self.classes)),
+            ("classes", f"{labels.digest(self.classes)}{assumed}"),
             ("map", labels.map_digest()),
             ("set", closed),
             ("miss", self.miss),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float32]
 SETTINGS = ("net", "form", "align", "samp", *WEIGHT_SETTINGS)
-_RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "frame")
+_RULES = ("mtcnn5", "mtcnn-box", "dlib5", "dlib5-jpeg95", "dlib5-cmet", "frame")
 
 
 class EmotionFront:
@@ -51,7 +51,7 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
 
-            lacks += dlib_points.PREDICTOR.missing()
+            lacks += dlib_points.missing(self.align == "dlib5-cmet")
         return lacks + self._weights.missing()
 
     def load(self) -> None:
@@ -61,7 +61,7 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators.faces.dlib_points import DlibPoints
 
-            DlibPoints.shared()
+            DlibPoints.shared(with_cnn=self.align == "dlib5-cmet")
         self.net = self.net or build(self.spec, self._weights, "train" if self.form == "train" else "eval", self.device)
         self._key = "emotion/" + "|".join(value for _, value in (*self.fields()[:2], *self.weight_fields()))
 
@@ -71,7 +71,8 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
 
-            detector = f"hog1+dlib5@{dlib_points.PREDICTOR.digest8()}"
+            cnn = "+mmod" if self.align == "dlib5-cmet" else ""
+            detector = f"hog1{cnn}+dlib5@{dlib_points.PREDICTOR.digest8()}"
         pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
         return (
             ("net", self.spec.name),

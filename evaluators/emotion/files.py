@@ -18,7 +18,8 @@ def _small(**config: Any) -> EmotionFAN:
 
 
 EMOTION_FAN = Official("emotion-fan-eat")
-CMET_PAPER = Official("emotion-cmet7")
+CMET_MEAD = Official("emotion-cmet-mead")
+CMET_CREMA_D = Official("emotion-cmet-crema-d")
 HSEMOTION = Official("hsemotion-b0-8")
 #: Trained on `demo_crops` (evaluators.faces.crops), input by `emotion_input`.
 SHIPPED = ShippedFile("emotion", _small)

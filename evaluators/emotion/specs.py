@@ -22,11 +22,15 @@ class NetSpec:
     samples: str  # default of setting samp (evaluators.sampling)
     pooling: str  # attention: frame attention; mean-logits
     weights: Official | Shipped
+    assumed: str = ""  # where the order of its classes is not published: whose it is taken to be
 
 
 SPECS = {
     "efan8-eat": NetSpec("efan8-eat", EAT_FAN, "mtcnn5", 224, "every5", "attention", files.EMOTION_FAN),
-    "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", files.CMET_PAPER),
+    "cmet7": NetSpec("cmet7", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", files.CMET_MEAD),
+    "cmet7-crema-d": NetSpec(
+        "cmet7-crema-d", CMET_PAPER, "mtcnn5", 224, "even16", "mean-logits", files.CMET_CREMA_D, "as-mead"
+    ),
     "hsemotion8": NetSpec("hsemotion-b0-8", HSEMOTION_8, "mtcnn-box", 224, "every5", "mean-logits", files.HSEMOTION),
     "demo": NetSpec("demo-efan", EAT_FAN, "mtcnn5", 64, "every5", "attention", files.SHIPPED.weights()),
 }

@@ -7,6 +7,8 @@ A rule turns a frame and the faces found in it into one uint8 RGB square of the 
 * `arcface5`: ArcFace's 112 px similarity by MTCNN's five points, bilinear, black outside;
 * `dlib5`: dlib's detector and 5-point predictor, both supplied by the user (evaluators.faces.dlib_points);
 * `dlib5-jpeg95`: the same with EAT's two JPEG passes of quality 95 (frame, then chip);
+* `dlib5-cmet`: the C-MET paper's: the frame through JPEG, dlib's CNN where its detector finds none, a chip of 150 px
+  resized by PIL's bilinear filter;
 * `frame`: the whole frame, for clips that are face crops already.
 
 The demo judges (emotion and identity) use `mtcnn5` at DEMO_SIZE px, in training and in judging.
@@ -28,8 +30,9 @@ from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
 
-RULES = ("mtcnn5", "mtcnn-box", "arcface5", "dlib5", "dlib5-jpeg95", "frame")
+RULES = ("mtcnn5", "mtcnn-box", "arcface5", "dlib5", "dlib5-jpeg95", "dlib5-cmet", "frame")
 DEMO_RULE, DEMO_SIZE = "mtcnn5", 64
+CMET_CHIP = 150  # px of the chip in the C-MET paper's emotion accuracy
 
 
 def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) -> Picture | None:
@@ -97,13 +100,22 @@ def _crops(chunk: Chunk, wanted: Sequence[int], rule: str, size: int, device: st
     if rule.startswith("dlib5"):
         from evaluators.faces.dlib_points import DlibPoints
 
-        dlib = DlibPoints.shared()
+        dlib = DlibPoints.shared(with_cnn=rule == "dlib5-cmet")
         if rule == "dlib5":
             return [dlib.chip(frame, size) for frame in frames]
+        if rule == "dlib5-cmet":
+            return [resized(dlib.chip(jpeg95(frame), CMET_CHIP), size) for frame in frames]
         chips = [dlib.chip(jpeg95(frame), size) for frame in frames]
         return [None if chip is None else jpeg95(chip) for chip in chips]
     faces = faces_at(chunk, wanted, device)
     return [crop(frame, faces[index], rule, size, margin) for index, frame in zip(wanted, frames, strict=True)]
+
+
+def resized(chip: Picture | None, size: int) -> Picture | None:
+    """Returns a chip at another size by PIL's bilinear filter, antialiased where it shrinks; None for none."""
+    if chip is None:
+        return None
+    return np.asarray(Image.fromarray(chip).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def jpeg95(picture: Picture) -> Picture:

@@ -137,8 +137,9 @@ def shape_of(value: object) -> tuple[int, ...] | None:
 
 
 def state_dict_in(content: object, wrappers: tuple[str, ...]) -> Mapping[str, Any] | None:
-    """Returns the state dict in `content`: under the first wrapper that is there, or `content` itself; without
-    `module.`.
+    """Returns the state dict in `content`: under the first wrapper that is there, or `content` itself.
+
+    Names lose what wrapping programs put before them (`module.`, `base_model.module.`); what is no tensor is left out.
     """
     if not isinstance(content, Mapping):
         return None
@@ -148,7 +149,7 @@ def state_dict_in(content: object, wrappers: tuple[str, ...]) -> Mapping[str, An
             break
     assert isinstance(content, Mapping)
     tensors = {str(name): value for name, value in content.items() if shape_of(value) is not None}
-    return {name.removeprefix("module."): value for name, value in tensors.items()} or None
+    return {name.removeprefix("base_model.").removeprefix("module."): value for name, value in tensors.items()} or None
 
 
 def read_state(path: Path, wrappers: tuple[str, ...] = ()) -> dict[str, Tensor]:

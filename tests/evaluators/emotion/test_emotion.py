@@ -191,7 +191,11 @@ def test_the_signature_says_everything() -> None:
 
 
 def test_weights_that_are_not_here_come_with_their_cure() -> None:
-    for net, name in (("efan8-eat", "emotion-fan-eat"), ("cmet7", "emotion-cmet7"), ("hsemotion8", "hsemotion-b0-8")):
+    for net, name in (
+        ("efan8-eat", "emotion-fan-eat"),
+        ("cmet7", "emotion-cmet-mead"),
+        ("hsemotion8", "hsemotion-b0-8"),
+    ):
         (lack,) = EmotionAccuracy({"net": net}, "cpu").missing()
         assert name in lack.what
         assert lack.cure

@@ -10,6 +10,7 @@ import torch
 
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.emotion.emotion_fan import EmotionFAN
+from evaluators.emotion.features import EmotionFront
 from evaluators.emotion.files import EMOTION_FAN
 from evaluators.emotion.labels import EAT_FAN, HSEMOTION_8, canonical
 from evaluators.emotion.nets import FrameAttention, ResNet18Classifier, imagenet_input
@@ -135,6 +136,25 @@ def test_seven_class_judge_is_a_torchvision_resnet18() -> None:
     assert small(torch.rand(2, 3, 40, 40)).shape == (2, 7)
     white = imagenet_input([np.full((4, 4, 3), 255, np.uint8)])
     np.testing.assert_allclose(white[0, :, 0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], 1e-5)
+
+
+def test_the_papers_file_is_read_as_it_was_published(tmp_path: Path) -> None:
+    """Names begin with base_model.module. and a numpy number stands beside the tensors; torchvision is the witness."""
+    torchvision = pytest.importorskip("torchvision.models")
+    module = torchvision.resnet18(num_classes=7)
+    fill(module)
+    module.eval()
+    state = {f"base_model.module.{name}": tensor for name, tensor in module.state_dict().items()}
+    torch.save({"epoch": 3, "best": np.float64(55.9), "state_dict": state}, tmp_path / "Emotion-FAN_MEAD.pth")
+    settings = {"net": "cmet7", "weights": str(tmp_path / "Emotion-FAN_MEAD.pth"), "hash": "any", "gate": "off"}
+    front = EmotionFront(settings, "cpu")
+    front.load()
+    assert front.net is not None
+    crops = [np.random.default_rng(k).integers(0, 256, (224, 224, 3), dtype=np.uint8) for k in range(2)]
+    with torch.no_grad():
+        wanted = module(imagenet_input(crops)).mean(0).softmax(0).numpy()
+    logits = front.net.logits(front.net.features(crops)).astype(np.float64)
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), wanted, atol=1e-5)
 
 
 def test_labels_go_by_name() -> None:
