@@ -7,6 +7,7 @@ METHODS: dict[str, str] = {
     "edtalk": "baselines.edtalk.method:EDTalk",
     "edtalk_lip_pose": "baselines.edtalk.method:LipPose",
     "float": "baselines.float.method:Float",
+    "float_checkout": "baselines.checkout.float:FloatCheckout",
     "label": "baselines.edtalk.method:Label",
     "no_edit": "baselines.cmet:NoEdit",
     "ground_truth": "baselines.anchors:GroundTruth",
@@ -17,3 +18,6 @@ METHODS: dict[str, str] = {
 
 #: The ceiling and the floors that `run` adds by itself, in table order.
 ANCHORS = ("ground_truth", "no_edit", "still_face", "wrong_audio", "wrong_emotion")
+
+#: The contestants that run from their authors' own checkout; `doctor` looks at each.
+CHECKOUTS = ("float_checkout",)

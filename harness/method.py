@@ -69,6 +69,7 @@ class Method(Protocol):
     licence: ClassVar[str]
     extended_only_by: ClassVar[str]  # what it would take to reach extended emotions, where that is not done here
     anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
+    keeps_time: ClassVar[bool]  # it has a process of its own, and ends that for silence: gets the option `timeout`
     needs_truth: ClassVar[bool]  # gets the ground truth as `self.truth`, `self.donor` (only anchors may)
     donor_differs_in: ClassVar[Literal["sound", "emotion"]]  # `self.donor` is a sample that differs in this
 

@@ -26,6 +26,10 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 600.0
 
 
+#: What is added for a method that ends its own process for silence: then the worker need not be ended.
+_GRACE_SECONDS = 60.0
+
+
 @dataclass(frozen=True)
 class RunPlan:
     """Holds everything that the workers of a run share. Plain data: it crosses process borders."""
@@ -155,9 +159,10 @@ class Worker:
         return self._methods[name]
 
     def _loaded(self, name: str) -> Method:
-        method: Method = registry.load(self._plan.methods[name])(
-            self._plan.method_options.get(name, {}), self._plan.device
-        )
+        kind, options = registry.load(self._plan.methods[name]), self._plan.method_options.get(name, {})
+        if getattr(kind, "keeps_time", False):
+            options = {**options, "timeout": str(self._plan.timeout(name))}
+        method: Method = kind(options, self._plan.device)
         for lack in method.missing() if hasattr(method, "missing") else ():
             raise MissingError(f"Method '{name}' needs {lack.what}.", lack.cure)
         before, began = self._footprint.held() or 0, time.perf_counter()
@@ -168,7 +173,9 @@ class Worker:
         return method
 
     def _generate(self, item: Item) -> Clip | Failed:
-        with liveness.limited(self._plan.timeout(item.method), item.method):
+        seconds, kind = self._plan.timeout(item.method), registry.load(self._plan.methods[item.method])
+        grace = _GRACE_SECONDS if getattr(kind, "keeps_time", False) else 0.0
+        with liveness.limited(seconds + grace, item.method):
             return self._made(item)
 
     def _made(self, item: Item) -> Clip | Failed:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import click
 
+from baselines import CHECKOUTS, METHODS
+from harness import registry
 from harness.errors import EXIT_MISSING
+from harness.guard import Crash, attempt
 from harness.readiness import Finding, findings
 
 _MARKS = {"ok": ("green", "ok  "), "note": ("yellow", "note"), "bad": ("red", "BAD ")}
@@ -17,7 +23,7 @@ def command(selftest: bool) -> int:
 
     Every red line carries its cure. Exit code 5 if one is red.
     """
-    lines = [*findings(), *_lists()]
+    lines = [*findings(), *_checkouts(), *_lists()]
     if selftest:
         from evaluators.selftest.checks import reproduce, shipped
 
@@ -26,6 +32,18 @@ def command(selftest: bool) -> int:
         colour, mark = _MARKS[line.status]
         click.echo(f"{click.style(mark, fg=colour)} {line.what}{'  →  ' + line.cure if line.cure else ''}")
     return EXIT_MISSING if any(line.status == "bad" for line in lines) else 0
+
+
+def _checkouts() -> Iterator[Finding]:
+    """What is there of the contestants that run from their authors' checkout."""
+    from baselines.checkout import doctor
+
+    for name in CHECKOUTS:
+        made = attempt(partial(registry.load(METHODS[name]), {}, "cuda"))  # what it lacks of a device is another line
+        if isinstance(made, Crash):
+            yield Finding("bad", f"{name}: {made.reason}", made.cure)
+        else:
+            yield from doctor.findings(made)
 
 
 def _lists() -> list[Finding]:
