@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,11 +18,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness import liveness
 from harness.digest import cache_dir, recall, remember
 from harness.errors import MediaError
+from harness.guard import Crash, attempt
+from harness.parallel import each
 from harness.reasons import CHANGES_PICTURES
 from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
+_MEASURING_SECONDS = 300.0
 Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
 _STEM = 40  # characters of a source's name: room for a key and a prefix in the 255 bytes that a name has
 
@@ -136,6 +141,14 @@ def _pose(recipe: DerivedFile) -> None:
             writer.write(tail[mirrored_index(index, count) - count + len(tail)])
 
 
+@dataclass(frozen=True)
+class Length:
+    """Asks for the frames of a file: of its `sound`, whole ones, or of its `picture` at 25 fps."""
+
+    what: Literal["sound", "picture"]
+    path: Path
+
+
 class Lengths:
     """Counts the frames of sound and picture of files and remembers them in the cache: a corpus is measured once."""
 
@@ -144,26 +157,47 @@ class Lengths:
         self._known = recall(self._memory)
         self._news: dict[str, str | None] = {}
 
+    def measure(self, wanted: Iterable[Length]) -> None:
+        """Decodes the files whose lengths are not known, in processes of their own: a file that ends its decoder, or
+        keeps it busy, has no frames, and the others have theirs.
+        """
+        unknown = [one for one in dict.fromkeys(wanted) if self._remembered(one) is None]
+        for done in each(_measure, unknown, min(len(unknown), os.cpu_count() or 1), apart=True):
+            self._remember(done.item, 0 if isinstance(done.result, Crash) else done.result)
+        self.save()
+
     def sound_frames(self, path: Path) -> int:
         """Returns the number of whole frames of sound: floor(samples at 16 kHz / 640). 0 for a file that cannot be
         decoded.
         """
-        return self._look_up("sound", path)
+        return self._look_up(Length("sound", path))
 
     def picture_frames(self, path: Path) -> int:
         """Returns the number of frames at 25 fps. 0 for a file that cannot be decoded."""
-        return self._look_up("picture", path)
+        return self._look_up(Length("picture", path))
 
-    def _look_up(self, what: str, path: Path) -> int:
-        try:
-            stat = path.stat()
-        except OSError:
-            return 0
-        key = f"3|{what}|{path}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._known:
-            self._known[key] = str(_measure(what, path))
-            self._news[key] = self._known[key]
-        return int(self._known[key])
+    def _look_up(self, one: Length) -> int:
+        known = self._remembered(one)
+        if known is None:
+            found = attempt(lambda: _measure(one))
+            known = 0 if isinstance(found, Crash) else found
+            self._remember(one, known)
+        return known
+
+    def _remembered(self, one: Length) -> int | None:
+        """What is known without decoding; 0 for a file that is not there."""
+        key = _key(one)
+        if key and key not in self._known:
+            quick = _wav_frames(one.path) if one.what == "sound" else None
+            if quick is None:
+                return None
+            self._remember(one, quick)
+        return int(self._known[key]) if key else 0
+
+    def _remember(self, one: Length, frames: int) -> None:
+        key = _key(one)
+        if key:
+            self._known[key] = self._news[key] = str(frames)
 
     def save(self) -> None:
         """Writes the measured lengths; does nothing if there are none."""
@@ -172,16 +206,22 @@ class Lengths:
             self._news = {}
 
 
-def _measure(what: str, path: Path) -> int:
+def _key(one: Length) -> str:
+    """The name of a file as it is now; empty where there is none."""
+    try:
+        stat = one.path.stat()
+    except OSError:
+        return ""
+    return f"3|{one.what}|{one.path}|{stat.st_size}|{stat.st_mtime_ns}"
+
+
+def _measure(one: Length) -> int:
     from harness.media import VideoReader, read_audio
 
-    try:
-        if what == "sound":
-            quick = _wav_frames(path)
-            return quick if quick is not None else len(read_audio(path).samples) // SAMPLES_PER_FRAME
-        return VideoReader(path).frames
-    except MediaError:
-        return 0
+    with liveness.limited(_MEASURING_SECONDS, "decoding"):
+        if one.what == "sound":
+            return len(read_audio(one.path).samples) // SAMPLES_PER_FRAME
+        return VideoReader(one.path).frames
 
 
 def _wav_frames(path: Path) -> int | None:

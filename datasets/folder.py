@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.clip_ids import unique_ids
-from datasets.derived import DerivedFile, Lengths, Workshop, make
+from datasets.derived import DerivedFile, Length, Lengths, Workshop, make
 from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, named
 from harness.errors import MissingError, UsageError, unknown_name
@@ -36,6 +36,11 @@ class FolderClip:
     audio: Path | None = None
     image: Path | None = None
     speech: tuple[Path, ...] = ()
+
+    @property
+    def heard(self) -> Path:
+        """Returns the file that holds the clip's sound."""
+        return self.audio or self.clip
 
 
 def inside(folder: Path, text: str, where: str) -> Path:
@@ -167,9 +172,10 @@ class Folder(Dataset):
                 f"No file in {self.references} is called like a clip in {self.root}.",
                 "Give --reference the folder with the ground truth, each file named as the clip it belongs to.",
             )
-        samples = tuple(self._plan(entry)[0] for entry in self.entries)
-        self.lengths.save()
-        return samples
+        self.lengths.measure(Length("sound", entry.heard) for entry in self.entries)
+        silent = (entry for entry in self.entries if not self.lengths.sound_frames(entry.heard))
+        self.lengths.measure(Length("picture", entry.clip) for entry in silent)
+        return tuple(self._plan(entry)[0] for entry in self.entries)
 
     def _empty(self) -> MissingError:
         if self.labels is not None:
@@ -177,9 +183,8 @@ class Folder(Dataset):
         return MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
 
     def _plan(self, entry: FolderClip) -> tuple[Sample, tuple[DerivedFile, ...]]:
-        heard = entry.audio or entry.clip
-        frames = self.lengths.sound_frames(heard) or self.lengths.picture_frames(entry.clip)
-        sound = self.workshop.recipe("sound", heard, frames)
+        frames = self.lengths.sound_frames(entry.heard) or self.lengths.picture_frames(entry.clip)
+        sound = self.workshop.recipe("sound", entry.heard, frames)
         picture = self.workshop.recipe("first_picture", entry.clip)
         pose = self.workshop.recipe("pose", entry.clip, frames)
         label = entry.emotion if entry.emotion in BASIC_EMOTIONS else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from datasets import frozen
-from datasets.derived import Lengths, Workshop, make
+from datasets.derived import Length, Lengths, Workshop, make
 from datasets.frozen import Row
 from datasets.planning import Planned, Planner, SharedEmotion
 from harness.dataset import Dataset
@@ -162,8 +162,8 @@ class Listed(Dataset):
         here = [row for row in rows if not self.lacking(row)]
         if len(here) < len(rows) and not (self.part and here):
             raise self._incomplete()
+        self.lengths.measure(Length("sound", self.sound_source(row)) for row in here)
         planned = [self.plan(row, self.lengths.sound_frames(self.sound_source(row))) for row in here]
-        self.lengths.save()
         return tuple(plan.sample for plan in planned)
 
     def _incomplete(self) -> MissingError:

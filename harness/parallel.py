@@ -69,13 +69,14 @@ def each(
     items: Sequence[Item],
     jobs: int,
     prepare: Callable[[], None] | None = None,
+    apart: bool = False,
 ) -> Iterator[Done[Item, Result]]:
     """Apply a picklable `work` to every item, each exactly once; `prepare` runs once per process. Any order of results.
 
-    An error in `work` is its item's result, a Crash; a MissingError ends everything. jobs 1 works in this process. A
-    process that dies costs the item that it worked on, and is replaced.
+    An error in `work` is its item's result, a Crash; a MissingError ends everything. jobs 1 works in this process,
+    unless the work is to be `apart`. A process that dies costs the item that it worked on, and is replaced.
     """
-    if jobs > 1 and len(items) > 1:
+    if items and (apart or (jobs > 1 and len(items) > 1)):
         yield from in_children(work, _InTurn[Item, Result](items), min(jobs, len(items)), prepare)
         return
     one_thread()

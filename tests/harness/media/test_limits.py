@@ -144,3 +144,13 @@ def test_large_pictures_are_a_reason_or_come_in_small_chunks(tmp_path: Path, mon
     monkeypatch.setenv("CMET_BENCH_PICTURE_PIXELS", "2000000")
     error = _refused(path)
     assert (error.reason, "3072x1536" in error.what) == ("too_large", True)
+
+
+def test_an_unknown_codec_is_a_reason(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", film(3, size=(32, 32)), audio=voice(0.2))
+    data = path.read_bytes()
+    for name, read in ((b"avc1", VideoReader), (b"mp4a", read_audio)):
+        head, tail = data.rsplit(name, 1)
+        path.write_bytes(head + b"zzzz" + tail)
+        with pytest.raises(MediaError, match="codec is unknown"):
+            read(path)
