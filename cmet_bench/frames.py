@@ -16,7 +16,7 @@ from reports.load import load_run
 from reports.model import RunData
 from reports.scores import read_scores
 
-_FLOATS = ("value", "low", "high", "cluster_low", "cluster_high")
+_FLOATS = ("value", "low", "high", "clip_low", "clip_high")
 
 
 def frame(runs: Any) -> pd.DataFrame:
@@ -24,8 +24,8 @@ def frame(runs: Any) -> pd.DataFrame:
 
     runs: a run folder, a scores.json, what `measure` gave, or a list of these. Columns are those of scores.csv: run,
     protocol, lane, dataset, method, metric, `column` (equal if and only if metric and signature are), value (nan: not
-    measured, see note), unit, higher_is_better, low and high (95 % over clips), n_scored of n_expected clips,
-    signature, cluster_low and cluster_high (over identities), note. UsageError for what is no run.
+    measured, see note), unit, higher_is_better, low and high (95 %, over people), n_scored of n_expected clips,
+    signature, clip_low and clip_high (over clips), n_people, note. UsageError for what is no run.
     """
     return _table(tidy.NUMBERS, tidy.numbers, runs)
 

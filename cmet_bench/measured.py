@@ -28,7 +28,7 @@ class Measured:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Returns the 95 % interval over clips; None where they are too few for one."""
+        """Returns the 95 % interval over people, or over clips where nobody knows who is in them; None for too few."""
         one = self.summary
         return None if one is None or one.low is None or one.high is None else (one.low, one.high)
 

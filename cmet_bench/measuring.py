@@ -41,7 +41,6 @@ def measure(
     source: Any = None,
     name: str = "clips",
     device: str = "cpu",
-    seed: int = 0,
     **settings: Any,
 ) -> Measures:
     """Measure clips by one judge with its settings, or by every judge of a protocol; the numbers by column name.
@@ -51,7 +50,7 @@ def measure(
     emotion, identity, reference (the ground truth), aligned (True: its frame k is frame k of the clip), image (of the
     identity), audio (the driving sound), source (the clip before the edit): one for all clips, a list in their order,
     or a mapping by file name; `reference` may be a folder with files of the clips' names. name: the method's, in
-    tables. seed: of the intervals. A clip that cannot be measured says why in `reasons`; UsageError for a slip.
+    tables. A clip that cannot be measured says why in `reasons`; UsageError for a slip.
     """
     facts = {"emotion": emotion, "identity": identity, "reference": reference, "aligned": aligned}
     clips = described(listed(files), {**facts, "image": image, "audio": audio, "source": source})
@@ -59,7 +58,7 @@ def measure(
     with _as_in_runs(), TemporaryDirectory(prefix="cmet-bench-") as folder:
         asked = samples(clips, Path(folder))
         rows = [judge.rows(sample, _clip(one)) for one, sample in zip(clips, asked, strict=True)]
-        run = _summed_up(judge, clips, asked, rows, name, seed, Path(folder))
+        run = _summed_up(judge, clips, asked, rows, name, Path(folder))
     # Files that this machine lacks may be here at the next call: the weights are fetched, the tool is installed.
     if any(isinstance(row, Unscored) and reason(row.reason).fault == "machine" for found in rows for row in found):
         _let_go(judge)
@@ -125,17 +124,16 @@ def _summed_up(
     asked: Sequence[Sample],
     rows: Sequence[Sequence[Row]],
     name: str,
-    seed: int,
     folder: Path,
 ) -> RunData:
     """The rows as a finished run, summed up as every run is."""
     with RunStore(folder) as store:
-        store.set_meta("asked", {"methods": [name], "protocol": judge.protocol.name, "lane": _LANE, "seed": seed})
+        store.set_meta("asked", {"methods": [name], "protocol": judge.protocol.name, "lane": _LANE})
         store.add_samples(asked)
         for one, sample, found in zip(clips, asked, rows, strict=True):
             store.put(DATASET, name, sample.id, _clip(one), "")
             store.put_rows(DATASET, name, sample.id, found)
-        summed_up(store, judge, seed)
+        summed_up(store, judge)
     return replace(load_run(folder), name=name, folder=None)
 
 

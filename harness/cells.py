@@ -31,17 +31,12 @@ class StoredCell:
     @property
     def answers(self) -> int:
         """Returns how many scored rows answer for themselves (the others only give their ground truth to the pool)."""
-        return len(self.answering)
+        return sum("reference_only" not in row.notes for row in self.scored)
 
     @property
-    def answering(self) -> list[str]:
-        """Returns the identity of each scored row that answers for itself."""
-        return [self.identity[row.sample] for row in self.scored if "reference_only" not in row.notes]
-
-    @property
-    def clusters(self) -> list[str]:
-        """Returns the identity of each scored row."""
-        return [self.identity[row.sample] for row in self.scored]
+    def identities_known(self) -> bool:
+        """Says whether the dataset says who is in its clips; where it does not, each clip bears its own name."""
+        return any(who != sample for sample, who in self.identity.items())
 
     @property
     def lost(self) -> list[str]:
@@ -51,7 +46,10 @@ class StoredCell:
 
 
 def gathered(store: RunStore) -> dict[Key, StoredCell]:
-    """Returns the cells of the store in which a number is expected of at least one clip."""
+    """Returns the cells of the store in which a number is expected of at least one clip.
+
+    Rows are in order of their samples' names, so that no number depends on the order in which clips came.
+    """
     known = {(dataset, sample): (who, emotion) for dataset, sample, who, emotion in store.samples()}
     grouped: dict[Key, list[StoredRow]] = defaultdict(list)
     for row in store.rows(statistics=False):
@@ -59,6 +57,7 @@ def gathered(store: RunStore) -> dict[Key, StoredCell]:
             grouped[row.dataset, row.method, row.metric, row.signature].append(row)
     cells = {}
     for key, rows in grouped.items():
+        rows.sort(key=lambda row: row.sample)
         about = {row.sample: known.get((row.dataset, row.sample), (row.sample, "")) for row in rows}
         expected = sum("reference_only" not in row.notes for row in rows)
         if expected:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -24,7 +23,7 @@ from harness.errors import Missing, UsageError
 from harness.provenance import code_outside
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 from harness.signature import SUITE, Signature
-from harness.statistics import pooled_interval
+from harness.statistics import Scale
 
 T = TypeVar("T")
 
@@ -33,7 +32,6 @@ T = TypeVar("T")
 Aggregation = Literal["mean", "weighted", "pooled"]
 Fields = tuple[tuple[str, str], ...]  # of a signature: (key, value), in order
 Statistics = Mapping[str, Any]  # a row's sufficient statistics: arrays, numbers and strings by name, as packed
-Interval = tuple[float, float] | None
 
 #: Reason code of rows that are not expected in a metric (extended emotions under basic-emotion accuracy).
 NOT_APPLICABLE = "not_applicable"
@@ -59,6 +57,13 @@ class MetricFacts:
     def pooled(self) -> bool:
         """Says whether the value belongs to a set of clips and not to one."""
         return self.aggregation == "pooled"
+
+    @property
+    def scale(self) -> Scale:
+        """Returns the scale on which an interval of the score is even: shares and distances have an end."""
+        if self.unit == "%":
+            return "share"
+        return "positive" if self.pooled and self.low == 0 else "plain"
 
 
 def weighted(metrics: Iterable[MetricFacts]) -> tuple[MetricFacts, ...]:
@@ -124,7 +129,6 @@ class Evaluator(ABC):
     """Is the base of every judge. Networks load in `load`, never in `__init__` or at import."""
 
     metrics: tuple[MetricFacts, ...]  # of the class; an instance may narrow them by its settings
-    draws: int = 200  # of the intervals of scores that are no means: each draw costs a whole score
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         """Take no settings. A judge with settings has its own __init__, and refuses those that it does not know."""
@@ -166,13 +170,15 @@ class Evaluator(ABC):
         values = [float(np.asarray(row["value"]).reshape(-1)[0]) for row in rows]
         return float(np.mean(values)) if values else float("nan")
 
-    def interval(
-        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> Interval:
-        """Returns the 95 % interval of a score that is no mean, over groups of clips; None with fewer than two
-        groups.
+    def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
+        """Returns the score without each group of clips (places in `rows`); nan where the rest has none.
+
+        Intervals and tests of scores that are no means are made from these.
         """
-        return pooled_interval(rows, partial(self.combine, metric), rng, groups, "percentile", draws)
+        places = [frozenset(group) for group in groups]
+        return [
+            float(self.combine(metric, [row for k, row in enumerate(rows) if k not in left_out])) for left_out in places
+        ]
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """Returns the signature of a set of clips: with the fields that only a measured set has (picture sizes, N)."""
@@ -185,14 +191,6 @@ class Evaluator(ABC):
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
         """Returns the score if clips of these emotions, which have no number, counted as wrong; None for other scores
         than shares.
-        """
-        return None
-
-    def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
-        """Returns each clip's part of a pooled score that is a mean of parts (None: the clip only gives its ground
-        truth).
-
-        None for all other scores.
         """
         return None
 

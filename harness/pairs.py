@@ -1,91 +1,118 @@
-"""Two methods are compared on the samples that both have scored: a test, an interval of the difference, one record."""
+"""Scores of one cell without each person and clip, and two methods compared by them on the samples that both have."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from harness import statistics
 from harness.cells import StoredCell
+from harness.evaluator import Evaluator, Statistics
 from harness.records import Comparison
-from harness.seeds import seed_for
+from harness.statistics import Estimate, LeftOut, left_out_of_mean
 
-_SET_DRAWS = 200  # each costs two whole scores
-
-Score = Callable[[Sequence[Any]], float]
+GROUPS_OF_CLIPS = 50  # left out in turn where a score is no mean: more would cost more and say no more
 
 
-def by_clip(a: StoredCell, b: StoredCell, metric: str, unit: str, signature: str, seed: int) -> Comparison | None:
-    """Compares by a metric that is a mean over clips; None with fewer than two clips, or where one has no value of its
-    own.
-    """
-    both = _both(a, b)
-    if len(both) < 2:
+class CellScores:
+    """Scores a cell on any of its samples, and without each person and clip of these; each set of samples once."""
+
+    def __init__(
+        self, cell: StoredCell, evaluator: Evaluator, metric: str, items: Callable[[], Sequence[Statistics]]
+    ) -> None:
+        self.cell, self._evaluator, self._metric, self._items = cell, evaluator, metric, items
+        self.samples = frozenset(row.sample for row in cell.scored)
+        self._known: dict[frozenset[str], LeftOut] = {}
+
+    def on(self, samples: frozenset[str]) -> LeftOut:
+        """Returns the score on these samples, and without each person and clip of them."""
+        if samples not in self._known:
+            mean = self._evaluator.facts(self._metric).aggregation == "mean"
+            self._known[samples] = self._of_mean(samples) if mean else self._of_set(samples)
+        return self._known[samples]
+
+    def score(self, samples: frozenset[str]) -> float:
+        """Returns the score on these samples alone."""
+        rows = zip(self.cell.scored, self._items(), strict=True)
+        return float(self._evaluator.combine(self._metric, [kept for row, kept in rows if row.sample in samples]))
+
+    def _of_mean(self, samples: frozenset[str]) -> LeftOut:
+        rows = [row for row in self.cell.scored if row.sample in samples]
+        return left_out_of_mean([float(row.value or 0.0) for row in rows], [self.cell.identity[r.sample] for r in rows])
+
+    def _of_set(self, samples: frozenset[str]) -> LeftOut:
+        """Rows that only give their ground truth leave with their person, and are no clip that answers."""
+        chosen = [place for place, row in enumerate(self.cell.scored) if row.sample in samples]
+        every, rows = self._items(), [self.cell.scored[place] for place in chosen]
+        items = [every[place] for place in chosen]
+        answering = ["reference_only" not in row.notes for row in rows]
+        people = _parts([self.cell.identity[row.sample] for row in rows])
+        clips = _parts(_dealt([row.sample for row in rows], answering))
+        value = float(self._evaluator.combine(self._metric, items))
+        without = self._evaluator.without(self._metric, items, [*people, *clips])
+        scores = np.array(without, dtype=np.float64)
+        counts = np.array([sum(answering[place] for place in part) for part in (*people, *clips)], dtype=np.float64)
+        first, rest = slice(len(people)), slice(len(people), None)
+        return LeftOut(value, scores[first], counts[first], scores[rest], counts[rest])
+
+
+def _dealt(samples: Sequence[str], answers: Sequence[bool]) -> list[int | None]:
+    """Each answering clip's group: dealt out in the order of a hash of the names, so that only they decide."""
+    names = sorted(
+        (name for name, answer in zip(samples, answers, strict=True) if answer),
+        key=lambda name: hashlib.sha256(name.encode()).digest(),
+    )
+    group = {name: place % GROUPS_OF_CLIPS for place, name in enumerate(names)}
+    return [group.get(name) for name in samples]
+
+
+def _parts(names: Sequence[str | int | None]) -> list[list[int]]:
+    """The places of each name, in order of the names; those without one are in no part."""
+    known = sorted({name for name in names if name is not None}, key=str)
+    places: dict[str | int, list[int]] = {name: [] for name in known}
+    for place, name in enumerate(names):
+        if name is not None:
+            places[name].append(place)
+    return list(places.values())
+
+
+def compared(a: CellScores, b: CellScores, metric: str, unit: str, signature: str) -> Comparison | None:
+    """Compares two methods by person, or by clip where nobody knows who is in them; None with fewer than two clips."""
+    shared = a.samples & b.samples
+    pairs = sum(row.sample in shared and "reference_only" not in row.notes for row in a.cell.scored)
+    if pairs < 2:
         return None
-    left, right = np.array(both, dtype=np.float64).T
-    rng = _rng(a, b, metric, seed)
-    test = statistics.paired_test(left, right, rng)
-    interval = _difference_interval(left - right, unit, rng)
-    return _record(a, b, metric, signature, test, interval, "sign-flip permutation")
-
-
-def by_set(
-    a: StoredCell,
-    b: StoredCell,
-    items: Callable[[StoredCell], Sequence[Any]],
-    score: Score,
-    metric: str,
-    signature: str,
-    seed: int,
-) -> Comparison | None:
-    """Compares by a metric that weighs its clips (by frames, by tracks); `items` gives the statistics of a cell's
-    scored rows.
-
-    None as in `by_clip`: a metric without values of clips (FID) is too dear for the draws of all pairs.
-    """
-    if len(_both(a, b)) < 2:
+    change = a.on(shared) - b.on(shared)
+    if not math.isfinite(change.value):
         return None
-    first, second = (dict(zip((row.sample for row in cell.scored), items(cell), strict=True)) for cell in (a, b))
-    pairs = [(first[sample], second[sample]) for sample in first if sample in second]
-    rng = _rng(a, b, metric, seed)
-    test = statistics.swap_test([x for x, _ in pairs], [y for _, y in pairs], score, rng, _SET_DRAWS)
-    change: Score = lambda chosen: score([x for x, _ in chosen]) - score([y for _, y in chosen])  # noqa: E731
-    interval = statistics.pooled_interval(pairs, change, rng, None, "percentile", _SET_DRAWS)
-    return _record(a, b, metric, signature, test, interval, "clip-swap permutation")
+    estimate, known = change.by_person(), a.cell.identities_known
+    low, high = _interval(estimate, unit) or _interval(change.by_clip(), unit) or (change.value, change.value)
+    p, people = estimate.p_value, estimate.units if known else 0
+    test = "t over people" if known else "t over clips"
+    return Comparison(
+        a.cell.dataset,
+        metric,
+        a.cell.method,
+        b.cell.method,
+        change.value,
+        low,
+        high,
+        p,
+        p,
+        pairs,
+        signature,
+        test,
+        people,
+    )
 
 
-def _both(a: StoredCell, b: StoredCell) -> list[tuple[float, float]]:
-    """The values of the clips that both have; none at all where a clip has no value of its own."""
-    first, second = ({row.sample: row.value for row in cell.scored} for cell in (a, b))
-    both = [(first[sample], second[sample]) for sample in first if sample in second]
-    values = [(x, y) for x, y in both if x is not None and y is not None and math.isfinite(x - y)]
-    return values if len(values) == len(both) else []
-
-
-def _rng(a: StoredCell, b: StoredCell, metric: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed_for(seed, "pair", a.dataset, a.method, b.method, metric))
-
-
-def _difference_interval(change: Any, unit: str, rng: np.random.Generator) -> tuple[float, float] | None:
-    """Bootstrap; where one method is right in every clip and the other in none, Wilson's: a bootstrap has no width."""
-    if unit == "%" and set(change.tolist()) in ({100.0}, {-100.0}):
-        low, high = (100.0 * end for end in statistics.wilson(len(change), len(change)))
-        return (low, high) if change[0] > 0 else (-high, -low)
-    return statistics.mean_interval(change, rng)
-
-
-def _record(
-    a: StoredCell,
-    b: StoredCell,
-    metric: str,
-    signature: str,
-    test: statistics.Test,
-    interval: tuple[float, float] | None,
-    name: str,
-) -> Comparison:
-    low, high = interval or (test.difference, test.difference)
-    numbers = (test.difference, low, high, test.p_value, test.p_value, test.n_pairs)
-    return Comparison(a.dataset, metric, a.method, b.method, *numbers, signature, name)
+def _interval(change: Estimate, unit: str) -> tuple[float, float] | None:
+    """Where one method is right in every clip and the other in none, Wilson's: no person differs from another there."""
+    if unit == "%" and change.variance == 0 and abs(change.value) == 100.0:
+        low, high = replace(change, value=100.0).interval("share") or (0.0, 100.0)
+        return (low, high) if change.value > 0 else (-high, -low)
+    ends = change.interval()
+    return ends if ends is None or unit != "%" else (max(-100.0, ends[0]), min(100.0, ends[1]))

@@ -148,14 +148,15 @@ class SummaryRow:
     value: float | None
     unit: str
     higher_is_better: bool
-    low: float | None
+    low: float | None  # 95 % interval over people; over clips where there are fewer than two, or nobody knows who
     high: float | None
     n_scored: int
     n_expected: int
     signature: str
     note: str = ""
-    cluster_low: float | None = None  # interval clustered by identity (low and high: over clips)
-    cluster_high: float | None = None
+    clip_low: float | None = None  # 95 % interval over clips: what other clips of these people would give
+    clip_high: float | None = None
+    n_people: int = 0  # who answer in the interval; 0: nobody knows who is in the clips
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ class Comparison:
     p_holm: float  # corrected over the comparisons of one run
     n_pairs: int
     signature: str
-    test: str = "sign-flip permutation"  # or "clip-swap permutation" for pooled metrics
+    test: str = "t over people"  # or "t over clips" where nobody knows who is in them
+    n_people: int = 0  # who are in the shared clips, where that is known
 
 
 def strip_to_lane(emotion: Emotion, lane: Lane) -> Emotion:

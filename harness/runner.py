@@ -115,7 +115,7 @@ def run(
             made, failed = _store_all(results, len(items), store, finished, judge)
     finally:
         sweep(folder)
-        finish(store, judge, asked.seed)
+        finish(store, judge)
     return RunOutcome(folder, made, failed, len(plan.methods) * len(samples) - len(items), tuple(plan.methods))
 
 
@@ -139,23 +139,23 @@ def _store_all(
     return made, failed
 
 
-def finish(store: RunStore, judge: Panel, seed: int) -> None:
+def finish(store: RunStore, judge: Panel) -> None:
     """Compute the summary of whatever is in the store."""
     datasets = {dataset for dataset, *_ in store.samples()}
     progress = Progress("metrics summed up", len(judge.columns()) * len(datasets))
     try:
-        summed_up(store, judge, seed, progress.step)
+        summed_up(store, judge, progress.step)
     finally:
         progress.close()
 
 
-def summed_up(store: RunStore, judge: Panel, seed: int, tell: Callable[[str], None] | None = None) -> None:
+def summed_up(store: RunStore, judge: Panel, tell: Callable[[str], None] | None = None) -> None:
     """Write the summary of the store's rows, and the meaning of its signatures and metrics; `tell` gets each metric."""
     columns = judge.columns()
     store.set_meta("metrics", {metric: asdict(evaluator.facts(metric)) for evaluator, metric, _ in columns})
     store.set_meta("aggregations", {line: evaluator.facts(metric).aggregation for evaluator, metric, line in columns})
     store.set_meta("signatures", _abbreviated(columns))
-    store.set_summary(*summarise(store, columns, seed, tell))
+    store.set_summary(*summarise(store, columns, tell))
 
 
 def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:

@@ -207,12 +207,24 @@ class RunStore:
     def summary(self) -> list[SummaryRow]:
         """Returns the summary as last written."""
         records = self._db.execute("SELECT record FROM summary ORDER BY position").fetchall()
-        return [self._decoded(SummaryRow, record) for (record,) in records]
+        return [self._decoded(SummaryRow, _by_person(record)) for (record,) in records]
 
     def comparisons(self) -> list[Comparison]:
         """Returns the comparisons as last written."""
         records = self._db.execute("SELECT record FROM comparisons ORDER BY position").fetchall()
         return [self._decoded(Comparison, record) for (record,) in records]
+
+
+def _by_person(record: str) -> str:
+    """A row of the summary with the interval over people in `low` and `high`: it was `cluster_…` in suite v:1."""
+    fields = json.loads(record)
+    if "cluster_low" not in fields:
+        return record
+    ends = fields.pop("cluster_low"), fields.pop("cluster_high")
+    fields["clip_low"], fields["clip_high"] = fields["low"], fields["high"]
+    if None not in ends:
+        fields["low"], fields["high"] = ends
+    return json.dumps(fields)
 
 
 def _row_columns(row: Row) -> tuple[Any, ...]:

@@ -11,11 +11,11 @@ from itertools import combinations
 
 import numpy as np
 
-from harness import agreement, pairs, statistics
+from harness import agreement, statistics
 from harness.cells import Key, StoredCell, gathered
-from harness.evaluator import Column, Evaluator, Interval, Statistics
+from harness.evaluator import Column, Evaluator, Statistics
+from harness.pairs import CellScores, compared
 from harness.records import Comparison, SummaryRow
-from harness.seeds import seed_for
 from harness.store import RunStore, StoredRow
 
 
@@ -28,7 +28,7 @@ def unpack(row: StoredRow) -> Statistics:
 
 
 def summarise(
-    store: RunStore, columns: Sequence[Column], seed: int, tell: Callable[[str], None] | None = None
+    store: RunStore, columns: Sequence[Column], tell: Callable[[str], None] | None = None
 ) -> tuple[list[SummaryRow], list[Comparison]]:
     """Returns the summary of everything in the store under these columns, and all pairs of methods compared.
 
@@ -41,10 +41,14 @@ def summarise(
     for dataset in dict.fromkeys(dataset for dataset, *_ in store.samples()):
         first = len(rows)
         for evaluator, metric, signature in columns:
-            column = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
-            summaries = _together([_summary(store, cell, evaluator, metric, signature, seed) for cell in column])
-            rows.extend(summaries)
-            comparisons.extend(_compare(store, column, summaries, evaluator, metric, signature, seed))
+            found = [cell for m in order if (cell := cells.get((dataset, m, metric, signature))) is not None]
+            read = [partial(items_of, store, cell, evaluator, metric, signature) for cell in found]
+            column = [CellScores(cell, evaluator, metric, items) for cell, items in zip(found, read, strict=True)]
+            summaries = [
+                _summary(one, items(), evaluator, metric, signature) for one, items in zip(column, read, strict=True)
+            ]
+            rows.extend(summaries := _together(summaries))
+            comparisons.extend(_compare(column, summaries, evaluator, metric))
             if tell is not None:
                 tell(metric)
         rows[first:] = agreement.noted(rows[first:], columns, partial(_answers, store, cells, dataset))
@@ -71,7 +75,7 @@ def _answers(
     cell = cells.get((dataset, method, metric, line))
     if cell is None:
         return {}
-    names = evaluator.answers(metric, _items(store, cell, evaluator, metric, line)) or ()
+    names = evaluator.answers(metric, items_of(store, cell, evaluator, metric, line)) or ()
     return {row.sample: name for row, name in zip(cell.scored, names, strict=True)}
 
 
@@ -81,37 +85,44 @@ def _methods_in_order(store: RunStore) -> list[str]:
 
 
 def _summary(
-    store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str, seed: int
+    scores: CellScores, items: Sequence[Statistics], evaluator: Evaluator, metric: str, signature: str
 ) -> SummaryRow:
-    facts, items = evaluator.facts(metric), _items(store, cell, evaluator, metric, signature)
-    value, interval, clustered = _score(cell, items, evaluator, metric, seed)
+    """One number with both intervals; no number when nothing was scored, or the set cannot answer."""
+    facts, cell = evaluator.facts(metric), scores.cell
+    found = scores.on(scores.samples) if items else None
+    if found is not None and not math.isfinite(found.value):
+        found = None
+    by_clip = found.by_clip().interval(facts.scale) if found else None
+    person = found.by_person() if found else None
+    low, high = (person.interval(facts.scale) if person else None) or by_clip or (None, None)
     return SummaryRow(
         cell.dataset,
         cell.method,
         metric,
-        value,
+        found.value if found else None,
         facts.unit,
         facts.higher_is_better,
-        interval[0] if interval else None,
-        interval[1] if interval else None,
+        low,
+        high,
         cell.answers,
         cell.expected,
         _signed(items, evaluator, metric, signature),
-        _why(cell.rows) if not items else _note(items, evaluator, metric, cell) or ("too_few" if value is None else ""),
-        clustered[0] if clustered else None,
-        clustered[1] if clustered else None,
+        (_note(items, evaluator, metric, cell) or ("" if found else "too_few")) if items else _why(cell.rows),
+        by_clip[0] if by_clip else None,
+        by_clip[1] if by_clip else None,
+        person.units if person and cell.identities_known else 0,
     )
 
 
-def _items(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:
-    """Statistics of the scored rows of a cell, in their order: one cell at a time is in memory.
+def items_of(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:
+    """Statistics of the scored rows of a cell, in order of their samples: one cell at a time is in memory.
 
     A metric that is made from another one's statistics finds them in that one's rows.
     """
     source = evaluator.facts(metric).of
     line = str(evaluator.signature(source)) if source else signature
     rows = store.rows(cell=(cell.dataset, cell.method, source or metric, line))
-    return [unpack(row) for row in rows if row.scored]
+    return [unpack(row) for row in sorted(rows, key=lambda row: row.sample) if row.scored]
 
 
 def _signed(items: Sequence[Statistics], evaluator: Evaluator, metric: str, line: str) -> str:
@@ -136,75 +147,16 @@ def _why(rows: Sequence[StoredRow]) -> str:
     return max(set(reasons), key=reasons.count) if reasons else ""
 
 
-def _score(
-    cell: StoredCell, items: Sequence[Statistics], evaluator: Evaluator, metric: str, seed: int
-) -> tuple[float | None, Interval, Interval]:
-    """(value, interval over clips, interval over identities); no number when nothing was scored."""
-    if not items:
-        return None, None, None
-    value = float(evaluator.combine(metric, items))
-    if not math.isfinite(value):
-        return None, None, None
-    rng = np.random.default_rng(seed_for(seed, "interval", cell.dataset, cell.method, metric))
-    facts = evaluator.facts(metric)
-    unit = facts.unit
-    if facts.aggregation == "mean":
-        values, people = [float(row.value or 0.0) for row in cell.scored], len(set(cell.clusters))
-        by_clip = _share_interval(unit, values, len(values)) or statistics.mean_interval(values, rng)
-        clustered = statistics.mean_interval(values, rng, cell.clusters)
-        return value, by_clip, (clustered and _share_interval(unit, values, people)) or clustered
-    groups = [str(k) for k in range(len(items))], cell.clusters
-    by_clip, clustered = (evaluator.interval(metric, items, one, evaluator.draws, rng) for one in groups)
-    people = len(set(cell.answering))
-    return value, _with_width(by_clip, unit, value, cell.answers), _with_width(clustered, unit, value, people)
-
-
-def _share_interval(unit: str, values: Sequence[float], n: int) -> Interval:
-    """Wilson's interval of n clips or people where every clip says 0 or 100 %: the bootstrap has no width there."""
-    if unit != "%" or set(values) not in ({0.0}, {100.0}):
-        return None
-    low, high = statistics.wilson(n * values[0] / 100.0, n)
-    return 100.0 * low, 100.0 * high
-
-
-def _with_width(interval: Interval, unit: str, value: float, n: int) -> Interval:
-    """The interval; Wilson's of n clips or people where no resample moved a pooled share from 0 or 100 %."""
-    if interval is None or interval[0] != interval[1]:
-        return interval
-    return _share_interval(unit, [value], n) or interval
-
-
-def _with_outcomes(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, line: str) -> StoredCell:
-    """The cell with each clip's part of a pooled score that is a mean of such parts."""
-    parts = evaluator.outcomes(metric, _items(store, cell, evaluator, metric, line)) or ()
-    counted = zip(cell.scored, parts, strict=True)
-    return replace(cell, rows=tuple(replace(row, value=part) for row, part in counted if part is not None))
-
-
 def _compare(
-    store: RunStore,
-    column: Sequence[StoredCell],
-    rows: Sequence[SummaryRow],
-    evaluator: Evaluator,
-    metric: str,
-    line: str,
-    seed: int,
+    column: Sequence[CellScores], rows: Sequence[SummaryRow], evaluator: Evaluator, metric: str
 ) -> list[Comparison]:
-    """All pairs of methods whose numbers have one signature: by clip where the score is a mean over clips."""
+    """All pairs of methods whose numbers have one signature, on the samples that both have."""
     facts = evaluator.facts(metric)
     if not facts.ranked:
         return []
-    in_parts = evaluator.outcomes(metric, []) is not None
-    if in_parts:
-        column = [_with_outcomes(store, cell, evaluator, metric, line) for cell in column]
-    comparisons = []
-    for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2):
-        if one.signature != two.signature or one.value is None or two.value is None:
-            continue
-        if in_parts or facts.aggregation == "mean":
-            comparisons.append(pairs.by_clip(a, b, metric, facts.unit, one.signature, seed))
-        else:
-            items = lambda cell: _items(store, cell, evaluator, metric, line)  # noqa: E731
-            score = partial(evaluator.combine, metric)
-            comparisons.append(pairs.by_set(a, b, items, score, metric, one.signature, seed))
-    return [comparison for comparison in comparisons if comparison is not None]
+    found = [
+        compared(a, b, metric, facts.unit, one.signature)
+        for (a, one), (b, two) in combinations(zip(column, rows, strict=True), 2)
+        if one.signature == two.signature and one.value is not None and two.value is not None
+    ]
+    return [comparison for comparison in found if comparison is not None]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.emotions import BASIC_EMOTIONS
-from harness.statistics import mean_interval, wilson
+from harness.statistics import Scale, left_out_of_mean
 from reports.model import MetricFact, RunData, RunRow
 from reports.numbers import decimals
-
-_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ def _breakdown(run: RunData, key: tuple[str, str, str], rows: Sequence[RunRow]) 
         cells[row.method, row.emotion].append(row)
     here = {row.method for row in rows}
     methods = tuple(dict.fromkeys(row.method for row in run.summary if row.dataset == dataset and row.method in here))
-    shares = {cell: _share(cell_rows, "|".join((*key, *cell)), fact.unit) for cell, cell_rows in cells.items()}
+    shares = {cell: _share(cell_rows, fact.unit) for cell, cell_rows in cells.items()}
     places = decimals(fact.unit, [share.value for share in shares.values()])
     return Breakdown(dataset, fact, signature, methods, emotions, shares, places, run.name)
 
@@ -84,14 +79,11 @@ def emotion_order(names: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in BASIC_EMOTIONS if name in present), *sorted(present - set(BASIC_EMOTIONS)))
 
 
-def _share(rows: Sequence[RunRow], key: str, unit: str) -> EmotionMean:
-    values = [row.value for row in rows if row.value is not None and math.isfinite(row.value)]
-    if not values:
+def _share(rows: Sequence[RunRow], unit: str) -> EmotionMean:
+    found = [row for row in rows if row.value is not None and math.isfinite(row.value)]
+    if not found:
         return EmotionMean(None, None, None, 0, len(rows))
-    rng = np.random.default_rng(zlib.crc32(key.encode()))  # the same table from the same rows, wherever it is made
-    if unit == "%" and set(values) <= {0.0, 100.0}:
-        # Few clips, all right or all wrong, are common here; a bootstrap would give them no width at all.
-        bottom, top = wilson(sum(values) / 100, len(values))
-        return EmotionMean(float(np.mean(values)), 100 * bottom, 100 * top, len(values), len(rows))
-    low, high = mean_interval(values, rng, draws=_DRAWS) or (None, None)
-    return EmotionMean(float(np.mean(values)), low, high, len(values), len(rows))
+    scale: Scale = "share" if unit == "%" and all(row.value in (0.0, 100.0) for row in found) else "plain"
+    mean = left_out_of_mean([row.value or 0.0 for row in found], [row.identity or row.sample for row in found])
+    low, high = mean.by_person().interval(scale) or mean.by_clip().interval(scale) or (None, None)
+    return EmotionMean(mean.value, low, high, len(found), len(rows))

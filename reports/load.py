@@ -5,30 +5,33 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.cells import gathered
 from harness.errors import CannotCompareError, MissingError, SchemaError, UsageError
 from harness.evaluator import Aggregation
+from harness.pairs import CellScores
 from harness.records import Clip, Failed, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore, StoredRow
-from harness.summary import unpack
+from harness.summary import items_of, unpack
 from reports.aggregation import undeclared
 from reports.confusion import counted
-from reports.model import Confusion, Making, MetricFact, PooledStatistics, RunData, RunRow
+from reports.model import Confusion, Making, MetricFact, RunData, RunRow, no_pool
 
 JUDGE = "evaluators.judge:Judge"
 DECISIONS = "evaluators.extended.decisions"  # numpy only
 _REWRITE = "Repeat the run with --resume; it is rewritten."
 
 
-def load_run(folder: Path, pools: bool = False) -> RunData:
+def load_run(folder: Path, to_compare: bool = False) -> RunData:
     """Returns everything the reports know of the run in `folder`.
 
-    With `pools`, the per-clip statistics of pooled metrics (FID) are read for the gate's paired tests, and confusions
-    are not. UsageError when the folder is no run, or one of another schema.
+    With `to_compare`, the statistics of clips can be asked for (`pool`), and confusions are not read. UsageError when
+    the folder is no run, or one of another schema.
     """
     with RunStore(folder, create=False) as store:
         facts = _facts(folder)
@@ -47,12 +50,13 @@ def load_run(folder: Path, pools: bool = False) -> RunData:
             comparisons=tuple(store.comparisons()),
             clips=_clips(store, folder.resolve()),
             long_signatures=_long(store, metrics, summary),
-            confusions=() if pools else _confusions(store, summary, rows),
+            confusions=() if to_compare else _confusions(store, summary, rows),
             aggregations=_aggregations(store, metrics, summary),
             makings=_makings(store),
             unaligned=_unaligned(facts, metrics, summary),
             folder=folder,
-            pools=_pools(store, asked, metrics, signed) if pools else {},
+            stochastic=_stochastic(facts),
+            pool=partial(_pool, folder) if to_compare else no_pool,
         )
 
 
@@ -149,7 +153,7 @@ def load_any(path: Path) -> RunData:
     """
     if path.is_dir():
         try:
-            return load_run(path, pools=True)
+            return load_run(path, to_compare=True)
         except SchemaError as error:
             raise CannotCompareError(error.what, error.cure) from error
     if path.is_file():
@@ -206,31 +210,24 @@ def _aggregations(
     }
 
 
-def _pools(
-    store: RunStore,
-    asked: Mapping[str, Any],
-    metrics: Mapping[str, Mapping[str, Any]],
-    signed: Mapping[tuple[str, str, str, str], str],
-) -> dict[tuple[str, str, str, str], PooledStatistics]:
-    """Per-clip statistics of the pooled metrics; only here the judges are imported (for their `combine`)."""
-    facts = [_fact(name, told) for name, told in metrics.items()]
-    pooled = {fact.name for fact in facts if fact.pooled and fact.ranked}
-    if not pooled:
-        return {}
-    try:
-        judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu", str(asked.get("dataset", "")))
-    except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now: by intervals
-        return {}
-    combine = {(metric, line): evaluator for evaluator, metric, line in judge.columns() if metric in pooled}
-    found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for row in store.rows():
-        if (row.metric, row.signature) in combine and row.scored:
-            found.setdefault((row.dataset, row.method, row.metric, row.signature), {})[row.sample] = unpack(row)
-    return {
-        (*key[:3], signed.get(key, key[3])): PooledStatistics(items, _scorer(combine[key[2:]], key[2]))
-        for key, items in found.items()
-    }
+def _stochastic(facts: Mapping[str, Any]) -> frozenset[str]:
+    """The methods that said, when they were built, that they draw noise."""
+    methods: Mapping[str, Any] = facts.get("methods") or {}
+    return frozenset(name for name, kept in methods.items() if (kept.get("facts") or {}).get("stochastic"))
 
 
-def _scorer(judge: Any, metric: str) -> Any:
-    return lambda items: float(judge.combine(metric, items))
+def _pool(folder: Path, key: tuple[str, str, str, str]) -> CellScores | None:
+    """One cell's scores of any of its samples; only here the judges are imported (for their `combine`)."""
+    line = _settings(key[3])
+    with RunStore(folder, create=False) as store:
+        asked = store.meta("asked") or {}
+        try:
+            judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu", str(asked.get("dataset", "")))
+        except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now
+            return None
+        columns = [one for one in judge.columns() if one[1:] == (key[2], line)]
+        cell = gathered(store).get((*key[:3], line))
+        if not columns or cell is None:
+            return None
+        kept = items_of(store, cell, *columns[0])
+    return CellScores(cell, columns[0][0], key[2], lambda: kept)

@@ -10,7 +10,7 @@ from reports.failures import failures
 from reports.fairness import fairness
 from reports.footnotes import footnotes
 from reports.layout import ROLES, Column, Section, TableCell, has_unaligned, marks, sections
-from reports.legend import INTERVALS, RANKED, UNALIGNED, few_identities
+from reports.legend import INTERVALS, RANKED, UNALIGNED, people
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, interval, number
 from reports.sentences import sentences
@@ -77,7 +77,7 @@ def _section(section: Section) -> list[str]:
     ]
     notes = [_footnote(column) for column in (*section.columns, *(column for column, _ in section.empty))]
     apart = [line for text in empty for line in (text, "")]
-    return [*lines, *apart, *notes, "", *_footnotes(section), *_clustered(section)]
+    return [*lines, *apart, *notes, "", *_footnotes(section), *_by_clip(section)]
 
 
 def _footnotes(section: Section) -> list[str]:
@@ -94,17 +94,17 @@ def _fairness(section: Section, runs: Sequence[RunData]) -> list[str]:
     return ["What the methods were given, and what they used:", "", *notes, ""] if notes else []
 
 
-def _clustered(section: Section) -> list[str]:
-    """The intervals that treat a person, not a clip, as the unit; only where some cell has one."""
-    if all(cell is None or cell.row.cluster_low is None for line in section.lines for cell in line.cells):
+def _by_clip(section: Section) -> list[str]:
+    """The intervals that treat a clip, not a person, as the unit; only where some cell has one."""
+    if all(cell is None or cell.row.clip_low is None for line in section.lines for cell in line.cells):
         return []
-    head = ["95 % interval by identity", *(escape(column.title) for column in section.columns)]
-    body = [[escape(line.label), *(_cluster(cell) for cell in line.cells)] for line in section.lines]
-    return [*_grid(head, body), "", *filter(None, [few_identities(section)]), ""]
+    head = ["95 % interval over clips", *(escape(column.title) for column in section.columns)]
+    body = [[escape(line.label), *(_over_clips(cell) for cell in line.cells)] for line in section.lines]
+    return [*_grid(head, body), "", *filter(None, [people(section)]), ""]
 
 
-def _cluster(cell: TableCell | None) -> str:
-    return "" if cell is None else interval(cell.row.cluster_low, cell.row.cluster_high, cell.places)
+def _over_clips(cell: TableCell | None) -> str:
+    return "" if cell is None else interval(cell.row.clip_low, cell.row.clip_high, cell.places)
 
 
 def _body(section: Section) -> list[list[str]]:

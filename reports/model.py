@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.evaluator import Aggregation
 from harness.records import Comparison, SummaryRow
+from harness.statistics import LeftOut
 
 __all__ = [
     "CEILINGS",
@@ -30,7 +31,7 @@ __all__ = [
     "Confusion",
     "Making",
     "MetricFact",
-    "PooledStatistics",
+    "PooledScores",
     "RunData",
     "RunRow",
 ]
@@ -98,12 +99,22 @@ class Making:
     refused: str = ""  # why the method could not take this sample
 
 
-@dataclass(frozen=True)
-class PooledStatistics:
-    """Holds a pooled metric's sufficient statistics: `score` of any list of `items` is the metric on those clips."""
+class PooledScores(Protocol):
+    """Scores a set of clips on any of its samples: harness.pairs.CellScores."""
 
-    items: Mapping[str, Any]  # sample → its statistics, as `score` takes them
-    score: Callable[[Sequence[Any]], float]
+    @property
+    def samples(self) -> frozenset[str]: ...
+
+    def score(self, samples: frozenset[str]) -> float:
+        """Returns the score on these samples."""
+
+    def on(self, samples: frozenset[str]) -> LeftOut:
+        """Returns it with the scores without each clip."""
+
+
+def no_pool(key: tuple[str, str, str, str]) -> PooledScores | None:
+    """Returns None: the statistics of clips are not at hand (a bare scores.json)."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -151,8 +162,9 @@ class RunData:
     #: (method, metric) whose numbers compare frames that do not correspond: the method's head motion is its own.
     unaligned: frozenset[tuple[str, str]] = frozenset()
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
-    #: (dataset, method, metric, signature) → statistics of each clip, where they are at hand.
-    pools: Mapping[tuple[str, str, str, str], PooledStatistics] = field(default_factory=dict)
+    stochastic: frozenset[str] = frozenset()  # methods that draw noise of their own
+    #: (dataset, method, metric, signature) → the score of any of its samples; read when it is asked for.
+    pool: Callable[[tuple[str, str, str, str]], PooledScores | None] = no_pool
 
     @cached_property
     def values(self) -> Mapping[tuple[str, str, str, str], Mapping[str, float]]:

@@ -20,7 +20,7 @@ from reports.failures import Failure, failures, notes
 from reports.fairness import fairness
 from reports.footnotes import footnotes
 from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, has_unaligned, sections
-from reports.legend import INTERVALS, RANKED, UNALIGNED, few_identities
+from reports.legend import INTERVALS, RANKED, UNALIGNED, people
 from reports.markdown import title
 from reports.model import Confusion, RunData
 from reports.numbers import coverage, interval, number
@@ -46,7 +46,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         intervals=INTERVALS,
         ranked=RANKED,
         unaligned=UNALIGNED,
-        clustered=any(row.cluster_low is not None for run in runs for row in run.summary),
+        over_clips=any(row.clip_low is not None for run in runs for row in run.summary),
         sentences=_sentences(runs),
         charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
         boards=[_board(board) for run in runs for board in boards(run)],
@@ -82,7 +82,7 @@ def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str,
         "heading": section.heading,
         "columns": [_column(column, runs) for column in section.columns],
         "footnotes": footnotes(section),
-        "few": few_identities(section),
+        "people": people(section),
         "fairness": fairness(section, runs),
         "unaligned": has_unaligned(section),
         "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
@@ -118,7 +118,7 @@ def _cell(cell: TableCell | None) -> dict[str, Any] | None:
     return {
         "value": number(row.value, cell.places),
         "interval": interval(row.low, row.high, cell.places),
-        "clustered": interval(row.cluster_low, row.cluster_high, cell.places),
+        "over_clips": interval(row.clip_low, row.clip_high, cell.places),
         "coverage": coverage(row),
         "short": row.n_scored < row.n_expected,
         "note": sentence(row.note) if row.note and row.value is None else "",

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from harness.records import SummaryRow
 from reports.breakdown import breakdowns
+from reports.legend import INTERVALS
 from reports.markdown import escape
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, decimals, difference_unit, interval, number
 from reports.published import Published, PublishedTable, Target
 from reports.terminal import printable
 
-_BRACKETS = "Brackets: 95 % intervals, over clips and over identities in one."
+_BRACKETS = f"Brackets: {INTERVALS}."
 _HEAD = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")
 
 
@@ -160,21 +161,13 @@ def _number(run: RunData, row: SummaryRow, target: Target) -> Ours | None:
     if not target.emotion:
         if row.value is None:
             return None
-        low, high = _widest(row)
-        return Ours(row.value, low, high, row.n_scored, row.n_expected, row.signature, run.name)
+        return Ours(row.value, row.low, row.high, row.n_scored, row.n_expected, row.signature, run.name)
     for one in breakdowns(run):
         share = one.cells.get((row.method, target.emotion))
         if (one.dataset, one.signature) == (row.dataset, row.signature) and share and share.value is not None:
             counts = (share.n_scored, share.n_expected)
             return Ours(share.value, share.low, share.high, *counts, row.signature, run.name)
     return None
-
-
-def _widest(row: SummaryRow) -> tuple[float | None, float | None]:
-    """Both intervals in one, over clips and over identities: clips of one person are not independent."""
-    lows = [end for end in (row.low, row.cluster_low) if end is not None]
-    highs = [end for end in (row.high, row.cluster_high) if end is not None]
-    return min(lows, default=None), max(highs, default=None)
 
 
 def _explained(cell: Published, ours: Ours, run: RunData, row: SummaryRow) -> str:

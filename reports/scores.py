@@ -7,7 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ def to_json(runs: Sequence[RunData]) -> str:
     """Returns scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a
     line.
 
-    `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse) and
-    `aggregation` (signatures of numbers that are no means over their clips) are there for `compare`, `confusion`
-    (metrics that answer with a name: who was taken for whom, and the recall of each label) and `unaligned` (method and
-    metric of frames that do not correspond to the ground truth's) for readers; a row names its signature only where its
-    metric has several, a number its lane only where the runs have several. Names of several runs are joined; a method
-    that several have says whose it is.
+    `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse), `stochastic`
+    (methods that draw noise of their own) and `aggregation` (signatures of numbers that are no means over their clips)
+    are there for `compare`, `confusion` (metrics that answer with a name: who was taken for whom, and the recall of
+    each label) and `unaligned` (method and metric of frames that do not correspond to the ground truth's) for readers;
+    a row names its signature only where its metric has several, a number its lane only where the runs have several.
+    Names of several runs are joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
@@ -69,6 +69,7 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
     """The keys on the runs as a whole; the last three only where they have content."""
     drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
     descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
+    stochastic = sorted({name for run in runs for name in run.stochastic})
     made = {row.signature: run.fact(row.metric, row.signature).aggregation for run in runs for row in run.summary}
     others = {line: aggregation for line, aggregation in made.items() if aggregation != "mean"}
     return {
@@ -78,6 +79,7 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
         "lane": _joined(run.lane for run in runs),
         **({"dataset_version": drawn} if drawn else {}),
         **({"descriptive": descriptive} if descriptive else {}),
+        **({"stochastic": stochastic} if stochastic else {}),
         **({"aggregation": others} if others else {}),
     }
 
@@ -224,6 +226,6 @@ def _run(content: dict[str, Any]) -> RunData:
     taken = tuple(confusion.from_json(item) for item in content.get("confusion", ()))
     facts = {key: content[key] for key in ("dataset_version",) if key in content}
     unaligned = frozenset((str(method), str(metric)) for method, metric in content.get("unaligned", ()))
-    return RunData(
-        *names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations, unaligned=unaligned
-    )
+    noisy = frozenset(map(str, content.get("stochastic", ())))
+    read = RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)
+    return replace(read, unaligned=unaligned, stochastic=noisy)

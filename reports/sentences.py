@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.records import Comparison
+from harness.statistics import units_needed
 from reports.model import MetricFact, RunData
 from reports.numbers import decimals, difference_unit, interval, number, probability
 
@@ -40,7 +41,7 @@ def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
     kind = "anchors" if pair & run.anchors else "contestants"
     different = comparison.p_holm <= ALPHA and comparison.difference != 0
     fact, own = run.fact(comparison.metric, comparison.signature), _own_motion(comparison, run)
-    words = prefix + in_words(comparison, replace(fact, ranked=fact.ranked and not own))
+    words = prefix + in_words(comparison, replace(fact, ranked=fact.ranked and not own), len(run.comparisons))
     if own:
         words += f" The head motion of {own} is its own, so this says nothing of quality."
     return Sentence(words, comparison.metric, kind, different)
@@ -52,16 +53,18 @@ def _own_motion(comparison: Comparison, run: RunData) -> str:
     return " and ".join(method for method in pair if (method, comparison.metric) in run.unaligned)
 
 
-def in_words(comparison: Comparison, fact: MetricFact) -> str:
-    """Returns the sentence of one comparison."""
-    first, second, clips = comparison.first, comparison.second, _clips(comparison.n_pairs)
+def in_words(comparison: Comparison, fact: MetricFact, tests: int = 1) -> str:
+    """Returns the sentence of one comparison; tests: how many its p-value is corrected for."""
+    first, second, basis = comparison.first, comparison.second, _basis(comparison)
     where = f"in {fact.title} on {comparison.dataset}"
     places = decimals(fact.unit, [comparison.difference, comparison.low, comparison.high])
     if comparison.difference == 0 and comparison.low == comparison.high == 0:
-        return f"{first} and {second} are equal {where} ({clips})."
+        return f"{first} and {second} are equal {where} ({basis})."
     signed = f"{number(comparison.difference, places, sign=True)}{difference_unit(fact.unit)}"
     size = f"{signed}, 95 % interval {interval(comparison.low, comparison.high, places)}"
-    test = f"{probability(comparison.p_holm)} after Holm's correction, {clips}"
+    if comparison.p_holm > ALPHA and (few := _too_few(comparison, tests)):
+        return f"{first} and {second} {where}: nothing can be shown ({size}; {basis}, {few})."
+    test = f"{probability(comparison.p_holm)} after Holm's correction, {basis}"
     if comparison.p_holm > ALPHA:
         return f"{first} and {second} do not differ measurably {where} ({size}, {test})."
     if not fact.ranked:
@@ -70,5 +73,18 @@ def in_words(comparison: Comparison, fact: MetricFact) -> str:
     return f"{first} is {'better' if better else 'worse'} than {second} {where} ({size}, {test})."
 
 
-def _clips(n: int) -> str:
-    return f"{n} clip{'' if n == 1 else 's'} that both have"
+def _basis(comparison: Comparison) -> str:
+    """Whom the sentence is about: people, or clips where nobody knows who is in them."""
+    clips = f"{comparison.n_pairs} clip{'' if comparison.n_pairs == 1 else 's'} that both have"
+    people = comparison.n_people
+    return f"{people} {'person' if people == 1 else 'people'} in {clips}" if people else clips
+
+
+def _too_few(comparison: Comparison, tests: int) -> str:
+    """Why no difference whatever could have been shown; "" where one could."""
+    needed = units_needed(tests, ALPHA)
+    units, name = comparison.n_people or comparison.n_pairs, "people" if comparison.n_people else "clips"
+    if not comparison.test.startswith("t over") or units >= needed:
+        return ""
+    many = f"in {tests} comparisons" if tests > 1 else "in a comparison"
+    return f"and {many} no p-value of fewer than {needed} {name} can be below {ALPHA:g}"

@@ -15,7 +15,7 @@ from reports.numbers import coverage, interval, number
 WIDTH = 100
 _GAP = 2
 _UNDEFINED = "too_few"  # every clip is scored, and yet the set has no number
-_MARKS = "* best, + second contestant, ~ too few clips to rank; scored/expected; [95 % interval over clips]"
+_MARKS = "* best, + second contestant, ~ too few clips to rank; scored/expected; [95 % interval over people]"
 
 
 def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:

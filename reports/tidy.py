@@ -17,7 +17,7 @@ from reports.model import RunData, distinctions
 #: What `numbers` gives of each cell of the table, in this order.
 NUMBERS = (
     *("run", "protocol", "lane", "dataset", "method", "metric", "column", "value", "unit", "higher_is_better"),
-    *("low", "high", "n_scored", "n_expected", "signature", "cluster_low", "cluster_high", "note"),
+    *("low", "high", "n_scored", "n_expected", "signature", "clip_low", "clip_high", "n_people", "note"),
 )
 #: What `clips` gives of each clip under each metric.
 CLIPS = (

@@ -42,7 +42,7 @@ def make_run(
     name: str = "bench",
     seed: int = 0,
     methods: Sequence[str] = tuple(TRUTH),
-    identities: int = 6,
+    identities: int = 20,
     clips: int = 60,
     dataset: str = "puppets",
     lane: str = "speech",
@@ -100,14 +100,17 @@ def _summary(run: RunData, dataset: str, methods: Sequence[str], shift: Mapping[
             scored = [row for row in rows if row.scored]
             values = [row.value for row in scored if row.value is not None]
             people = [row.identity for row in scored if row.value is not None]
-            value: float | None = float(np.mean(values)) if values else None
-            low, high = statistics.mean_interval(values, np.random.default_rng(1), draws=500) or (None, None)
-            by = statistics.mean_interval(values, np.random.default_rng(1), people, draws=500) or (None, None)
+            mean = statistics.left_out_of_mean(values, people) if values else None
+            value = mean.value if mean else None
+            scale = "share" if fact.unit == "%" else "plain"
+            low, high = (mean.by_person().interval(scale) if mean else None) or (None, None)
+            by = (mean.by_clip().interval(scale) if mean else None) or (None, None)
             if metric == "fid":
                 value = TRUTH.get(method, TRUTH["cmet"])[2] + shift.get("fid", 0.0)
                 low, high = value - 1.5, value + 1.5
             note = "" if scored else "no_reference"
-            facts = (fact.unit, fact.higher_is_better, low, high, len(scored), len(rows), SIGNATURES[metric], note, *by)
+            facts = (fact.unit, fact.higher_is_better, low, high, len(scored), len(rows), SIGNATURES[metric], note)
+            facts = (*facts, *by, len(set(people)))
             found.append(SummaryRow(dataset, method, metric, value, *facts))
     return found
 
@@ -121,11 +124,11 @@ def _comparisons(run: RunData, methods: Sequence[str], dataset: str) -> list[Com
                 both = [sample for sample in a if sample in b]
                 if len(both) < 2:
                     continue
-                left, right = np.array([a[s] for s in both]), np.array([b[s] for s in both])
-                test = statistics.paired_test(left, right, np.random.default_rng(2), draws=1000)
-                low, high = statistics.mean_interval(left - right, np.random.default_rng(3), draws=500) or (0.0, 0.0)
-                p = test.p_value
-                facts = (test.difference, low, high, p, p, len(both), SIGNATURES[metric])
+                people = [s.partition("_")[0] for s in both]
+                change = statistics.left_out_of_mean([a[s] - b[s] for s in both], people).by_person()
+                low, high = change.interval() or (0.0, 0.0)
+                p = change.p_value
+                facts = (change.value, low, high, p, p, len(both), SIGNATURES[metric], "t over people", change.units)
                 found.append(Comparison(dataset, metric, first, second, *facts))
     corrected = statistics.holm([c.p_value for c in found])
     return [replace(c, p_holm=p) for c, p in zip(found, corrected, strict=True)]

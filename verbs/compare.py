@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+RUN = click.Path(path_type=Path)
+
 
 @click.command("compare")
-@click.argument("baseline", type=click.Path(path_type=Path))
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("baseline", type=RUN)
+@click.argument("run", type=RUN)
+@click.option("--noise", nargs=2, type=RUN, metavar="RUN_A RUN_B", help="The same method twice: how far it may move.")
+@click.option(
+    "--alpha", type=click.FloatRange(0, 1, min_open=True), help="Level for stochastic methods. [default: 0.02]"
+)
 @click.option("--junit", type=click.Path(path_type=Path), default=None, help="Write a JUnit XML file.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown summary.")
-def command(baseline: Path, run: Path, junit: Path | None, markdown: Path | None) -> int:
+def command(
+    baseline: Path,
+    run: Path,
+    noise: tuple[Path, Path] | None,
+    alpha: float | None,
+    junit: Path | None,
+    markdown: Path | None,
+) -> int:
     """Compare RUN with BASELINE (run folders or scores.json files): better, same, worse, cannot compare.
 
     Exit code 0: nothing got worse. 3: something did. 4: cannot compare, or too little was measured.
     """
-    from reports.gate.gate import compare, write_junit, write_markdown
+    from reports.gate.gate import Thresholds, compare, write_junit, write_markdown
+    from reports.gate.noise import measured
     from reports.gate.text import plain
     from reports.load import load_any
 
-    verdict = compare(load_any(baseline), load_any(run))
+    limits = Thresholds(noise=measured(*map(load_any, noise)) if noise else {})
+    verdict = compare(load_any(baseline), load_any(run), replace(limits, alpha=alpha) if alpha else limits)
     click.echo(plain(verdict))
     if junit is not None:
         write_junit(verdict, junit)

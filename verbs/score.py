@@ -39,7 +39,6 @@ from verbs.choices import (
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals' draws.")
 def command(**given: Any) -> int:
     """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
 
@@ -61,7 +60,6 @@ def command(**given: Any) -> int:
         dataset=dataset,
         dataset_options=_dataset_options(dataset, given),
         protocol=protocol_for(dataset, given["protocol"]),
-        seed=given["seed"],
         limit=given["limit"],
         device=given["device"],
     )

@@ -82,7 +82,6 @@ class Session:
         dataset: str,
         dataset_options: Mapping[str, Any],
         protocol: str,
-        seed: int,
         limit: int | None,
         device: str,
     ) -> Session:
@@ -93,11 +92,11 @@ class Session:
         own = {"index": _index_of(source)} if dataset == "folder" else _named_by_id(clips)
         methods = {name: own}
         lane: Lane = "as-published"
-        plan = RunPlan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, seed, device, Path())
+        plan = RunPlan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, 0, device, Path())
         method_options = {
             name: {key: value for key, value in own.items() if key != "index"}
         }  # clips may be added later
-        asked = runner.Asked((name,), dataset, options, protocol, lane, seed, limit, method_options)
+        asked = runner.Asked((name,), dataset, options, protocol, lane, 0, limit, method_options)
         samples = runner.with_limit(_samples(spec, source), limit)
         _tell(source, samples)
         return cls(plan, samples, Judge(protocol, device, dataset), asked)

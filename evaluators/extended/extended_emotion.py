@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.emotion.labels import unlabelled
-from evaluators.extended import draws as extended_draws
 from evaluators.extended import pool, spaces
 from evaluators.extended.voice import NETS, Voice
 from evaluators.packing import pack
@@ -29,14 +28,12 @@ from harness.evaluator import (
     ClipContext,
     Evaluator,
     Fields,
-    Interval,
     Measurement,
     MetricFacts,
     Refusal,
     Statistics,
 )
 from harness.records import Row, Sample
-from harness.statistics import DRAWS
 
 Float = npt.NDArray[np.float32]
 _LABELLED = ("label", "image", "clip")  # a method that used one of these got the label as input
@@ -69,8 +66,6 @@ class ExtendedEmotion(Evaluator):
         _facts("av_structure", "Voice-face structure", "", -1.0, 1.0),
         _facts("pseudo_agreement", "Pseudo-label agreement", "%", 0.0, 100.0),
     )
-
-    draws = DRAWS  # of its intervals: they cost no more than those of a mean
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("extended", settings, (*spaces.SETTINGS, "dist", "voice", "scale", "metrics"))
@@ -129,25 +124,15 @@ class ExtendedEmotion(Evaluator):
         """Returns the score of a set of clips; nan where the set cannot answer (one identity, one emotion)."""
         return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
-    def interval(
-        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> Interval:
-        """Returns the 95 % percentile bootstrap interval over groups of clips; None where there is nothing to
-        resample.
-        """
-        return extended_draws.interval(metric, rows, groups, draws, rng, self.distance == "cosine", self.scale)
+    def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
+        """Returns the score without each group of clips; in profile reliability each clip stays in its half."""
+        return super().without(metric, pool.halved(rows) if metric == "ext_profile" else rows, groups)
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
         """Returns the score if clips of these emotions, which have no number, counted as wrong; None for other scores
         than shares.
         """
         return pool.with_wrong(metric, rows, lost, self.distance == "cosine")
-
-    def outcomes(self, metric: str, rows: Sequence[Statistics]) -> list[float | None] | None:
-        """Returns each clip's part of a score that is a mean over clips (None: it only gives its ground truth); None
-        for others.
-        """
-        return pool.outcomes(rows, self.distance == "cosine") if metric == "ext_acc" else None
 
     def answers(self, metric: str, rows: Sequence[Statistics]) -> list[str] | None:
         """Returns the emotion that each clip was taken for, in the pseudo-label agreement; None for metrics without

@@ -116,19 +116,26 @@ def control(rows: Rows, scale: float | None) -> str:
     return f"; neutral control {shift:.2f}{failed}"
 
 
-def reliability(rows: Rows) -> float:
-    """Returns the split-half reliability of the basic-emotion profiles: each emotion's clips in two halves, in their
-    order.
-    """
+def halved(rows: Rows) -> list[Mapping[str, Any]]:
+    """Returns the rows with the half that each extended clip is in: those of an emotion take turns, in their order."""
     places: dict[str, int] = defaultdict(int)
-    halves: tuple[list[Any], list[Any]] = ([], [])
+    found: list[Mapping[str, Any]] = []
     for row in rows:
-        if bool(row["extended"]):
-            halves[places[str(row["label"])] % 2].append(row)
-            places[str(row["label"])] += 1
-    names = sorted(name for name, count in places.items() if count > 1)
-    first, second = (_profiles([row for row in half if str(row["label"]) in names], rows)[2] for half in halves)
-    return consistency.split_half(first, second) if names else float("nan")
+        label = str(row["label"])
+        found.append({**row, "half": places[label] % 2})
+        places[label] += bool(row["extended"])
+    return found
+
+
+def reliability(rows: Rows) -> float:
+    """Returns the split-half reliability of the basic-emotion profiles: each emotion's clips in two halves."""
+    split = rows if rows and "half" in rows[0] else halved(rows)
+    halves = [[row for row in split if bool(row["extended"]) and row["half"] == half] for half in (0, 1)]
+    first, second = ({str(row["label"]) for row in half} for half in halves)
+    if not (names := first & second):
+        return float("nan")
+    one, other = (_profiles([row for row in half if str(row["label"]) in names], rows)[2] for half in halves)
+    return consistency.split_half(one, other)
 
 
 def described(rows: Rows) -> str:
@@ -172,17 +179,6 @@ def accuracy_guesses(rows: Rows, cosine: bool) -> tuple[list[str], list[str]]:
         cosine,
     )
     return _names(asked, "label"), guesses
-
-
-def outcomes(rows: Rows, cosine: bool) -> list[float | None]:
-    """Returns 100 or 0 for each extended clip, by whether its guess is right; None for clips that only give ground
-    truth.
-
-    The guesses of two methods on the same samples have the same bank of ground truths, so their outcomes are paired by
-    clip.
-    """
-    right = (100.0 * (label == guess) for label, guess in zip(*accuracy_guesses(rows, cosine), strict=True))
-    return [next(right, None) if bool(row["extended"]) else None for row in rows]
 
 
 def identified(rows: Rows) -> tuple[list[str], list[str]]:

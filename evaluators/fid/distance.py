@@ -7,8 +7,6 @@ right for rank-deficient sets where scipy's `sqrtm` is not (docs/reference/metri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -55,48 +53,3 @@ def frechet(features1: npt.ArrayLike, features2: npt.ArrayLike) -> float:
     nuclear = np.linalg.svd(factored(rows1) @ factored(rows2).T, compute_uv=False).sum()
     spread = np.square(rows1).sum() + np.square(rows2).sum()
     return max(0.0, float(np.square(mean1 - mean2).sum() + spread - 2.0 * nuclear))
-
-
-@dataclass(frozen=True)
-class FrechetResampler:
-    """Computes Fréchet distances of many weighted versions of the same two sets, from their inner products alone.
-
-    A bootstrap resample of clips is a vector of whole weights for the rows. Everything the distance needs is in
-    the Gram matrices of the rows, so the features (d columns) are touched once and a resample costs the
-    singular values of one matrix over the rows that it kept.
-    """
-
-    cross: Array  # (n, m) inner products between the sets
-    gram1: Array  # (n, n)
-    gram2: Array  # (m, m)
-
-    @classmethod
-    def of(cls, features1: npt.ArrayLike, features2: npt.ArrayLike) -> FrechetResampler:
-        """Returns the resampler of features (n, d) and (m, d)."""
-        first, second = _checked(features1, "first"), _checked(features2, "second")
-        centre = (first.mean(axis=0) + second.mean(axis=0)) / 2  # keeps the later differences of means accurate
-        first, second = first - centre, second - centre
-        return cls(first @ second.T, first @ first.T, second @ second.T)
-
-    def distance(self, weights1: npt.ArrayLike, weights2: npt.ArrayLike) -> float:
-        """Returns the distance where row i counts `weights1[i]` times and row j of the other `weights2[j]` times.
-
-        Equals `frechet` of the repeated rows. Weights are ≥ 0 and must add up to at least 2; nan otherwise.
-        """
-        w1, w2 = np.asarray(weights1, dtype=np.float64), np.asarray(weights2, dtype=np.float64)
-        n1, n2 = w1.sum(), w2.sum()
-        if min(n1, n2) < 2:
-            return float("nan")
-        p1, p2 = w1 / n1, w2 / n2
-        own1, own2, between = p1 @ self.gram1 @ p1, p2 @ self.gram2 @ p2, p1 @ self.cross @ p2
-        spread1 = (w1 @ np.diagonal(self.gram1) - n1 * own1) / (n1 - 1)
-        spread2 = (w2 @ np.diagonal(self.gram2) - n2 * own2) / (n2 - 1)
-        nuclear = self._nuclear(w1, w2, p1, p2, float(between)) / np.sqrt((n1 - 1) * (n2 - 1))
-        return max(0.0, float(own1 + own2 - 2 * between + spread1 + spread2 - 2.0 * nuclear))
-
-    def _nuclear(self, w1: Array, w2: Array, p1: Array, p2: Array, between: float) -> float:
-        """Nuclear norm of the weighted, doubly centred cross products; rows of weight 0 drop out."""
-        centred = self.cross - (p1 @ self.cross)[None, :] - (self.cross @ p2)[:, None] + between
-        kept1, kept2 = np.flatnonzero(w1), np.flatnonzero(w2)
-        scaled = np.sqrt(w1[kept1])[:, None] * centred[np.ix_(kept1, kept2)] * np.sqrt(w2[kept2])[None, :]
-        return float(np.linalg.svd(scaled, compute_uv=False).sum())

@@ -18,14 +18,14 @@ from evaluators.fid import limit as fid_limit
 from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
 from evaluators.fid.distance import frechet
 from evaluators.fid.features import build
-from evaluators.fid.interval import half_sample_interval
+from evaluators.fid.left_out import distances_without
 from evaluators.full_reference import picture_sizes
 from evaluators.full_reference.picture_sizes import SIDES
 from evaluators.sampling import sampling
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
 from harness.errors import Missing
-from harness.evaluator import ClipContext, Evaluator, Fields, Interval, Measurement, MetricFacts, Refusal, Statistics
+from harness.evaluator import ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics
 from harness.media.grids import FPS_RULE
 from harness.records import Row
 from harness.signature import Signature
@@ -123,11 +123,9 @@ class Fid(_Judge):
             return fid_limit.extrapolated(clip, reference)
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
 
-    def interval(
-        self, metric: str, rows: Sequence[Statistics], groups: Sequence[str], draws: int, rng: np.random.Generator
-    ) -> Interval:
-        """Returns the 95 % interval by half-samples of the groups; None with fewer than two, and for FID∞."""
-        return None if metric == "fid_inf" else half_sample_interval(*both(rows), groups, draws, rng)
+    def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
+        """Returns the FID without each group of clips; nan for FID∞, whose line needs the whole set."""
+        return [float("nan")] * len(groups) if metric == "fid_inf" else distances_without(*both(rows), groups)
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns the note that must stand with the number: sample sizes and their warning, or why FID∞ is refused."""

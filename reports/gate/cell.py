@@ -1,25 +1,22 @@
-"""Judges one cell of the gate: the settings of its signature first, then coverage, then N, then the paired test."""
+"""Judges one cell of the gate: the settings of its signature first, then coverage, then N, then the change."""
 
 from __future__ import annotations
 
 import math
-import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.records import SummaryRow
 from harness.signature import MEASURED, Signature
-from harness.statistics import Test, detectable_difference, paired_test, swap_test
-from reports.gate.verdict import CellVerdict, State, Thresholds
-from reports.model import MetricFact, PooledStatistics, RunData, RunRow
+from harness.statistics import left_out_of_mean
+from reports.gate.verdict import CellVerdict, Key, State, Thresholds
+from reports.model import MetricFact, PooledScores, RunData, RunRow
 
-Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 Rows = Mapping[str, RunRow]  # sample → row
 _COUNTS = ("n1", "n2")
 
@@ -67,10 +64,9 @@ class GateCell:
     before: Side
     after: Side
     limits: Thresholds
-    share: float  # of alpha, for this cell alone
 
     def judge(self) -> CellVerdict:
-        """Returns the verdict: whether numbers were lost, whether both sides mean the same, and the test."""
+        """Returns the verdict: whether numbers were lost, whether both sides mean the same, and the change."""
         if self.new is None:
             return self.answer("cannot compare", "the run does not have it")
         if _without(MEASURED, self.old.signature) != _without(MEASURED, self.new.signature):
@@ -82,16 +78,39 @@ class GateCell:
         return verdict or replace(self._test(self.new, before, after), exchanged=_exchanged(before, after))
 
     def _test(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict:
-        """The test that the numbers at hand allow."""
+        """The change on the clips that both have, and the test that a stochastic method's change must pass."""
         both = [s for s, row in before.items() if row.scored and s in after and after[s].scored]
-        pairs = [(_number(after[s]), _number(before[s])) for s in both]
-        if pairs and self.fact.aggregation == "mean" and not np.isnan(pairs).any():
-            return self._mean(np.array(pairs, dtype=np.float64))
-        return self._pooled(*pools) if (pools := self._pools()) is not None else self._intervals(new)
+        few = len(both) if before else min(self.old.n_scored, new.n_scored)
+        if few < self.limits.minimum_pairs:
+            return self._too_few(few)
+        pairs = np.array([(_number(after[s]), _number(before[s])) for s in both], dtype=np.float64).reshape(-1, 2)
+        if before and self.fact.aggregation == "mean" and not np.isnan(pairs).any():
+            now, then = pairs.T
+            tested = left_out_of_mean(now - then, both).by_clip().p_value if self.stochastic else None
+            return self._changed(float(then.mean()), float(now.mean()), few, tested)
+        return self._of_sets(new, before, after, few)
 
-    def _pools(self) -> tuple[PooledStatistics, PooledStatistics] | None:
+    def _of_sets(self, new: SummaryRow, before: Rows, after: Rows, pairs: int) -> CellVerdict:
+        """A score that clips have together: the table's where both sides have the same clips, else that of the shared
+        ones.
+        """
+        alike = {s for s, row in before.items() if row.scored} == {s for s, row in after.items() if row.scored}
+        if alike and self.old.signature == new.signature and not self.stochastic:
+            if self.old.value is None or new.value is None:
+                return self.answer("cannot compare", "there is no value to compare")
+            return self._changed(self.old.value, new.value, pairs, None)
+        old, now = self._pools() or (None, None)
+        if old is None or now is None:
+            return self.answer("cannot compare", "only whole sets have a value, and what theirs is made of is not here")
+        shared = old.samples & now.samples
+        if not self.stochastic:
+            return self._changed(old.score(shared), now.score(shared), pairs, None)
+        then, later = old.on(shared), now.on(shared)
+        return self._changed(then.value, later.value, pairs, (later - then).by_clip().p_value)
+
+    def _pools(self) -> tuple[PooledScores, PooledScores] | None:
         """The statistics of both sets, where they are here."""
-        old, new = self.before.data.pools.get(self.key), self.after.data.pools.get(self.other)
+        old, new = self.before.data.pool(self.key), self.after.data.pool(self.other)
         return (old, new) if old is not None and new is not None else None
 
     def _other_signature(self, new: SummaryRow) -> CellVerdict:
@@ -99,7 +118,7 @@ class GateCell:
 
     def _comparable(self, old: str, new: str) -> bool:
         """Equal signatures; or equal but for N where both sets are here, since the test is on the clips they share."""
-        return old == new or (self._pools() is not None and _without(_COUNTS, old) == _without(_COUNTS, new))
+        return old == new or (_without(_COUNTS, old) == _without(_COUNTS, new) and self._pools() is not None)
 
     def _lost(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict | None:
         """A verdict if the run lacks samples or numbers that the baseline has."""
@@ -118,56 +137,15 @@ class GateCell:
             return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
         return None
 
-    def _mean(self, pairs: npt.NDArray[np.float64]) -> CellVerdict:
-        """Per-clip values (n, 2) of run and baseline: the sign-flip test of their mean difference."""
-        if len(pairs) < self.limits.minimum_pairs:
-            return self._too_few(len(pairs))
-        change = pairs[:, 0] - pairs[:, 1]
-        test = paired_test(pairs[:, 0], pairs[:, 1], self._rng(), draws=self.limits.draws)
-        verdict = self._tested(float(pairs[:, 1].mean()), test, detectable_difference(change, self.share))
-        # Clip for clip the same: no sign flip could ever show a change, so it is none of the corrected tests (Tarone).
-        return verdict if change.any() else replace(verdict, p_value=None)
-
-    def _pooled(self, old: PooledStatistics, new: PooledStatistics) -> CellVerdict:
-        """A score that only a set has: the clip-swap test of the two sets."""
-        both = [sample for sample in old.items if sample in new.items]
-        if len(both) < self.limits.minimum_pairs:
-            return self._too_few(len(both))
-        first, second = [new.items[s] for s in both], [old.items[s] for s in both]
-        if all(map(_alike, first, second)):  # no swap could ever show a change
-            test = Test(0.0, 1.0, len(both))
-        else:
-            test = swap_test(first, second, old.score, self._rng(), draws=self.limits.pooled_draws)
-        verdict = self._tested(old.score(second), test, None)
-        return verdict if test.difference else replace(verdict, p_value=None)
-
-    def _intervals(self, new: SummaryRow) -> CellVerdict:
-        """Only two values with intervals are known: a change is one whose intervals lie apart."""
-        old, few = self.old, min(self.old.n_scored, new.n_scored)
-        if few < self.limits.minimum_pairs:
-            return self._too_few(few)
-        if old.value is None or new.value is None:
-            return self.answer("cannot compare", "there is no value to compare")
-        verdict = self._tested(old.value, Test(new.value - old.value, 1.0, few), None)
-        verdict = replace(verdict, p_value=None, reason="by intervals")
-        if not verdict.change:
-            return verdict
-        if old.low is None or old.high is None or new.low is None or new.high is None:
-            return self.answer("cannot compare", "only the whole set has a value, and it has no interval")
-        apart = old.high < new.low or new.high < old.low
-        return replace(verdict, state=verdict.direction) if apart and abs(verdict.change) >= verdict.effect else verdict
-
-    def _tested(self, baseline: float, test: Test, detectable: float | None) -> CellVerdict:
-        return replace(
-            self.answer("same", ""),
-            baseline=baseline,
-            run=baseline + test.difference,
-            change=test.difference,
-            p_value=test.p_value,
-            pairs=test.n_pairs,
-            detectable=detectable,
-            effect=self.limits.effect(self.key[2], self.old.unit, baseline),
-        )
+    def _changed(self, baseline: float, run: float, pairs: int, p_value: float | None) -> CellVerdict:
+        """The verdict on a change: beyond the limit or not; a p-value waits for its correction."""
+        limit = self.limits.limit(self.key, self.old.unit, baseline, _devices_differ(self.before, self.after))
+        verdict = replace(self.answer("same", ""), baseline=baseline, run=run, change=run - baseline, pairs=pairs)
+        verdict = replace(verdict, limit=limit, p_value=p_value)
+        if run == baseline:  # no test, whatever the noise, could have shown a change: it is none of the corrected ones
+            return replace(verdict, p_value=None)
+        beyond = abs(run - baseline) > limit.value
+        return replace(verdict, state=verdict.direction) if beyond else replace(verdict, reason=f"within {limit.what}")
 
     def _too_few(self, pairs: int) -> CellVerdict:
         what = f"too little was measured: {pairs} shared clips, {self.limits.minimum_pairs} are needed"
@@ -184,16 +162,15 @@ class GateCell:
         """Returns facts of the metric; a bare scores.json does not know titles, so the run is asked first."""
         return self.after.data.fact(*self.other[2:]) if self.new else self.before.data.fact(*self.key[2:])
 
-    def _rng(self) -> np.random.Generator:
-        """Fixed by the cell's name: a repeated comparison cannot change its mind."""
-        return np.random.default_rng(zlib.crc32("|".join(self.key).encode()))
+    @property
+    def stochastic(self) -> bool:
+        """Says whether the method draws noise of its own, by the word of either run."""
+        return self.key[1] in self.before.data.stochastic | self.after.data.stochastic
 
 
-def _alike(one: object, other: object) -> bool:
-    """Whether two clips' statistics are the same to the bit."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_alike(one[name], other[name]) for name in one)
-    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+def _devices_differ(before: Side, after: Side) -> bool:
+    kinds = {str(one.data.facts.get("device") or "").partition(":")[0] for one in (before, after)} - {""}
+    return len(kinds) > 1
 
 
 def _without(keys: Sequence[str], line: str) -> str:
@@ -214,15 +191,14 @@ def _number(row: RunRow) -> float:
 
 def cells(before: Side, after: Side, wanted: Sequence[Key], limits: Thresholds) -> list[CellVerdict]:
     """Returns the verdict of every wanted cell, p-values still raw."""
-    share = limits.alpha / max(1, len(wanted))
-    others = {key: _counterpart(key, before, after) for key in wanted}
+    others = {key: counterpart(key, before, after) for key in wanted}
     return [
-        GateCell(key, other, before.summary[key], after.summary.get(other), before, after, limits, share).judge()
+        GateCell(key, other, before.summary[key], after.summary.get(other), before, after, limits).judge()
         for key, other in others.items()
     ]
 
 
-def _counterpart(key: Key, before: Side, after: Side) -> Key:
+def counterpart(key: Key, before: Side, after: Side) -> Key:
     """The same cell of the run, or its nearest one under a signature that the baseline does not have."""
     if key in after.summary:
         return key

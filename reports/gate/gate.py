@@ -1,23 +1,23 @@
-"""The gate says whether a metric got worse against a baseline. Tests are paired on the same samples, corrected, with a
-minimum effect.
+"""The gate says whether a metric got worse on the very clips of a baseline.
 
-A metric is worse only if the change is larger than chance explains (permutation test, Holm over all cells of the
-comparison) *and* larger than an effect that matters; either alone would fail pull requests that changed nothing. Losing
-numbers is worse too: no method may gain by failing on its hard clips. Undecidable cells are reported, not guessed.
+The clips are given, so there is no chance of the draw in a change, and no p-value about new people: a metric is worse
+if its mean moved against its direction by more than the largest of the least change that matters, the noise of the
+same method run twice, and the tolerance between a CPU and a GPU. Only methods that draw noise of their own are tested,
+across their seeds (Holm over these cells). Losing numbers is worse too: no method may gain by failing on its hard
+clips. Undecidable cells are reported, not guessed.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.atomic import replacing
-from harness.statistics import holm
-from reports.gate.cell import Key, Side, cells, side
+from harness.statistics import holm, units_needed
+from reports.gate.cell import Side, cells, side
 from reports.gate.text import junit, markdown
-from reports.gate.verdict import CellVerdict, State, Thresholds, Verdict
+from reports.gate.verdict import CellVerdict, Key, State, Thresholds, Verdict
 from reports.model import RunData
 
 __all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_junit", "write_markdown"]
@@ -56,35 +56,28 @@ def _moved(anchors: Sequence[CellVerdict]) -> tuple[str, ...]:
 
 
 def _corrected(tried: Sequence[CellVerdict], limits: Thresholds) -> tuple[CellVerdict, ...]:
-    """Holm over all tested cells, then the state of each; nothing is decided where not one could show a change."""
+    """Holm over all tests of stochastic methods: what their own noise explains is no change."""
     tested = [cell for cell in tried if cell.p_value is not None]
-    needed = _pairs_needed(len(tested), limits.alpha)
-    if tested and all(cell.pairs < needed for cell in tested):
-        return tuple(cell if cell.p_value is None else _blind(cell, needed) for cell in tried)
     corrected = iter(holm([cell.p_value for cell in tested if cell.p_value is not None]))
+    needed = units_needed(len(tested), limits.alpha)
+    blind = all(cell.pairs < needed for cell in tested)
     return tuple(
-        _decided(cell, next(corrected), needed, limits) if cell.p_value is not None else cell for cell in tried
+        cell if cell.p_value is None else _decided(replace(cell, p_value=next(corrected)), needed, blind, limits.alpha)
+        for cell in tried
     )
 
 
-def _pairs_needed(cells: int, alpha: float) -> int:
-    """From how many clips on the least p-value of a permutation test, 2 of 2^n, is below alpha after the correction."""
-    return 1 + math.ceil(math.log2(max(1, cells) / alpha))
-
-
-def _blind(cell: CellVerdict, needed: int) -> CellVerdict:
-    why = f"too little was measured: {cell.pairs} shared clips, {needed} are needed to tell among so many numbers"
-    return replace(cell, state="cannot compare", reason=why, change=None, p_value=None)
-
-
-def _decided(cell: CellVerdict, p_value: float, needed: int, limits: Thresholds) -> CellVerdict:
-    cell, change = replace(cell, p_value=p_value), abs(cell.change or 0.0)
-    if change < cell.effect:
-        return replace(cell, reason="smaller than an effect that matters")
-    if p_value > limits.alpha:
-        few = f"too few clips to tell: {needed} are needed"
-        return replace(cell, reason=few if cell.pairs < needed else "not beyond chance")
-    return replace(cell, state=cell.direction)
+def _decided(cell: CellVerdict, needed: int, blind: bool, alpha: float) -> CellVerdict:
+    """The verdict on a stochastic method's number; blind: no number of the comparison has clips enough for a test."""
+    if cell.state == "same" or (cell.p_value or 0.0) <= alpha:
+        return cell
+    if cell.pairs >= needed:
+        return replace(cell, state="same", reason="not beyond the method's own noise")
+    few = f"{needed} are needed to tell a change from the method's own noise"
+    if blind:
+        why = f"too little was measured: {cell.pairs} shared clips, {few}"
+        return replace(cell, state="cannot compare", reason=why, change=None)
+    return replace(cell, state="same", reason=f"too few clips: {few}")
 
 
 def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def plain(verdict: Verdict) -> str:
 
 
 def words(cell: CellVerdict) -> str:
-    """Returns the result of one cell: values, change, p-value, and the change that could have been seen."""
+    """Returns the result of one cell: values, change, p-value, and the change that would have been seen."""
     if cell.change is None:
         return cell.reason
     places = decimals(cell.unit, [cell.baseline, cell.run])
@@ -48,8 +48,10 @@ def words(cell: CellVerdict) -> str:
     elif not cell.change:
         parts.append("equal")
     parts += filter(None, [cell.reason, cell.exchanged])
-    if cell.state == "same" and cell.detectable:
-        parts.append(f"a change of {number(cell.detectable, places)}{unit} would have been found")
+    if cell.limit is not None and cell.state == "same":
+        parts.append(f"a change of more than {number(cell.limit.value, places)}{unit} would have been found")
+    elif cell.limit is not None:
+        parts.append(f"beyond {cell.limit.what}, {number(cell.limit.value, places)}{unit}")
     return ", ".join(parts)
 
 

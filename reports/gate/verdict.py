@@ -8,30 +8,44 @@ from typing import Literal
 
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_FINE, EXIT_REGRESSION
 
+Key = tuple[str, str, str, str]  # dataset, method, metric, signature
 State = Literal["better", "same", "worse", "cannot compare"]
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Holds the change from which on a number has moved, in its unit, and which of the three it is."""
+
+    value: float
+    what: str
+
+
+@dataclass(frozen=True)
 class Thresholds:
-    """Holds the thresholds from which a difference counts as a change. By default fewer than 1 in 100 comparisons of
-    equal methods say "worse".
+    """Holds what a change must exceed to count: the largest of the minimum effect, the measured noise of the same
+    method run twice, and the tolerance between a CPU and a GPU.
     """
 
-    alpha: float = 0.02  # two-sided, for all cells of the comparison together
     relative_effect: float = 0.01  # a change below 1 % of the baseline's value does not matter…
     point_effect: float = 1.0  # …nor one below one point, for metrics in per cent
     minimum_effect: Mapping[str, float] = field(default_factory=dict)  # per metric, in its unit; wins over both
+    noise: Mapping[Key, float] = field(default_factory=dict)  # of a cell, in its unit: reports.gate.noise
+    device_share: float = 0.005  # of the baseline's value (shares: of 100), where one run used a GPU and one did not
+    alpha: float = 0.02  # two-sided, for all stochastic methods' numbers together
     minimum_pairs: int = 8  # fewer shared scored clips decide nothing
     coverage_loss: float = 0.0  # share of the baseline's scored clips that may lose their number
     missing_samples: float = 0.0  # share of the baseline's samples that the run may lack altogether (--limit)
-    draws: int = 10_000
-    pooled_draws: int = 100  # a pooled score is dear; beyond these the tail is taken as normal
 
-    def effect(self, metric: str, unit: str, baseline: float) -> float:
-        """Returns the smallest change of a metric that matters, in its unit."""
-        if metric in self.minimum_effect:
-            return self.minimum_effect[metric]
-        return self.point_effect if unit == "%" else self.relative_effect * abs(baseline)
+    def limit(self, key: Key, unit: str, baseline: float, devices_differ: bool) -> Limit:
+        """Returns the change that a number must exceed."""
+        metric, whole = key[2], 100.0 if unit == "%" else abs(baseline)
+        effect = self.point_effect if unit == "%" else self.relative_effect * whole
+        limits = [Limit(self.minimum_effect.get(metric, effect), "the least change that matters")]
+        if key in self.noise:
+            limits.append(Limit(self.noise[key], "the noise of the same method run twice"))
+        if devices_differ:
+            limits.append(Limit(self.device_share * whole, "what a CPU and a GPU may differ by"))
+        return max(limits, key=lambda limit: limit.value)
 
 
 @dataclass(frozen=True)
@@ -51,10 +65,9 @@ class CellVerdict:
     baseline: float | None = None
     run: float | None = None
     change: float | None = None
-    p_value: float | None = None  # Holm-corrected over the comparison
+    p_value: float | None = None  # of a stochastic method, Holm-corrected over the comparison
     pairs: int = 0
-    detectable: float | None = None  # the smallest change that 8 of 10 such comparisons would have found
-    effect: float = 0.0
+    limit: Limit | None = None  # what the change had to exceed
     exchanged: str = ""  # how many clips have a number in one run only, where the loss alone is no verdict
 
     @property

@@ -74,7 +74,7 @@ def test_two_judges_of_pseudo_labels_say_how_far_they_agree(tmp_path: Path) -> N
                 rows.append(Scored("pseudo_agreement", None, line, pack(**fields, net=net)))
                 rows.append(Unscored("ext_shift", "no_reference", str(judge.signature("ext_shift"))))
             store.put_rows("set", "cmet", one.id, rows)
-        found, _ = summarise(store, columns, 0)
+        found, _ = summarise(store, columns)
     notes = [one.note for one in found if one.metric == "pseudo_agreement"]
     assert notes[0].endswith("; agrees with hsemotion-b0-8 on 75 % of 4 clips")
     assert notes[1].endswith("; agrees with cmet7 on 75 % of 4 clips")
@@ -94,7 +94,7 @@ def test_lost_clips_are_missing_in_the_number_and_wrong_in_its_note(tmp_path: Pa
             scored = Scored("emotion_acc", value, line, pack(value=value, predicted=end))
             row = scored if k < 2 else Unscored("emotion_acc", end, line)
             store.put_rows("set", "cmet", one.id, [row])
-        (found,), _ = summarise(store, [(judge, "emotion_acc", line)], 0)
+        (found,), _ = summarise(store, [(judge, "emotion_acc", line)])
     assert (found.value, found.n_scored, found.n_expected) == (50.0, 2, 4)
     assert found.note == "33.3 % with 1 lost clip as wrong"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def summed(folder: Path, values: dict[str, list[float]], metric: str, counts: li
             for k, (value, n) in enumerate(zip(found, counts, strict=True)):
                 kept = pack(sum=value * n, count=float(n))
                 store.put_rows("set", method, str(k), [judge.scored(metric, value, kept)])
-        return summarise(store, columns, 0)
+        return summarise(store, columns)
 
 
 def only(found: tuple[list[SummaryRow], list[Comparison]]) -> tuple[dict[str, SummaryRow], Comparison]:
@@ -62,13 +63,13 @@ def test_a_score_over_frames_is_compared_as_the_table_has_it(tmp_path: Path) -> 
     assert pair.difference == pytest.approx((rows["a"].value or 0) - (rows["b"].value or 0))
     assert pair.difference < 0 < np.mean(first) - np.mean(second)
     assert pair.low <= pair.difference <= pair.high
-    assert (pair.test, pair.n_pairs) == ("clip-swap permutation", 12)
+    assert (pair.test, pair.n_pairs, pair.n_people) == ("t over people", 12, 6)
 
 
-def test_a_mean_over_clips_is_compared_by_sign_flips(tmp_path: Path) -> None:
+def test_a_mean_over_clips_is_compared_over_people(tmp_path: Path) -> None:
     first, second = np.random.default_rng(0).normal(5, 1, (2, 20)).tolist()
     rows, pair = only(summed(tmp_path, {"a": first, "b": second}, "level", [10] * 20))
-    assert pair.test == "sign-flip permutation"
+    assert (pair.test, pair.n_pairs, pair.n_people) == ("t over people", 20, 10)
     assert pair.difference == pytest.approx((rows["a"].value or 0) - (rows["b"].value or 0))
 
 
@@ -76,12 +77,13 @@ def test_all_right_against_all_wrong_is_no_interval_without_width(tmp_path: Path
     rows, pair = only(summed(tmp_path, {"a": [100.0] * 8, "b": [0.0] * 8}, "acc", [10] * 8))
     right = rows["a"]
     assert right.low is not None
-    assert right.cluster_low is not None
-    assert right.cluster_low < right.low < right.high == right.cluster_high == 100.0  # 4 people say less than 8 clips
-    assert rows["b"].cluster_high is not None
-    assert rows["b"].cluster_high > 40.0
+    assert right.clip_low is not None
+    assert right.low < right.clip_low < right.clip_high == right.high == 100.0  # 4 people say less than 8 clips
+    assert rows["b"].high is not None
+    assert rows["b"].high > 40.0
+    assert pair.p_value == 2.0**-3
     assert (pair.difference, pair.high) == (100.0, 100.0)
-    assert 60.0 < pair.low < 75.0
+    assert 45.0 < pair.low < 60.0
     turned = only(summed(tmp_path / "turned", {"b": [0.0] * 8, "a": [100.0] * 8}, "acc", [10] * 8))[1]
     assert (turned.low, turned.high) == (-pair.high, -pair.low)
 
@@ -92,25 +94,60 @@ class Hits(Judge):
     metrics = (MetricFacts("hits", "Hits", "%", True, 0.0, 100.0, aggregation="pooled"),)
 
     def combine(self, metric: str, rows: Any) -> float:
-        return float(np.mean([part for part in self.outcomes(metric, rows) if part is not None]))
-
-    def outcomes(self, metric: str, rows: Any) -> list[float | None]:
-        return [None if float(row["hit"]) < 0 else 100.0 * float(row["hit"]) for row in rows]
+        hits = [100.0 * float(row["hit"]) for row in rows if float(row["hit"]) >= 0]
+        return sum(hits) / len(hits) if hits else float("nan")
 
 
-def test_a_pooled_accuracy_is_compared_clip_by_clip(tmp_path: Path) -> None:
+def pooled(folder: Path, found: dict[str, list[int]], who: Callable[[int], str], order: list[int]) -> Any:
+    """The summary and comparisons of these hits, clips listed in this order; below 0: the clip gives no answer."""
     judge = Hits({}, "cpu")
     line = str(judge.signature("hits"))
-    found = {"a": [1, 1, -1] * 8, "b": [0, 1, -1] * 8}
-    with RunStore(tmp_path) as store:
+    with RunStore(folder) as store:
         store.set_meta("asked", {"methods": list(found)})
-        store.add_samples(Sample(str(k), "set", f"p{k}", Emotion("x"), tmp_path, tmp_path, 9) for k in range(24))
+        store.add_samples(Sample(f"c{k}", "set", who(k), Emotion("x"), folder, folder, 9) for k in order)
         for method, hits in found.items():
-            for k, hit in enumerate(hits):
-                notes = ("reference_only",) if hit < 0 else ()
-                store.put_rows("set", method, str(k), [judge.scored("hits", None, pack(hit=float(hit)), notes)])
-        rows, pair = only(summarise(store, [(judge, "hits", line)], 0))
+            for k in order:
+                notes = ("reference_only",) if hits[k] < 0 else ()
+                kept = pack(hit=float(hits[k]))
+                store.put_rows("set", method, f"c{k}", [judge.scored("hits", None, kept, notes)])
+        return summarise(store, [(judge, "hits", line)])
+
+
+FOUND = {"a": [1, 1, -1] * 8, "b": [0, 1, -1] * 8}
+
+
+def test_a_pooled_accuracy_is_compared_by_who_answers(tmp_path: Path) -> None:
+    rows, pair = only(pooled(tmp_path, FOUND, lambda k: f"p{k}", list(range(24))))
     assert (rows["a"].value, rows["b"].value, pair.difference) == (100.0, 50.0, 50.0)
-    assert (rows["a"].low, rows["a"].cluster_low) == pytest.approx((80.64, 80.64), abs=0.01)  # Wilson's of 16, not 24
-    assert (pair.test, pair.n_pairs) == ("sign-flip permutation", 16)
-    assert 0.001 < pair.p_value < 0.02  # eight clips changed, all the same way: 2 of 2^8
+    assert (rows["a"].low, rows["a"].clip_low) == pytest.approx((80.64, 80.64), abs=0.01)  # Wilson's of 16, not 24
+    assert (pair.test, pair.n_pairs, pair.n_people) == ("t over people", 16, 16)
+    assert 0.0001 < pair.p_value < 0.02
+
+
+def test_two_people_prove_nothing_whatever_their_clips_say(tmp_path: Path) -> None:
+    _, pair = only(pooled(tmp_path, FOUND, lambda k: f"p{k % 2}", list(range(24))))
+    assert (pair.n_people, pair.n_pairs) == (2, 16)
+    assert pair.p_value >= 0.5
+
+
+def test_clips_of_nobody_known_are_their_own_people_and_the_record_says_so(tmp_path: Path) -> None:
+    rows, pair = only(pooled(tmp_path, FOUND, lambda k: f"c{k}", list(range(24))))
+    assert (pair.test, pair.n_people, rows["a"].n_people) == ("t over clips", 0, 0)
+    assert (rows["b"].low, rows["b"].high) == (rows["b"].clip_low, rows["b"].clip_high)
+
+
+def test_one_person_has_an_interval_over_clips_and_no_p_value(tmp_path: Path) -> None:
+    rows, pair = only(pooled(tmp_path, FOUND, lambda k: "anna", list(range(24))))
+    assert rows["b"].low == rows["b"].clip_low is not None
+    assert (rows["b"].n_people, pair.n_people, pair.p_value) == (1, 1, 1.0)
+
+
+def test_nothing_but_the_data_moves_a_number(tmp_path: Path) -> None:
+    """Not the order of the rows, nor the folder's name."""
+    who = lambda k: f"p{k % 7}"  # noqa: E731
+    forward = pooled(tmp_path / "forward", FOUND, who, list(range(24)))
+    assert pooled(tmp_path / "other", FOUND, who, list(range(23, -1, -1))) == forward
+    values = {m: np.random.default_rng(k).normal(5, 1, 20).tolist() for k, m in enumerate("ab")}
+    backward = {method: found[::-1] for method, found in values.items()}
+    one, other = (summed(tmp_path / name, v, "level", [10] * 20) for name, v in (("x", values), ("y", backward)))
+    assert [row.value for row in one[0]] == pytest.approx([row.value for row in other[0]])

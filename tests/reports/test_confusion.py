@@ -53,7 +53,7 @@ def stored_run(folder: Path, clips: Sequence[tuple[str, str]] = CLIPS) -> RunDat
         store.add_samples(asked)
         for one, (label, answer) in zip(asked, clips, strict=True):
             store.put_rows(one.dataset, "cmet", one.id, [_row(line, label, answer)])
-        store.set_summary(*summarise(store, [(judge, "emotion_acc", line)], 0))
+        store.set_summary(*summarise(store, [(judge, "emotion_acc", line)]))
     return load_run(folder)
 
 

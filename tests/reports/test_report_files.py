@@ -92,7 +92,7 @@ def test_scores_json_comes_back(run: RunData, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([run]), encoding="utf-8")
     back = scores.read_scores(path)
-    assert [replace(r, note="", cluster_low=None, cluster_high=None) for r in run.summary] == list(back.summary)
+    assert [replace(r, note="", clip_low=None, clip_high=None, n_people=0) for r in run.summary] == list(back.summary)
     assert [(r.method, r.sample, r.metric, r.value, r.scored, r.signature) for r in run.rows] == [
         (r.method, r.sample, r.metric, r.value, r.scored, r.signature) for r in back.rows
     ]

@@ -217,9 +217,11 @@ def test_what_judges_want_read_beside_their_numbers_is_there(run: RunData) -> No
     assert "Read beside" not in markdown.table([run])
 
 
-def test_few_identities_are_told_with_their_intervals(run: RunData) -> None:
-    assert "rest on 6 people and are too short" in markdown.table([run])
-    assert "too short" not in markdown.table([make_run(identities=30, methods=("cmet",))])
+def test_the_table_says_whom_its_intervals_are_about(run: RunData) -> None:
+    assert "Intervals over people are about people like these 20, those over clips about these." in markdown.table(
+        [run]
+    )
+    assert "All clips are of one person" in markdown.table([make_run(identities=1, methods=("cmet",))])
 
 
 # --- sentences -------------------------------------------------------------------------------------------------
@@ -231,6 +233,24 @@ def test_sentences_say_better_worse_or_not_measurable(run: RunData) -> None:
     assert "cmet is worse than ground_truth in LSE-C on puppets" in told
     assert "edtalk and label do not differ measurably in LSE-C on puppets" in told
     assert not any("ground_truth and still_face" in text for text in told)
+
+
+def test_too_few_people_for_any_p_value_are_never_called_no_difference() -> None:
+    """45 comparisons need 11 people: with 10 even a difference that all of them show is no proof."""
+    texts = [s.text for s in sentences.sentences([make_run(identities=10)])]
+    assert not any("do not differ" in text for text in texts)
+    assert not any(" better " in text or " worse " in text for text in texts)
+    (one,) = [text for text in texts if text.startswith("cmet and no_edit in Emotion accuracy")]
+    assert "nothing can be shown (" in one
+    assert "10 people in 60 clips that both have, and in 45 comparisons no p-value of fewer than 11 people" in one
+    assert any(s.different for s in sentences.sentences([make_run(identities=11)]))
+
+
+def test_clips_of_nobody_known_are_compared_as_clips(run: RunData) -> None:
+    one = replace(run.comparisons[0], n_people=0, test="t over clips", p_holm=1.0, n_pairs=5)
+    assert "5 clips that both have, and in a comparison no p-value of fewer than 6 clips" in sentences.in_words(
+        one, run.fact(one.metric)
+    )
 
 
 def test_lower_is_better_turns_the_sentence_round(run: RunData) -> None:

@@ -111,11 +111,9 @@ def test_per_emotion_numbers_come_from_the_rows(paper_run: RunData) -> None:
     assert line in reproduce(find("cmet", "8"), [replace(paper_run, summary=elsewhere)]).lines
 
 
-def test_an_interval_over_few_people_counts_and_options_are_told(paper_run: RunData) -> None:
+def test_the_interval_over_people_counts_and_options_are_told(paper_run: RunData) -> None:
     wide = tuple(
-        replace(r, value=60.0, low=58.0, high=62.0, cluster_low=50.0, cluster_high=61.0)
-        if r.metric == "emotion_acc"
-        else r
+        replace(r, value=60.0, low=50.0, high=62.0, clip_low=58.0, clip_high=61.0) if r.metric == "emotion_acc" else r
         for r in paper_run.summary
     )
     facts = {"asked": {"method_options": {"cmet": {"weights": "demo"}}}}

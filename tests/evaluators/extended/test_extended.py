@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluators.emotion.emotion_fan import EmotionFAN
-from evaluators.extended import consistency, direction
+from evaluators.extended import consistency, direction, pool
 from evaluators.extended.edge_space import EdgeSpace, edge_histograms
 from evaluators.extended.extended_emotion import NAMES, ExtendedEmotion
 from evaluators.packing import unpack
@@ -99,16 +99,14 @@ def test_notes_print_chance_and_ceiling(judge: ExtendedEmotion) -> None:
     assert "quartiles" in judge.note("ext_shift", rows)
 
 
-def test_each_clips_part_in_the_accuracy(judge: ExtendedEmotion) -> None:
-    """What comparisons of methods pair: clips that only lend their truth have none."""
-    rows = planted(0.8) + planted(0.0, people=2, seed=1)
-    parts = judge.outcomes("ext_acc", rows)
-    assert parts is not None
-    assert [part is None for part in parts] == [not row["extended"] for row in rows]
-    own = [part for part in parts if part is not None]
-    assert set(own) == {0.0, 100.0}
-    assert np.mean(own) == pytest.approx(judge.combine("ext_acc", rows))
-    assert judge.outcomes("ext_consistency", rows) is None
+def test_clips_keep_their_half_when_others_are_left_out(judge: ExtendedEmotion) -> None:
+    """A profile's reliability compares halves: dealt out anew, every clip after the first gone would change sides."""
+    rows = planted(0.5, people=4)
+    (without,) = judge.without("ext_profile", rows, [[next(k for k, row in enumerate(rows) if row["extended"])]])
+    first = next(k for k, row in enumerate(rows) if row["extended"])
+    kept = [row for k, row in enumerate(pool.halved(rows)) if k != first]
+    assert without == judge.combine("ext_profile", kept)
+    assert without != judge.combine("ext_profile", [row for k, row in enumerate(rows) if k != first])
 
 
 def test_lost_clips_as_wrong(judge: ExtendedEmotion) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from evaluators.fid.distance import FrechetResampler
 from evaluators.fid.fid import Fid, frechet
-from evaluators.fid.interval import ClipSets, half_sample_interval
+from evaluators.fid.left_out import distances_without, projected
 from harness.errors import CannotCompareError
 from harness.seeded import seeded_array
+from harness.statistics import LeftOut
 from tests.places import GOLDEN
 
 Array = npt.NDArray[np.float64]
@@ -99,17 +99,6 @@ def test_refuses_what_has_no_distance(first: Array, second: Array, says: str) ->
         frechet(first, second)
 
 
-def test_weights_equal_repeated_rows() -> None:
-    x, y = _random(30, 100, 1), _random(25, 100, 2, shift=0.2)
-    rng = np.random.default_rng(3)
-    resampler = FrechetResampler.of(x, y)
-    for _ in range(5):
-        first, second = rng.integers(0, 30, 30), rng.integers(0, 25, 25)
-        weighted = resampler.distance(np.bincount(first, minlength=30), np.bincount(second, minlength=25))
-        assert weighted == pytest.approx(frechet(x[first], y[second]), rel=1e-9)
-    assert np.isnan(resampler.distance(np.eye(30)[0], np.ones(25)))
-
-
 def _clips(count: int, width: int, seed: int, frames: int = 5, shift: float = 0.0) -> list[npt.NDArray[np.float32]]:
     rng = np.random.default_rng(seed)
     scale = np.arange(1, width + 1) ** -0.5
@@ -119,49 +108,32 @@ def _clips(count: int, width: int, seed: int, frames: int = 5, shift: float = 0.
     ]
 
 
-@pytest.mark.parametrize("width", [24, 300])  # more rows than twice the columns, and fewer
-def test_every_route_to_a_subset_gives_the_same_distance(width: int) -> None:
-    sets = ClipSets.of(_clips(20, width, 1), _clips(20, width, 2, frames=3))
-    chosen = np.array([1, 4, 4, 19, 7, 11], dtype=np.int64)
-    first, second = sets.rows(chosen)
-    assert sets.distances()(chosen) == pytest.approx(frechet(sets.first[first], sets.second[second]), rel=1e-9)
+def test_distances_without_a_group_are_those_of_the_rest() -> None:
+    clips, references = _clips(12, 40, 1), _clips(12, 40, 2, frames=3)
+    found = distances_without(clips, references, [[0, 5], [11], list(range(11)), list(range(12))])
+    for group, value in zip(([0, 5], [11], range(11)), found, strict=False):
+        rest = [k for k in range(12) if k not in group]
+        first, second = (np.concatenate([side[k] for k in rest]) for side in (clips, references))
+        assert value == pytest.approx(frechet(first, second), rel=1e-9)
+    assert np.isnan(found[3])
 
 
-@pytest.mark.slow
-def test_interval_holds_the_estimate_and_as_wide_as_the_truth_spreads() -> None:
-    def estimate(seed: int) -> float:
-        return frechet(np.concatenate(_clips(40, 60, seed)), np.concatenate(_clips(40, 60, seed + 500, shift=0.2)))
-
-    truth = np.array([estimate(seed) for seed in range(60)])
-    groups = [str(k) for k in range(40)]
-    clips, references = _clips(40, 60, 0), _clips(40, 60, 500, shift=0.2)
-    found = half_sample_interval(clips, references, groups, 200, np.random.default_rng(0))
-    assert found is not None
-    low, high = found
-    assert low < truth[0] < high
-    assert 0.7 < (high - low) / (3.92 * truth.std()) < 2.0
-    assert half_sample_interval(clips, references, ["one"] * 40, 200, np.random.default_rng(0)) is None
-
-
-def test_interval_by_identity_draws_whole_identities() -> None:
+def test_people_who_differ_widen_the_interval_over_people() -> None:
     clips, references = _clips(30, 40, 1), _clips(30, 40, 2)
-    for k in range(10):  # the clips of one identity differ from all others together
+    for k in range(10):  # the clips of one person differ from all others together
         clips[k] = clips[k] + np.float32(1.5)
-    groups = [f"id{k // 10}" for k in range(30)]
-    singles = [str(k) for k in range(30)]
-    clustered = half_sample_interval(clips, references, groups, 100, np.random.default_rng(0))
-    single = half_sample_interval(clips, references, singles, 100, np.random.default_rng(0))
-    assert clustered is not None
-    assert single is not None
-    assert clustered[1] - clustered[0] > 1.5 * (single[1] - single[0])
+    rows = [{"clip": a, "reference": b} for a, b in zip(clips, references, strict=True)]
+    people, judge = [list(range(10 * k, 10 * k + 10)) for k in range(3)], Fid({"net": "tf-fid-2015"}, "cpu")
+    whole, ones, tens = judge.combine("fid", rows), np.ones(30), np.full(3, 10.0)
+    without = np.array(judge.without("fid", rows, [*people, *([k] for k in range(30))]))
+    found = LeftOut(whole, without[:3], tens, without[3:], ones)
+    assert found.by_person().variance > 4 * found.by_clip().variance
 
 
 def test_large_sets_are_measured_in_their_leading_directions() -> None:
-    sets = ClipSets.of(_clips(260, 520, 1), _clips(260, 520, 2))
-    small = sets.projected()
-    assert small is not None
-    assert small.first.shape == (1300, 256)
-    assert ClipSets.of(_clips(20, 520, 1), _clips(20, 520, 2)).projected() is None
+    first, second = (np.concatenate(_clips(260, 520, seed)).astype(float) for seed in (1, 2))
+    assert projected(first, second)[0].shape == (1300, 256)
+    assert projected(first[:100], second[:100])[0].shape == (100, 520)
 
 
 def test_the_judge_combines_what_rows_hold_and_says_how_many() -> None:
@@ -173,5 +145,5 @@ def test_the_judge_combines_what_rows_hold_and_says_how_many() -> None:
     assert judge.note("fid", rows) == "N 120/96 frames of 24 clips"
     assert "biased upwards" in judge.note("fid", rows[:5])
     assert np.isnan(judge.combine("fid", []))
-    low, high = judge.interval("fid", rows, [str(k) for k in range(24)], 50, np.random.default_rng(0)) or (0, 0)
-    assert low < whole < high
+    (without,) = judge.without("fid", rows, [[0, 1]])
+    assert without == pytest.approx(judge.combine("fid", rows[2:]), rel=1e-9)

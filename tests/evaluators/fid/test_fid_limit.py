@@ -93,7 +93,7 @@ def _summary(folder: Path, frames: int) -> dict[str, SummaryRow]:
             rows = [Scored(m, None, line, kept if m == "fid" else b"", ("pooled",)) for _, m, line in lines]
             store.put_rows(one.dataset, "cmet", one.id, rows)
         store.set_meta("metrics", {})
-        store.set_summary(*summarise(store, lines, 0))
+        store.set_summary(*summarise(store, lines))
     return {row.metric: row for row in load_run(folder).summary}
 
 
@@ -104,7 +104,7 @@ def test_a_summary_has_both_numbers_from_features_that_are_stored_once(tmp_path:
     assert fid.value is not None
     assert limit.value == extrapolated(*(side[:, :4] for side in _world(0, LEAST_FRAMES, LEAST_FRAMES)))
     assert limit.value < fid.value
-    assert (limit.low, limit.cluster_low) == (None, None)
+    assert (limit.low, limit.clip_low) == (None, None)
     assert (limit.n_scored, limit.n_expected) == (20, 20)
     assert f"|n1:{LEAST_FRAMES}|n2:{LEAST_FRAMES}|" in fid.signature
     assert f"|n2:{LEAST_FRAMES}|" in limit.signature

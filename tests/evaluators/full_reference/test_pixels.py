@@ -164,7 +164,7 @@ def test_numbers_of_two_sizes_are_never_compared_and_no_number_has_no_column_of_
                 kept = pack(sum=0.5 + k / 10, count=1, clip_size=(side, side), reference_size=(64, 64))
                 row = Scored("ssim", 0.5 + k / 10, line, kept) if side else Unscored("ssim", "no_reference", line)
                 store.put_rows("test", method, one.id, [row])
-        rows, comparisons = summarise(store, [(judge, "ssim", line)], 0)
+        rows, comparisons = summarise(store, [(judge, "ssim", line)])
     signed = {row.method: row.signature for row in rows}
     assert signed["a"] == signed["b"] == signed["none"] != signed["large"]
     assert [(one.first, one.second, one.signature) for one in comparisons] == [("a", "b", signed["a"])]

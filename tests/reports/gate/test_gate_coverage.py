@@ -11,7 +11,7 @@ import pytest
 
 from harness.records import SummaryRow
 from reports import scores
-from reports.gate.gate import Thresholds, Verdict, compare
+from reports.gate.gate import Verdict, compare
 from reports.gate.text import plain
 from reports.gate.verdict import CellVerdict
 from reports.model import RunData, RunRow
@@ -96,9 +96,9 @@ def test_clips_that_change_places_are_told() -> None:
 
 def test_clips_too_few_for_so_many_numbers_are_no_pass() -> None:
     """Eight clips have no p-value below 2 of 2^8: corrected for four numbers, a collapse would be called the same."""
-    verdict = compare(quick_run(0, clips=8), quick_run(1, clips=8, shift={"lse_c": -5.0}), Thresholds(draws=500))
+    verdict = compare(quick_run(0, clips=8), quick_run(1, clips=8, shift={"lse_c": -5.0}))
     assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
-    assert "8 shared clips, 9 are needed to tell" in plain(verdict)
+    assert "8 shared clips, 9 are needed to tell a change from the method's own noise" in plain(verdict)
     assert compare(quick_run(0, clips=9), quick_run(1, clips=9, shift={"lse_c": -5.0})).exit_code == 3
     assert compare(quick_run(0, clips=8), quick_run(0, clips=8)).exit_code == 0  # clip for clip the same
 
@@ -116,15 +116,18 @@ def of_eight_clips(run: RunData) -> RunData:
 
 def test_one_number_of_few_clips_says_so_and_stops_nobody() -> None:
     damaged = quick_run(1, shift={"lse_c": -5.0})
-    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged), Thresholds(draws=500))
+    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged))
     assert (cell_of(verdict, "lse_c").state, verdict.exit_code) == ("same", 0)
-    assert "on 8 shared clips, p = 0.031, too few clips to tell: 9 are needed" in plain(verdict)
+    assert (
+        "on 8 shared clips, p = 0.031, too few clips: 9 are needed to tell a change from the method's own noise"
+        in plain(verdict)
+    )
 
 
 def test_few_clips_are_enough_where_other_numbers_fell_before_them() -> None:
     """Holm asks less of the third smallest p-value of four than of the smallest."""
     damaged = quick_run(1, shift={"lse_c": -5.0, "lse_d": 5.0, "csim": -0.5})
-    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged), Thresholds(draws=500))
+    verdict = compare(of_eight_clips(quick_run(0)), of_eight_clips(damaged))
     assert cell_of(verdict, "lse_c").state == "worse"
     assert cell_of(verdict, "lse_c").p_value == pytest.approx(2 * 2 / 2**8)
 
@@ -138,9 +141,8 @@ def many(run: RunData, methods: int) -> RunData:
 
 @pytest.mark.slow
 def test_plain_damage_is_found_among_hundreds_of_cells() -> None:
-    limits = Thresholds(draws=500)
     baseline, damaged = many(quick_run(0), 70), many(quick_run(1, shift={"lse_c": -1.0}), 70)
-    verdict = compare(baseline, damaged, limits)
+    verdict = compare(baseline, damaged)
     assert len(verdict.cells) == 280
     assert {cell.state for cell in verdict.cells if cell.metric == "lse_c"} == {"worse"}
-    assert {cell.state for cell in verdict.cells if cell.metric != "lse_c"} == {"same"}
+    assert {cell.state for cell in verdict.cells if cell.metric != "lse_c"} <= {"same", "better"}

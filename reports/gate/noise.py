@@ -1,0 +1,52 @@
+"""This module measures a method's noise from two runs of it that differ in nothing that should matter.
+
+The two may differ in seed, machine or device. The noise of a mean over n clips is that of the clips' own differences,
+s / √n, which n clips measure better than the one difference of the means does; a change counts from three of these on.
+Of a score that only sets have it is the spread of the difference when clips are left out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from reports.gate.cell import Rows, Side, counterpart, side
+from reports.gate.verdict import Key
+from reports.model import RunData
+
+SPREADS = 3.0  # standard errors: fewer than 3 of 1000 equal runs differ by more
+
+
+def measured(first: RunData, second: RunData) -> dict[Key, float]:
+    """Returns the noise of every number that both runs have, in its unit."""
+    one, other = side(first), side(second)
+    pairs = ((key, counterpart(key, one, other)) for key in one.summary)
+    noises = {key: _noise(one, other, key, twin) for key, twin in pairs if twin in other.summary}
+    return {key: noise for key, noise in noises.items() if math.isfinite(noise)}
+
+
+def _noise(one: Side, other: Side, key: Key, twin: Key) -> float:
+    own, theirs = one.summary[key].value, other.summary[twin].value
+    if own is None or theirs is None:
+        return math.nan
+    return max(abs(own - theirs), SPREADS * _spread(one, other, key, twin))
+
+
+def _spread(one: Side, other: Side, key: Key, twin: Key) -> float:
+    """The standard error of the difference of both scores; 0 where only their values are known."""
+    if one.data.fact(key[2], key[3]).aggregation == "mean":
+        changes = _changes(one.rows.get(key, {}), other.rows.get(twin, {}))
+        return float(np.sqrt(np.mean(changes**2) / len(changes))) if len(changes) else 0.0
+    first, second = one.data.pool(key), other.data.pool(twin)
+    if first is None or second is None:
+        return 0.0
+    shared = first.samples & second.samples
+    variance = (first.on(shared) - second.on(shared)).by_clip().variance
+    return math.sqrt(variance) if math.isfinite(variance) else 0.0
+
+
+def _changes(before: Rows, after: Rows) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The differences of the clips that have a value in both."""
+    pairs = [(row.value, after[sample].value) for sample, row in before.items() if sample in after]
+    return np.array([a - b for a, b in pairs if a is not None and b is not None], dtype=np.float64)
