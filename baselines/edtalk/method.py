@@ -21,9 +21,7 @@ _PARTS = {"auto": ("speech", "codes"), "speech": ("speech", "codes"), "label": (
 
 
 class EDTalk(BackboneMethod):
-    """Runs EDTalk: lips from sound or a clip, head pose from a clip, expression from a face, a stored code or a
-    label.
-    """
+    """Runs EDTalk: lips by sound or a clip, head pose by a clip, expression by a face, a stored code or a label."""
 
     name: ClassVar[str] = "edtalk"
     emotion_sources: tuple[str, ...] = ("image", "clip", "label", "speech")
