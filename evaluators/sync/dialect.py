@@ -26,7 +26,8 @@ SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
 LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
 JPEG_NAME = "mjpeg@ffmpeg-5.1-emulated"
-AVI_NAME = "avi-q2@ffmpeg-5.1-emulated+jpeg-q2"
+AVI_NAME = "avi-q2-3threads@ffmpeg-5.1+jpeg-q2"
+SCALER_OFF = 0.2  # levels, at most, on average of a plane: our scaling to 224 px against that of ffmpeg 5.1
 DETECTORS = {"mtcnn": mtcnn.NAME, "s3fd": "s3fd@.25"}
 
 
@@ -74,7 +75,7 @@ class Dialect:
             ("fps", f"25{self.rate}"),
             ("pre", "none" if self.frames == "decoded" else AVI_NAME),
             ("img", JPEG_NAME if self.image == "mjpeg" else "none"),
-            ("rs", self.resize),
+            ("rs", f"{self.resize}~{SCALER_OFF}" if self.resize == "sws-bicubic" else self.resize),
             *self._followed(),
             ("file", self.file),
             ("face", self.face if self.tracked else f"{self.face}-{mtcnn.NAME}/{self.every}"),
