@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.emotions import BASIC_EMOTIONS, named
 from harness.errors import MediaError, UsageError, unknown_name
-from harness.labels_csv import is_yes, read_labels
+from harness.labels_csv import is_yes, path_in, read_labels
 from harness.media import VideoReader
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
@@ -85,10 +85,12 @@ def _labelled(table: Path) -> list[Given]:
         if not row["clip"].strip():
             raise UsageError(f"{where} names no clip.", "Mend that line.")
         known = {key: text.strip() for key, text in row.items() if key in FACTS and text.strip()}
-        facts: dict[str, Any] = {key: table.parent / text if key in _PATHS else text for key, text in known.items()}
+        facts: dict[str, Any] = {
+            key: path_in(table.parent, text, where) if key in _PATHS else text for key, text in known.items()
+        }
         if "aligned" in facts:
             facts["aligned"] = is_yes(facts["aligned"], where)
-        clips.append(Given(_path(table.parent / row["clip"].strip()), Path(row["clip"].strip()), facts))
+        clips.append(Given(_path(path_in(table.parent, row["clip"], where)), Path(row["clip"].strip()), facts))
     return clips
 
 

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from reports import tidy
 from reports.load import load_run
 from reports.model import RunData
-from reports.scores import read_scores
+from reports.scores_file import read_scores
 
 _FLOATS = ("value", "low", "high", "clip_low", "clip_high")
 

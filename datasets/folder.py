@@ -14,7 +14,7 @@ from datasets.derived import DerivedFile, Length, Lengths, Workshop, make
 from harness.dataset import Dataset
 from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, named
 from harness.errors import MissingError, UsageError, unknown_name
-from harness.labels_csv import is_yes, read_labels
+from harness.labels_csv import is_yes, path_in, read_labels
 from harness.records import MEDIA_SUFFIXES, Emotion, Sample
 
 _LABELS_FILE = "labels.csv"
@@ -46,7 +46,7 @@ class FolderClip:
 def inside(folder: Path, text: str, where: str) -> Path:
     """Returns the path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
     try:
-        path = (folder / text.strip()).resolve()
+        path = path_in(folder, text, where).resolve()
     except (ValueError, OSError, RuntimeError) as error:  # a zero byte, a name too long, a circle of links
         raise UsageError(f"{where}: {text[:80]!r} is not a path: {error}.", _MEND) from error
     if not path.is_relative_to(folder.resolve()):

@@ -15,7 +15,7 @@ from datasets.listed import Listed, Part, Share
 from datasets.mead import Mead
 from datasets.numbering import shifts
 from datasets.strays import strays
-from harness import registry
+from harness import csv_cells, registry
 from harness.atomic import replacing
 from harness.errors import EXIT_FINE, EXIT_MISSING, UsageError
 from harness.guard import Crash
@@ -81,12 +81,7 @@ class Report:
             for finding in self.findings:
                 about = PROBLEMS[finding.problem]
                 row = [finding.problem, about.weight, finding.name, finding.path, finding.detail, about.cure]
-                writer.writerow([_printable(cell) for cell in row])
-
-
-def _printable(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
+                writer.writerow([csv_cells.cell(value) for value in row])
 
 
 def verify(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
+from harness import csv_cells
 from harness.errors import UsageError
 
 COLUMNS = ("clip", "emotion", "intensity", "identity", "reference", "aligned", "audio", "image", "speech")
@@ -23,6 +25,8 @@ def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Returns (line in the file, {column: text}) of every row. Raises UsageError for a file that is no csv of
     COLUMNS.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file.", "Name a csv file.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
@@ -37,7 +41,19 @@ def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
     for line, row in rows:
         if any(row.get(None, ())):  # the cells beyond the last column
             raise UsageError(f"Line {line} of {path} has more cells than columns.", "Put names with commas in quotes.")
-    return [(line, {column: row[column] or "" for column in columns}) for line, row in rows]
+    return [(line, {column: csv_cells.text(row[column] or "") for column in columns}) for line, row in rows]
+
+
+def path_in(folder: Path, text: str, where: str) -> Path:
+    """Returns the path that a cell names, from `folder` on. UsageError for Windows' backslashes where no file has them.
+
+    Raises what the system raises for a text that is no path (ValueError, OSError, RuntimeError).
+    """
+    path = folder / text.strip()
+    if "\\" in text and os.sep != "\\" and not path.exists():
+        slashed = text.strip().replace("\\", "/")
+        raise UsageError(f"{where}: '{text.strip()}' has backslashes, and there is no such file.", f"Write {slashed}.")
+    return path
 
 
 def _wrong_columns(columns: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,6 @@ def to_json(one: Confusion, method: str) -> dict[str, Any]:
     head = {"dataset": one.dataset, "method": method, "metric": one.metric, "signature": one.signature}
     named = {"classes": list(one.classes), "others": list(one.others)}
     return {**head, **named, "counts": dict(one.counts), "recall": dict(one.recall)}
-
-
-def from_json(found: Mapping[str, Any]) -> Confusion:
-    """Returns the confusion that `to_json` wrote."""
-    key = (found["dataset"], found["method"], found["metric"], found["signature"])
-    answers = (*found["classes"], *found["others"])
-    return Confusion(*key, answers, found["counts"], found["recall"], len(found["classes"]))
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def load_any(path: Path) -> RunData:
         except SchemaError as error:
             raise CannotCompareError(error.what, error.cure) from error
     if path.is_file():
-        from reports.scores import read_scores
+        from reports.scores_file import read_scores
 
         return read_scores(path)
     raise UsageError(f"There is no run at '{path}'.", "Name a run folder, or a scores.json.")

@@ -1,35 +1,30 @@
-"""Writes scores.csv, clips.csv and scores.json (docs/reference/runs.md, 'scores.json'), and reads the last."""
+"""Writes scores.csv, clips.csv and scores.json (docs/reference/runs.md, 'scores.json')."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from harness.errors import CannotCompareError, UsageError
+from harness import csv_cells
 from harness.records import SummaryRow
 from reports import confusion, tidy
-from reports.aggregation import undeclared
-from reports.model import Confusion, MetricFact, RunData, RunRow
+from reports.model import Confusion, RunData, RunRow
 
 SCHEMA_VERSION = 1
 _SUMMARY = (
     *("dataset", "method", "metric", "value", "unit", "higher_is_better", "low", "high"),
     *("n_scored", "n_expected", "signature"),
 )
-_NUMBERS = ("value", "low", "high", "n_scored", "n_expected")
 _CSV = (*tidy.NUMBERS, "recall", "confusion")
 #: The columns of clips.csv: no path, no paragraph.
 _CLIPS_CSV = (
     *("run", "lane", "dataset", "method", "sample", "column", "metric", "emotion", "identity", "value", "reason"),
     "notes",
 )
-_CURE = "Name a run folder or a scores.json written by `report`."
 
 
 def to_json(runs: Sequence[RunData]) -> str:
@@ -152,80 +147,9 @@ def clips_csv(runs: Sequence[RunData]) -> str:
 
 def _written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
+    csv_cells.write(out, columns, rows)
     return out.getvalue()
 
 
 def _compact(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-
-
-def read_scores(path: Path) -> RunData:
-    """Returns a RunData of a scores.json: numbers and rows, without identities, emotions or clips.
-
-    Raises UsageError when the file is not one, CannotCompareError when it is of another schema.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}.", _CURE) from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"'{path}' is not JSON: {error}.", _CURE) from error
-    if not isinstance(content, dict) or "schema_version" not in content:
-        raise UsageError(f"'{path}' is not a scores.json: it names no schema_version.", _CURE)
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise CannotCompareError(
-            f"'{path}' has schema {json.dumps(content['schema_version'])}; this version reads {SCHEMA_VERSION}.",
-            "Write it again with `report`, or use the version of cmet-bench that wrote it.",
-        )
-    try:
-        return _run(content)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"'{path}' lacks or misnames a field of scores.json: {error}.", _CURE) from error
-
-
-def _told(item: Mapping[str, Any], key: str) -> Any:
-    """A field of a line; TypeError where a number is none. One that is not finite counts as no number."""
-    value = item[key]
-    if key in _NUMBERS and not isinstance(value, (int, float, type(None))):
-        raise TypeError(f"{key} {value!r} is no number")
-    return tidy.finite(value)
-
-
-def _run(content: dict[str, Any]) -> RunData:
-    summary = tuple(SummaryRow(**{key: _told(item, key) for key in _SUMMARY}) for item in content["summary"])
-    signatures = {(row.dataset, row.method, row.metric): row.signature for row in summary}
-    rows = tuple(
-        RunRow(
-            item["dataset"],
-            item["method"],
-            item["sample"],
-            "",
-            "",
-            item["metric"],
-            _told(item, "value"),
-            item.get("reason"),
-            "",
-            item.get("signature") or signatures.get((item["dataset"], item["method"], item["metric"]), ""),
-        )
-        for item in content["rows"]
-    )
-    descriptive = {
-        row.metric: MetricFact(row.metric, row.metric, row.unit, row.higher_is_better, ranked=False)
-        for row in summary
-        if row.metric in content.get("descriptive", ())
-    }
-    pooled = {row.metric for row in rows if row.reason == "pooled"}
-    said = content.get("aggregation", {})
-    aggregations = {
-        row.signature: said.get(row.signature) or undeclared(row.signature, row.metric in pooled) for row in summary
-    }
-    names = (str(content["run"]), str(content["protocol"]), str(content.get("lane", "")))
-    taken = tuple(confusion.from_json(item) for item in content.get("confusion", ()))
-    facts = {key: content[key] for key in ("dataset_version",) if key in content}
-    unaligned = frozenset((str(method), str(metric)) for method, metric in content.get("unaligned", ()))
-    noisy = frozenset(map(str, content.get("stochastic", ())))
-    read = RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)
-    return replace(read, unaligned=unaligned, stochastic=noisy)

@@ -15,6 +15,7 @@ import torch
 
 from cmet.connector import Connector
 from cmet.speech_to_code.speech_bank import EMOTIONS, NEUTRAL, Floats, SpeechBank, feature_files, read_feature
+from harness import csv_cells
 from harness.errors import MissingError, UsageError
 from networks.emotion2vec.features import FEATURE_FOLDER
 
@@ -158,7 +159,8 @@ def as_csv(all_profiles: Sequence[Profile]) -> str:
         pairs = np.stack((one.cosines.mean(axis=0), one.spread()), axis=1).reshape(-1)
         deviation = one.lengths.std(ddof=1) if len(one.lengths) > 1 else 0.0
         numbers = [f"{value:.3f}" for value in (one.lengths.mean(), deviation, *pairs)]
-        writer.writerow([one.corpus, one.emotion, len(one.cosines), *one.between, *numbers])
+        named = [csv_cells.cell(name) for name in (one.corpus, one.emotion)]
+        writer.writerow([*named, len(one.cosines), *one.between, *numbers])
     return text.getvalue()
 
 

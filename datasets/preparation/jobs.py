@@ -6,6 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import csv_cells
+
 FEATURES = "emotion2vec+large_features"
 #: Where `prepare` keeps its own files. C-MET's scripts take every entry of the tree for an identity and list its
 #: front view: ours is a folder with an empty one, so that they pass over it.
@@ -48,8 +50,9 @@ def read_failures(out: Path) -> dict[str, dict[str, str]]:
     """Returns the clips that failed before, by name; their source's size and time tell whether it changed since."""
     try:
         with (out / FAILURES).open(encoding="utf-8", newline="") as stream:
-            return {row["clip"]: row for row in csv.DictReader(stream)}
-    except (OSError, KeyError, csv.Error):
+            rows = [{key: csv_cells.text(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+            return {row["clip"]: row for row in rows}
+    except (OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError, csv.Error):
         return {}
 
 

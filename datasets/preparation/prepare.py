@@ -19,7 +19,7 @@ from pathlib import Path
 from datasets.preparation.jobs import FAILURES, OWN, Job, fingerprint, read_failures
 from datasets.preparation.sources import jobs_of, source_of
 from datasets.preparation.stages import SEARCH_EVERY, SIZE, STAGES, PreparationPlan, Stage, StageResult, needed, work
-from harness import registry
+from harness import csv_cells, registry
 from harness.atomic import cannot_write, replacing, sweep
 from harness.errors import EXIT_FINE, EXIT_MISSING, MissingError, UsageError, unknown_name
 from harness.guard import Crash
@@ -146,7 +146,7 @@ def _write_failures(out: Path, jobs: Sequence[Job], failures: dict[str, tuple[st
     with replacing(out / FAILURES) as partial_file, partial_file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["clip", "stage", "reason", "source"])
-        writer.writerows(rows)
+        writer.writerows([csv_cells.cell(value) for value in row] for row in rows)
 
 
 def _settle(out: Path, corpus: str, plan: PreparationPlan, remap: Path | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cmet_bench.files import listed
 from datasets.clip_ids import clip_id
 from datasets.folder import Folder
 from harness.dataset import recognised, slips
@@ -76,6 +77,46 @@ def test_csv_gives_labels_references_and_order(clips: Path) -> None:
     assert (second.id, second.emotion.name, second.emotion.label) == ("a", "sarcastic", None)
     assert (second.identity, second.reference_video) == ("a", None)
     assert [s.id for s in Folder(root=clips / "labels.csv").samples()] == [first.id, second.id]
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="a system whose folders are parted by backslashes")
+def test_backslashes_in_a_csv_are_named_with_their_cure(clips: Path) -> None:
+    table = clips / "labels.csv"
+    table.write_text("clip,reference\na.mp4,\nsub dir\\deep\\a.MOV,\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"Line 3 of .*labels\.csv: 'sub dir\\deep\\a\.MOV'") as caught:
+        Folder(root=clips).samples()
+    assert caught.value.cure == "Write sub dir/deep/a.MOV."
+    with pytest.raises(UsageError, match="has backslashes"):
+        listed(clips)
+    table.write_text("clip,reference\na.mp4,sub dir\\deep\\a.MOV\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="Line 2 of"):
+        Folder(root=clips).samples()
+    shutil.copy(clips / "a.mp4", clips / "b\\c.mp4")  # a name like any other here
+    table.write_text("clip\nb\\c.mp4\n", encoding="utf-8")
+    assert Folder(root=clips).samples()[0].frames == 8
+
+
+def test_texts_that_a_spreadsheet_would_run_are_read_as_they_were_meant(clips: Path) -> None:
+    shutil.copy(clips / "a.mp4", clips / "=a.mp4")
+    (clips / "labels.csv").write_text("clip,identity\n'=a.mp4,'-anna\n", encoding="utf-8")
+    dataset = Folder(root=clips)
+    (sample,) = dataset.samples()
+    assert (dataset.clip(sample), sample.identity) == (clips / "=a.mp4", "-anna")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_pipes_are_not_waited_for(clips: Path) -> None:
+    os.mkfifo(clips / "labels.csv")
+    os.mkfifo(clips / "truth.mp4")
+    with pytest.raises(UsageError, match="is no file"):
+        Folder(root=clips, labels=clips / "labels.csv").samples()
+    (clips / "labels.csv").unlink()
+    (clips / "labels.csv").write_text("clip,reference\na.mp4,truth.mp4\ntruth.mp4,\n", encoding="utf-8")
+    dataset = Folder(root=clips)
+    first, second = dataset.samples()
+    assert (first.reference_video, second.frames) == (clips / "truth.mp4", 0)
+    with pytest.raises(MediaError, match="is not a file"):
+        dataset.materialise(second)
 
 
 @pytest.mark.parametrize(

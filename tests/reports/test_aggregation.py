@@ -8,7 +8,7 @@ from pathlib import Path
 from evaluators import protocol
 from reports import scores
 from reports.aggregation import undeclared
-from reports.scores import read_scores
+from reports.scores_file import read_scores
 from tests.synthetic_runs import SIGNATURES, make_run
 
 

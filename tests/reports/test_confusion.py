@@ -24,6 +24,7 @@ from reports import page, scores
 from reports.confusion import boards, counted
 from reports.load import load_run
 from reports.model import RunData
+from reports.scores_file import read_scores
 from tests.face_samples import sample
 from tests.reports.test_page import HOSTILE, Page
 from tests.synthetic_runs import make_run
@@ -87,7 +88,7 @@ def test_the_numbers_go_to_json_and_csv_and_come_back(tmp_path: Path) -> None:
     assert (told["method"], told["metric"], told["signature"]) == ("cmet", "emotion_acc", run.summary[0].signature)
     path = tmp_path / "scores.json"
     path.write_text(text, encoding="utf-8")
-    assert scores.to_json([scores.read_scores(path)]) == text
+    assert scores.to_json([read_scores(path)]) == text
     (line,) = csv.DictReader(io.StringIO(scores.to_csv([run])))
     assert json.loads(line["recall"]) == told["recall"]
     assert json.loads(line["confusion"]) == told["counts"]
@@ -156,5 +157,5 @@ def test_extended_emotions_are_counted_as_their_score_counts_them(metric: str) -
 def test_old_scores_without_it_are_read(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([make_run()]), encoding="utf-8")
-    assert scores.read_scores(path).confusions == ()
-    assert all(isinstance(row, SummaryRow) for row in scores.read_scores(path).summary)
+    assert read_scores(path).confusions == ()
+    assert all(isinstance(row, SummaryRow) for row in read_scores(path).summary)

@@ -15,6 +15,7 @@ from harness.method import facts_of
 from reports import latex, layout, markdown, page, scores, sentences, terminal
 from reports.fairness import fairness
 from reports.model import Making, RunData
+from reports.scores_file import read_scores
 from tests.synthetic_runs import EMOTIONS, make_run
 
 PLAIN: dict[str, Any] = {"emotion_sources": ["speech"], "pose": "clip"}
@@ -120,7 +121,7 @@ def test_a_comparison_of_frames_that_do_not_correspond_is_no_verdict() -> None:
 
 def test_scores_json_says_which_numbers_they_are(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(scores.to_json([own_motion()]), encoding="utf-8")
-    assert scores.read_scores(tmp_path / "scores.json").unaligned == {("label", "lse_c")}
+    assert read_scores(tmp_path / "scores.json").unaligned == {("label", "lse_c")}
     assert '"unaligned"' not in scores.to_json([make_run(methods=("cmet",), clips=4)])
 
 

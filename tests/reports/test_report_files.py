@@ -19,6 +19,7 @@ import reports
 from harness.errors import CannotCompareError, MediaError, UsageError
 from reports import latex, macros, markdown, scores, terminal
 from reports.model import RunData
+from reports.scores_file import read_scores
 from tests.places import ROOT
 from tests.synthetic_runs import HOSTILE, SIGNATURES, make_run, renamed
 
@@ -91,7 +92,7 @@ def test_numbers_of_several_lanes_say_theirs(run: RunData) -> None:
 def test_scores_json_comes_back(run: RunData, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([run]), encoding="utf-8")
-    back = scores.read_scores(path)
+    back = read_scores(path)
     assert [replace(r, note="", clip_low=None, clip_high=None, n_people=0) for r in run.summary] == list(back.summary)
     assert [(r.method, r.sample, r.metric, r.value, r.scored, r.signature) for r in run.rows] == [
         (r.method, r.sample, r.metric, r.value, r.scored, r.signature) for r in back.rows
@@ -124,9 +125,9 @@ def test_other_files_are_refused_in_one_sentence(tmp_path: Path, text: str, erro
     path = tmp_path / "scores.json"
     path.write_text(text)
     with pytest.raises(error, match=words):
-        scores.read_scores(path)
+        read_scores(path)
     with pytest.raises(UsageError, match="cannot be read"):
-        scores.read_scores(tmp_path / "none.json")
+        read_scores(tmp_path / "none.json")
 
 
 def test_terminal_table_fits_100_columns(run: RunData) -> None:

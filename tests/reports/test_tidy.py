@@ -12,6 +12,7 @@ import pytest
 
 from reports import scores, tidy
 from reports.model import RunData, distinctions
+from reports.scores_file import read_scores
 from tests.synthetic_runs import FACTS, SIGNATURES, make_run
 
 OTHER = SIGNATURES["lse_c"].replace("net:small", "net:large")
@@ -105,7 +106,7 @@ def test_signatures_are_told_apart_by_as_few_fields_as_do_it(lines: list[str], w
 def test_a_bare_scores_json_gives_the_same_numbers(two_nets: RunData, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([two_nets]), encoding="utf-8")
-    bare = scores.read_scores(path)
+    bare = read_scores(path)
     wanted = [(row["column"], row["value"]) for row in tidy.numbers([two_nets])]
     assert [(row["column"], row["value"]) for row in tidy.numbers([bare])] == wanted
     assert [row["value"] for row in tidy.clips([bare])] == [row["value"] for row in tidy.clips([two_nets])]

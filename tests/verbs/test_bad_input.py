@@ -24,7 +24,7 @@ from harness.errors import MissingError, UsageError
 from harness.progress import Progress
 from harness.records import SummaryRow, Unscored
 from harness.store import RunStore
-from reports.scores import read_scores
+from reports.scores_file import read_scores
 from tests.places import ROOT
 
 pytestmark = pytest.mark.slow

@@ -16,6 +16,7 @@ from reports.gate.gate import Thresholds, Verdict, compare
 from reports.gate.noise import measured
 from reports.gate.text import plain
 from reports.model import MetricFact, RunData, RunRow, no_pool
+from reports.scores_file import read_scores
 from tests.synthetic_runs import SIGNATURES, TRUTH, make_run
 
 pytestmark = pytest.mark.slow
@@ -255,7 +256,7 @@ def test_an_empty_baseline_cannot_be_compared() -> None:
 def test_descriptive_metrics_are_not_judged_even_between_bare_files(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([make_run()]), encoding="utf-8")
-    assert "offset" not in states(compare(scores.read_scores(path), scores.read_scores(path)))
+    assert "offset" not in states(compare(read_scores(path), read_scores(path)))
 
 
 def test_ceiling_and_floors_are_remarked_on_not_judged() -> None:

@@ -15,6 +15,7 @@ from reports.gate.gate import Verdict, compare
 from reports.gate.text import plain
 from reports.gate.verdict import CellVerdict
 from reports.model import RunData, RunRow
+from reports.scores_file import read_scores
 from tests.reports.gate.test_gate import quick_run
 from tests.synthetic_runs import SIGNATURES, make_run
 
@@ -76,8 +77,8 @@ def test_data_drawn_anew_cannot_be_compared(tmp_path: Path) -> None:
     assert compare(old, make_run(methods=("cmet",))).exit_code == 0  # of before: not known
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([old]), encoding="utf-8")
-    assert compare(scores.read_scores(path), new).exit_code == 4
-    assert compare(scores.read_scores(path), old).exit_code == 0
+    assert compare(read_scores(path), new).exit_code == 4
+    assert compare(read_scores(path), old).exit_code == 0
 
 
 def test_clips_that_change_places_are_told() -> None:

@@ -11,6 +11,7 @@ import pytest
 from reports import scores
 from reports.gate.gate import compare, write_junit, write_markdown
 from reports.gate.text import plain
+from reports.scores_file import read_scores
 from tests.reports.gate.test_gate import states
 from tests.synthetic_runs import make_run
 
@@ -19,7 +20,7 @@ from tests.synthetic_runs import make_run
 def test_a_scores_file_can_be_the_baseline(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(scores.to_json([make_run()]), encoding="utf-8")
-    bare = scores.read_scores(path)
+    bare = read_scores(path)
     assert compare(bare, make_run()).exit_code == 0
     verdict = compare(bare, make_run(shift={"lse_c": -1.0}))
     assert states(verdict)["lse_c"] == "worse"
