@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.fid.clip import count, packed, stacked
+from evaluators.fid.clip import both, count, packed, stacked
 from evaluators.fid.distance import frechet
+from evaluators.fid.left_out import distances_without
 from evaluators.settings import check
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics
@@ -111,6 +112,10 @@ class FaceCoefficients(Evaluator):
             return super().combine(metric, rows)
         clip, reference = stacked(rows)
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+
+    def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
+        """Returns the score without each group of clips."""
+        return distances_without(*both(rows), groups) if metric == "efid" else super().without(metric, rows, groups)
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns E-FID's sample sizes, and the warning where they are small."""

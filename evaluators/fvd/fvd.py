@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators import pairing
-from evaluators.fid.clip import count, packed, stacked
+from evaluators.fid.clip import both, count, packed, stacked
 from evaluators.fid.distance import frechet
+from evaluators.fid.left_out import distances_without
 from evaluators.full_reference import picture_sizes
 from evaluators.fvd import windows
 from evaluators.fvd.collector import Collector, Pictures, of_reference
@@ -132,6 +133,10 @@ class Fvd(_Judge):
         """Returns the FVD of the clips whose statistics these are; nan with fewer than two windows on a side."""
         clip, reference = stacked(rows)
         return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+
+    def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
+        """Returns the FVD without each group of clips."""
+        return distances_without(*both(rows), groups)
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns the sample sizes, and the warning where they are small."""
