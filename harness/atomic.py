@@ -31,19 +31,20 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
 
 
-def cannot_write(path: Path, error: OSError) -> BenchError:
+def cannot_write(path: Path, error: Exception) -> BenchError:
     """Returns the error of a file that could not be written: no room and no permission stop the whole run, others this
-    file.
+    file. `error`: an OSError, or a library's own with `errno` and `strerror`.
     """
-    if error.errno in DISK_FULL:
+    code, words = getattr(error, "errno", None), getattr(error, "strerror", None)
+    if code in DISK_FULL:
         return disk_full(path)
-    if error.errno in _FORBIDDEN:
+    if code in _FORBIDDEN:
         cure = "Choose a folder you can write: --out, or CMET_BENCH_CACHE=FOLDER for the cache."
-        return NoRoomError(f"{path} cannot be written: {error.strerror}.", cure)
-    places = (path.absolute(), *path.absolute().parents) if error.errno in (errno.ENOTDIR, errno.EEXIST) else ()
+        return NoRoomError(f"{path} cannot be written: {words}.", cure)
+    places = (path.absolute(), *path.absolute().parents) if code in (errno.ENOTDIR, errno.EEXIST) else ()
     blocked = next((place for place in places if place.is_file()), None)
-    why = f"'{blocked}' is a file, not a folder" if blocked is not None else error.strerror or error
-    cure = "Choose another place." if error.errno in _NO_PLACE else "Check the free space and permissions."
+    why = f"'{blocked}' is a file, not a folder" if blocked is not None else words or error
+    cure = "Choose another place." if code in _NO_PLACE else "Check the free space and permissions."
     return MediaError(f"{path} cannot be written: {why}.", cure)
 
 

@@ -33,6 +33,13 @@ _SMPTE170M = 6  # ITU-T H.273 matrix coefficients of BT.601 (525 lines); same nu
 _LIMITED_RANGE = 1
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """Returns what the system and FFmpeg raise for a file that they do not write; FFmpeg's own are no OSError."""
+    import av
+
+    return OSError, av.FFmpegError
+
+
 class VideoWriter:
     """Writes frames (height, width, 3) uint8 RGB, and optionally sound, to an mp4 file that appears when complete.
 
@@ -63,7 +70,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         try:
             self._open()
-        except OSError as error:
+        except refusals() as error:
             self.abort()
             raise cannot_write(self.path, error) from error
         except BaseException:
@@ -75,7 +82,7 @@ class VideoWriter:
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        self._container = av.open(str(self._partial), "w", format="mp4", options=options)
+        self._container = av.open(f"file:{self._partial}", "w", format="mp4", options=options)
         self._video: VideoStream = self._add_video(self._container)
         self._audio: AudioStream | None = None
         if self._sound is not None:
@@ -107,7 +114,13 @@ class VideoWriter:
             raise MediaError(
                 f"Frame {self.frames} of {self.path} is {frame.dtype} {frame.shape}; expected uint8 {self._shape}."
             )
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        try:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        except av.FFmpegError as error:  # no OSError
+            size = f"{self._shape[1]}x{self._shape[0]}"
+            raise MediaError(
+                f"{self.path} cannot be written: FFmpeg makes no {size} pictures.", "Scale them."
+            ) from error
         picture.pts, picture.time_base = self.frames, 1 / self._fps
         self.frames += 1
         self._mux(self._video, picture)
@@ -129,7 +142,7 @@ class VideoWriter:
         assert self._container is not None, "the writer is closed"
         try:
             self._container.mux(stream.encode(frame))
-        except OSError as error:
+        except refusals() as error:
             raise cannot_write(self.path, error) from error
 
     def close(self) -> None:
@@ -146,7 +159,7 @@ class VideoWriter:
             self._container.close()
             os.replace(self._partial, self.path)
             self._container = None
-        except OSError as error:
+        except refusals() as error:
             raise cannot_write(self.path, error) from error
         finally:
             self.abort()
@@ -155,7 +168,7 @@ class VideoWriter:
         """Drop all written frames and sound; nothing stays on disk."""
         container, self._container = self._container, None
         if container is not None:
-            with contextlib.suppress(OSError):  # the disk is full or gone: the partial file goes next
+            with contextlib.suppress(*refusals()):  # the disk is full or gone: the partial file goes next
                 container.close()
         self._partial.unlink(missing_ok=True)
 
