@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import agreement, statistics
 from harness.cells import Key, StoredCell, gathered
-from harness.evaluator import Column, Evaluator, Statistics
+from harness.evaluator import Column, Evaluator, MetricFacts, Statistics
 from harness.pairs import CellScores, compared
 from harness.records import Comparison, SummaryRow
 from harness.store import RunStore, StoredRow
@@ -92,9 +92,9 @@ def _summary(
     found = scores.on(scores.samples) if items else None
     if found is not None and not math.isfinite(found.value):
         found = None
-    by_clip = found.by_clip().interval(facts.scale) if found else None
+    by_clip = _within(facts, found.by_clip().interval(facts.scale)) if found else None
     person = found.by_person() if found else None
-    low, high = (person.interval(facts.scale) if person else None) or by_clip or (None, None)
+    low, high = (_within(facts, person.interval(facts.scale)) if person else None) or by_clip or (None, None)
     return SummaryRow(
         cell.dataset,
         cell.method,
@@ -112,6 +112,11 @@ def _summary(
         by_clip[1] if by_clip else None,
         person.units if person and cell.identities_known else 0,
     )
+
+
+def _within(facts: MetricFacts, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The interval within the metric's range."""
+    return ends and (max(ends[0], facts.low), min(ends[1], facts.high))
 
 
 def items_of(store: RunStore, cell: StoredCell, evaluator: Evaluator, metric: str, signature: str) -> list[Statistics]:

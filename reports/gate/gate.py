@@ -37,6 +37,8 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     if all(drawn) and drawn[0] != drawn[1]:
         why = f"the test data were drawn by another version of their code ({drawn[0]}, now {drawn[1]}): all would move"
         return Verdict(baseline.name, run.name, (), (), why)
+    if why := _other_list(baseline, run):
+        return Verdict(baseline.name, run.name, (), (), why)
     ranked = [key for key in before.summary if baseline.fact(key[2]).ranked and run.fact(key[2]).ranked]
     wanted = [key for key in ranked if before.summary[key].n_scored]
     if not wanted:
@@ -46,6 +48,17 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     tried = _corrected(cells(before, after, judged, limits), limits)
     beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
     return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
+
+
+def _other_list(baseline: RunData, run: RunData) -> str:
+    """Says so where the runs share a dataset and none of its samples; "" where they share some."""
+    sides = [{(row.dataset, row.sample) for row in one.rows} for one in (baseline, run)]
+    shared = {dataset for dataset, _ in sides[0]} & {dataset for dataset, _ in sides[1]}
+    if not shared or sides[0] & sides[1]:
+        return ""
+    first = "puppets_test_v1"  # the puppets' list before puppets_test_v2
+    cure = f"run … --list {first}" if shared == {"puppets"} else "run … --list NAME"
+    return f"they share no sample of {', '.join(sorted(shared))}: the baseline is of another test list ({cure})"
 
 
 def _moved(anchors: Sequence[CellVerdict]) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def test_clips_may_be_added_to_a_folder_that_was_scored(tmp_path: Path) -> None:
 
     def session() -> Session:
         options = {"root": tmp_path}
-        return Session.for_clips("mine", tmp_path, "folder", options, "demo", seed=0, limit=None, device="cpu")
+        return Session.for_clips("mine", tmp_path, "folder", options, "demo", limit=None, device="cpu")
 
     (tmp_path / "a.mp4").write_bytes(b"no clip, but a sample")
     first = session()
@@ -200,7 +200,7 @@ def test_a_csv_names_the_clips_of_a_dataset_too(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "p108_happy_3.webm").write_bytes(b"a clip")
     (tmp_path / "mine.csv").write_text("clip\ndeep/p108_happy_3.webm\n", encoding="utf-8")
-    session = Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", 0, None, "cpu")
+    session = Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", None, "cpu")
     method = registry.load(session.plan.methods["mine"])(session.plan.method_options["mine"], "cpu")
     assert method._path("p108_happy_3") == tmp_path / "deep" / "p108_happy_3.webm"
     assert "index" not in session.asked.method_options["mine"]
@@ -214,7 +214,7 @@ def test_a_csv_with_two_clips_of_one_sample_is_refused(tmp_path: Path) -> None:
         (tmp_path / folder / "p108_happy_3.mp4").write_bytes(b"a clip")
     (tmp_path / "mine.csv").write_text("clip\na/p108_happy_3.mp4\nb/p108_happy_3.mp4\n", encoding="utf-8")
     with pytest.raises(UsageError, match="two clips of sample 'p108_happy_3'"):
-        Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", 0, None, "cpu")
+        Session.for_clips("mine", tmp_path / "mine.csv", "puppets", {}, "demo", None, "cpu")
 
 
 @pytest.mark.parametrize(

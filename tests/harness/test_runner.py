@@ -280,6 +280,6 @@ def test_a_set_without_a_number_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     go(folder, plan_for(folder))
     with RunStore(folder) as store:
-        runner.finish(store, Undefined("1", "cpu"), 0)
+        runner.finish(store, Undefined("1", "cpu"))
         (row,) = store.summary()
     assert (row.value, row.n_scored, row.note) == (None, 4, "too_few")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datasets.puppets import affect, dataset
-from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_point
+from datasets.puppets.affect import EXTENDED_EMOTIONS, LEVELS, POINTS, affect_point, nearest_basic
 from datasets.puppets.face import render
 from datasets.puppets.identity import TEST_IDENTITIES, TRAIN_IDENTITIES, identity
 from datasets.puppets.voice import speak
@@ -99,17 +100,32 @@ def test_points_are_well_separated_and_extended_ones_lie_apart_from_every_basic_
                 assert np.linalg.norm(point - strength * other) > 0.75, name
 
 
-def test_training_and_test_puppets_are_different_people() -> None:
+@pytest.mark.parametrize(("name", "count"), [("puppets_test_v1", 12), ("puppets_test_v2", 36)])
+def test_training_and_test_puppets_are_different_people(name: str, count: int) -> None:
     assert not set(TRAIN_IDENTITIES) & set(TEST_IDENTITIES)
-    rows = dataset.read_list("puppets_test_v1")
+    rows = dataset.read_list(name)
     people = {row.identity for row in rows} | {v for row in rows for v in (*row.voices, row.actor)}
     assert people <= set(TEST_IDENTITIES)
-    assert len({row.identity for row in rows}) == 12
+    assert len({row.identity for row in rows}) == count
     for row in rows:
         assert row.identity not in (*row.voices, row.actor)
 
 
-def test_the_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_list_has_many_people_and_clashes_with_no_file_of_the_other() -> None:
+    rows, before = (dataset.read_list(name) for name in ("puppets_test_v2", "puppets_test_v1"))
+    assert dataset.Puppets(Path("nowhere")).list_name == dataset.DEFAULT_LIST == "puppets_test_v2"
+    assert len(rows) == len({row.id for row in rows}) == 72
+    assert not {row.identity for row in rows} & {row.identity for row in before}
+    for person in {row.identity for row in rows}:
+        extended, basic = (row for row in rows if row.identity == person)
+        assert extended.emotion in EXTENDED_EMOTIONS
+        assert basic.emotion not in (*EXTENDED_EMOTIONS, nearest_basic(extended.emotion, extended.intensity))
+    often = Counter(row.emotion for row in rows)
+    assert {often[name] for name in EXTENDED_EMOTIONS} == {9}
+    assert {often[name] for name in POINTS if name not in (*EXTENDED_EMOTIONS, "neutral")} == {5, 6}
+
+
+def test_the_first_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rows = dataset.read_list("puppets_test_v1")
     assert len(rows) == len({row.id for row in rows}) == 66
     for emotion in (*(name for name in POINTS if name != "neutral"),):

@@ -81,6 +81,15 @@ def test_data_drawn_anew_cannot_be_compared(tmp_path: Path) -> None:
     assert compare(read_scores(path), old).exit_code == 0
 
 
+def test_a_baseline_of_another_list_says_which() -> None:
+    run = make_run(methods=("cmet",))
+    other = replace(run, rows=tuple(replace(row, sample=f"x{row.sample}") for row in run.rows))
+    verdict = compare(other, run)
+    assert (verdict.state, verdict.exit_code) == ("cannot compare", 4)
+    assert "no sample of puppets" in plain(verdict)
+    assert "--list puppets_test_v1" in plain(verdict)
+
+
 def test_clips_that_change_places_are_told() -> None:
     run = make_run(methods=("cmet",))
     before = without(run, "identity", lambda sample: sample.endswith(("_000", "_001")))
