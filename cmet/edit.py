@@ -21,8 +21,9 @@ from cmet import emotion_pools
 from cmet.emotion_pools import Pool
 from cmet.rollout import emotion_difference, official_least, pick_samples, roll_out, whole_windows
 from harness.errors import UsageError
-from harness.media import read_audio
-from harness.records import FPS
+from harness.media import read_audio, read_image
+from harness.records import FPS, PICTURE_SUFFIXES
+from networks.edtalk.generator import Codes
 from networks.edtalk.lips import lips_from_audio
 from networks.edtalk.mel import frame_count
 from networks.edtalk.talker import Pixels, Talker, held
@@ -71,14 +72,15 @@ class Editor:
     ) -> Tracks:
         """Encodes all that edits share: lips from the sound (or the clip `lips`), pose and expression from `pose`.
 
-        expression: another clip whose expression is edited. frames: length of the result; without it that of the sound,
-        in the released program that of the clip `lips` where there is one. Frames of longer clips that could not be
-        seen in the result are not encoded. Raises TooShortError where the released program would never end.
+        expression: another clip, or a picture, whose expression is edited. frames: length of the result; without it
+        that of the sound, in the released program that of the clip `lips` where there is one. Frames of longer clips
+        that could not be seen in the result are not encoded. Raises TooShortError where the released program would
+        never end.
         """
         lip = self._lips(sound, lips)
         frames = len(lip) if frames is None else frames
         window = self._window
-        codes = self.talker.clip_codes(expression or pose, self._fps, self._needed(whole_windows(frames, window)))
+        codes = self._codes(expression or pose, whole_windows(frames, window))
         if self.official and len(codes.exp) < (least := official_least(window)):
             raise TooShortError(
                 f"'{expression or pose}' is too short: {len(codes.exp)} frames; below {least} the released program "
@@ -86,8 +88,16 @@ class Editor:
                 "Leave --compat official out, or give a longer clip.",
             )
         same = expression is None or expression == pose
-        moved = codes if same else self.talker.clip_codes(pose, self._fps, self._needed(frames))
-        return Tracks(picture, lip, moved.pose, codes.exp, frames)
+        moved = (codes if same else self._codes(pose, frames)).pose
+        if not self.official:  # there the last pose of a short clip is held
+            moved = fit_track(moved, frames, trim=0)
+        return Tracks(picture, lip, moved, codes.exp, frames)
+
+    def _codes(self, path: Path, frames: int) -> Codes:
+        """Codes of a clip's first `frames` frames, in the released program of all; of a picture, one row."""
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            return self.talker.picture_codes(read_image(path))
+        return self.talker.clip_codes(path, self._fps, self._needed(frames))
 
     @property
     def _window(self) -> int:

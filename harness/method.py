@@ -68,6 +68,9 @@ class Method(Protocol):
     stochastic: ClassVar[bool]
     licence: ClassVar[str]
     extended_only_by: ClassVar[str]  # what it would take to reach extended emotions, where that is not done here
+    options: ClassVar[tuple[str, ...]]  # the names that `options` may have
+    takes_strength: ClassVar[bool]  # `emotion.strength` changes the result
+    crops: ClassVar[bool]  # cuts the face out of a whole picture by itself
     anchor: ClassVar[bool]  # a ceiling or floor, not a competing method
     keeps_time: ClassVar[bool]  # it has a process of its own, and ends that for silence: gets the option `timeout`
     needs_truth: ClassVar[bool]  # gets the ground truth as `self.truth`, `self.donor` (only anchors may)

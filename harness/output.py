@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,10 +26,17 @@ class ClipWriter:
 
     Use as a context manager: the file appears under its final name only when `clip` has verified it, and nothing else
     stays behind. `still_allowed` is for the still-face anchor: from anyone else a clip whose frames are all equal is a
-    bad output.
+    bad output. `through` is applied to each frame before it is written.
     """
 
-    def __init__(self, request: Request, target: Path, still_allowed: bool = False) -> None:
+    def __init__(
+        self,
+        request: Request,
+        target: Path,
+        still_allowed: bool = False,
+        through: Callable[[Frame], Frame] | None = None,
+    ) -> None:
+        self._through = through
         self._request = request
         self._target = target
         self._still_allowed = still_allowed
@@ -79,7 +87,7 @@ class ClipWriter:
         if self._problem or self._count >= self._request.frames + MAX_EXTRA_FRAMES:
             self._count += 1
             return
-        array = np.asarray(frame)
+        array = np.asarray(frame if self._through is None else self._through(frame))
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
             self._problem = f"frame {self._count} is {array.dtype} {array.shape}, expected uint8 (height, width, 3)"
         elif array.shape[0] % 2 or array.shape[1] % 2 or not array.size:

@@ -16,6 +16,8 @@ LANES: tuple[Lane, ...] = ("label", "reference", "speech", "as-published")
 
 #: Endings of the files in a folder that count as clips.
 MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
+#: Endings of still pictures, where a file may be one or a clip.
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 FPS = 25
 SAMPLE_RATE_HZ = 16_000

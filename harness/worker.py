@@ -15,7 +15,7 @@ from harness.evaluator import Panel
 from harness.footprint import Footprint
 from harness.guard import Crash, attempt
 from harness.lanes import request_in, unsupported
-from harness.method import Method
+from harness.method import Frame, Method
 from harness.output import ClipWriter
 from harness.records import Clip, Failed, FailureKind, Lane, Request, Row, Sample
 from harness.seeds import seed_for
@@ -80,9 +80,12 @@ def request_for(sample: Sample, method: str, plan: RunPlan) -> Request:
     return request_in(plan.lane, sample, seed_for(plan.seed, method, sample.id))
 
 
-def ask(method: Any, request: Request, target: Path) -> Clip | Failed:
-    """Says how a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`."""
-    with ClipWriter(request, target, still_allowed=bool(getattr(method, "anchor", False))) as out:
+def ask(method: Any, request: Request, target: Path, through: Callable[[Frame], Frame] | None = None) -> Clip | Failed:
+    """Says how a loaded method ends on a request. A Clip is the one that the harness encoded, at `target`.
+
+    through: applied to each frame before it is written.
+    """
+    with ClipWriter(request, target, bool(getattr(method, "anchor", False)), through) as out:
         made = _own(lambda: _answered(method, request, out, target))
     return Failed(_kind(made), made.reason, made.cure, made.detail) if isinstance(made, Crash) else made
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -125,7 +126,7 @@ def in_a_row(args: Sequence[str], option: str) -> list[str]:
 
 def device_option(function: F) -> F:
     """Returns the decorator of the option --device."""
-    return click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")(function)
+    return click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …, mps")(function)
 
 
 def out_option(default: str) -> Callable[[F], F]:
@@ -141,6 +142,21 @@ def check_device(device: str) -> str:
 
     torch.backends.cudnn.allow_tf32 = False
     return known_device(device)
+
+
+@contextmanager
+def device_said(device: str) -> Iterator[None]:
+    """Turn what Apple's MPS device refuses into one sentence: parts of torch are not made for it."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, RuntimeError) as error:
+        if not device.startswith("mps"):
+            raise
+        first = str(error).partition("\n")[0].rstrip(".")
+        raise UsageError(
+            f"This Mac's MPS device cannot do a part of the work: {first}.",
+            "Use --device cpu, or set PYTORCH_ENABLE_MPS_FALLBACK=1: that part then runs on the CPU.",
+        ) from error
 
 
 def known_device(device: str) -> str:

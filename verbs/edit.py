@@ -7,23 +7,37 @@ from typing import Any
 
 import click
 
-from verbs.choices import SpeechCommand, check_device, device_option
+from harness.errors import UsageError
+from verbs.choices import SpeechCommand, check_device, device_option, device_said
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command("edit", cls=SpeechCommand)
-@click.option("--source", type=PATH, required=True, help="Identity picture: one frontal face, 256 px crop.")
-@click.option("--audio", type=PATH, required=True, help="Driving sound: any format, rate and channel count.")
 @click.option(
-    "--pose", type=PATH, required=True, help="Clip whose head pose and expression are edited; any length, any fps."
-)
-@click.option(
-    "--expression", type=PATH, default=None,
-    help="Edit this clip's expression instead of the pose clip's, whose smile, say, would show in the result.",
+    "--method", default="cmet", show_default=True,
+    help="Who edits: a contestant of `list`, or path/to/file.py:Class. The options below are C-MET's; of others each "
+    "takes those that it can use, and refuses the rest.",
 )  # fmt: skip
 @click.option(
-    "--emotion-speech", "emotions", multiple=True, required=True,
+    "--source", type=PATH, required=True,
+    help="Identity picture: one frontal face, 256 px crop. Or a video: its face is followed, cut out and brought to 25 "
+    "fps, as `prepare` does; its first frame is the picture.",
+)  # fmt: skip
+@click.option("--audio", type=PATH, required=True, help="Driving sound: any format, rate and channel count.")
+@click.option(
+    "--pose", type=PATH, default=None,
+    help="Clip whose head pose and, by default, expression are used; any length, any fps; a short one goes back and "
+    "forth. [default: the source, if it is a video]",
+)  # fmt: skip
+@click.option(
+    "--expression", type=PATH, default=None,
+    help="The clip or picture (the source's, say) whose expression is edited. [default: the pose clip, whose actor's "
+    "smile, say, leaks into the result] Other engines: the face that shows the emotion.",
+)  # fmt: skip
+@click.option("--emotion", multiple=True, help="A label, for engines that take one. Several: several edits.")
+@click.option(
+    "--emotion-speech", multiple=True,
     help="A folder of utterances or features, sound files, or a name (of --speech, or kept). Several: several edits.",
 )  # fmt: skip
 @click.option(
@@ -69,16 +83,38 @@ PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option("--keep", default=None, help="Keep the (last) emotion under this name for later edits.")
 @click.option("--sheet", type=PATH, default=None, help="Also write a png with eight frames of each edit.")
+@click.option(
+    "--side-by-side", type=PATH, default=None, help="Also write one mp4 that shows all edits at once, with their names."
+)
+@click.option("--set", "sets", multiple=True, help="An option of the engine, as in `run`: NAME.KEY=VALUE. Many.")
 @click.option("--upscale", default=None, help="FILE.py:FUNCTION applied to each frame, uint8 (h, w, 3).")
 @click.option("--no-face-check", is_flag=True, help="Do not look for exactly one frontal face in the source.")
 @device_option
 def command(**given: Any) -> None:
-    """Write a clip as long as the sound, 25 fps, with the emotion of the given speech.
+    """Write a clip as long as the sound, 25 fps, with the given emotion.
 
-    The source's expression (from --pose) is moved along what the emotional speech says beyond neutral speech.
+    C-MET moves the expression of --pose along what the emotional speech says beyond neutral speech.
     """
+    from verbs.edit_methods import CMET, MethodCall, engine, refuse
     from verbs.editing import EditCall
 
+    kind, chosen = engine(given["method"]), _typed(click.get_current_context())
     check_device(given["device"])
-    for path in EditCall(given).run():
-        click.echo(str(path))
+    if given["method"] != CMET:
+        paths = MethodCall(given, kind, chosen).run()
+    else:
+        refuse(kind, chosen, cmet=True)
+        if given["sets"]:
+            raise UsageError("--set is for other engines.", "C-MET's options have names of their own: see --help.")
+        if not given["emotion_speech"]:
+            raise UsageError("No emotion was given.", "Add --emotion-speech: a folder, sound files, or a name.")
+        paths = EditCall(given).run()
+    with device_said(given["device"]):
+        for path in paths:
+            click.echo(str(path))
+
+
+def _typed(context: click.Context) -> list[str]:
+    """The names of the options that stand on the command line."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    return [name for name in context.params if context.get_parameter_source(name) == typed]

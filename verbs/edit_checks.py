@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 from cmet import emotion_pools
 from harness.atomic import cannot_write, partial_path
 from harness.errors import MediaError, UsageError
-from harness.media import probe
+from harness.media import probe, read_image
+from harness.records import PICTURE_SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
 SURE = 0.9  # probability from which MTCNN's finding counts as a face
@@ -34,6 +35,9 @@ def check_inputs(given: Mapping[str, Any]) -> None:
         if given[name] is not None and not given[name].is_file():
             raise MediaError(f"There is no file '{given[name]}'.", f"Name a file with --{name}.")
     for path in dict.fromkeys(given[name] for name in CLIPS if given[name] is not None):
+        if path == given["expression"] and path.suffix.lower() in PICTURE_SUFFIXES:
+            read_image(path)  # an expression may be a picture's
+            continue
         info = probe(path)
         tell_shape(path, info.width, info.height)
     if not given["out"]:
@@ -44,13 +48,21 @@ def check_inputs(given: Mapping[str, Any]) -> None:
         raise UsageError(f"--intensity {given['intensity']} is no strength.", "1 is as spoken, 0 is neutral.")
 
 
-def check_targets(clips: Iterable[Path], sheet: Path | None, given: Mapping[str, Any]) -> None:
+def pose_needed(name: str) -> UsageError:
+    """Returns the error of a call without a head pose."""
+    what = f"Method '{name}' takes the head pose from a clip, and none was given."
+    return UsageError(what, "Add --pose CLIP, or give a video as --source.")
+
+
+def check_targets(clips: Sequence[Path], given: Mapping[str, Any]) -> None:
     """Tries to write next to every target. UsageError for a place that cannot be meant, MediaError if refused."""
     inputs = {given[name].resolve(): name for name in INPUTS if given[name] is not None}
-    targets = (*clips, *([sheet] if sheet is not None else []))
+    sheet = given["sheet"]
+    targets = [*clips, *(given[name] for name in ("sheet", "side_by_side") if given[name] is not None)]
     twice = next((target for k, target in enumerate(targets) if target in targets[:k]), None)
     if twice is not None:
-        raise UsageError(f"'{twice}' would be written twice.", "Give --sheet, or the emotions, other names.")
+        cure = "Give --sheet, --side-by-side or the emotions other names."
+        raise UsageError(f"'{twice}' would be written twice.", cure)
     for target in targets:
         if target != sheet and target.suffix.lower() != ".mp4":
             raise UsageError(f"'{target}' is no mp4 file, and edits are.", f"Type: -o '{target.with_suffix('.mp4')}'.")

@@ -1,9 +1,8 @@
-"""This module does the work of `edit`: it checks the inputs, loads the networks and renders each edit to its file."""
+"""This module does the work of `edit` with C-MET: inputs are checked, networks loaded, and each edit is rendered."""
 
 from __future__ import annotations
 
-import os
-import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,15 +19,15 @@ from cmet.edit import Editor, Floats, Tracks, blended, read_schedule
 from cmet.emotion_pools import Pool
 from cmet.weight_sets import load_networks, speech_width
 from harness.errors import UsageError
-from harness.media import VideoWriter, probe, read_audio, read_image
-from harness.progress import Progress
-from harness.records import FPS, SAMPLES_PER_FRAME
+from harness.media import VideoWriter, probe, read_audio
+from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from networks.edtalk.talker import Talker
-from verbs.edit_checks import check_face, check_inputs, check_targets, tell_shape
+from verbs.edit_checks import check_inputs, check_targets, pose_needed
+from verbs.edit_outputs import Shown, distinct, place, write_sheet, write_side_by_side
+from verbs.edit_source import Source, read_source
 from verbs.upscaling import Upscaler
 
 Pixels = npt.NDArray[np.uint8]
-SHEET_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -41,56 +40,82 @@ class EditCall:
         """Renders every edit and yields each finished file."""
         check_inputs(self.given)
         pools, neutral = self._pools()
+        self._tell_fewer([*pools, *([neutral] if neutral else [])])
         called = distinct([pool.name for pool in pools])
         self._mixture(called)
         names = self._names(called)
         targets = [place(self.given["out"], name, len(names)) for name in names]
-        check_targets(targets, self.given["sheet"], self.given)
+        check_targets(targets, self.given)
         upscale = None if self.given["upscale"] is None else Upscaler(self.given["upscale"])
-        picture, sound = self._picture(), self._sound()
-        needs_speech = any(pool.needs_network for pool in (*pools, *([neutral] if neutral else [])))
-        parts = ("backbone", "connector", *(("speech",) if needs_speech else ()))
-        networks = load_networks(self.given["weights"], parts, self.given["device"], self.given["connector"])
-        talker = Talker(networks, self.given["device"])
-        editor = Editor(talker, official=self.given["compat"] == "official")
-        differences = [
-            editor.difference(pool, neutral, self.given["num_samples"], self.given["seed"]) for pool in pools
-        ]
-        clips = (self.given[name] for name in ("audio", "pose", "lips", "expression"))
-        tracks = editor.tracks(picture, *clips)
-        rows: list[Pixels] = []
-        expressions = self._expressions(editor, tracks, called, differences)
-        for name, target, expression in zip(names, targets, expressions, strict=True):
-            frames = self._shown(editor.render(tracks, expression), tracks, name, upscale, rows)
-            self._write(target, frames, sound)
-            yield target
-        if self.given["sheet"] is not None:
-            yield _write_sheet(self.given["sheet"], rows)
+        with tempfile.TemporaryDirectory() as folder:
+            source, sound = self._source(Path(folder)), self._sound()
+            pose = self._pose(source)
+            editor = self._editor([*pools, *([neutral] if neutral else [])])
+            differences = [
+                editor.difference(pool, neutral, self.given["num_samples"], self.given["seed"]) for pool in pools
+            ]
+            tracks = editor.tracks(
+                source.picture, self.given["audio"], pose, self.given["lips"], self.given["expression"]
+            )
+            fps = max(1, round(probe(pose).fps)) if editor.official else FPS
+            expressions = self._expressions(editor, tracks, called, differences)
+            for name, target, expression in zip(names, targets, expressions, strict=True):
+                shown = Shown(name, tracks.frames, upscale)
+                self._write(target, map(shown, editor.render(tracks, expression)), sound, fps)
+                yield target
+        yield from self._beside(names, targets, sound)
 
-    def _picture(self) -> Pixels:
-        picture = read_image(self.given["source"])
-        tell_shape(self.given["source"], picture.shape[1], picture.shape[0])
-        if not self.given["no_face_check"]:
-            check_face(picture, self.given["source"])
-        return picture
+    def _source(self, folder: Path) -> Source:
+        return read_source(self.given["source"], folder, not self.given["no_face_check"])
+
+    def _pose(self, source: Source) -> Path:
+        pose: Path | None = self.given["pose"] or source.clip
+        if pose is None:
+            raise pose_needed("cmet")
+        return pose
+
+    def _editor(self, pools: Sequence[Pool]) -> Editor:
+        parts = ("backbone", "connector", *(("speech",) if any(pool.needs_network for pool in pools) else ()))
+        networks = load_networks(self.given["weights"], parts, self.given["device"], self.given["connector"])
+        return Editor(Talker(networks, self.given["device"]), official=self.given["compat"] == "official")
+
+    def _tell_fewer(self, pools: Sequence[Pool]) -> None:
+        """A word where pools hold fewer utterances than are to be averaged."""
+        wanted = self.given["num_samples"]
+        counts = {pool.name: len(pool.entries()) for pool in pools if pool.kept is None}
+        few = [f"'{name}' has {count}" for name, count in counts.items() if count < wanted]
+        if few:
+            told = f"of {wanted} utterances to be averaged (--num-samples), {', '.join(few)}"
+            click.echo(f"bench.py: {told}: all are used.", err=True)
+
+    def _beside(self, names: list[str], targets: list[Path], sound: Floats) -> Iterator[Path]:
+        if self.given["sheet"] is not None:
+            yield write_sheet(self.given["sheet"], targets)
+        if self.given["side_by_side"] is not None:
+            yield write_side_by_side(self.given["side_by_side"], list(zip(names, targets, strict=True)), sound)
 
     def _sound(self) -> Floats:
-        """(n,) the driving sound, whole frames of it; a word where its channels leave nothing."""
+        """(n,) the driving sound; a word where its channels leave nothing, and where its end is cut."""
         track = read_audio(self.given["audio"])
         if "downmix_cancels" in track.notes:
             cure = "The lips will hardly move: give one channel of it."
             click.echo(f"bench.py: the channels of '{self.given['audio']}' cancel each other. {cure}", err=True)
-        return track.samples[: len(track.samples) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
+        cut = len(track.samples) % SAMPLES_PER_FRAME
+        if self.given["compat"] is None or not cut:
+            return track.samples
+        told = f"the last {1000 * cut / SAMPLE_RATE_HZ:.0f} ms of the sound, less than a frame, are cut"
+        click.echo(f"bench.py: {told}, as in the released program.", err=True)
+        return track.samples[:-cut]
 
     def _pools(self) -> tuple[list[Pool], Pool | None]:
         width = speech_width(self.given["weights"])
         shipped = puppet_speech() if self.given["weights"] == "demo" else {}
         names = emotion_pools.Names(self.given["speech"], shipped, width)
-        pools = emotion_pools.pools(self.given["emotions"], width, names)
+        pools = emotion_pools.pools(self.given["emotion_speech"], width, names)
         if all(pool.kept is not None for pool in pools):
             return pools, None
         if not self.given["neutral_speech"]:
-            return pools, emotion_pools.neutral_beside(self.given["emotions"], width, names)
+            return pools, emotion_pools.neutral_beside(self.given["emotion_speech"], width, names)
         return pools, emotion_pools.neutral_named(self.given["neutral_speech"], width, names)
 
     def _names(self, names: list[str]) -> list[str]:
@@ -119,48 +144,16 @@ class EditCall:
             return [editor.scheduled(tracks, steps, by_name, self.given["intensity"])]
         return editor.expressions(tracks, differences, self.given["intensity"])
 
-    def _shown(
-        self,
-        frames: Iterator[Pixels],
-        tracks: Tracks,
-        name: str,
-        upscale: Upscaler | None,
-        rows: list[Pixels],
-    ) -> Iterator[Pixels]:
-        """The frames, upscaled if asked, with progress; eight of them are kept for the sheet."""
-        wanted = set(np.linspace(0, tracks.frames - 1, SHEET_FRAMES).round().astype(int).tolist())
-        progress, kept = Progress(f"{name}: frames", tracks.frames), []
-        for index, frame in enumerate(frames):
-            frame = frame if upscale is None else upscale(frame)
-            if index in wanted:
-                kept.append(frame)
-            progress.step()
-            yield frame
-        rows.append(np.concatenate(kept, axis=1))
-
-    def _write(self, target: Path, frames: Iterator[Pixels], sound: Floats) -> None:
-        fps = max(1, round(probe(self.given["pose"]).fps)) if self.given["compat"] == "official" else FPS
-        first = next(frames)
-        with VideoWriter(target, first.shape[1], first.shape[0], fps=fps, audio=sound) as writer:
-            writer.write(first)
+    def _write(self, target: Path, frames: Iterator[Pixels], sound: Floats, fps: int) -> None:
+        """The frames and the sound; a last piece of sound that is shorter than a frame is heard over the last one."""
+        whole, rest = divmod(len(sound), SAMPLES_PER_FRAME)
+        last = next(frames)
+        with VideoWriter(target, last.shape[1], last.shape[0], fps=fps, audio=sound) as writer:
+            writer.write(last)
             for frame in frames:
-                writer.write(frame)
-
-
-def distinct(names: list[str]) -> list[str]:
-    """Returns the names of several emotions; where two are called alike (happy of two corpora), numbered."""
-    return names if len(set(names)) == len(names) else [f"{name}{k}" for k, name in enumerate(names, start=1)]
-
-
-def place(out: str, name: str, count: int) -> Path:
-    """Says where the edit `name`, one of `count`, goes: a file, or in the folder `out` (there already, or with a
-    slash).
-    """
-    path, plain = Path(out), re.sub(r"[\\/:\0]", "_", name)
-    if path.is_dir() or out.endswith(("/", os.sep)):
-        return path / f"{plain}.mp4"
-    path = path if path.suffix else path.with_name(f"{path.name}.mp4")
-    return path if count == 1 else path.with_name(f"{path.stem}_{plain}{path.suffix}")
+                writer.write(last := frame)
+            if rest and writer.frames == whole:
+                writer.write(last)
 
 
 def puppet_speech() -> dict[str, Callable[[], Sequence[Path]]]:
@@ -182,13 +175,3 @@ def _shares(text: str, count: int) -> list[float]:
     if len(shares) != count:
         raise UsageError(f"--blend has {len(shares)} shares for {count} emotions.", "Give one for each.")
     return shares
-
-
-def _write_sheet(path: Path, rows: list[Pixels]) -> Path:
-    from PIL import Image
-
-    from harness.atomic import replacing
-
-    with replacing(path) as partial:
-        Image.fromarray(np.concatenate(rows, axis=0)).save(partial, format="PNG")
-    return path

@@ -17,7 +17,7 @@ from baselines.float import checkpoint
 from baselines.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
 from baselines.float.crop import Detector, cropped, detector, is_crop
 from baselines.float.networks import Widths
-from baselines.float.options import read_options
+from baselines.float.options import KNOWN, read_options
 from baselines.float.speaker import Speaker, Wave
 from harness import weights
 from harness.errors import MediaError, MissingError, UsageError
@@ -45,6 +45,9 @@ class Float:
     size: ClassVar[int] = 512
     stochastic: ClassVar[bool] = True
     licence: ClassVar[str] = "CC BY-NC-ND 4.0"
+    options: ClassVar[tuple[str, ...]] = KNOWN
+    takes_strength: ClassVar[bool] = True
+    crops: ClassVar[bool] = True
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:

@@ -135,6 +135,24 @@ def test_any_clip_gives_exactly_the_sounds_length(
     assert all(frame.shape == (32, 32, 3) and frame.dtype == np.uint8 for frame in frames)
 
 
+def test_a_short_pose_goes_back_and_forth_and_is_held_in_the_released_program(small: Editor, tmp_path: Path) -> None:
+    inputs = np.zeros((32, 32, 3), np.uint8), sound(tmp_path / "a.wav", 60), clip(tmp_path / "p.mp4", 26)
+    ours, theirs = (Editor(small.talker, official).tracks(*inputs) for official in (False, True))
+    assert torch.equal(ours.pose, torch.cat([theirs.pose, theirs.pose.flip(0), theirs.pose[:8]]))
+    assert len(theirs.pose) == 26  # the renderer holds the last one
+
+
+def test_the_expression_may_be_a_picture_s(small: Editor, tmp_path: Path) -> None:
+    face = np.random.default_rng(5).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(face).save(tmp_path / "face.png")
+    given = face, sound(tmp_path / "a.wav", 6), clip(tmp_path / "p.mp4", 4)
+    tracks = small.tracks(*given, expression=tmp_path / "face.png")
+    assert torch.equal(tracks.expression, small.talker.picture_codes(face).exp)
+    assert torch.equal(tracks.pose, small.tracks(*given).pose)
+    (expression,) = small.expressions(tracks, [np.ones(8, np.float32)])
+    assert expression.shape == (6, tracks.expression.shape[1])
+
+
 @pytest.mark.parametrize("frames", [1, 24])
 def test_released_program_would_hang_on_a_short_clip(small: Editor, tmp_path: Path, frames: int) -> None:
     editor = Editor(small.talker, official=True)

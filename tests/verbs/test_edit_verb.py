@@ -68,9 +68,53 @@ def test_an_edit_from_odd_paths_with_shipped_names(
     assert abs(len(read_audio(out / "happy.mp4").samples) - 9 * 640) < 1100
 
 
+def test_all_the_sound_is_kept_and_fewer_utterances_are_told(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "sound.wav", np.random.default_rng(1).normal(0, 0.1, 9 * 640 + 300).astype(np.float32))
+    asked = arguments(inputs, tmp_path / "x.mp4", audio=str(tmp_path / "sound.wav"))
+    assert bench.main([*asked, "--side-by-side", str(tmp_path / "all.mp4")]) == 0
+    frames = np.concatenate(list(VideoReader(tmp_path / "x.mp4")))
+    assert len(frames) == 10
+    assert np.abs(frames[9].astype(int) - frames[8]).mean() < 2  # held, and encoded
+    assert len(read_audio(tmp_path / "x.mp4").samples) >= 9 * 640 + 300
+    assert probe(tmp_path / "all.mp4").height == 128 + 32
+    said = capsys.readouterr().err
+    assert "of 10 utterances to be averaged (--num-samples), 'happy' has 6, 'neutral' has 6: all are used" in said
+    assert bench.main([*asked, "--num-samples", "6"]) == 0
+    assert "utterances" not in capsys.readouterr().err
+
+
+def test_a_raw_video_is_a_source_its_face_is_followed_and_it_gives_the_pose(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from datasets.puppets import files
+    from datasets.puppets.affect import affect_point
+
+    files.neutral_clip(tmp_path / "face.mp4", 64, 12)
+    files.portrait(tmp_path / "face.png", 64, affect_point("neutral"))
+    with VideoWriter(tmp_path / "raw.mp4", 400, 300, fps=30) as writer:
+        for frame in np.concatenate(list(VideoReader(tmp_path / "face.mp4"))):
+            wide = np.full((300, 400, 3), 90, np.uint8)
+            wide[20:276, 100:356] = frame
+            writer.write(wide)
+    asked = arguments(inputs, tmp_path / "x.mp4", source=str(tmp_path / "raw.mp4"))
+    place = asked.index("--pose")
+    assert bench.main([*asked[:place], *asked[place + 2 :]]) == 0
+    assert "is 400x300; its face was followed and cut out to 256 px" in capsys.readouterr().err
+    assert probe(tmp_path / "x.mp4").frames == 9
+    asked = arguments(inputs, tmp_path / "y.mp4")
+    place = asked.index("--pose")
+    assert bench.main([*asked[:place], *asked[place + 2 :]]) == 2
+    assert "give a video as --source" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
+        ("emotion", "happy", "cannot use --emotion: it takes the emotion by --emotion-speech"),
+        ("set", "cmet.intensity=2", "--set is for other engines"),
+        ("side-by-side", "{tmp}/all.avi", "is no mp4 file"),
         ("audio", "no.wav", "There is no file"),
         ("out", "{tmp}/result.avi", "is no mp4 file"),
         ("out", "{inputs}/fäce.png/x.mp4", "is a file, not a folder"),
@@ -81,7 +125,8 @@ def test_an_edit_from_odd_paths_with_shipped_names(
         ("neutral-speech", "hapy", "Did you mean 'happy'?"),
         ("pose", "{inputs}/sound.wav", "has no video stream"),
         ("audio", "{inputs}/pose.mp4", "has no sound stream"),
-        ("source", "{inputs}/pose.mp4", "cannot be decoded"),
+        ("source", "{inputs}/sound.wav", "cannot be decoded"),
+        ("source", "{inputs}/pose.mp4", "no face was found"),
         ("schedule", "0:joy", "is not SECONDS:NAME"),
         ("blend", "0.5,x", "is not a list of numbers"),
         ("blend", "inf", "a share that is no number"),
