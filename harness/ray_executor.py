@@ -8,12 +8,14 @@ as in harness.executors.Local; an actor that is lost, with its node perhaps, cos
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from harness.child import DIED, Child
+from harness.config import VARIABLE, config_file
 from harness.errors import MissingError
 from harness.guard import Crash, attempt
 from harness.provenance import ROOT
@@ -27,6 +29,7 @@ _ALONE: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0
 MOST_ACTORS = 3
 #: How long a cluster without any living actor is waited for.
 PATIENCE_SECONDS = 120.0
+_REACH_SECONDS = 10.0
 
 
 class Ray:
@@ -61,15 +64,32 @@ def _ray() -> Any:
 def _start(ray: Any) -> None:
     """Start a Ray of this run's own, or join the cluster of RAY_ADDRESS. Raises MissingError."""
     variables = dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": _python_path()}
+    if config_file().is_file():  # the workers live in another folder
+        variables[VARIABLE] = str(config_file())
     address = os.environ.get("RAY_ADDRESS")
     settings = {} if address else _ALONE
+    _reach(address)
     begin = partial(ray.init, address, runtime_env={"env_vars": variables}, log_to_driver=False, logging_level="error")
     made = attempt(lambda: begin(**settings))
     if isinstance(made, Crash):
-        here, cure = "Ray does not start here", "Use --executor local."
-        if address:
-            here, cure = f"the cluster at RAY_ADDRESS={address} cannot be joined", f"Mend or unset RAY_ADDRESS. {cure}"
-        raise MissingError(f"--executor ray: {here}: {_line(made.reason)}.", cure)
+        raise _no_cluster(address, made.reason)
+
+
+def _reach(address: str | None) -> None:
+    """Raise MissingError at once where nobody listens: Ray itself asks for minutes."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), _REACH_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, str(error)) from error
+
+
+def _no_cluster(address: str | None, why: str) -> MissingError:
+    here, cure = "Ray does not start here", "Use --executor local."
+    if address:
+        here, cure = f"the cluster at RAY_ADDRESS={address} cannot be joined", f"Mend or unset RAY_ADDRESS. {cure}"
+    return MissingError(f"--executor ray: {here}: {_line(why)}.", cure)
 
 
 def _line(text: str) -> str:

@@ -59,6 +59,8 @@ class Painter:
             raise RuntimeError("no such luck")
         if self._trouble == "die" and request.id == "s1":
             os._exit(9)
+        if self._trouble == "hang" and request.id == "s1":
+            time.sleep(600)
         if self._trouble == "full" and request.id == "s2":
             raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
         if self._trouble == "slow":

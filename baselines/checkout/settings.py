@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config import VARIABLE, config_file
 from harness.errors import UsageError, unknown_name
 
 if sys.version_info >= (3, 11):
@@ -17,8 +18,6 @@ else:
     import tomli as tomllib
 
 PLACES = ("checkout", "python", "weights")
-#: The file of settings, in the folder where the command is typed; this variable names another one.
-FILE, VARIABLE = "bench.toml", "CMET_BENCH_CONFIG"
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,6 @@ def read_settings(
         {key: str(value) for key, value in own.items()},
         timeout_seconds,
     )
-
-
-def config_file() -> Path:
-    """Returns the file of settings, whether it is there or not."""
-    return Path(os.environ.get(VARIABLE) or FILE).expanduser().absolute()
 
 
 def _section(name: str) -> dict[str, Any]:
