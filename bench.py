@@ -96,7 +96,11 @@ def say(error: BenchError) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb and returns the exit code; a traceback only for the unforeseen."""
-    given = sys.argv[1:] if arguments is None else arguments
+    with streams.harmless():
+        return _outcome(sys.argv[1:] if arguments is None else arguments)
+
+
+def _outcome(given: list[str]) -> int:
     try:
         _none_empty(given)
         outcome = bench.main(args=given, prog_name="bench.py", standalone_mode=False)
@@ -125,13 +129,24 @@ def program(arguments: list[str] | None = None) -> int:
     streams.make_patient()
     interrupt.terminate_like_ctrl_c()
     try:
-        code = main(arguments)
+        code = _told(main(arguments))
         if code == EXIT_INTERRUPTED:
             interrupt.ignore()
     except KeyboardInterrupt:  # a second one, while the first was being reported
         interrupt.ignore()
         return EXIT_INTERRUPTED
     return code
+
+
+def _told(code: int) -> int:
+    """The exit code; the work is done, but a result that nobody could read is none."""
+    sys.stdout.flush()
+    refusal = streams.lost()
+    if refusal is None:
+        return code
+    what = f"bench.py: the output could not be written: {refusal.strerror}. Files that the verb writes are written."
+    click.echo(f"{what} Send the output elsewhere.", err=True)
+    return code or EXIT_MISSING
 
 
 def _slip(error: click.ClickException) -> int:

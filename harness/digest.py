@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from harness.errors import MissingError
 
@@ -35,6 +37,8 @@ def digest(path: str | Path) -> str:
     """
     path = Path(path)
     stat = path.stat()
+    if not S_ISREG(stat.st_mode):  # a pipe would be waited for
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     if stat.st_size < _REMEMBERED_FROM_BYTES:
         return _hash(path)
     key = f"{stat.st_dev}:{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"

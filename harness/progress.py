@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from harness.streams import control
+
 
 class Progress:
     """Counts `total` steps of one kind. A terminal gets one line rewritten in place; a log gets a line every 15
@@ -37,7 +39,8 @@ class Progress:
         line = f"{self._label} {self._done}/{self._total}  {times}  {note}"
         end = "\n" if not self._live or self._done == self._total else ""
         room = min(118, shutil.get_terminal_size().columns - 1) if self._live else 118  # a wrapped line stays behind
-        self._stream.write(("\r\x1b[K" if self._live else "") + line.rstrip()[:room] + end)
+        control(self._stream, "\r\x1b[K")
+        self._stream.write(line.rstrip()[:room] + end)
         self._stream.flush()
 
     def say(self, text: str) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records import SummaryRow
+from harness.streams import printable
 from reports.breakdown import breakdowns
 from reports.legend import INTERVALS
 from reports.markdown import escape
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, decimals, difference_unit, interval, number
 from reports.published import Published, PublishedTable, Target
-from reports.terminal import printable
 
 _BRACKETS = f"Brackets: {INTERVALS}."
 _HEAD = ("dataset", "method", "metric", "paper", "ours", "difference", "explained by")

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from harness.reasons import sentence
+from harness.streams import printable
 from reports.failures import failures
 from reports.fairness import fairness
 from reports.layout import ROLES, Column, Section, TableCell, TableLine, sections
@@ -32,11 +33,6 @@ def table(run: RunData | Sequence[RunData], width: int = WIDTH) -> str:
         parts += _limits(section, runs, width)
     parts.append(_MARKS)
     return "\n".join([*parts, *_missing(runs)]) + "\n"
-
-
-def printable(text: str) -> str:
-    """Returns `text` without control characters but line ends: a hostile name must not drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def _blocks(section: Section, width: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,8 +13,10 @@ from harness import registry
 from harness.errors import EXIT_MISSING
 from harness.guard import Crash, attempt
 from harness.readiness import Finding, findings
+from harness.streams import control
 
-_MARKS = {"ok": ("green", "ok  "), "note": ("yellow", "note"), "bad": ("red", "BAD ")}
+_MARKS = {"ok": ("\x1b[32m", "ok  "), "note": ("\x1b[33m", "note"), "bad": ("\x1b[31m", "BAD ")}  # green, yellow, red
+_PLAIN = "\x1b[0m"
 
 
 @click.command("doctor")
@@ -30,7 +33,10 @@ def command(selftest: bool) -> int:
         lines.extend([shipped(), *reproduce()])
     for line in lines:
         colour, mark = _MARKS[line.status]
-        click.echo(f"{click.style(mark, fg=colour)} {line.what}{'  →  ' + line.cure if line.cure else ''}")
+        control(sys.stdout, colour)
+        click.echo(mark, nl=False)
+        control(sys.stdout, _PLAIN)
+        click.echo(f" {line.what}{'  →  ' + line.cure if line.cure else ''}")
     return EXIT_MISSING if any(line.status == "bad" for line in lines) else 0
 
 

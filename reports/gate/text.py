@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from harness.streams import printable
 from reports.gate.verdict import CellVerdict, State, Verdict
 from reports.markdown import escape
 from reports.numbers import decimals, difference_unit, number, probability
-from reports.terminal import printable
 
 _ORDER: tuple[State, ...] = ("worse", "cannot compare", "better", "same")
 

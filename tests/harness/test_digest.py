@@ -64,3 +64,10 @@ def test_a_cache_that_others_can_write_is_named(tmp_path: Path) -> None:
         assert writable_by_others(folder) == place
         place.chmod(mode)
     assert writable_by_others(folder) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_has_no_hash_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(OSError, match="no regular file"):
+        digest(tmp_path / "a.mp4")
