@@ -27,6 +27,7 @@ from harness.reasons import CHANGES_PICTURES
 from harness.records import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 _MEASURING_SECONDS = 300.0
+_WORTH_A_PROCESS = 16  # files
 Kind = Literal["first_picture", "middle_picture", "sound", "whole_sound", "pose"]
 _STEM = 40  # characters of a source's name: room for a key and a prefix in the 255 bytes that a name has
 
@@ -143,9 +144,11 @@ def _pose(recipe: DerivedFile) -> None:
 
 @dataclass(frozen=True)
 class Length:
-    """Asks for the frames of a file: of its `sound`, whole ones, or of its `picture` at 25 fps."""
+    """Asks for the frames of a file: whole ones of its `sound`, or of a `clip`, which without sound has those of its
+    picture at 25 fps.
+    """
 
-    what: Literal["sound", "picture"]
+    what: Literal["sound", "clip"]
     path: Path
 
 
@@ -162,7 +165,8 @@ class Lengths:
         keeps it busy, has no frames, and the others have theirs.
         """
         unknown = [one for one in dict.fromkeys(wanted) if self._remembered(one) is None]
-        for done in each(_measure, unknown, min(len(unknown), os.cpu_count() or 1), apart=True):
+        jobs = min(os.cpu_count() or 1, 1 + len(unknown) // _WORTH_A_PROCESS)
+        for done in each(_measure, unknown, jobs, apart=True):
             self._remember(done.item, 0 if isinstance(done.result, Crash) else done.result)
         self.save()
 
@@ -172,9 +176,9 @@ class Lengths:
         """
         return self._look_up(Length("sound", path))
 
-    def picture_frames(self, path: Path) -> int:
-        """Returns the number of frames at 25 fps. 0 for a file that cannot be decoded."""
-        return self._look_up(Length("picture", path))
+    def clip_frames(self, path: Path) -> int:
+        """Returns the same of a clip; without sound, the frames of its picture at 25 fps. 0 if it cannot be decoded."""
+        return self._look_up(Length("clip", path))
 
     def _look_up(self, one: Length) -> int:
         known = self._remembered(one)
@@ -212,16 +216,17 @@ def _key(one: Length) -> str:
         stat = one.path.stat()
     except OSError:
         return ""
-    return f"3|{one.what}|{one.path}|{stat.st_size}|{stat.st_mtime_ns}"
+    return f"4|{one.what}|{one.path}|{stat.st_size}|{stat.st_mtime_ns}"
 
 
 def _measure(one: Length) -> int:
     from harness.media import VideoReader, read_audio
 
     with liveness.limited(_MEASURING_SECONDS, "decoding"):
-        if one.what == "sound":
-            return len(read_audio(one.path).samples) // SAMPLES_PER_FRAME
-        return VideoReader(one.path).frames
+        sound = attempt(lambda: len(read_audio(one.path).samples) // SAMPLES_PER_FRAME)
+        if isinstance(sound, int) and (sound or one.what == "sound"):
+            return sound
+        return VideoReader(one.path).frames if one.what == "clip" else 0
 
 
 def _wav_frames(path: Path) -> int | None:

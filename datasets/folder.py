@@ -37,11 +37,6 @@ class FolderClip:
     image: Path | None = None
     speech: tuple[Path, ...] = ()
 
-    @property
-    def heard(self) -> Path:
-        """Returns the file that holds the clip's sound."""
-        return self.audio or self.clip
-
 
 def inside(folder: Path, text: str, where: str) -> Path:
     """Returns the path `text` relative to `folder`. Raises UsageError when it leads outside (links included)."""
@@ -172,9 +167,8 @@ class Folder(Dataset):
                 f"No file in {self.references} is called like a clip in {self.root}.",
                 "Give --reference the folder with the ground truth, each file named as the clip it belongs to.",
             )
-        self.lengths.measure(Length("sound", entry.heard) for entry in self.entries)
-        silent = (entry for entry in self.entries if not self.lengths.sound_frames(entry.heard))
-        self.lengths.measure(Length("picture", entry.clip) for entry in silent)
+        self.lengths.measure(Length("sound", entry.audio) for entry in self.entries if entry.audio)
+        self.lengths.measure(Length("clip", entry.clip) for entry in self.entries if not self._sound_frames(entry))
         return tuple(self._plan(entry)[0] for entry in self.entries)
 
     def _empty(self) -> MissingError:
@@ -182,9 +176,13 @@ class Folder(Dataset):
             return MissingError(f"{self.labels} names no clips.", "Give it a line for each clip, or take it away.")
         return MissingError(f"{self.root} holds no clips ({', '.join(MEDIA_SUFFIXES)}).", "Give another folder.")
 
+    def _sound_frames(self, entry: FolderClip) -> int:
+        """The frames of the sound that lies beside a clip; 0 where there is none."""
+        return self.lengths.sound_frames(entry.audio) if entry.audio else 0
+
     def _plan(self, entry: FolderClip) -> tuple[Sample, tuple[DerivedFile, ...]]:
-        frames = self.lengths.sound_frames(entry.heard) or self.lengths.picture_frames(entry.clip)
-        sound = self.workshop.recipe("sound", entry.heard, frames)
+        frames = self._sound_frames(entry) or self.lengths.clip_frames(entry.clip)
+        sound = self.workshop.recipe("sound", entry.audio or entry.clip, frames)
         picture = self.workshop.recipe("first_picture", entry.clip)
         pose = self.workshop.recipe("pose", entry.clip, frames)
         label = entry.emotion if entry.emotion in BASIC_EMOTIONS else None

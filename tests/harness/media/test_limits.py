@@ -147,10 +147,10 @@ def test_large_pictures_are_a_reason_or_come_in_small_chunks(tmp_path: Path, mon
 
 
 def test_an_unknown_codec_is_a_reason(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4", film(3, size=(32, 32)), audio=voice(0.2))
-    data = path.read_bytes()
-    for name, read in ((b"avc1", VideoReader), (b"mp4a", read_audio)):
-        head, tail = data.rsplit(name, 1)
-        path.write_bytes(head + b"zzzz" + tail)
+    film_path = write_film(tmp_path / "a.mp4", film(3, size=(32, 32)))
+    sound_path = _wav(tmp_path / "a.wav", 16_000)
+    for path, known, read in ((film_path, b"avc1", VideoReader), (sound_path, b"fmt \x10\0\0\0\1\0", read_audio)):
+        head, tail = path.read_bytes().rsplit(known, 1)
+        path.write_bytes(head + known[:-2] + b"zz" + tail)
         with pytest.raises(MediaError, match="codec is unknown"):
             read(path)
