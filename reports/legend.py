@@ -7,7 +7,9 @@ from reports.layout import Section
 INTERVALS = "95 % interval over people (over clips where fewer than two are known; FID∞: none)"
 #: The clips on which best and second are found (reports.shared).
 RANKED = "on the clips that all of them have (scores of whole sets: on their own)"
-UNALIGNED = "the method's head motion is its own, so its frames do not correspond to the ground truth's: not ranked"
+UNALIGNED = (
+    "the method's head does not follow the pose track: frames do not correspond to the ground truth's, not ranked"
+)
 
 
 def people(section: Section) -> str:

@@ -140,9 +140,11 @@ def _makings(store: RunStore) -> tuple[Making, ...]:
 def _unaligned(
     facts: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]], summary: Iterable[SummaryRow]
 ) -> frozenset[tuple[str, str]]:
-    """(method, metric) of the numbers that need the ground truth's head motion, of methods that make their own."""
+    """(method, metric) of the numbers that need the ground truth's head motion, of methods whose head moves otherwise,
+    or not at all.
+    """
     made = facts.get("methods") or {}
-    own = {name for name, one in made.items() if (one.get("facts") or {}).get("pose") == "own"}
+    own = {name for name, one in made.items() if (one.get("facts") or {}).get("pose") in ("own", "source")}
     aligned = {name for name, one in metrics.items() if one.get("frame_aligned")}
     return frozenset((r.method, r.metric) for r in summary if r.method in own and r.metric in aligned)
 

@@ -159,7 +159,7 @@ class RunData:
     confusions: tuple[Confusion, ...] = ()  # of the metrics that answer with a name
     aggregations: Mapping[str, Aggregation] = field(default_factory=dict)  # signature → how clips make the number
     makings: tuple[Making, ...] = ()
-    #: (method, metric) whose numbers compare frames that do not correspond: the method's head motion is its own.
+    #: (method, metric) whose numbers compare frames that do not correspond: its head does not follow the pose track.
     unaligned: frozenset[tuple[str, str]] = frozenset()
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     stochastic: frozenset[str] = frozenset()  # methods that draw noise of their own

@@ -43,7 +43,7 @@ def _sentence(comparison: Comparison, run: RunData, prefix: str) -> Sentence:
     fact, own = run.fact(comparison.metric, comparison.signature), _own_motion(comparison, run)
     words = prefix + in_words(comparison, replace(fact, ranked=fact.ranked and not own), len(run.comparisons))
     if own:
-        words += f" The head motion of {own} is its own, so this says nothing of quality."
+        words += f" The head of {own} does not follow the pose track, so this says nothing of quality."
     return Sentence(words, comparison.metric, kind, different)
 
 

@@ -94,7 +94,7 @@ def own_motion() -> RunData:
 
 def test_numbers_of_frames_that_do_not_correspond_are_marked_everywhere_and_never_ranked(tmp_path: Path) -> None:
     run = own_motion()
-    assert "label moves the head in its own way, not along the pose track: LSE-C (‡) compare" in told(run)
+    assert "label does not move the head along the pose track: LSE-C (‡) compare" in told(run)
     (section,) = layout.sections([run])
     place = next(k for k, column in enumerate(section.columns) if column.fact.name == "lse_c")
     cells = {line.method: line.cells[place] for line in section.lines}
@@ -115,7 +115,7 @@ def test_a_comparison_of_frames_that_do_not_correspond_is_no_verdict() -> None:
     concerned = [text for text in found if "label" in text]
     assert concerned
     for text in found:
-        assert ("The head motion of label is its own" in text) == (text in concerned)
+        assert ("The head of label does not follow the pose track" in text) == (text in concerned)
     assert not any(word in text for text in concerned for word in ("better", "worse"))
 
 
@@ -136,10 +136,12 @@ def test_the_sentences_are_literal_latex(tmp_path: Path) -> None:
 
 
 def test_facts_are_those_of_the_class_and_none_of_clips_that_exist() -> None:
+    from baselines.edtalk.method import EDTalk
     from baselines.existing import Existing
     from baselines.float.method import Float
 
     assert facts_of(Float)["pose"] == "own"
+    assert facts_of(EDTalk({"pose": "fixed"}, "cpu"))["pose"] == "source"
     assert "contempt" not in facts_of(Float)["labels"]
     assert facts_of(Existing) == {}
 
