@@ -9,9 +9,9 @@ plausibility gate (`State.published` says which case it is). Nothing here unpick
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,6 @@ from harness.errors import MissingError, unknown_name
 TABLE = Path(__file__).with_name("weights.toml")
 
 Status = Literal["verified", "recorded", "new", "own", "wrong", "absent"]
-Progress = Callable[[str, int, int], None]  # (name, bytes so far, bytes in all or 0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class WeightsEntry:
     groups: tuple[str, ...] = ()
     note: str = ""
     was: tuple[str, ...] = ()  # names of before, which still work
+    mirrors: tuple[str, ...] = ()  # addresses of equal bytes, tried in turn when `url` fails
+    member: str = ""  # the file's place in the zip at `url`
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _read_table(path: Path) -> dict[str, WeightsEntry]:
 def _entry(name: str, row: Mapping[str, Any]) -> WeightsEntry:
     fields = dict(row)
     fields.setdefault("file", str(fields.get("url", "")).rsplit("/", 1)[-1] or name)
-    fields.update({key: tuple(fields.get(key, ())) for key in ("groups", "was")})
+    fields.update({key: tuple(fields.get(key, ())) for key in ("groups", "was", "mirrors")})
     return WeightsEntry(name=name, **fields)
 
 
@@ -125,14 +126,14 @@ def locate(name: str, override: str | Path | None = None, *, any_hash: bool = Fa
     path = Path(given).expanduser() if given else cached_path(entry)
     if given and any_hash and path.is_file():
         return path
-    state = _inspect(entry, path)
+    state = inspect(entry, path)
     if state.status == "absent":
         where = f"at {path}" if given else "on this machine"
         raise MissingError(f"The weights '{name}' ({entry.file}) are not {where}.", cure(entry))
     if state.status == "wrong":
         raise MissingError(state.detail, cure(entry))
     if state.status == "new" and not given:
-        remember(_recorded_file(), {name: state.found})
+        remember(recorded_file(), {name: state.found})
     return path
 
 
@@ -147,33 +148,7 @@ def verify(names: Iterable[str] = (), *, any_hash: bool = False) -> list[State]:
         if any_hash and path != cached_path(entry) and path.is_file():
             states.append(State(entry, path, "own", digest(path)))
         else:
-            states.append(_inspect(entry, path))
-    return states
-
-
-def fetch(name: str, progress: Progress | None = None) -> list[State]:
-    """Download one entry or every entry of a group; files that are here and right are left alone.
-
-    Downloads go to a temporary name, are verified, then renamed. Raises MissingError offline, for a wrong hash or
-    size, for a full disk, or, after the others are done, for a file that must be got by hand.
-    """
-    from harness import download
-
-    states, by_hand = [], []
-    for entry in select([name]):
-        state = _inspect(entry, cached_path(entry))
-        if state.status in ("absent", "wrong") and not entry.url:
-            by_hand.append(entry)
-            continue
-        if state.status in ("absent", "wrong"):
-            download.download(entry.url, state.path, entry.bytes, partial(_check, entry), _named(progress, entry))
-            _forget_record(entry)
-            state = _inspect(entry, state.path)
-        if state.status == "new":
-            remember(_recorded_file(), {entry.name: state.found})
-        states.append(state)
-    if by_hand:
-        raise MissingError(f"{_count(by_hand)} cannot be downloaded automatically.", " ".join(map(cure, by_hand)))
+            states.append(inspect(entry, path))
     return states
 
 
@@ -189,16 +164,17 @@ def _one(name: str) -> WeightsEntry:
     return rows[name]
 
 
-def _inspect(entry: WeightsEntry, path: Path) -> State:
+def inspect(entry: WeightsEntry, path: Path) -> State:
+    """Returns the state of the file at `path`, which is or should be that of `entry`."""
     if not path.is_file():
         return State(entry, path, "absent")
-    problem = _check(entry, path)
+    problem = fault(entry, path)
     actual = digest(path)
     if problem:
         return State(entry, path, "wrong", actual, problem)
     if entry.sha256:
         return State(entry, path, "verified", actual)
-    recorded = recall(_recorded_file()).get(entry.name) if path == cached_path(entry) else None
+    recorded = recall(recorded_file()).get(entry.name) if path == cached_path(entry) else None
     if recorded is None:
         return State(entry, path, "new", actual)
     if recorded != actual:
@@ -207,8 +183,8 @@ def _inspect(entry: WeightsEntry, path: Path) -> State:
     return State(entry, path, "recorded", actual)
 
 
-def _check(entry: WeightsEntry, path: Path) -> str:
-    """The fault of the bytes at `path`, as one sentence; "" if there is none."""
+def fault(entry: WeightsEntry, path: Path) -> str:
+    """Returns the fault of the bytes at `path`, as one sentence; "" if there is none."""
     size = path.stat().st_size
     if entry.sha256 and not digest(path).startswith(entry.sha256.lower()):
         cut = f" ({size} of {entry.bytes} bytes)" if entry.bytes and size != entry.bytes else ""
@@ -225,18 +201,6 @@ def cure(entry: WeightsEntry) -> str:
     return f"Get {entry.file} from {entry.source} ({entry.licence}) and put it at {cached_path(entry)}."
 
 
-def _count(entries: list[WeightsEntry]) -> str:
-    return " and ".join(f"'{entry.name}'" for entry in entries)
-
-
-def _named(progress: Progress | None, entry: WeightsEntry) -> Callable[[int, int], None]:
-    return lambda done, whole: progress(entry.name, done, whole) if progress else None
-
-
-def _recorded_file() -> Path:
+def recorded_file() -> Path:
+    """Says where the hashes of files without a published one are recorded."""
     return cache_dir() / "weights" / "recorded.json"
-
-
-def _forget_record(entry: WeightsEntry) -> None:
-    if entry.name in recall(_recorded_file()):
-        remember(_recorded_file(), {entry.name: None})

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from harness import weights
+from harness import fetching, weights
 from harness.errors import EXIT_MISSING
 
 _MARKS = {
@@ -35,9 +35,10 @@ def list_(names: tuple[str, ...], as_json: bool) -> None:
         return
     for state in states:
         entry = state.entry
-        size = _size(entry.bytes) if entry.bytes else entry.about or "size unknown"
-        click.echo(f"{entry.name:<24} {_MARKS.get(state.status, state.status):<16} {size:<14} {entry.licence}")
-        click.echo(f"{'':<24} {entry.url or 'by hand from ' + entry.source}")
+        mark = _MARKS.get(state.status, state.status)
+        click.echo(f"{entry.name:<24} {mark:<16} {_told_size(entry):<14} {entry.licence}")
+        member = f" (member {entry.member})" if entry.member else ""
+        click.echo(f"{'':<24} {entry.url + member if entry.url else 'by hand from ' + entry.source}")
         click.echo(f"{'':<24} sha256 {_hash(entry.sha256)}")
 
 
@@ -45,6 +46,10 @@ def _hash(published: str) -> str:
     if not published:
         return "not published: recorded at first sight"
     return published if len(published) == 64 else f"{published}… (only the beginning is published)"
+
+
+def _told_size(entry: weights.WeightsEntry) -> str:
+    return _size(entry.bytes) if entry.bytes else entry.about or "size unknown"
 
 
 def _size(count: int) -> str:
@@ -55,11 +60,12 @@ def _size(count: int) -> str:
 @click.argument("names", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     """Download and verify NAMES (files or groups such as `cmet`)."""
+    for entry in fetching.wanted(names):
+        click.echo(f"{entry.name:<24} {_told_size(entry):<14} {entry.licence}")
     meter = _Meter()
     try:
-        for name in names:
-            for state in weights.fetch(name, meter.tell):
-                click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+        for state in fetching.fetch(names, meter.tell):
+            click.echo(f"{state.entry.name}: {state.path} ({state.status})")
     finally:
         meter.close()
 

@@ -14,7 +14,7 @@ from evaluators.fid.left_out import distances_without
 from evaluators.full_reference import picture_sizes
 from evaluators.fvd import windows
 from evaluators.fvd.collector import Collector, Pictures, of_reference
-from evaluators.fvd.networks import Features, OnnxI3d, ScriptedI3d, VideoNet
+from evaluators.fvd.networks import FRAMES, Features, OnnxI3d, ScriptedI3d, VideoNet
 from evaluators.fvd.windows import Spread, Windows
 from evaluators.packing import pack
 from evaluators.settings import check, choice
@@ -27,7 +27,6 @@ from harness.signature import Signature
 _INFINITE = float("inf")
 _SAFE = 4  # windows wanted for each dimension of the features
 _NETS = {"i3d-stylegan-v": ScriptedI3d, "i3d-tfhub": OnnxI3d}
-_PAPER_FRAMES = 15
 
 
 class _Judge(Evaluator):
@@ -158,7 +157,7 @@ class PairFvd(_Judge):
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("fvd_pair", settings, ("net", *judge_weights.SETTINGS))
         kind = _NETS[choice(settings, "net", _NETS, "i3d-tfhub")]
-        super().__init__(kind(settings, device), Spread(_PAPER_FRAMES), Pictures("frame", 0, device))
+        super().__init__(kind(settings, device), Spread(FRAMES), Pictures("frame", 0, device))
 
     def fields(self, metric: str) -> Fields:
         """Returns network, pictures, windows, pooling, weights."""

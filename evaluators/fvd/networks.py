@@ -22,7 +22,7 @@ from harness.digest import digest
 from harness.errors import Missing, MissingError
 from harness.evaluator import Fields
 from networks.files.official import Official
-from networks.files.plausibility import ImplausibleError
+from networks.files.plausibility import ImplausibleError, probe_pictures
 
 Frames = npt.NDArray[np.uint8]  # one window, (frames, height, width, 3) RGB
 Features = npt.NDArray[np.float32]
@@ -30,6 +30,7 @@ Features = npt.NDArray[np.float32]
 #: SHA-256 of StyleGAN-V's `i3d_torchscript.pt`.
 PUBLISHED = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"
 WIDTH = 400  # classes of Kinetics-400
+FRAMES = 15  # of the one window that the C-MET paper looks at
 _SIDE = 224  # px
 
 
@@ -138,6 +139,16 @@ class OnnxI3d:
             cure = "Convert it with channels second or last (docs/reference/metrics.md, 'FVD')."
             raise ImplausibleError(f"'{path.name}' takes {shape}, no video (1, frames, 224, 224, 3).", cure)
         self._last = shape[4] == 3
+        if self._weights.must_pass_gate:
+            self._require_i3d(path.name)
+
+    def _require_i3d(self, name: str) -> None:
+        """Raise ImplausibleError unless two still films get 400 finite numbers each, and not the same."""
+        stripes, disc = (self.features(np.repeat(one[None], FRAMES, axis=0)) for one in probe_pictures(_SIDE)[:2])
+        if len(stripes) != WIDTH or not np.isfinite(stripes).all() or np.allclose(stripes, disc):
+            what = f"'{name}' answers {len(stripes)} numbers a film, not {WIDTH} that tell films apart."
+            cure = "Convert TensorFlow Hub's I3D of Kinetics-400 (docs/reference/metrics.md, 'FVD')."
+            raise ImplausibleError(what, cure)
 
     def fields(self) -> Fields:
         """Returns network, resize, scaling, channel order and weights."""

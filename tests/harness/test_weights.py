@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import io
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +17,23 @@ import pytest
 
 from harness import weights
 from harness.errors import EXIT_MISSING, MissingError, UsageError
+from harness.fetching import fetch
+from tests.places import ROOT
 
 GOOD = bytes(range(256)) * 40
 SHA = hashlib.sha256(GOOD).hexdigest()
+
+
+def _zipped(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+ZIP = _zipped("a/in.bin", GOOD)
+#: Files of EAT, which is in no registry yet.
+NOT_YET = {"eat-latents", "eat-deepspeech"}
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -30,7 +47,7 @@ class _Server(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
-        body = GOOD if self.path != "/other" else b"other" * 50
+        body = {"/other": b"other" * 50, "/zip": ZIP}.get(self.path, GOOD)
         first = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(body) - first))
@@ -55,6 +72,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Se
         f'[tampered]\nurl = "{root}/other"\nsha256 = "{SHA}"\n'
         f'[cut]\nfile = "cut"\nurl = "{root}/cut"\nsha256 = "{SHA}"\n'
         f'[gone]\nurl = "{root}/missing"\n'
+        f'[mirrored]\nurl = "{root}/missing"\nmirrors = ["{root}/other", "{root}/good"]\nsha256 = "{SHA}"\n'
+        f'[member]\nfile = "in.bin"\nurl = "{root}/zip"\nmember = "a/in.bin"\nsha256 = "{SHA}"\n'
+        f'[no-member]\nfile = "in.bin"\nurl = "{root}/zip"\nmember = "b.bin"\n'
         f'[prefix]\nurl = "{root}/good"\nsha256 = "{SHA[:8]}"\n'
         '[byhand]\nfile = "by hand.pth"\nsource = "https://example.org/page"\nlicence = "NC"\ngroups = ["mixed"]\n'
         f'[mixed-web]\nurl = "{root}/good"\ngroups = ["mixed"]\n',
@@ -73,26 +93,26 @@ def _statuses(states: list[weights.State]) -> dict[str, str]:
 
 def test_fetch_verifies_renames_and_locates(server: type[_Server]) -> None:
     seen: list[tuple[str, int, int]] = []
-    states = weights.fetch("good", lambda *news: seen.append(news))
+    states = fetch(["good"], lambda *news: seen.append(news))
     assert _statuses(states) == {"good": "verified"}
     assert states[0].published
     assert seen[-1] == ("good", len(GOOD), len(GOOD))
     path = weights.locate("good")
     assert path.read_bytes() == GOOD
     assert [p.name for p in path.parent.iterdir()] == ["good"]
-    weights.fetch("good")
+    fetch(["good"])
     assert len(server.requests) == 1  # what is here and right is not fetched again
 
 
 def test_a_group_fetches_all_and_unpublished_files_are_only_recorded(server: type[_Server]) -> None:
-    states = weights.fetch("both")
+    states = fetch(["both"])
     assert _statuses(states) == {"good": "verified", "open": "new"}
     assert not states[1].published
     assert _statuses(weights.verify(["both"])) == {"good": "verified", "open": "recorded"}
     weights.locate("open").write_bytes(b"changed")
     with pytest.raises(MissingError, match=f"expected SHA-256 {SHA}, found"):
         weights.locate("open")
-    assert _statuses(weights.fetch("open")) == {"open": "new"}  # fetched again and recorded afresh
+    assert _statuses(fetch(["open"])) == {"open": "new"}  # fetched again and recorded afresh
     assert weights.locate("open").read_bytes() == GOOD
 
 
@@ -111,14 +131,14 @@ def test_a_file_dropped_into_the_cache_is_taken_if_its_hash_is_right(server: typ
 
 def test_wrong_bytes_never_get_the_final_name(server: type[_Server]) -> None:
     with pytest.raises(MissingError, match="thrown away"):
-        weights.fetch("tampered")
+        fetch(["tampered"])
     folder = weights.cached_path(weights.table()["tampered"]).parent
     assert list(folder.iterdir()) == []
 
 
 def test_a_cut_transfer_goes_on_where_it_stopped(server: type[_Server], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingError, match="cut"):
-        weights.fetch("cut")
+        fetch(["cut"])
     path = weights.cached_path(weights.table()["cut"])
     assert not path.exists()
     assert path.with_name("cut.part").stat().st_size == 5000
@@ -126,30 +146,44 @@ def test_a_cut_transfer_goes_on_where_it_stopped(server: type[_Server], monkeypa
     second = weights.TABLE.with_name("second.toml")
     second.write_text(rows, encoding="utf-8")
     monkeypatch.setattr(weights, "TABLE", second)
-    assert _statuses(weights.fetch("cut")) == {"cut": "verified"}
+    assert _statuses(fetch(["cut"])) == {"cut": "verified"}
     assert server.requests[-1] == ("/good", "bytes=5000-")
     assert path.read_bytes() == GOOD
 
 
 def test_server_refusal_and_no_network_are_one_sentence(server: type[_Server], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingError, match="404"):
-        weights.fetch("gone")
+        fetch(["gone"])
     rows = weights.TABLE.with_name("offline.toml")
     rows.write_text('[far]\nurl = "http://127.0.0.1:9/file.pt"\n', encoding="utf-8")
     monkeypatch.setattr(weights, "TABLE", rows)
     with pytest.raises(MissingError, match=r"file\.pt cannot be fetched from") as offline:
-        weights.fetch("far")
+        fetch(["far"])
     assert offline.value.exit_code == EXIT_MISSING
 
 
 def test_what_must_be_got_by_hand_says_how_after_the_rest_is_done(server: type[_Server]) -> None:
     with pytest.raises(MissingError, match=r"https://example\.org/page \(NC\) and put it at .*by hand\.pth"):
-        weights.fetch("mixed")
+        fetch(["mixed"])
     assert weights.locate("mixed-web").read_bytes() == GOOD
 
 
+def test_another_address_is_tried_when_one_fails_or_gives_other_bytes(server: type[_Server]) -> None:
+    assert _statuses(fetch(["mirrored"])) == {"mirrored": "verified"}
+    assert [path for path, _ in server.requests] == ["/missing", "/other", "/good"]
+
+
+def test_a_member_is_taken_out_of_its_zip(server: type[_Server]) -> None:
+    assert _statuses(fetch(["member"])) == {"member": "verified"}
+    path = weights.locate("member")
+    assert path.read_bytes() == GOOD
+    assert [other.name for other in path.parent.iterdir()] == ["in.bin"]  # the zip is not kept
+    with pytest.raises(MissingError, match=r"has no b\.bin in it"):
+        fetch(["no-member"])
+
+
 def test_a_published_prefix_is_checked(server: type[_Server]) -> None:
-    assert _statuses(weights.fetch("prefix")) == {"prefix": "verified"}
+    assert _statuses(fetch(["prefix"])) == {"prefix": "verified"}
     weights.locate("prefix").write_bytes(b"no")
     assert _statuses(weights.verify(["prefix"])) == {"prefix": "wrong"}
 
@@ -172,7 +206,7 @@ def test_unknown_names_and_absent_files(server: type[_Server]) -> None:
     with pytest.raises(UsageError, match="Did you mean 'good'"):
         weights.locate("goood")
     with pytest.raises(UsageError, match="both"):
-        weights.fetch("bothh")
+        fetch(["bothh"])
     with pytest.raises(MissingError, match="not on this machine"):
         weights.locate("good")
     assert set(_statuses(weights.verify()).values()) == {"absent"}
@@ -195,6 +229,25 @@ def test_the_shipped_table_is_complete() -> None:
         assert not entry.sha256 or len(entry.sha256) in range(8, 65), entry.name
         int(entry.sha256 or "0", 16)
         assert "/" not in entry.file, entry.name
+        assert entry.bytes or entry.about, entry.name
+        assert not entry.mirrors or entry.url, entry.name
+
+
+def test_every_name_that_code_asks_for_has_a_row_and_every_row_is_asked_for() -> None:
+    """By its own name, or by that of a group (EDTalk's stored codes)."""
+    texts = {node.value for node in _nodes() if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    unasked = {name for name, row in weights.table().items() if not texts & {name, *row.groups[1:]}}
+    assert unasked == NOT_YET
+    for node in _nodes():
+        call = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if call in ("Official", "OfficialFile", "Predictor", "locate") and isinstance(node.args[0], ast.Constant):  # type: ignore[attr-defined]
+            assert node.args[0].value in weights.table()  # type: ignore[attr-defined]
+
+
+def _nodes() -> Iterator[ast.AST]:
+    for folder in ("baselines", "cmet", "datasets", "evaluators", "harness", "networks", "recipes", "verbs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def test_the_table_is_read_without_torch() -> None:

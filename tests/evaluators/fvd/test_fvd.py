@@ -175,7 +175,7 @@ def test_windows_without_a_face_are_no_windows(program: Path, tmp_path: Path) ->
 def test_the_papers_pair_is_the_squared_distance_of_two_answers(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = tmp_path / "i3d.onnx"
     onnx_bytes.write_means(path, shape)
-    made = PairFvd({"weights": str(path)}, "cpu")
+    made = PairFvd({"weights": str(path), "gate": "off"}, "cpu")
     made.load()
     clip, truth = _film(20, 1), _film(33, 2)
     row = judged(made, context(tmp_path, clip, truth))[0]
@@ -193,6 +193,9 @@ def test_a_network_that_takes_no_video_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "i3d.onnx"
     onnx_bytes.write_linear(path, np.zeros((3 * 8 * 8, 4)), 8)
     with pytest.raises(ImplausibleError, match="no video"):
+        OnnxI3d({"weights": str(path)}, "cpu").load()
+    onnx_bytes.write_means(path, (1, 3, 15, 224, 224))
+    with pytest.raises(ImplausibleError, match="answers 3 numbers a film, not 400"):
         OnnxI3d({"weights": str(path)}, "cpu").load()
 
 

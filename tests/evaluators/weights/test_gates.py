@@ -30,7 +30,7 @@ from tests import onnx_bytes
 #: Rows of weights.toml without a published hash that make clips, and judge none.
 METHODS = {"cmet-connector", "audio2lip", "float", "float-speech-emotion", "eat", "eat-latents", "eat-deepspeech"}
 #: Those that judge -> where their gate is tried below.
-JUDGES = {"emotion-fan-eat", "emotion-cmet-mead", "emotion-cmet-crema-d", "dlib-5-points", "dlib-68-points"}
+JUDGES = {"emotion-fan-eat", "emotion-cmet-mead", "emotion-cmet-crema-d", "i3d-tfhub-onnx"}
 #: Rows with a published hash whose judge takes another file by hash = any.
 ANY = {
     "hsemotion-b0-8",
