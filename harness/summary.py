@@ -89,9 +89,8 @@ def _summary(
 ) -> SummaryRow:
     """One number with both intervals; no number when nothing was scored, or the set cannot answer."""
     facts, cell = evaluator.facts(metric), scores.cell
-    found = scores.on(scores.samples) if items else None
-    if found is not None and not math.isfinite(found.value):
-        found = None
+    value = float(evaluator.combine(metric, items)) if items else math.nan
+    found = scores.on(scores.samples) if math.isfinite(value) else None
     by_clip = _within(facts, found.by_clip().interval(facts.scale)) if found else None
     person = found.by_person() if found else None
     low, high = (_within(facts, person.interval(facts.scale)) if person else None) or by_clip or (None, None)
@@ -99,7 +98,7 @@ def _summary(
         cell.dataset,
         cell.method,
         metric,
-        found.value if found else None,
+        value if found else None,
         facts.unit,
         facts.higher_is_better,
         low,

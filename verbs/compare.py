@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from harness.errors import UsageError
+
 RUN = click.Path(path_type=Path)
 
 
@@ -17,6 +19,9 @@ RUN = click.Path(path_type=Path)
 @click.option(
     "--alpha", type=click.FloatRange(0, 1, min_open=True), help="Level for stochastic methods. [default: 0.02]"
 )
+@click.option(
+    "--min-effect", "effects", multiple=True, help="METRIC=X: the least change that matters, in its unit. Many."
+)
 @click.option("--junit", type=click.Path(path_type=Path), default=None, help="Write a JUnit XML file.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown summary.")
 def command(
@@ -24,6 +29,7 @@ def command(
     run: Path,
     noise: tuple[Path, Path] | None,
     alpha: float | None,
+    effects: tuple[str, ...],
     junit: Path | None,
     markdown: Path | None,
 ) -> int:
@@ -36,7 +42,8 @@ def command(
     from reports.gate.text import plain
     from reports.load import load_any
 
-    limits = Thresholds(noise=measured(*map(load_any, noise)) if noise else {})
+    least = dict(map(_effect, effects))
+    limits = Thresholds(minimum_effect=least, noise=measured(*map(load_any, noise)) if noise else {})
     verdict = compare(load_any(baseline), load_any(run), replace(limits, alpha=alpha) if alpha else limits)
     click.echo(plain(verdict))
     if junit is not None:
@@ -44,3 +51,12 @@ def command(
     if markdown is not None:
         write_markdown(verdict, markdown)
     return verdict.exit_code
+
+
+def _effect(text: str) -> tuple[str, float]:
+    """A metric and the least change of it that matters."""
+    metric, _, number = text.partition("=")
+    try:
+        return metric, float(number)
+    except ValueError:
+        raise UsageError(f"--min-effect {text} names no metric and number.", "Type METRIC=X, e.g. lse_c=0.1.") from None

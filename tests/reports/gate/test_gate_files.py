@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import bench
 from reports import scores
 from reports.gate.gate import compare, write_junit, write_markdown
 from reports.gate.text import plain
@@ -54,3 +55,14 @@ def test_markdown_names_the_worst_first_and_folds_the_rest(tmp_path: Path) -> No
     assert text.startswith("## Worse: &lt;img\\|x&gt; against baseline bench")
     assert text.index("**worse**") < text.index("<details>")
     assert plain(verdict).splitlines()[1].strip().startswith("worse")
+
+
+def test_the_command_takes_the_noise_and_the_least_effect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    one.write_text(scores.to_json([make_run(methods=("cmet",))]), encoding="utf-8")
+    other.write_text(scores.to_json([make_run(methods=("cmet",), shift={"lse_c": -0.2})]), encoding="utf-8")
+    assert bench.main(["compare", str(one), str(other)]) == 3
+    assert bench.main(["compare", str(one), str(other), "--min-effect", "lse_c=0.3"]) == 0
+    assert bench.main(["compare", str(one), str(other), "--noise", str(one), str(other)]) == 0
+    assert "within the noise of the same method run twice" in capsys.readouterr().out
+    assert bench.main(["compare", str(one), str(other), "--min-effect", "lse_c"]) == 2
