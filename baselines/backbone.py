@@ -25,6 +25,7 @@ class BackboneMethod:
     name: ClassVar[str]
     labels: ClassVar[tuple[str, ...]] = ()
     pose: str = "clip"
+    lips: ClassVar[tuple[str, ...]] = ("sound",)
     size: ClassVar[int] = 256
     stochastic: ClassVar[bool] = False
     licence: ClassVar[str] = "Apache-2.0"

@@ -64,6 +64,7 @@ class Method(Protocol):
     emotion_sources: ClassVar[tuple[str, ...]]  # sources it can take, best first: speech, label, image, clip; () = none
     labels: ClassVar[tuple[str, ...]]  # canonical labels it knows; () = any
     pose: ClassVar[Literal["clip", "own", "source"]]
+    lips: ClassVar[tuple[str, ...]]  # where they come from: sound, clip; ("sound",) where it is not stated
     size: ClassVar[int]  # pixels, square
     stochastic: ClassVar[bool]
     licence: ClassVar[str]

@@ -198,7 +198,13 @@ def cure(entry: WeightsEntry) -> str:
     """Returns how a file gets onto this machine, in words: by a command, or by hand."""
     if entry.url:
         return f"Type: python bench.py weights fetch {entry.name} (licence: {entry.licence or 'see ' + entry.source})."
-    return f"Get {entry.file} from {entry.source} ({entry.licence}) and put it at {cached_path(entry)}."
+    known = (_size(entry), entry.note, f"licence: {entry.licence}" if entry.licence else "")
+    described = "; ".join(filter(None, known))
+    return f"Get {entry.file} ({described}) from {entry.source} and put it at {cached_path(entry)}."
+
+
+def _size(entry: WeightsEntry) -> str:
+    return f"{entry.bytes / 1e6:.0f} MB" if entry.bytes else entry.about
 
 
 def recorded_file() -> Path:

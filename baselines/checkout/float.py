@@ -24,6 +24,7 @@ class FloatCheckout(Checkout):
     size: ClassVar[int] = 512
     stochastic: ClassVar[bool] = True
     licence: ClassVar[str] = "CC BY-NC-ND 4.0"
+    crops: ClassVar[bool] = True
     adapter: ClassVar[str] = "float_adapter.py"
     marker: ClassVar[tuple[str, ...]] = ("generate.py",)
     imports: ClassVar[tuple[str, ...]] = ("torch", "torchvision", "transformers", "librosa", "cv2", "face_alignment")

@@ -156,7 +156,8 @@ class Checkout:
                 out.frame(frame)
         except MediaError as error:
             return Failed("bad-output", f"{self.name}: {error.what}")
-        return out.clip(foreign.text(answer.get("used", "none")), self._notes(answer))
+        used = foreign.text(answer.get("used", "none"))
+        return out.clip(used, self._notes(answer), request.emotion.label or "" if used == "label" else "")
 
     def _notes(self, answer: dict[str, Any]) -> str:
         """What the process said of itself: unproven, as notes are."""

@@ -27,6 +27,7 @@ class EDTalk(BackboneMethod):
     emotion_sources: tuple[str, ...] = ("image", "clip", "label", "speech")
     parts: tuple[str, ...] = ("backbone", "speech", "codes")
     pose: str = "clip"
+    lips: ClassVar[tuple[str, ...]] = ("sound", "clip")
     options: ClassVar[tuple[str, ...]] = ("weights", "compat", "lips", "pose", "emotion", "expression")
     with_expression: ClassVar[bool] = True
 

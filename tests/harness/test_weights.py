@@ -163,7 +163,7 @@ def test_server_refusal_and_no_network_are_one_sentence(server: type[_Server], m
 
 
 def test_what_must_be_got_by_hand_says_how_after_the_rest_is_done(server: type[_Server]) -> None:
-    with pytest.raises(MissingError, match=r"https://example\.org/page \(NC\) and put it at .*by hand\.pth"):
+    with pytest.raises(MissingError, match=r"\(licence: NC\) from https://example\.org/page and put it at .*by"):
         fetch(["mixed"])
     assert weights.locate("mixed-web").read_bytes() == GOOD
 
