@@ -36,7 +36,7 @@ def test_the_registry_knows_the_contestants_and_options_change_their_facts() -> 
     assert LipPose.emotion_sources == ()
     absent = {state.what.split("'")[1] for state in LipPose({}, "cpu").missing()}
     assert absent == {"edtalk-lip-pose", "audio2lip"}
-    assert "put it at" in LipPose({}, "cpu").missing()[0].cure  # its publisher offers no download
+    assert "weights fetch edtalk-lip-pose" in LipPose({}, "cpu").missing()[0].cure
     assert not any("emotion2vec" in missing.what for missing in told.missing())
 
 
