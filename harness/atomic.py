@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from harness.errors import BenchError, MediaError, NoRoomError
@@ -17,6 +22,7 @@ PARTIAL_PREFIX = ".partial-"
 
 #: The system's error codes for a disk, or a user's share of it, without room.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OLD_SECONDS = 2 * 86_400.0
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
@@ -27,8 +33,22 @@ def disk_full(path: Path | str) -> NoRoomError:
 
 
 def partial_path(path: Path) -> Path:
-    """Returns a fresh name next to `path`, with its extension, hidden and unmistakably unfinished."""
-    return path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    """Returns a fresh name next to `path`, with its extension: hidden, plainly unfinished, and telling its writer."""
+    return path.with_name(f"{PARTIAL_PREFIX}{writer()}.{secrets.token_hex(2)}-{path.name}")
+
+
+def writer() -> str:
+    """Returns this process as names of unfinished files have it: four hex digits of the machine, then the pid."""
+    return f"{_machine()}{os.getpid():x}"
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Four hex digits of what tells whose pids these are: the machine, and on Linux the container and the boot."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts += [os.readlink("/proc/self/ns/pid"), Path("/proc/sys/kernel/random/boot_id").read_text("ascii")]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:4]
 
 
 def cannot_write(path: Path, error: Exception) -> BenchError:
@@ -58,6 +78,40 @@ def sweep(folder: Path) -> None:
     """Remove files that killed writers left half written. Call it only as the folder's owner: others may be writing."""
     for path in folder.rglob(f"{PARTIAL_PREFIX}*"):
         path.unlink(missing_ok=True)
+
+
+def sweep_abandoned(folder: Path, prefix: str = PARTIAL_PREFIX, deep: bool = True) -> None:
+    """Remove what killed writers left in a folder that others are writing to, and with `deep` in those below it."""
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if name.startswith(prefix) and _is_abandoned(Path(place, name), name[len(prefix) :]):
+                _remove(Path(place, name))
+        if not deep:
+            return
+
+
+def _is_abandoned(path: Path, rest: str) -> bool:
+    """Whether the writer that an unfinished name tells of is dead; for one of another machine or version, whether
+    nothing was written for two days.
+    """
+    named = re.match(rf"{_machine()}([0-9a-f]{{1,8}})\.", rest)
+    try:
+        if named is None:
+            return time.time() - path.lstat().st_mtime > _OLD_SECONDS
+        os.kill(int(named[1], 16), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # gone meanwhile; or another user's process
+        return False
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from stat import S_ISREG
 
+from harness.atomic import partial_path
 from harness.errors import MissingError
 
 _REMEMBERED_FROM_BYTES = 8 << 20  # hashing less than this is quicker than looking it up
@@ -71,7 +72,7 @@ def recall(path: Path) -> dict[str, str]:
 def remember(path: Path, news: Mapping[str, str | None]) -> None:
     """Merge into a small JSON file, atomically; None removes. A cache that cannot be written only costs time."""
     merged = {key: value for key, value in {**recall(path), **news}.items() if value is not None}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(merged, indent=0), encoding="utf-8")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import provenance, registry
-from harness.atomic import replacing, sweep
-from harness.digest import recall
+from harness.atomic import replacing, sweep, sweep_abandoned
+from harness.digest import cache_dir, recall
 from harness.donors import donor_of
 from harness.errors import UsageError
 from harness.evaluator import Column, Panel
@@ -103,6 +103,7 @@ def run(
     """
     folder = store.path.parent
     sweep(folder)
+    sweep_abandoned(cache_dir())
     store.add_samples(samples, complete=asked.limit is None)
     dataset = registry.load(plan.dataset_spec)
     marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}

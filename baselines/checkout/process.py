@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -20,7 +21,9 @@ from typing import Any
 
 from baselines.checkout import facts
 from harness import liveness, offspring
+from harness.atomic import sweep_abandoned, writer
 
+_PREFIX = "cmet-bench-checkout-"
 _LOOK_SECONDS = 0.02
 _LEAVE_SECONDS = 2.0
 _LOG_BYTES = 64_000  # of what it prints the end is kept; it may print gigabytes
@@ -40,7 +43,9 @@ class CheckoutProcess:
     """Runs `command job.json` in a checkout. `folder` is its work folder, whose path has neither space nor quote."""
 
     def __init__(self, command: Sequence[str], job: Mapping[str, Any], checkout: Path, device: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cmet-bench-", dir=_plain_folder()))
+        place = _plain_folder()
+        sweep_abandoned(place, _PREFIX, deep=False)  # of workers that were killed
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{writer()}.", dir=place))
         self._requests, self._results = self.folder / "requests", self.folder / "results"
         self._requests.touch()
         self._results.touch()
@@ -141,10 +146,10 @@ class CheckoutProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _plain_folder() -> str | None:
+def _plain_folder() -> Path:
     """A folder for work folders: foreign scripts hand paths to shells, unquoted."""
     usual = tempfile.gettempdir()
-    return usual if usual.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() else "/tmp"
+    return Path(usual if re.fullmatch(r"[\w./-]+", usual, re.ASCII) else "/tmp")
 
 
 def _devices(device: str, visible: str | None) -> str:

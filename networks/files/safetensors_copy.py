@@ -4,15 +4,14 @@ again.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
+from harness.atomic import replacing
 from harness.digest import cache_dir, digest, recall, remember
-from harness.errors import UsageError
+from harness.errors import BenchError, UsageError
 
 
 def place(name: str, source: Path) -> Path:
@@ -43,13 +42,10 @@ def keep(copy: Path, state: Mapping[str, Tensor], name: str, source: str) -> Non
 
     metadata = {"name": name, "source_sha256": source}
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=copy.parent) as folder:
-            partial = Path(folder) / copy.name
+        with replacing(copy) as partial:
             save_file({key: value.contiguous() for key, value in state.items()}, str(partial), metadata)
-            os.replace(partial, copy)
         remember(_hashes(), {copy.name: digest(copy)})
-    except (OSError, SafetensorError):  # the library's own class: a full disk
+    except (OSError, BenchError, SafetensorError):  # the last: the library's own class: a full disk
         return
 
 
