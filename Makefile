@@ -8,7 +8,7 @@ READY := .venv/.lock-installed
 # A worker a core, at most four; the cases of one file stay together and share what they set up.
 PYTEST := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: bench test fast lint ready install clean
+.PHONY: bench test fast lint lowest ready install clean
 
 bench: ready
 	@cd "$(ROOT)" && $(PY) bench.py run --method cmet --limit 22 --resume --out runs/bench
@@ -33,6 +33,15 @@ ready:
 	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
 	    touch $(READY); \
 	fi
+
+# The lowest versions that pyproject.toml allows, over those of the lock: the bounds are true. CI runs it once a change.
+lowest: ready
+	@cd "$(ROOT)" && rm -rf .venv-lowest && $(PY) -m venv .venv-lowest && \
+	    $(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	        >"$$(.venv-lowest/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/lock.pth" && \
+	    .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lowest && \
+	    .venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	        -m "not slow and not codec and not full_size"; code=$$?; rm -rf .venv-lowest; exit $$code
 
 # The front door alone (`import cmet_bench`, the command cmet-bench), which points here; nothing is downloaded.
 install: ready

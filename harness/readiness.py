@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -51,11 +51,36 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    wrong = list(_unequal_to_lock())
+    cure = "Type `make bench`, or pip install --no-deps -r requirements.lock"
+    outside, wrong = list(outside_bounds()), list(_unequal_to_lock())
     if not wrong:
         yield Finding("ok", "packages are those of requirements.lock")
-    for text in wrong:
-        yield Finding("bad", text, "Type `make bench`, or pip install --no-deps -r requirements.lock")
+    for text in (*outside, *wrong):
+        yield Finding("bad", text, cure)
+
+
+def outside_bounds(installed: Callable[[str], str] = metadata.version) -> Iterator[str]:
+    """Yields what is installed in other versions than work at all, as pyproject.toml says: in an environment of one's
+    own.
+
+    installed: the version of a package, or PackageNotFoundError.
+    """
+    from packaging.requirements import Requirement
+
+    try:
+        from tomllib import loads as read_toml
+    except ImportError:  # Python 3.10
+        from tomli import loads as read_toml  # type: ignore[import-not-found,no-redef,unused-ignore]
+    project = read_toml((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for wanted in map(Requirement, project["dependencies"]):
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        try:
+            found = installed(wanted.name)
+        except metadata.PackageNotFoundError:
+            continue  # said of the lock
+        if not wanted.specifier.contains(found, prereleases=True):
+            yield f"package {wanted.name} {found} does not work here: {wanted.specifier} is needed"
 
 
 def _unequal_to_lock() -> Iterator[str]:

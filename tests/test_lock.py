@@ -42,6 +42,20 @@ def test_every_line_is_one_pinned_package_and_names_no_host() -> None:
         assert "@" not in line
 
 
+def test_the_lowest_versions_are_the_bounds_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [Requirement(text) for text in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])]
+    lines = (ROOT / "requirements.lowest").read_text(encoding="utf-8").splitlines()
+    lowest = {canonicalize_name(one.name): one for line in lines if line[:1] != "#" for one in [Requirement(line)]}
+    for one in wanted:
+        bounds = [spec.version for spec in one.specifier if spec.operator == ">="]
+        if not bounds or one.marker is not None or one.name in ("mypy", "ruff"):  # exact pins, and what only CI types
+            continue
+        version = str(lowest[canonicalize_name(one.name)].specifier).removeprefix("==")
+        assert one.specifier.contains(version)
+        assert f"{version}.0.0".startswith(f"{bounds[0]}."), (one, version)  # 4.10 is 4.10.0.84, its first
+
+
 @pytest.mark.parametrize(("python", "platform"), list(product(PYTHONS, PLATFORMS)))
 def test_each_platform_gets_one_version_of_everything_we_import(python: str, platform: dict[str, str]) -> None:
     found = [canonicalize_name(one.name) for one in chosen(python, platform)]
