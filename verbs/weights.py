@@ -9,6 +9,7 @@ import click
 
 from harness import fetching, weights
 from harness.errors import EXIT_MISSING
+from harness.streams import control
 
 _MARKS = {
     "verified": "ok",
@@ -82,7 +83,8 @@ class _Meter:
         if self._live:
             share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
             self._open = not done >= total > 0
-            click.echo(f"\r{name}: {share}", nl=not self._open, err=True)
+            control(sys.stderr, "\r")
+            click.echo(f"{name}: {share}", nl=not self._open, err=True)
 
     def close(self) -> None:
         """Leaves the terminal's line, so that what went wrong stands on its own."""
