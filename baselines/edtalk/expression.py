@@ -61,10 +61,15 @@ def of_clip(driving: Driving, path: Path) -> Expression:
     return Expression(driving.expression(path), "clip")
 
 
+def is_code(path: Path) -> bool:
+    """Says whether a file is a stored code; `edit` hands one over in the place of a clip."""
+    return path.suffix.lower() == ".npy"
+
+
 def of_file(talker: Talker, driving: Driving, path: Path) -> Expression:
     """Returns the codes of a user's picture, clip or stored code. UsageError for an array of another shape."""
     note = f"expression: {path.name}"
-    if path.suffix == ".npy":
+    if is_code(path):
         return Expression(_read(path, talker.networks.generator.exp).to(talker.device), "code", note)
     made = of_clip(driving, path) if path.suffix.lower() in MEDIA_SUFFIXES else of_picture(talker, path)
     return Expression(made.codes, made.used, note)
@@ -81,7 +86,7 @@ def _read(path: Path, width: int) -> Tensor:
 
 def released_never_ends(path: Path) -> str:
     """Says why the published audio-driven demo never comes back from this expression; "" where it does."""
-    if path.suffix == ".npy":
+    if is_code(path):
         return ""
     frames = probe(path).frames if path.suffix.lower() in MEDIA_SUFFIXES else 1
     if frames > OFFICIAL_TRIM:

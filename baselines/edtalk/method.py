@@ -90,8 +90,8 @@ class EDTalk(BackboneMethod):
         face = self._how.expression or {"image": emotion.image, "clip": emotion.clip}.get(source)
         if face is not None and (refusal := self._hangs(request, face)) is not None:
             return refusal
-        if self._how.expression is not None:
-            return expression.of_file(self.talker, driving, self._how.expression)
+        if face is not None and (face == self._how.expression or expression.is_code(face)):
+            return expression.of_file(self.talker, driving, face)
         if source == "label" and emotion.label is not None:
             return expression.stored(self.talker, emotion.label)
         if source == "speech":

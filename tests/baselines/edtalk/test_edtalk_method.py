@@ -117,6 +117,18 @@ def test_an_expression_of_the_users_replaces_the_samples(
     np.testing.assert_array_equal(frames, rendered(request, lips(request), codes(request.pose_video).pose, exp))
 
 
+def test_a_stored_code_may_stand_for_the_clip_of_a_request(asked: Callable[..., Request], tmp_path: Path) -> None:
+    """That is how `edit --expression code.npy` hands it over."""
+    np.save(tmp_path / "own.npy", CODES["fear"])
+    request = replace(asked(), emotion=Emotion("fear", clip=tmp_path / "own.npy"))
+    for options in ({"emotion": "clip"}, {"compat": "official"}):
+        frames, out = shown(made(**options), request)
+        assert out.told[0] == "code"
+    fear = torch.from_numpy(CODES["fear"])
+    expected = rendered(request, lips(request), codes(request.pose_video).pose, fear, stretched=True)
+    np.testing.assert_array_equal(frames, expected)
+
+
 def test_what_is_no_stored_code_is_one_sentence(asked: Callable[..., Request], tmp_path: Path) -> None:
     for array, why in ((np.zeros((2, 10)), r"found \(2, 10\)"), (np.full(10, np.nan), "finite")):
         np.save(tmp_path / "own.npy", array)
