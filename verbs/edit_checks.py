@@ -16,6 +16,7 @@ from harness.atomic import cannot_write, partial_path
 from harness.errors import MediaError, UsageError
 from harness.media import probe, read_image
 from harness.records import PICTURE_SUFFIXES
+from networks.files.array_file import read_array
 
 Pixels = npt.NDArray[np.uint8]
 SURE = 0.9  # probability from which MTCNN's finding counts as a face
@@ -37,6 +38,9 @@ def check_inputs(given: Mapping[str, Any]) -> None:
     for path in dict.fromkeys(given[name] for name in CLIPS if given[name] is not None):
         if path == given["expression"] and path.suffix.lower() in PICTURE_SUFFIXES:
             read_image(path)  # an expression may be a picture's
+            continue
+        if path == given["expression"] and path.suffix.lower() == ".npy" and given["method"] != "cmet":
+            read_array(path, "Name a stored code of EDTalk.")
             continue
         info = probe(path)
         tell_shape(path, info.width, info.height)

@@ -183,3 +183,14 @@ def test_edtalk_with_the_shipped_networks_makes_different_faces_of_different_lab
     happy, angry = (np.concatenate(list(VideoReader(inputs / f"out_{name}.mp4"))) for name in ("happy", "angry"))
     assert happy.shape == (10, 256, 256, 3)
     assert np.abs(happy.astype(int) - angry).max() > 10
+
+
+@pytest.mark.slow
+def test_edtalk_takes_a_stored_code_as_an_expression(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(inputs / "code.npy", np.linspace(-3, 3, 10, dtype=np.float32))
+    more = ["--weights", "demo", "--pose", str(inputs / "pose.mp4"), "--method", "edtalk", "--expression"]
+    assert edit(inputs, *more, str(inputs / "code.npy")) == 0
+    assert "expression: code.npy" in capsys.readouterr().err
+    (inputs / "bad.npy").write_bytes(b"none")
+    assert edit(inputs, *more, str(inputs / "bad.npy")) == 2
+    assert "bad.npy is no readable numpy array" in capsys.readouterr().err
