@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _CHUNK_BYTES = 64 << 20
-_ATTACHED_PICTURE = 0x400  # libavformat's AV_DISPOSITION_ATTACHED_PIC: a cover, not a film
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,10 @@ class MediaInfo:
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    from av.stream import Disposition
+
     for stream in container.streams.video:
-        if not int(stream.disposition) & _ATTACHED_PICTURE:
+        if not stream.disposition & Disposition.attached_pic:
             make_decodable(path, stream)
             check_pixels(path, stream.codec_context.width, stream.codec_context.height)
             stream.codec_context.options = {"max_pixels": str(int(limits().pixels))}
