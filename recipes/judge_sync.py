@@ -27,6 +27,7 @@ from datasets.puppets.motion import pose_track
 from datasets.puppets.voice import speak
 from evaluators.sync import curve as sync
 from evaluators.sync import files
+from evaluators.sync.audio import levelled
 from evaluators.sync.crop import lower_face
 from evaluators.sync.syncnet import WINDOW_FRAMES, WINDOW_MFCC, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, audio_rows
@@ -146,7 +147,9 @@ def loss_of(net: SyncNet, frames: Tensor, sounds: Tensor, still: Tensor) -> Tens
 def curve(net: SyncNet, runner: LipRunner, path: Path, sound: Sound | None = None) -> sync.LipSyncScore:
     """Returns the judge's curve of a clip file in its demo dialect; `sound` replaces the clip's own."""
     frames = np.concatenate(list(VideoReader(path)))
-    samples = to_pcm16(read_audio(path).samples if sound is None else sound)[: SAMPLES_PER_FRAME * len(frames)]
+    samples = to_pcm16(levelled(read_audio(path).samples if sound is None else sound))[
+        : SAMPLES_PER_FRAME * len(frames)
+    ]
     count = sync.windows(len(frames), len(samples))
     lip = runner.rows(lower_face(frames, net.input_px))[:count]
     return sync.score(lip, audio_rows(net, sync.mfcc(samples), count), pad="valid")

@@ -3,7 +3,7 @@
 `direct`: libswresample straight from the file. `mp3`: the same after the MP3 of an AVI file, which delays it by 1105
 samples of its own rate (401 at 16 kHz if that is 44.1 kHz). `aac`: after one AAC pass, as EAT's crops; `aac2`: after
 two, as LatentSync's evaluation. In all of these late sound is padded as ``-async 1`` did in ffmpeg 5.1. `clean`: the
-harness's own reading, nothing added.
+harness's own reading, nothing added; `level`: the same at one loudness.
 Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level.
 Facts: docs/reference/metrics.md, 'Sound in published pipelines' and 'Pipeline conversion'.
 """
@@ -25,14 +25,15 @@ from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
+from evaluators.sync.dialect import LEVEL_DB
 from harness.evaluator import ClipContext
 from harness.media import read_audio, to_pcm16
 from harness.media.container import open_media
+from harness.media.sound import SOUND_NOTES, level_db
 from harness.records import SAMPLE_RATE_HZ
 
-AudioPath = Literal["clean", "direct", "mp3", "aac", "aac2"]
+AudioPath = Literal["clean", "level", "direct", "mp3", "aac", "aac2"]
 Samples = npt.NDArray[np.int16]
-_SOUND_NOTES = ("audio_offset", "downmix_cancels")  # notes on a context that are about its sound
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _CODECS = {"mp3": ("libmp3lame", "avi"), "aac": ("aac", "mp4"), "aac2": ("aac", "mp4")}
 
@@ -131,14 +132,23 @@ def of_driving(context: ClipContext) -> ClipContext:
     Raises MediaError where that sound cannot be read.
     """
     track = read_audio(context.sample.driving_audio)
-    notes = tuple(note for note in context.notes if note not in _SOUND_NOTES)
+    notes = tuple(note for note in context.notes if note not in SOUND_NOTES)
     return replace(context, audio=track.samples, notes=(*notes, *track.notes), sound=context.sample.driving_audio)
 
 
+def levelled(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Returns sound (n,) brought to LEVEL_DB, or as near to it as its peak allows: the same whatever its gain was."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    if not peak:
+        return np.asarray(samples, np.float64)
+    gain = 10 ** ((LEVEL_DB - level_db(samples)) / 20)
+    return np.asarray(samples, np.float64) * min(gain, 1 / peak)
+
+
 def _whole_sound(context: ClipContext, how: AudioPath) -> Samples:
-    if how == "clean":
+    if how in ("clean", "level"):
         assert context.audio is not None
-        return to_pcm16(context.audio)
+        return to_pcm16(context.audio if how == "clean" else levelled(context.audio))
     with open_media(Path(context.sound or context.path)) as container:
         if how == "direct":
             return _mono(container)

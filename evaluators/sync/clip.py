@@ -14,6 +14,7 @@ from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Di
 from evaluators.sync.inputs import Inputs, Piece, SyncNetworks
 from evaluators.sync.tracks import Track
 from harness.evaluator import Chunk, ClipContext, Evaluator, Refusal
+from harness.media.sound import level_db
 from harness.records import SAMPLES_PER_FRAME, Row
 
 _UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note
@@ -113,6 +114,8 @@ class SyncClip:
             notes.append("multiple_faces")
         if left_out(self._dialect.face, pieces, self._frames):
             notes.append("frames_left_out")
+        if self._inputs.log.misses:
+            notes.append("face_lost")
         if self._dialect.pad == "zero" and min(piece.windows for piece in pieces) < PADDING_WINDOWS:
             notes.append("padding_dominates")
         return tuple(dict.fromkeys(notes))
@@ -151,8 +154,7 @@ def _sound_problem(context: ClipContext) -> Refusal | None:
     assert context.audio is not None
     if "downmix_cancels" in context.notes:
         return Refusal("downmix_cancels", "what is left of the sound is not the speech")
-    power = float(np.mean(np.square(context.audio, dtype=np.float64))) if len(context.audio) else 0.0
-    level = 10 * np.log10(power) if power > 0 else -np.inf
+    level = level_db(context.audio)
     if level < SILENCE_DB:
         detail = f"the sound's level is {level:.0f} dB of full scale"
         return Refusal("silent_audio", f"{detail}; {SILENCE_DB} dB is the gate")

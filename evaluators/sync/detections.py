@@ -75,6 +75,11 @@ class FaceLog:
         return any(len(boxes) for _, boxes in self.found)
 
     @property
+    def misses(self) -> bool:
+        """Says whether some searched frame shows no face."""
+        return not all(len(boxes) for _, boxes in self.found)
+
+    @property
     def crowded(self) -> bool:
         """Says whether most frames that show a face show a second one of comparable size."""
         with_face = [boxes for _, boxes in self.found if len(boxes)]

@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 TABLE = Path(__file__).with_name("dialects.toml")
+LEVEL_DB = -26  # what sound "level" is brought to: that of the puppets which the demo judge was trained on
 SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
 LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
@@ -79,8 +80,8 @@ class Dialect:
             *self._followed(),
             ("file", self.file),
             ("face", self.face if self.tracked else f"{self.face}-{mtcnn.NAME}/{self.every}"),
-            ("aud", self.sound if self.source == "clip" else f"{self.sound}@{self.source}"),
-            *((("async", "1"),) if self.sound != "clean" else ()),
+            ("aud", self._sound()),
+            *((("async", "1"),) if self.sound not in ("clean", "level") else ()),
             ("mfcc", "psf0.6"),
             ("vs", "15"),
             ("pad", self.pad),
@@ -91,6 +92,11 @@ class Dialect:
             ("agg", self.average),
             *((("unpinned", self.unpinned),) if self.unpinned else ()),
         )
+
+    def _sound(self) -> str:
+        """How the sound is decoded, and of what."""
+        name = f"level{LEVEL_DB}dB" if self.sound == "level" else self.sound
+        return name if self.source == "clip" else f"{name}@{self.source}"
 
     def _followed(self) -> tuple[tuple[str, str], ...]:
         """Where the faces are taken from."""

@@ -7,6 +7,7 @@ that starts later is preceded by silence, sound before it is cut.
 
 from __future__ import annotations
 
+import math
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ _WITH_SOUND = "Give a file with sound in it."
 _LATE_SECONDS = 0.01  # a later start than this is worth a note
 _CANCELS = 0.1  # mono level below this part of the channels' level: the down-mix cancels
 _AUDIBLE = 1e-3  # root mean square of the channels, full scale = 1
+_DEAD = 0.01  # a channel below this part of the loudest one's level says nothing, and makes their mean quieter
+QUIET_DB = -40  # root mean square of the whole sound, full scale = 0
+#: Notes about the sound of a clip, as `read_audio` gives them.
+SOUND_NOTES = ("audio_offset", "downmix_cancels", "audio_upsampled", "audio_quiet", "channel_silent")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class AudioTrack:
     """Holds float32 (n,) 16 kHz mono sound in [-1, 1), and the rate and channels that it had before."""
 
     samples: Samples
-    notes: tuple[str, ...]  # reason codes: audio_offset, downmix_cancels
+    notes: tuple[str, ...]  # reason codes, of SOUND_NOTES
     channels: int
     rate: int  # Hz
 
@@ -65,6 +70,7 @@ class _Mixer:
         self.channels = 0
         self._resampler = Resampler(rate, SAMPLE_RATE_HZ)
         self._energy = np.zeros(2)  # of the mono sound; of the channels' mean
+        self._powers = np.zeros(0)  # of each channel
         self._count = 0
         self._out: list[Samples] = []
 
@@ -74,7 +80,9 @@ class _Mixer:
     def add(self, block: Samples) -> None:
         self.channels = len(block)
         mono = block[0] if len(block) == 1 else block.mean(axis=0, dtype=np.float32)
-        self._energy += float(np.dot(mono, mono)), float(np.mean(np.einsum("cn,cn->c", block, block)))
+        powers = np.einsum("cn,cn->c", block, block)
+        self._energy += float(np.dot(mono, mono)), float(np.mean(powers))
+        self._powers = powers + (self._powers if len(powers) == len(self._powers) else 0.0)
         self._count += len(mono)
         self._out.append(self._resampler.feed(mono))
 
@@ -87,6 +95,11 @@ class _Mixer:
     def cancels(self) -> bool:
         mono, mean = np.sqrt(self._energy / max(1, self._count))
         return bool(mean > _AUDIBLE and mono < _CANCELS * mean)
+
+    @property
+    def lacks_channel(self) -> bool:
+        levels = np.sqrt(self._powers / max(1, self._count))
+        return bool(levels.max() > _AUDIBLE and levels.min() < _DEAD * levels.max())
 
     def finish(self) -> Samples:
         samples = np.concatenate([*self._out, self._resampler.finish()])
@@ -139,9 +152,22 @@ def read_audio(path: Path | str) -> AudioTrack:
             mixer.add(block[:, drop:])
     if mixer is None:
         raise MediaError(f"{path} has a sound stream without sound.", _WITH_SOUND, reason="no_audio")
-    offset = ("audio_offset",) if start > _LATE_SECONDS else ()
-    cancels = ("downmix_cancels",) if mixer.cancels else ()
-    return AudioTrack(mixer.finish(), offset + cancels, mixer.channels, mixer.rate)
+    samples = mixer.finish()
+    found = (
+        start > _LATE_SECONDS,
+        mixer.cancels,
+        mixer.rate < SAMPLE_RATE_HZ,
+        level_db(samples) < QUIET_DB and not mixer.cancels,
+        mixer.lacks_channel,
+    )
+    notes = tuple(note for note, there in zip(SOUND_NOTES, found, strict=True) if there)
+    return AudioTrack(samples, notes, mixer.channels, mixer.rate)
+
+
+def level_db(samples: Samples) -> float:
+    """Returns the root mean square of a sound in dB of full scale; -inf for digital silence and no sound."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+    return 10 * math.log10(power) if power > 0 else -math.inf
 
 
 def to_pcm16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
