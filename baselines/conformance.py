@@ -139,5 +139,7 @@ def _same(a: Frames, b: Frames) -> bool:
 
 
 def _two_emotions(samples: tuple[Sample, ...]) -> tuple[Sample, Sample]:
+    """A happy sample and an angry one, of the same person where there is such a pair."""
     first = next(s for s in samples if s.emotion.name == "happy")
-    return first, next(s for s in samples if s.emotion.name == "angry" and s.identity == first.identity)
+    angry = [s for s in samples if s.emotion.name == "angry"]
+    return first, next((s for s in angry if s.identity == first.identity), angry[0])

@@ -95,7 +95,8 @@ class Child(Generic[Item, Result]):
         self.end()
         killed = code is None or code == -signal.SIGKILL  # as the system does when memory is short
         how = "killed, or out of memory" if code is None or killed else _how(code)
-        return Crash(f"the worker process died ({how})", "", "Try --jobs 1.", code=DIED, out_of_memory=killed)
+        cure = "Try --jobs 1." if killed else ""
+        return Crash(f"the worker process died ({how})", "", cure, code=DIED, out_of_memory=killed)
 
     def patience_seconds(self) -> float:
         """Returns how long to wait for a word of the process before it is looked at again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import pytest
 import bench
 from harness import registry, runner
 from harness.errors import UsageError
-from harness.records import Clip, Sample, Unscored
+from harness.records import Clip, Failed, Sample, Unscored
 from harness.store import RunStore
 from reports.load import load_run
 from tests.fakes import FakeDataset, FakeJudge, Waiting
 from tests.harness.test_runner import go, plan_for, rows
+from verbs.outcome import not_made
 
 
 def test_a_larger_limit_gives_every_sample_the_donor_of_the_whole_list(tmp_path: Path) -> None:
@@ -229,3 +231,18 @@ def test_what_a_plain_folder_of_clips_cannot_have_is_refused(
     assert code == (5 if option == "--reference" else 2)
     assert says in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_reason_that_is_no_text_does_not_end_a_resumed_run(tmp_path: Path) -> None:
+    """An earlier version kept what a method gave, whatever it was."""
+    folder = tmp_path / "run"
+    go(folder, plan_for(folder, "refuse"))
+    record = {"kind": "bad-input", "reason": 7, "cure": None, "detail": ["a"], "code": ""}
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db, db:
+        db.execute("UPDATE clips SET record = ? WHERE sample = 's1'", (json.dumps(record),))
+    with RunStore(folder, create=False) as store:
+        failed = store.clips()["fake", "painter", "s1"][0]
+    assert isinstance(failed, Failed)
+    assert (failed.reason, failed.cure, failed.detail) == ("7", "None", "['a']")
+    assert any("7" in line for line in not_made(folder))
+    assert go(folder, plan_for(folder, "refuse"), resume=True).failed == 4
