@@ -25,6 +25,7 @@ Scale = Literal["plain", "share", "positive"]  # share: 0 to 100; positive: neve
 
 LEVEL = 0.95
 _LARGEST_EXPONENT = 700.0  # of a finite float
+_ROUNDING = 1e-9  # relative
 _EVEN = 1e-6  # skewness below which the inverse would lose digits
 
 
@@ -37,6 +38,7 @@ class Estimate:
     skewness: float
     freedom: float
     units: int
+    differing: int  # of these, those whose own score is not 0: equal ones can favour neither method
 
     def interval(self, scale: Scale = "plain", level: float = LEVEL) -> tuple[float, float] | None:
         """Returns the interval of the score on its scale; None where there is no variance to make it from.
@@ -70,7 +72,7 @@ class Estimate:
         from scipy.special import stdtr
 
         t = _skewed(self.value / math.sqrt(self.variance), self.skewness) if self.variance > 0 else math.inf
-        return min(1.0, max(2.0 * float(stdtr(self.freedom, -abs(t))), least_p(self.units)))
+        return min(1.0, max(2.0 * float(stdtr(self.freedom, -abs(t))), least_p(self.differing)))
 
 
 def _skewed(t: float, skewness: float) -> float:
@@ -101,11 +103,11 @@ def _quantile(freedom: float, share: float) -> float:
 
 
 def least_p(units: int) -> float:
-    """Returns the least p-value that so many people can give: 2 of their 2^n sign patterns.
+    """Returns the least p-value that so many people who differ can give: 2 of their 2^n sign patterns.
 
     A smaller one would rest on the shape of the tails alone, which nobody has seen.
     """
-    return 2.0 ** (1 - units) if units < 1000 else 0.0
+    return min(1.0, 2.0 ** (1 - units)) if units < 1000 else 0.0
 
 
 def units_needed(tests: int, alpha: float) -> int:
@@ -133,14 +135,21 @@ class LeftOut:
     def by_clip(self) -> Estimate:
         """Returns the score as an estimate of these people's, clips being independent."""
         freedom, clips = _freedom(self.of_group, 0.0), int(self.of_group.sum())
-        return Estimate(self.value, *_moments(self.clips, self.of_group), freedom, clips)
+        differing = self._differing(self.clips, self.of_group)
+        return Estimate(self.value, *_moments(self.clips, self.of_group), freedom, clips, differing)
 
     def by_person(self) -> Estimate:
         """Returns the score as an estimate of that of people like these."""
         variance, skewness = _moments(self.people, self.of_person)
         alike = _alike(variance, _moments(self.clips, self.of_group)[0], self.of_person)
-        answering = int((self.of_person > 0).sum())
-        return Estimate(self.value, variance, skewness, _freedom(self.of_person, alike), answering)
+        answering, differing = int((self.of_person > 0).sum()), self._differing(self.people, self.of_person)
+        return Estimate(self.value, variance, skewness, _freedom(self.of_person, alike), answering, differing)
+
+    def _differing(self, without: Floats, sizes: Floats) -> int:
+        """How many parts have a score of their own (the jackknife's pseudo-value) that is not 0 but for rounding."""
+        own = sizes.sum() * self.value - (sizes.sum() - sizes) * without
+        own = np.abs(np.where(np.isfinite(own), own, np.inf)[sizes > 0])
+        return int((own > _ROUNDING * own.max(initial=0.0, where=np.isfinite(own))).sum())
 
 
 def _moments(without: Floats, sizes: Floats) -> tuple[float, float]:

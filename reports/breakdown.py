@@ -80,7 +80,8 @@ def emotion_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _share(rows: Sequence[RunRow], unit: str) -> EmotionMean:
-    found = [row for row in rows if row.value is not None and math.isfinite(row.value)]
+    in_order = sorted(rows, key=lambda row: row.sample)  # no digit depends on the order of the list
+    found = [row for row in in_order if row.value is not None and math.isfinite(row.value)]
     if not found:
         return EmotionMean(None, None, None, 0, len(rows))
     scale: Scale = "share" if unit == "%" and all(row.value in (0.0, 100.0) for row in found) else "plain"

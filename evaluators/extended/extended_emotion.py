@@ -125,7 +125,12 @@ class ExtendedEmotion(Evaluator):
         return pool.combine(metric, rows, self.distance == "cosine", self.scale)
 
     def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
-        """Returns the score without each group of clips; in profile reliability each clip stays in its half."""
+        """Returns the score without each group of clips; in profile reliability each clip stays in its half.
+
+        nan for the median `ext_shift`: how far a median moves does not say how sure it is (docs/statistics.md).
+        """
+        if metric == "ext_shift":
+            return [float("nan")] * len(groups)
         return super().without(metric, pool.halved(rows) if metric == "ext_profile" else rows, groups)
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:

@@ -79,7 +79,7 @@ class GateCell:
 
     def _test(self, new: SummaryRow, before: Rows, after: Rows) -> CellVerdict:
         """The change on the clips that both have, and the test that a stochastic method's change must pass."""
-        both = [s for s, row in before.items() if row.scored and s in after and after[s].scored]
+        both = sorted(s for s, row in before.items() if row.scored and s in after and after[s].scored)
         few = len(both) if before else min(self.old.n_scored, new.n_scored)
         if few < self.limits.minimum_pairs:
             return self._too_few(few)

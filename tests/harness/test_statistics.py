@@ -36,7 +36,7 @@ def test_equal_people_have_the_t_test_of_their_means() -> None:
     wanted = stats.ttest_1samp(values.reshape(8, 5).mean(axis=1), 0.0)
     assert (one.freedom, one.units) == (pytest.approx(7), 8)
     assert one.interval() == pytest.approx(tuple(wanted.confidence_interval()))
-    assert replace(one, units=99).p_value == pytest.approx(wanted.pvalue)
+    assert replace(one, differing=99).p_value == pytest.approx(wanted.pvalue)
 
 
 def test_clips_are_people_of_one_clip() -> None:
@@ -82,7 +82,7 @@ def test_skewed_errors_move_the_interval_into_the_long_tail() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_the_test_says_what_the_interval_says(seed: int) -> None:
     values, who = unequal(seed)
-    one = replace(left_out_of_mean(values, who.tolist()).by_person(), units=99)
+    one = replace(left_out_of_mean(values, who.tolist()).by_person(), differing=99)
     low, high = one.interval() or (0.0, 0.0)
     for end in (low, high):
         assert replace(one, value=one.value - end).p_value == pytest.approx(0.05)
@@ -119,6 +119,13 @@ def test_no_p_value_is_below_that_of_all_people_agreeing(people: int) -> None:
     assert nearly.p_value >= least_p(people)
 
 
+def test_people_in_whom_two_methods_are_equal_prove_nothing() -> None:
+    """Three clips decide, all one way: 2 of 8 sign patterns, whatever the ninety-seven equal ones add."""
+    one = left_out_of_mean([100.0] * 3 + [0.0] * 97, range(100)).by_person()
+    assert (one.units, one.differing, one.p_value) == (100, 3, 0.25)
+    assert left_out_of_mean([0.3, -0.3, 0.0] * 4, [k // 3 for k in range(12)]).by_person().differing == 0
+
+
 def test_so_many_people_are_needed_for_a_p_value_below_the_level() -> None:
     for tests in (1, 10, 168):
         needed = units_needed(tests, 0.05)
@@ -153,11 +160,11 @@ def test_shares_stay_within_their_scale_and_have_a_width() -> None:
 
 
 def test_distances_stay_above_zero() -> None:
-    far = Estimate(0.2, 0.04, 0.0, 5.0, 6)
+    far = Estimate(0.2, 0.04, 0.0, 5.0, 6, 6)
     low, high = far.interval("positive") or (0.0, 0.0)
     assert 0 < low < 0.2 < high
     assert low * high == pytest.approx(0.04)
-    assert Estimate(0.0, 0.0, 0.0, 5.0, 6).interval("positive") == (0.0, 0.0)
+    assert Estimate(0.0, 0.0, 0.0, 5.0, 6, 6).interval("positive") == (0.0, 0.0)
 
 
 def test_values_without_people_are_refused() -> None:
