@@ -81,11 +81,12 @@ def _opened(path: Path) -> InputContainer:
     import av
 
     bounds = limits()
+    pixels = {"max_pixels": str(_INSPECTED * int(bounds.pixels))}  # of the decoders that look for sizes and rates
     return av.open(
         f"file:{path}",  # a name with a colon is no address
         metadata_errors="ignore",
         timeout=_STALL_SECONDS,
-        options={"max_pixels": str(_INSPECTED * int(bounds.pixels))},  # of the decoders that look for sizes and rates
+        options={} if av.__version__.startswith("17.0.") else pixels,  # crashes where flv or ts shows streams late
         container_options={"format_whitelist": ",".join(bounds.formats), "protocol_whitelist": "file"},
     )
 
