@@ -28,6 +28,8 @@ from harness.worker import ask
 
 Frames = npt.NDArray[np.uint8]
 _LANE: Lane = "as-published"  # nothing is held back: a method may use whatever it can take
+_SOURCES = ("speech", "label", "image", "clip", "driving-speech")
+_POSES = ("clip", "own", "source")
 _NAME = re.compile(r"[a-z0-9_-]+")
 
 
@@ -60,7 +62,7 @@ def check_method(spec: str, say: Callable[[str], None]) -> int:
 
 def _checks(method: Any, folder: Path) -> list[Check]:
     facts = _facts(method)
-    dataset = Puppets()
+    dataset = Puppets(list_name="puppets_test_v1")  # its people show several basic emotions
     happy, other = _two_emotions(dataset.samples())
     for sample in (happy, other):
         dataset.materialise(sample)
@@ -72,11 +74,18 @@ def _checks(method: Any, folder: Path) -> list[Check]:
     made, frames = bench.run(request)
     if isinstance(made, Failed):
         return [*facts, Check("makes a clip", False, made.reason)]
+    sources = tuple(getattr(method, "emotion_sources", ()))
     return [
         *facts,
         Check("makes a clip", True, f"{made.frames} frames"),
+        Check("says which of its sources it used", made.used in _usable(sources), made.used),
         *_variations(bench, request, other, frames, folder, made.used == "driving-speech"),
     ]
+
+
+def _usable(sources: tuple[str, ...]) -> tuple[str, ...]:
+    """What a clip's record may name: a source, the label that was heard in speech, or nothing."""
+    return (*sources, *(("label",) if "speech" in sources else ())) or ("none", "truth")
 
 
 def _facts(method: Any) -> list[Check]:
@@ -85,7 +94,19 @@ def _facts(method: Any) -> list[Check]:
     return [
         Check(f"name is {_NAME.pattern}", _NAME.fullmatch(str(name)) is not None, repr(name)),
         Check("emotion_sources is a tuple", isinstance(sources, tuple), repr(sources)),
+        Check(f"emotion_sources are of {', '.join(_SOURCES)}", set(sources or ()) <= set(_SOURCES), repr(sources)),
+        _one_of(method, "pose", _POSES),
+        _one_of(method, "licence", ()),
     ]
+
+
+def _one_of(method: Any, fact: str, known: tuple[str, ...]) -> Check:
+    """An optional fact that the table's notes are made of: stated, it must be a word that they understand."""
+    value = getattr(method, fact, None)
+    title = f"{fact} is {', '.join(known[:-1])} or {known[-1]}" if known else f"{fact} is a text"
+    return Check(
+        title, None if value is None else isinstance(value, str) and (not known or value in known), repr(value)
+    )
 
 
 def _variations(
