@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from harness import metric_names
+from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.records import Row, Scored, SummaryRow, Unscored
 from reports.model import MetricFact, RunData
@@ -73,7 +75,11 @@ class Measures(Mapping[str, Measured]):
     found: Mapping[str, Measured]
 
     def __getitem__(self, column: str) -> Measured:
-        return self.found[column]
+        """Returns the numbers of a column, by its name or another word for it (`sync_c`). KeyError without it."""
+        try:
+            return self.found[column if column in self.found else metric_names.metric(column, self.found)]
+        except UsageError as error:
+            raise KeyError(str(error)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.found)

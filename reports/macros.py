@@ -28,7 +28,7 @@ def numbers(runs: Sequence[RunData]) -> str:
         for line in section.lines:
             for column, cell in zip(section.columns, line.cells, strict=True):
                 if cell is not None:
-                    name = _unique(_name(section.dataset, line.label, column.fact.title), section, taken)
+                    name = _unique(_name(section.dataset, line.label, column.fact.short), section, taken)
                     parts += _macros(name, cell)
     return "\n".join(parts).rstrip() + "\n"
 

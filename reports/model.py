@@ -80,6 +80,14 @@ class MetricFact:
     aggregation: Aggregation = "mean"  # how clips make the number of a set
 
     @property
+    def short(self) -> str:
+        """Returns the title without the other name that people search for: LSE-C of LSE-C (Sync-C)."""
+        for other in (" (Sync-C)", " (Sync-D)", " (CSIM)"):
+            if self.title.endswith(other):
+                return self.title.removesuffix(other)
+        return self.title
+
+    @property
     def pooled(self) -> bool:
         """Says whether the value belongs to a set of clips (FID)."""
         return self.aggregation == "pooled"

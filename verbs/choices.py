@@ -136,6 +136,12 @@ def out_option(default: str) -> Callable[[F], F]:
     )
 
 
+def columns_option(function: F) -> F:
+    """Returns the decorator of the option --columns."""
+    told = "What is printed: headline, all, or metrics with commas (lse_c,csim). [default: headline]"
+    return click.option("--columns", default="headline", help=told)(function)
+
+
 def check_device(device: str) -> str:
     """Returns `known_device`, with float32 meaning float32 on a GPU too."""
     import torch

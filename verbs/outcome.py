@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from harness import runner
+from harness import metric_names, runner
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING
 from harness.records import Clip, Failed
 from harness.store import RunStore
+from harness.streams import control, printable
 from reports.load import load_run
 from reports.model import RunData
-from reports.terminal import table
+from reports.screen import lost, plain, screen
+from reports.terminal import WIDTH, table
 from verbs.session import contestants
 
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "judge_unnamed")
+_INKS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "good": "\x1b[32m"}
+_SEQUENCE = r"\x1b\[[0-9]+m"
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 
-def print_outcome(outcome: runner.RunOutcome) -> int:
-    """Prints the table and the files' places; returns the exit code. When nothing was measured: 5 if files are
-    all it lacks, else 4.
+def print_outcome(outcome: runner.RunOutcome, columns: str) -> int:
+    """Prints the screen (columns: what it shows, see `show`) and the files' places; returns the exit code. When nothing
+    was measured: 5 if files are all it lacks, else 4.
     """
     data = load_run(outcome.folder)
-    click.echo(table(data))
-    made = f"{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there"
-    click.echo(f"\n{made}. Page: {outcome.folder / 'report' / 'index.html'}")
+    show([data], columns)
+    report = outcome.folder / "report"
+    click.echo(f"\n{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there.")
+    click.echo(f"Page: {report / 'index.html'}   Tables: {report / 'table.md'}, table.tex   All metrics: --columns all")
     for line in not_made(outcome.folder):
         click.echo(f"Failed: {line}")
     for line in lacking(data):
@@ -40,6 +50,31 @@ def print_outcome(outcome: runner.RunOutcome) -> int:
         lost = {row.reason for row in data.rows if row.expected} - {"not_recorded"}  # clips that existed have no cost
         return EXIT_MISSING if lost and lost <= set(_PREREQUISITES) else EXIT_CANNOT_COMPARE
     return 0
+
+
+def show(runs: Sequence[RunData], columns: str) -> None:
+    """Prints runs on one screen: the headline metrics, `all` for the whole table, or metrics by name with commas."""
+    if columns == "all":
+        for run in runs:
+            click.echo(table(run))
+        return
+    known = {row.metric for run in runs for row in run.summary}
+    metrics = [] if columns == "headline" else metric_names.several(columns, known)
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    text = screen(runs, width if sys.stdout.isatty() else WIDTH, _inked if colour else plain, metrics)
+    for piece in re.split(f"({_SEQUENCE})", text):
+        if re.fullmatch(_SEQUENCE, piece):
+            control(sys.stdout, piece)
+        else:
+            click.echo(piece, nl=False)
+    lines = lost(runs)
+    if lines:
+        click.echo("Not measured: " + "; ".join(map(printable, lines)) + ".")
+
+
+def _inked(text: str, kind: str) -> str:
+    return f"{_INKS[kind]}{text}\x1b[0m"
 
 
 def unable(outcome: runner.RunOutcome) -> bool:

@@ -7,23 +7,23 @@ from pathlib import Path
 import click
 
 from harness.errors import EXIT_CANNOT_COMPARE
-from verbs.choices import out_option
+from verbs.choices import columns_option, out_option
 
 
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
-def command(runs: tuple[Path, ...], out: Path | None) -> int:
+@columns_option
+def command(runs: tuple[Path, ...], out: Path | None, columns: str) -> int:
     """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS."""
     from reports import write
     from reports.load import load_run
-    from reports.terminal import table
+    from verbs.outcome import show
 
     data = [load_run(run) for run in runs]
     folder = out or runs[0] / "report"
     paths = write(data if len(data) > 1 else data[0], folder)
-    for run in data:
-        click.echo(table(run))
+    show(data, columns)
     click.echo("\n" + "\n".join(str(path) for path in paths))
     killed = next((str(folder) for folder, run in zip(runs, data, strict=True) if not run.summary), "")
     if killed:

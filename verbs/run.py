@@ -11,6 +11,7 @@ from verbs.choices import (
     RUNS,
     check_device,
     check_lane,
+    columns_option,
     dataset_name,
     default_jobs,
     device_option,
@@ -35,6 +36,7 @@ from verbs.choices import (
 @out_option("runs/<dataset>")
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
+@columns_option
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 @click.option(
     "--executor",
@@ -80,4 +82,4 @@ def command(**given: Any) -> int:
     )
     out = given["out"] or RUNS / name
     outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), given["executor"])
-    return print_outcome(outcome)
+    return print_outcome(outcome, given["columns"])

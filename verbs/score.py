@@ -14,6 +14,7 @@ from verbs.choices import (
     RUNS,
     check_device,
     check_lane,
+    columns_option,
     dataset_name,
     dataset_settings,
     default_jobs,
@@ -38,6 +39,7 @@ from verbs.choices import (
 @out_option("runs/score-<name>")
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
+@columns_option
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
 def command(**given: Any) -> int:
     """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
@@ -64,7 +66,8 @@ def command(**given: Any) -> int:
         device=given["device"],
     )
     out = given["out"] or RUNS / f"score-{name}"
-    return print_outcome(session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), "local"))
+    outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), "local")
+    return print_outcome(outcome, given["columns"])
 
 
 def _dataset_options(dataset: str, given: Mapping[str, Any]) -> dict[str, Any]:

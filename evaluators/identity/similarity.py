@@ -71,7 +71,7 @@ class IdentitySimilarity(Evaluator):
     `margin`: px of the crop, for box crops only.
     """
 
-    metrics: tuple[MetricFacts, ...] = (MetricFacts(METRIC, "Identity similarity", "", True, -1.0, 1.0),)
+    metrics: tuple[MetricFacts, ...] = (MetricFacts(METRIC, "Identity similarity (CSIM)", "", True, -1.0, 1.0),)
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
         check("identity", settings, _KEYS)

@@ -35,8 +35,8 @@ class LipSync(Evaluator):
     """
 
     metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("lse_c", "LSE-C", "", True, 0.0, float("inf")),
-        MetricFacts("lse_d", "LSE-D", "", False, 0.0, float("inf")),
+        MetricFacts("lse_c", "LSE-C (Sync-C)", "", True, 0.0, float("inf")),
+        MetricFacts("lse_d", "LSE-D (Sync-D)", "", False, 0.0, float("inf")),
         MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False),
     )
 

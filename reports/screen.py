@@ -1,0 +1,140 @@
+"""This module writes the one screen that ends a run: headline metrics, who beats whom, and where everything is.
+
+The whole table is `reports.terminal.table`; here a number has half its interval's length behind it, and coverage only
+where it is not whole.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from harness.reasons import sentence
+from harness.streams import printable
+from reports.fairness import fairness
+from reports.layout import Column, Section, TableCell, TableLine, sections
+from reports.model import RunData
+from reports.numbers import coverage, interval, number
+from reports.sentences import Sentence, sentences
+
+#: The metrics that a first look needs, in order; each the first of its columns.
+HEADLINES = ("emotion_acc", "ext_acc", "lse_c", "lse_d", "identity_sim", "fid", "fvd")
+_SENTENCES = 5
+_HEAD_LINES = 3
+_ASKEW = 0.3  # of half an interval, from which on it is no ±
+_ROLES = {"contestant": "", "ceiling": "ceiling", "floor": "floors"}
+
+Ink = Callable[[str, str], str]  # (text, kind: bold | dim | good) → the text in that ink
+
+
+def plain(text: str, kind: str) -> str:
+    """Returns the text as it is, for what is no terminal."""
+    return text
+
+
+def screen(runs: Sequence[RunData], width: int, ink: Ink = plain, metrics: Sequence[str] = ()) -> str:
+    """Returns the screen of one or more runs, at most `width` columns wide; metrics: keys, instead of `HEADLINES`."""
+    parts: list[str] = []
+    for section in sections(runs):
+        columns = _headlines(section, metrics or HEADLINES)
+        small = any("net:demo" in column.signature for column in section.columns)
+        what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
+        people = f", {section.identities} people" if section.identities else ""
+        parts.append(ink(printable(what + people), "bold") + (" (small demo networks)" if small else ""))
+        parts += [*_block(section, columns, width, ink), ""]
+        notes = [f"  {printable(note.text)}" for note in fairness(section, runs) if note.limit]
+        parts += [_wrapped(note, width) for note in notes]
+    return "\n".join([*parts, *_claims(sentences(runs), width, ink)]) + "\n"
+
+
+def _headlines(section: Section, wanted: Sequence[str]) -> list[int]:
+    """Places of the wanted columns that have a number; of all of them where none is wanted."""
+    first: dict[str, int] = {}
+    for place, column in enumerate(section.columns):
+        first.setdefault(column.fact.name, place)
+    return [first[name] for name in wanted if name in first] or list(range(len(section.columns)))
+
+
+def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> list[str]:
+    """One row a method; columns that do not fit are left to the page, and a line says so."""
+    names = max(len(printable(line.label)) for line in section.lines)
+    texts = {place: [_text(line.cells[place]) for line in section.lines] for place in places}
+    heads = {place: _head(section.columns[place], max(map(len, texts[place]))) for place in places}
+    sizes = {place: max(map(len, (*heads[place], *texts[place]))) for place in places}
+    shown: list[int] = []
+    for place in places:
+        if names + sum(sizes[k] + 2 for k in (*shown, place)) <= width or not shown:
+            shown.append(place)
+    deep = max(len(heads[k]) for k in shown)
+    stacked = {k: [*[""] * (deep - len(heads[k])), *heads[k]] for k in shown}
+    rows = [" " * names + "".join("  " + ink(stacked[k][d].rjust(sizes[k]), "dim") for k in shown) for d in range(deep)]
+    role = "contestant"
+    for number_of, line in enumerate(section.lines):
+        if line.role != role:
+            role = line.role
+            rows.append(ink(f"{_ROLES[role]}:", "dim"))
+        rows.append(_row(line, names, [(texts[k][number_of].rjust(sizes[k]), line.cells[k]) for k in shown], ink))
+    left_out = [section.columns[k].fact.short for k in places if k not in shown]
+    return rows + ([_wrapped(f"(no room for {', '.join(left_out)})", width)] if left_out else [])
+
+
+def _head(column: Column, room: int) -> list[str]:
+    """The title in as many lines, three at most, as make it no wider than the numbers below where that can be."""
+    title = printable(f"{column.fact.short}{f' {column.arrow}' if column.arrow else ''}")
+    wrapped = (textwrap.wrap(title, wide) for wide in range(max(room, 8), len(title) + 1))
+    return next((lines for lines in wrapped if len(lines) <= _HEAD_LINES), [title])
+
+
+def _text(cell: TableCell | None) -> str:
+    if cell is None:
+        return ""
+    row, mark = cell.row, {"best": "*", "second": "+", "": ""}[cell.rank]
+    covered = f" {coverage(row)}" if row.n_scored < row.n_expected else ""
+    return f"{number(row.value, cell.places)}{mark}{_reach(cell)}{covered}{'‡' * cell.unaligned}"
+
+
+def _reach(cell: TableCell) -> str:
+    """Half the interval's length, or both ends where the number lies far from its middle; "" without an interval."""
+    row = cell.row
+    if row.low is None or row.high is None or row.value is None:
+        return ""
+    half = (row.high - row.low) / 2
+    if abs(row.value - (row.low + row.high) / 2) > _ASKEW * half:
+        return f" {interval(row.low, row.high, 0 if row.unit == '%' else cell.places)}"
+    return f" ±{number(half, cell.places)}"
+
+
+def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | None]], ink: Ink) -> str:
+    label = printable(line.label).ljust(names)
+    inked = [ink(text, "good") if cell is not None and cell.rank == "best" else text for text, cell in cells]
+    return "  ".join([ink(label, "bold") if line.role == "contestant" else label, *inked]).rstrip()
+
+
+def _claims(found: Sequence[Sentence], width: int, ink: Ink) -> list[str]:
+    """Differences that hold, headline metrics and contestants first, and how many comparisons show nothing."""
+    order = {name: place for place, name in enumerate(HEADLINES)}
+    held = [one for one in found if one.different and one.metric in order]
+    held.sort(key=lambda one: (one.kind != "contestants", order[one.metric]))
+    lines = [ink("Who beats whom", "bold"), _wrapped("  * best, + second; ± or [ ]: 95 % interval over people", width)]
+    lines += [_wrapped(f"  {printable(one.text)}", width) for one in held[:_SENTENCES]]
+    more = sum(one.different for one in found) - len(held[:_SENTENCES])
+    rest = sum(not one.different for one in found)
+    told = [f"{more} more differences hold" if more else "", f"{rest} comparisons show none" if rest else ""]
+    closing = "; ".join(part for part in told if part)
+    return [*lines, _wrapped(f"  {closing}: see the page.", width)] if closing else lines if held else []
+
+
+def _wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, width, subsequent_indent="    ")
+
+
+def lost(runs: Sequence[RunData], most: int = 4) -> list[str]:
+    """Returns the commonest reasons why numbers are missing, a line each, with how many rows they cost."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        for row in run.rows:
+            if not row.scored and row.expected:
+                counts[str(row.reason)] = counts.get(str(row.reason), 0) + 1
+    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
+    lines = [f"{sentence(reason)}: {count} rows" for reason, count in ranked[:most]]
+    return lines + ([f"and {len(ranked) - most} more reasons"] if len(ranked) > most else [])
