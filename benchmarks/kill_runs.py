@@ -26,7 +26,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = {"light": ("still_face", "ground_truth"), "cmet": ("cmet",)}
-PROTOCOL = '[[metric]]\nevaluator = "pixels"\n\n[[metric]]\nevaluator = "identity"\nnet = "demo"\n'
+#: No network for the light run: it is to store clips, many a second.
+PIXELS = '[[metric]]\nevaluator = "pixels"\n'
+PROTOCOLS = {"light": PIXELS, "cmet": f'{PIXELS}\n[[metric]]\nevaluator = "identity"\nnet = "demo"\n'}
 _PATIENCE_SECONDS = 900.0
 _MARK = "CMET_BENCH_KILLED_RUN"
 
@@ -37,7 +39,7 @@ class Campaign:
     def __init__(self, place: Path, arguments: argparse.Namespace) -> None:
         self.out, self.cache = place / "run", place / "cache"
         place.mkdir()
-        (place / "kill.toml").write_text(PROTOCOL, encoding="utf-8")
+        (place / "kill.toml").write_text(PROTOCOLS[arguments.method], encoding="utf-8")
         methods = [part for name in METHODS[arguments.method] for part in ("--method", name)]
         more = ["--limit", str(arguments.limit), "--jobs", str(arguments.jobs), "--protocol", str(place / "kill.toml")]
         self._command = [sys.executable, "bench.py", "run", *methods, "--no-anchors", *more, "--out", str(self.out)]
