@@ -24,6 +24,8 @@ from harness.threads import one_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+#: What runs once per process, before the first item; it may return what is to run after the last one.
+Prepare = Callable[[], Callable[[], object] | None]
 LEAVE_SECONDS = 5.0  # for an idle process to end by itself, with its temporary files
 _LOOK_SECONDS = 0.5  # between two looks at a process of which nothing is heard
 _DEATH_SECONDS = 5.0  # between a closed line and the exit code
@@ -38,7 +40,7 @@ class Child(Generic[Item, Result]):
     Give it an item, wait for `line` to be readable (or for some time to pass), and ask `answer`.
     """
 
-    def __init__(self, work: Callable[[Item], Result], prepare: Callable[[], None] | None) -> None:
+    def __init__(self, work: Callable[[Item], Result], prepare: Prepare | None) -> None:
         self.line, theirs = multiprocessing.get_context("spawn").Pipe()
         self.item: Item | None = None
         self.gone = False
@@ -134,20 +136,23 @@ def _opened(message: tuple[str, bytes]) -> Any:
     return found
 
 
-def _serve(line: Connection, work: Callable[[Any], Any], prepare: Callable[[], None] | None) -> None:
+def _serve(line: Connection, work: Callable[[Any], Any], prepare: Prepare | None) -> None:
     """What the process does: items in, answers out, until the line is closed."""
     interrupt.leave_to_parent()
     offspring.lead()
     _leave_with_parent()
     one_thread()
     liveness.connect(line.send)
+    ends: list[Callable[[], object]] = []
     with suppress(EOFError, OSError):  # nobody gives or takes any more
-        if prepare is None or _prepared(line, prepare):
+        if prepare is None or _prepared(line, prepare, ends):
             while _worked(line, partial(work, line.recv())):
                 pass
+    for end in ends:
+        attempt(end)
 
 
-def _prepared(line: Connection, prepare: Callable[[], None]) -> bool:
+def _prepared(line: Connection, prepare: Prepare, ends: list[Callable[[], object]]) -> bool:
     """Whether items can come; else the error is on its way, which ends all."""
     error: Exception | None = None
     try:
@@ -156,6 +161,8 @@ def _prepared(line: Connection, prepare: Callable[[], None]) -> bool:
         made, error = None, lack
     if isinstance(made, Crash):
         error = BenchError(made.reason, made.cure) if made.expected else RuntimeError(f"{made.reason}\n{made.detail}")
+    elif made is not None:
+        ends.append(made)
     if error is not None:
         line.send(("raised", pickle.dumps(error)))
     return error is None

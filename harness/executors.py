@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Protocol
 
@@ -40,7 +41,8 @@ class Here:
 
     def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]:
         """Yield results in order."""
-        yield from map(Worker(plan).work, items)
+        with closing(Worker(plan)) as worker:
+            yield from map(worker.work, items)
 
 
 def _on_ray(jobs: int) -> Executor:

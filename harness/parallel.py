@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import Generic, Protocol, TypeVar
 
-from harness.child import DIED, LEAVE_SECONDS, Child
+from harness.child import DIED, LEAVE_SECONDS, Child, Prepare
 from harness.guard import Crash, attempt
 from harness.threads import one_thread
 
@@ -68,7 +68,7 @@ def each(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     jobs: int,
-    prepare: Callable[[], None] | None = None,
+    prepare: Prepare | None = None,
     apart: bool = False,
 ) -> Iterator[Done[Item, Result]]:
     """Apply a picklable `work` to every item, each exactly once; `prepare` runs once per process. Any order of results.
@@ -80,17 +80,20 @@ def each(
         yield from in_children(work, _InTurn[Item, Result](items), min(jobs, len(items)), prepare)
         return
     one_thread()
-    if prepare is not None and items:
-        prepare()
-    for item in items:
-        yield Done(item, attempt(partial(work, item)))
+    end = prepare() if prepare is not None and items else None
+    try:
+        for item in items:
+            yield Done(item, attempt(partial(work, item)))
+    finally:
+        if end is not None:
+            end()
 
 
 def in_children(
     work: Callable[[Item], Result],
     order: Order[Item, Result, Out],
     jobs: int,
-    prepare: Callable[[], None] | None = None,
+    prepare: Prepare | None = None,
 ) -> Iterator[Out]:
     """Like `each`, always in processes of their own, as `order` says. Closing the generator ends them, whatever they
     do.

@@ -141,10 +141,14 @@ class Worker:
         else:
             clip = item.clip if item.clip is not None else self._generate(item)
         if isinstance(clip, Failed):
-            self._plan.clip_path(item).unlink(
-                missing_ok=True
-            )  # an earlier or abandoned clip: the store names no file there
+            self._plan.clip_path(item).unlink(missing_ok=True)  # of an earlier run: the store names no file there
         return Result(item, clip, self._judge_rows(item, clip))
+
+    def close(self) -> None:
+        """Let every method end what it keeps: processes of its own, files."""
+        for method in self._methods.values():
+            if hasattr(method, "close"):
+                attempt(method.close)
 
     def _hands_out(self, name: str) -> bool:
         """Whether the method's clips exist already: then the prerequisites of generating may be missing."""
@@ -219,10 +223,11 @@ class Worker:
 _WORKER: Worker | None = None
 
 
-def open_worker(plan: RunPlan) -> None:
-    """Build the worker of this process, before its first item."""
+def open_worker(plan: RunPlan) -> Callable[[], None]:
+    """Build the worker of this process, before its first item; returns what closes it."""
     global _WORKER
     _WORKER = Worker(plan)
+    return _WORKER.close
 
 
 def work(item: Item) -> Result:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
+import shutil
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -114,6 +116,7 @@ class Checkout:
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Let the process make the clip; a new one where the last one ended."""
+        began = time.perf_counter()
         if self._process is None:
             if self._deaths >= MOST_DEATHS and not self._answered:
                 reason = f"{self.name} ended its process {self._deaths} times before its first clip"
@@ -121,7 +124,7 @@ class Checkout:
             ended = self._start()
             if ended is not None:
                 return self._lost(ended)
-        process = self._process
+        process, starting = self._process, time.perf_counter() - began
         assert process is not None
         folder = process.folder / f"{next(self._numbers)}"
         process.send({**_told(request, folder), "out": str(folder)})
@@ -135,7 +138,9 @@ class Checkout:
             process.end()  # it is out of step: its next answer would be taken for another sample's
             return Failed("bad-output", f"{self.name}: its answer is none to this sample: {str(answer)[:200]}")
         self._answered = True
-        return self._delivered(answer, request, folder, out)
+        made = self._delivered(answer, request, folder, out)
+        shutil.rmtree(folder, ignore_errors=True)  # raw frames: gigabytes, in the end
+        return _with_cost(made, starting, answer) if isinstance(made, Clip) else made
 
     def _lost(self, ended: Ended) -> Failed:
         kind: FailureKind = "timeout" if ended.silent else "crashed"
@@ -172,6 +177,13 @@ class Checkout:
         if self._process is not None:
             self._process.leave()
             self._process = None
+
+
+def _with_cost(made: Clip, starting_seconds: float, answer: Mapping[str, Any]) -> Clip:
+    """The clip without the time that a new process took to load, and with the memory that the process says it used."""
+    seconds = {**made.seconds, "generate": max(0.0, made.seconds.get("generate", 0.0) - starting_seconds)}
+    peak = answer.get("memory_peak_bytes")
+    return replace(made, seconds=seconds, memory_peak_bytes=peak if type(peak) is int else None)
 
 
 def _told(request: Request, folder: Path) -> dict[str, Any]:

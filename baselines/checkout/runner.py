@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import random
+import resource
 import signal
 import sys
 import threading
@@ -126,6 +127,22 @@ def seed_all(seed: int) -> None:
             module.manual_seed(seed)
 
 
+def restart_peak() -> None:
+    """Forget the most GPU memory that was used so far."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_bytes() -> int:
+    """Returns the most memory in use since then: the GPU's where one is used, else this process's since its start."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of the loaded packages that say one and usually matter."""
     named = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("torch", "numpy", "transformers")}
@@ -174,8 +191,10 @@ def answered(adapter: Any, state: Any, request: Json, results: Results) -> Json:
     with Answer() as answer:
         out = Frames(request["out"], results)
         seed_all(request["seed"])
+        restart_peak()
         told = adapter.generate(state, request, out) or {}
         answer.line = dict(out.answer(), status="ok", used=told.get("used", "none"), notes=told.get("notes", ""))
+        answer.line["memory_peak_bytes"] = peak_bytes()
     return dict(answer.line, id=request["id"], seconds=time.time() - began)
 
 

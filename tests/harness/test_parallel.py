@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,20 @@ def test_one_job_works_here_in_order() -> None:
     begun: list[str] = []
     found = [done.result for done in each(lambda number: number + 1, range(3), 1, lambda: begun.append("once"))]
     assert (found, begun) == ([1, 2, 3], ["once"])
+
+
+class Opened:
+    """Leaves a file when its process has no more to do."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self) -> Callable[[], object]:
+        return (self._folder / f"{os.getpid()}.closed").touch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_opened_in_a_process_is_closed_at_its_end(tmp_path: Path, jobs: int) -> None:
+    assert len(list(each(squared, [2, 3, 4, 5], jobs, Opened(tmp_path)))) == 4
+    assert len(list(tmp_path.iterdir())) == jobs

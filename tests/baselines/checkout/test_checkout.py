@@ -96,6 +96,9 @@ def test_a_fault_is_a_row_of_its_sample_and_the_next_one_is_made(fake: Fake, tmp
     else:
         assert isinstance(found, Clip), found
         assert (found.frames, found.height, found.used) == (FRAMES, 16, "label")
+        assert found.memory_peak_bytes is not None
+        assert found.memory_peak_bytes > 1e6
+        assert not list(tmp_path.parent.rglob("frames.rgb"))
     assert isinstance(made(fake, "after", tmp_path), Clip)
 
 
