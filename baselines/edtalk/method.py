@@ -25,6 +25,9 @@ class EDTalk(BackboneMethod):
 
     name: ClassVar[str] = "edtalk"
     emotion_sources: tuple[str, ...] = ("image", "clip", "label", "speech")
+    labels: ClassVar[tuple[str, ...]] = (
+        "angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised",
+    )  # fmt: skip
     parts: tuple[str, ...] = ("backbone", "speech", "codes")
     pose: str = "clip"
     lips: ClassVar[tuple[str, ...]] = ("sound", "clip")
@@ -129,6 +132,7 @@ class LipPose(EDTalk):
 
     name: ClassVar[str] = "edtalk_lip_pose"
     emotion_sources: tuple[str, ...] = ()
+    labels: ClassVar[tuple[str, ...]] = ()
     parts: tuple[str, ...] = ("lip-pose",)
     options: ClassVar[tuple[str, ...]] = ("compat", "lips", "pose")
     demo_weights: ClassVar[bool] = False

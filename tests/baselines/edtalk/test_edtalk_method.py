@@ -13,7 +13,9 @@ from torch import Tensor
 
 from baselines import METHODS
 from baselines.edtalk.method import EDTalk, Label, LipPose
+from cmet.weight_sets import SETS
 from harness import registry, weights
+from harness.emotions import BASIC_EMOTIONS
 from harness.errors import MissingError, UsageError
 from harness.media import VideoReader, read_image
 from harness.records import Clip, Emotion, Request, Sample
@@ -33,7 +35,8 @@ def test_the_registry_knows_the_contestants_and_options_change_their_facts() -> 
     assert (plain.pose, plain.emotion_sources) == ("clip", ("image", "clip", "label", "speech"))
     assert (told.emotion_sources, told.parts) == (("label",), ("backbone", "codes"))
     assert free.pose == "source"
-    assert LipPose.emotion_sources == ()
+    assert LipPose.emotion_sources == LipPose.labels == ()
+    assert EDTalk.labels == BASIC_EMOTIONS == tuple(sorted(SETS["demo"].codes()))
     absent = {state.what.split("'")[1] for state in LipPose({}, "cpu").missing()}
     assert absent == {"edtalk-lip-pose", "audio2lip"}
     assert "weights fetch edtalk-lip-pose" in LipPose({}, "cpu").missing()[0].cure
