@@ -62,7 +62,7 @@ def check_method(spec: str, say: Callable[[str], None]) -> int:
 
 def _checks(method: Any, folder: Path) -> list[Check]:
     facts = _facts(method)
-    dataset = Puppets(list_name="puppets_test_v1")  # its people show several basic emotions
+    dataset = Puppets()
     happy, other = _two_emotions(dataset.samples())
     for sample in (happy, other):
         dataset.materialise(sample)

@@ -63,6 +63,8 @@ def fetch(names: tuple[str, ...]) -> None:
     """Download and verify NAMES (files or groups such as `cmet`)."""
     for entry in fetching.wanted(names):
         click.echo(f"{entry.name:<24} {_told_size(entry):<14} {entry.licence}")
+        if not entry.url:
+            click.echo(f"{'':<24} by hand from {entry.source}: {entry.file}; {entry.note}")
     meter = _Meter()
     try:
         for state in fetching.fetch(names, meter.tell):

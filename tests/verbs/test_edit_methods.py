@@ -122,6 +122,16 @@ def test_labels_speech_and_a_face_are_several_edits_side_by_side(inputs: Path) -
     assert [frame[:32, 32 * k : 32 * k + 32].max() > 100 for k in range(3)] == [True] * 3  # a name above each
 
 
+@pytest.mark.parametrize("sources", ['("speech", "driving-speech")', "()"])
+def test_without_an_emotion_it_comes_from_the_driving_sound_where_an_engine_can_or_needs_none(
+    inputs: Path, sources: str
+) -> None:
+    text = ENGINE.replace('("label", "image", "speech")', sources).format(pose="own")
+    (inputs / "own.py").write_text(text, encoding="utf-8")
+    assert edit(inputs, pose="own") == 0
+    assert json.loads((inputs / "out.json").read_text(encoding="utf-8"))["lane"] == "as-published"
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
