@@ -27,11 +27,11 @@ class CellScores:
         self.samples = frozenset(row.sample for row in cell.scored)
         self._known: dict[frozenset[str], LeftOut] = {}
 
-    def on(self, samples: frozenset[str]) -> LeftOut:
-        """Returns the score on these samples, and without each person and clip of them."""
+    def on(self, samples: frozenset[str], items: Sequence[Statistics] | None = None) -> LeftOut:
+        """Returns the score on these samples, and without each person and clip of them; items: the cell's, if read."""
         if samples not in self._known:
             mean = self._evaluator.facts(self._metric).aggregation == "mean"
-            self._known[samples] = self._of_mean(samples) if mean else self._of_set(samples)
+            self._known[samples] = self._of_mean(samples) if mean else self._of_set(samples, items or self._items())
         return self._known[samples]
 
     def score(self, samples: frozenset[str]) -> float:
@@ -43,10 +43,10 @@ class CellScores:
         rows = [row for row in self.cell.scored if row.sample in samples]
         return left_out_of_mean([float(row.value or 0.0) for row in rows], [self.cell.identity[r.sample] for r in rows])
 
-    def _of_set(self, samples: frozenset[str]) -> LeftOut:
+    def _of_set(self, samples: frozenset[str], every: Sequence[Statistics]) -> LeftOut:
         """Rows that only give their ground truth leave with their person, and are no clip that answers."""
         chosen = [place for place, row in enumerate(self.cell.scored) if row.sample in samples]
-        every, rows = self._items(), [self.cell.scored[place] for place in chosen]
+        rows = [self.cell.scored[place] for place in chosen]
         items = [every[place] for place in chosen]
         answering = ["reference_only" not in row.notes for row in rows]
         people = _parts([self.cell.identity[row.sample] for row in rows])

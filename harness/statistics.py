@@ -26,6 +26,7 @@ Scale = Literal["plain", "share", "positive"]  # share: 0 to 100; positive: neve
 LEVEL = 0.95
 _LARGEST_EXPONENT = 700.0  # of a finite float
 _ROUNDING = 1e-9  # relative
+_HALVING = (math.sqrt(3.0) - 3.0) / 2  # where 1 + x + x² / 3 is a half
 _EVEN = 1e-6  # skewness below which the inverse would lose digits
 
 
@@ -76,15 +77,20 @@ class Estimate:
 
 
 def _skewed(t: float, skewness: float) -> float:
-    """Hall's transformation of a studentised score, monotone in it: skewed errors become nearly symmetric."""
-    return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+    """Hall's transformation of a studentised score, monotone in it: skewed errors become nearly symmetric.
+
+    It is an expansion for small skewness times t, and has a flat place beyond: no score is shrunk to less than half.
+    """
+    lean = skewness * t / 3
+    return t * (1 + lean + lean**2 / 3 if lean > _HALVING else 0.5) + skewness / 6
 
 
 def _unskewed(x: float, skewness: float) -> float:
     """Its inverse."""
     if abs(skewness) < _EVEN:
         return x
-    return 3.0 / skewness * (float(np.cbrt(1.0 + skewness * (x - skewness / 6))) - 1.0)
+    t = 3.0 / skewness * (float(np.cbrt(1.0 + skewness * (x - skewness / 6))) - 1.0)
+    return t if skewness * t / 3 > _HALVING else 2.0 * (x - skewness / 6)
 
 
 def _ends(reach: float, slope: float) -> tuple[float, float]:

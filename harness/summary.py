@@ -90,7 +90,7 @@ def _summary(
     """One number with both intervals; no number when nothing was scored, or the set cannot answer."""
     facts, cell = evaluator.facts(metric), scores.cell
     value = float(evaluator.combine(metric, items)) if items else math.nan
-    found = scores.on(scores.samples) if math.isfinite(value) else None
+    found = scores.on(scores.samples, items) if math.isfinite(value) else None
     by_clip = _within(facts, found.by_clip().interval(facts.scale)) if found else None
     person = found.by_person() if found else None
     low, high = (_within(facts, person.interval(facts.scale)) if person else None) or by_clip or (None, None)

@@ -119,6 +119,13 @@ def test_no_p_value_is_below_that_of_all_people_agreeing(people: int) -> None:
     assert nearly.p_value >= least_p(people)
 
 
+def test_nearly_all_agreeing_is_no_skewness_to_be_afraid_of() -> None:
+    """Eleven of thirteen one way and none the other: the flat place of the expansion would call it nothing."""
+    one = left_out_of_mean([100.0] * 11 + [0.0] * 2, range(13)).by_person()
+    assert one.p_value < 0.005
+    assert (one.interval() or (0.0, 0.0))[0] > 25
+
+
 def test_people_in_whom_two_methods_are_equal_prove_nothing() -> None:
     """Three clips decide, all one way: 2 of 8 sign patterns, whatever the ninety-seven equal ones add."""
     one = left_out_of_mean([100.0] * 3 + [0.0] * 97, range(100)).by_person()
