@@ -100,7 +100,7 @@ def test_points_are_well_separated_and_extended_ones_lie_apart_from_every_basic_
                 assert np.linalg.norm(point - strength * other) > 0.75, name
 
 
-@pytest.mark.parametrize(("name", "count"), [("puppets_test_v1", 12), ("puppets_test_v2", 36)])
+@pytest.mark.parametrize(("name", "count"), [("puppets_test_v1", 12), ("puppets_test_v2", 48)])
 def test_training_and_test_puppets_are_different_people(name: str, count: int) -> None:
     assert not set(TRAIN_IDENTITIES) & set(TEST_IDENTITIES)
     rows = dataset.read_list(name)
@@ -114,15 +114,15 @@ def test_training_and_test_puppets_are_different_people(name: str, count: int) -
 def test_the_default_list_has_many_people_and_clashes_with_no_file_of_the_other() -> None:
     rows, before = (dataset.read_list(name) for name in ("puppets_test_v2", "puppets_test_v1"))
     assert dataset.Puppets(Path("nowhere")).list_name == dataset.DEFAULT_LIST == "puppets_test_v2"
-    assert len(rows) == len({row.id for row in rows}) == 72
-    assert not {row.identity for row in rows} & {row.identity for row in before}
+    assert len(rows) == len({row.id for row in rows}) == 96
+    assert not {row.id for row in rows} & {row.id for row in before}
     for person in {row.identity for row in rows}:
         extended, basic = (row for row in rows if row.identity == person)
         assert extended.emotion in EXTENDED_EMOTIONS
         assert basic.emotion not in (*EXTENDED_EMOTIONS, nearest_basic(extended.emotion, extended.intensity))
     often = Counter(row.emotion for row in rows)
-    assert {often[name] for name in EXTENDED_EMOTIONS} == {9}
-    assert {often[name] for name in POINTS if name not in (*EXTENDED_EMOTIONS, "neutral")} == {5, 6}
+    assert {often[name] for name in EXTENDED_EMOTIONS} == {12}
+    assert {often[name] for name in POINTS if name not in (*EXTENDED_EMOTIONS, "neutral")} == {6, 7}
 
 
 def test_the_first_list_is_balanced_and_frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
