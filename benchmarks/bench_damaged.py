@@ -63,7 +63,7 @@ def _reason(work) -> str:  # type: ignore[no-untyped-def]
 
 def make(folder: Path, files: int, seed: int) -> dict[Path, str]:
     """Writes the damaged files; returns the kind of damage of each."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     draw = np.random.default_rng(seed)
     whole = {ending: healthy(folder / f"seed.{ending}", ending) for ending in KINDS}
     for ending in KINDS:

@@ -15,7 +15,7 @@ Lane = Literal["label", "reference", "speech", "as-published"]
 LANES: tuple[Lane, ...] = ("label", "reference", "speech", "as-published")
 
 #: Endings of the files in a folder that count as clips.
-MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg")
+MEDIA_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".flv", ".m4v", ".mpg", ".mpeg", ".ts")
 #: Endings of still pictures, where a file may be one or a clip.
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 

@@ -64,15 +64,20 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
+    size = (0, 0)
     for frame in container.decode(stream):
         if frame.is_corrupt:
             raise undecodable(path, "a frame is damaged")
-        check_pixels(path, frame.width, frame.height)
+        if (frame.width, frame.height) != size:
+            size = (frame.width, frame.height)
+            check_pixels(path, *size)
         yield frame
 
 
 def _audio_facts(container: InputContainer) -> tuple[bool, int, int]:
     for stream in container.streams.audio:
+        if stream.codec_context is None:  # an unknown codec: reading it says so
+            return True, 0, 0
         return True, int(stream.rate or 0), int(stream.channels or 0)
     return False, 0, 0
 
