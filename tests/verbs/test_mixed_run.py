@@ -71,13 +71,13 @@ def go(place: Path, names: tuple[str, ...], *more: str) -> int:
 
 
 def test_two_die_one_hangs_one_is_absent_and_the_table_is_full(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert go(place, NAMES, "--set", "hanging.timeout=2") == 0
+    assert go(place, NAMES, "--set", "hanging.timeout=3") == 0
     told = capsys.readouterr()
     assert "note: method 'absent' cannot run here: it needs its big file. Type: fetch it." in told.err
     for words in (
         "aborting, 2 clips: the worker process died (SIGABRT)",
         "leaving, 1 clip: the worker process died (exit code 3)",
-        "hanging, 1 clip: hanging gave no sign of life for 2 s and was ended. If that is how long it takes: --resume "
+        "hanging, 1 clip: hanging gave no sign of life for 3 s and was ended. If that is how long it takes: --resume "
         "--set hanging.timeout=SECONDS.",
         "absent, 4 clips: Method 'absent' needs its big file. Type: fetch it.",
     ):
