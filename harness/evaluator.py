@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import Missing, UsageError
-from harness.provenance import code_outside
+from harness.provenance import code_outside, decoders
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 from harness.signature import SUITE, Signature
 from harness.statistics import Scale
@@ -208,7 +208,7 @@ class Evaluator(ABC):
         own: Fields = (("code", code),) if code else ()
         last = ("v", str(SUITE))
         named = self.facts(metric).name
-        return Signature(named, (*self.fields(metric), *own, last), self.long_fields(metric))
+        return Signature(named, (*self.fields(metric), *own, last), (*self.long_fields(metric), *decoders()))
 
     def facts(self, metric: str) -> MetricFacts:
         """Returns the facts of one metric. Raises KeyError for one that the judge does not declare."""

@@ -24,6 +24,7 @@ PACKAGES = (
     "facenet-pytorch",
     "lpips",
     "numpy",
+    "opencv-python-headless",
     "pandas",
     "pillow",
     "torch",
@@ -60,6 +61,13 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             installed[package] = "not installed"
     return installed
+
+
+@lru_cache(maxsize=1)
+def decoders() -> tuple[tuple[str, str], ...]:
+    """Returns the versions of what decodes and encodes pictures and sound, as every signature's long form has them."""
+    installed = versions()
+    return ("dec", f"av {installed['av']}"), ("cv", f"opencv {installed['opencv-python-headless']}")
 
 
 def machine() -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -41,8 +42,9 @@ def to_json(runs: Sequence[RunData]) -> str:
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
     summary = [
-        _summary(row, names.get(row.method, row.method)) | ({"lane": run.lane} if several else {})
+        _summary(row, names.get(row.method, row.method)) | dropped.of(row) | ({"lane": run.lane} if several else {})
         for run, names in labelled
+        for dropped in [_Dropped(run)]
         for row in run.summary
     ]
     rows = [
@@ -76,7 +78,15 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
         **({"descriptive": descriptive} if descriptive else {}),
         **({"stochastic": stochastic} if stochastic else {}),
         **({"aggregation": others} if others else {}),
+        **({"lists": lists} if (lists := _lists(runs)) else {}),
+        **({"long": long} if (long := _long(runs)) else {}),
     }
+
+
+def _long(runs: Sequence[RunData]) -> dict[str, dict[str, str]]:
+    """What the signatures of the summary abbreviate: whole hashes, lists of classes, versions of the decoders."""
+    shown = {row.signature for run in runs for row in run.summary}
+    return {line: dict(long) for run in runs for line, long in run.long_signatures.items() if line in shown}
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -99,6 +109,31 @@ def _list(key: str, items: Sequence[dict[str, Any]]) -> str:
 def _summary(row: SummaryRow, method: str) -> dict[str, Any]:
     fields = asdict(row) | {"method": method}
     return {key: tidy.finite(fields[key]) for key in _SUMMARY}
+
+
+class _Dropped:
+    """Counts the reasons why clips of a run have no number, by cell."""
+
+    def __init__(self, run: RunData) -> None:
+        self._of: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for row in run.rows:
+            if row.expected and row.value is None and row.reason not in (None, "", "pooled"):
+                self._of[row.dataset, row.method, row.metric, row.signature][row.reason or ""] += 1
+
+    def of(self, row: SummaryRow) -> dict[str, dict[str, int]]:
+        """Returns {"drop": {reason: clips}} of a cell; {} where every clip has its number."""
+        found = self._of.get((row.dataset, row.method, row.metric, row.signature))
+        return {"drop": dict(sorted(found.items()))} if found else {}
+
+
+def _lists(runs: Sequence[RunData]) -> dict[str, str]:
+    """A digest of the sorted names of the samples that were asked for, by dataset."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for row in run.rows:
+            names[row.dataset].add(row.sample)
+    joined = {one: "\n".join(sorted(names[one])).encode("utf-8", "surrogateescape") for one in sorted(names)}
+    return {one: hashlib.sha256(text).hexdigest()[:8] for one, text in joined.items()}
 
 
 def _ambiguous(summary: Iterable[SummaryRow]) -> set[str]:

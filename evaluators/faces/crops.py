@@ -26,6 +26,7 @@ from PIL import Image
 
 from evaluators.faces.face_chip import ARCFACE_POINTS_112, mtcnn_chip, similarity
 from evaluators.faces.mtcnn import Faces, detector, faces_at
+from evaluators.faces.warp import warped
 from harness.evaluator import Chunk
 
 Picture = npt.NDArray[np.uint8]
@@ -43,7 +44,7 @@ def crop(frame: Picture, faces: Faces, rule: str, size: int, margin: int = 0) ->
         return mtcnn_chip(frame, faces.landmarks[0], size)
     if rule == "arcface5":
         matrix = similarity(faces.landmarks[0].astype(np.float64), ARCFACE_POINTS_112 * (size / 112))
-        return np.asarray(cv2.warpAffine(frame, matrix, (size, size)), dtype=np.uint8)
+        return warped(frame, matrix, size)
     return box_crop(frame, faces.boxes[0], size, margin)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
+from evaluators.faces import warp
 from evaluators.identity import files
 from evaluators.packing import pack
 from evaluators.sampling import sampling
@@ -60,7 +61,7 @@ class _Spec:
 
 _SPECS = {
     "facenet-vggface2": _Spec("facenet-vggface2", "mtcnn-box", 160, "pil-bilinear", files.FACENET),
-    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, "cv-linear", files.ARCFACE),
+    "arcface-r50": _Spec("arcface-r50", "arcface5", 112, warp.NAME, files.ARCFACE),
     "demo": _Spec("demo-identity", "mtcnn5", 64, "bilinear", files.SHIPPED.weights()),
 }
 
@@ -213,7 +214,7 @@ class IdentityMeasurement:
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
             where = "have no face in both clips" if self.reference_moves else "show no face"
             return Refusal("no_face", f"{lost} of {len(self.sampled)} sampled frames {where}")
-        cosines = np.array([float(clip @ reference) for clip, reference in pairs])
+        cosines = np.array([_cosine(clip, reference) for clip, reference in pairs])
         if not np.isfinite(cosines).all():
             return Refusal("not_finite", "an embedding is not finite")
         value = self._value(pairs, cosines, lost)
@@ -243,4 +244,9 @@ class IdentityMeasurement:
         if self.judge.aggregation != "cos-mean":
             return float(cosines.mean() * share)
         clip, reference = (np.mean([pair[side] for pair in pairs], axis=0) for side in (0, 1))
-        return float(clip @ reference / (np.linalg.norm(clip) * np.linalg.norm(reference)) * share)
+        return _cosine(clip, reference, float(np.linalg.norm(clip) * np.linalg.norm(reference))) * share
+
+
+def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], lengths: float = 1.0) -> float:
+    """The cosine of two vectors, whose lengths multiply to `lengths`; rounding brings none beyond 1."""
+    return float(np.clip(one @ other / lengths, -1.0, 1.0))

@@ -9,11 +9,11 @@ Facts: docs/reference/metrics.md, 'EAT alignment'.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from evaluators.faces.face_chip import similarity
+from evaluators.faces.warp import warped
 
 Float = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -54,4 +54,4 @@ def _smoothed(shifts: Float) -> Float:
 
 def aligned(frame: Picture, transform: Float) -> Picture:
     """Returns the crop (224, 224, 3) of a frame (h, w, 3): bilinear, black outside."""
-    return np.asarray(cv2.warpAffine(frame, transform, (SIZE_PX, SIZE_PX)), dtype=np.uint8)
+    return warped(frame, transform, SIZE_PX)

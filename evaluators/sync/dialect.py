@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evaluators.faces import mtcnn
+from evaluators.faces import mtcnn, warp
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Dialect:
     def _followed(self) -> tuple[tuple[str, str], ...]:
         """Where the faces are taken from."""
         if self.crop == "align68":
-            return ("crop", self.crop), ("det", "fan68-file")
+            return ("crop", f"{self.crop}-{warp.NAME}"), ("det", "fan68-file")
         if not self.tracked:
             return (("crop", self.crop),)
         every = "" if self.every == 1 else f"/{self.every}"

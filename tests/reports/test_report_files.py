@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,13 @@ def test_scores_json_has_the_schema(run: RunData) -> None:
         "n_expected",
         "signature",
     ]
-    assert all(list(item) == keys for item in found["summary"])
+    assert all([key for key in item if key != "drop"] == keys for item in found["summary"])
+    lost = {(item["dataset"], item["method"], item["metric"]): item.get("drop", {}) for item in found["summary"]}
+    for key, dropped in lost.items():
+        rows = [r for r in found["rows"] if (r["dataset"], r["method"], r["metric"]) == key and r["value"] is None]
+        assert dropped == Counter(row["reason"] for row in rows if row["reason"] != "pooled")
+    assert any(lost.values())
+    assert set(found["lists"]) == {row.dataset for row in run.rows}
     assert len(found["rows"]) == len(run.rows)
     for item in found["rows"]:
         assert set(item) == {"dataset", "method", "sample", "metric", "value"} | (
