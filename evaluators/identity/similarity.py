@@ -22,8 +22,7 @@ from evaluators.identity import files
 from evaluators.packing import pack
 from evaluators.sampling import sampling
 from evaluators.settings import check, choice, unused, whole
-from evaluators.weights.judge_weights import SETTINGS as WEIGHT_SETTINGS
-from evaluators.weights.judge_weights import in_use
+from evaluators.weights import judge_weights
 from harness.errors import Missing, UsageError
 from harness.evaluator import (
     Chunk,
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float32]
 METRIC = "identity_sim"
-_KEYS = ("net", "ref", "agg", "samp", "miss", "margin", *WEIGHT_SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class IdentitySimilarity(Evaluator):
     metrics: tuple[MetricFacts, ...] = (MetricFacts(METRIC, "Identity similarity (CSIM)", "", True, -1.0, 1.0),)
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:
-        check("identity", settings, _KEYS)
+        check("identity", settings, ("net", "ref", "agg", "samp", "miss", "margin", *judge_weights.SETTINGS))
         self.spec = _SPECS[choice(settings, "net", _SPECS, "facenet-vggface2")]
         self.reference = choice(settings, "ref", ("image", "first", "paired"), "image")
         self.aggregation = choice(settings, "agg", ("mean-cos", "cos-mean", "frame-mean"), "mean-cos")
@@ -87,8 +85,8 @@ class IdentitySimilarity(Evaluator):
         if self.margin and self.spec.rule != "mtcnn-box":
             raise UsageError(f"'{self.spec.name}' crops by points of the face, without a margin.", "Leave margin out.")
         if isinstance(self.spec.weights, Shipped):
-            unused(f"The identity judge '{self.spec.name}'", settings, WEIGHT_SETTINGS)
-        self._weights = in_use(self.spec.weights, settings)
+            unused(f"The identity judge '{self.spec.name}'", settings, judge_weights.SETTINGS)
+        self._weights = judge_weights.in_use(self.spec.weights, settings)
         self.device = device
         self._net: IdentityEmbedder | None = None
 
@@ -232,8 +230,7 @@ class IdentityMeasurement:
         """(clip, reference) embeddings of the frames that have both, float64."""
         embeddings = {index: row.astype(np.float64) for index, row in self.embeddings.items()}
         if self.reference_moves:
-            common = [index for index in embeddings if index in self.reference]
-            return [(embeddings[index], self.reference[index].astype(np.float64)) for index in common]
+            return [(row, self.reference[k].astype(np.float64)) for k, row in embeddings.items() if k in self.reference]
         only = next(iter((self.reference or self.embeddings).values()), None)
         return [] if only is None else [(row, only.astype(np.float64)) for row in embeddings.values()]
 
@@ -248,5 +245,5 @@ class IdentityMeasurement:
 
 
 def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], lengths: float = 1.0) -> float:
-    """The cosine of two vectors, whose lengths multiply to `lengths`; rounding brings none beyond 1."""
+    """The cosine of vectors whose lengths multiply to `lengths`; rounding brings none beyond 1."""
     return float(np.clip(one @ other / lengths, -1.0, 1.0))
