@@ -46,8 +46,8 @@ class Score:
 
         Clips are drawn together with their uncorrupted selves; draws without a finite score are left out.
         """
-        names = tuple(pairs)
-        now, before = ([pair[side] for pair in pairs.values()] for side in (0, 1))
+        names = tuple(sorted(pairs))  # draws are seeded by them, not by the order in which clips came
+        now, before = ([pairs[name][side] for name in names] for side in (0, 1))
         if names not in self._uncorrupted:
             items = self.items(before)
             self._uncorrupted[names] = items, self._drawn(items, names)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +154,17 @@ def test_nothing_but_the_data_moves_a_number(tmp_path: Path) -> None:
     backward = {method: found[::-1] for method, found in values.items()}
     one, other = (summed(tmp_path / name, v, "level", [10] * 20) for name, v in (("x", values), ("y", backward)))
     assert [row.value for row in one[0]] == pytest.approx([row.value for row in other[0]])
+
+
+def test_a_run_of_before_has_its_interval_over_people_where_it_is_looked_for(tmp_path: Path) -> None:
+    """Suite v:1 had the one over clips in `low` and `high`."""
+    (row, _), _ = summed(tmp_path, {"a": [1.0, 2.0] * 4, "b": [2.0, 2.5] * 4}, "level", [10] * 8)
+    kept = {key: value for key, value in asdict(row).items() if key not in ("clip_low", "clip_high", "n_people")}
+    old = kept | {"low": 1.2, "high": 1.8, "cluster_low": 1.0, "cluster_high": 2.0}
+    with sqlite3.connect(tmp_path / "run.sqlite") as db:
+        db.execute("INSERT INTO summary VALUES (0, ?)", (json.dumps(old),))
+        db.execute("INSERT INTO summary VALUES (1, ?)", (json.dumps(old | {"cluster_low": None}),))
+    with RunStore(tmp_path, create=False) as store:
+        one, alone = store.summary()
+    assert (one.low, one.high, one.clip_low, one.clip_high) == (1.0, 2.0, 1.2, 1.8)
+    assert (alone.low, alone.high, alone.clip_low) == (1.2, 1.8, 1.2)
