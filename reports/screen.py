@@ -65,7 +65,7 @@ def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> lis
     for place in places:
         if names + sum(sizes[k] + 2 for k in (*shown, place)) <= width or not shown:
             shown.append(place)
-    deep = max(len(heads[k]) for k in shown)
+    deep = max((len(heads[k]) for k in shown), default=0)  # no column: nothing was measured
     stacked = {k: [*[""] * (deep - len(heads[k])), *heads[k]] for k in shown}
     rows = [" " * names + "".join("  " + ink(stacked[k][d].rjust(sizes[k]), "dim") for k in shown) for d in range(deep)]
     role = "contestant"

@@ -58,3 +58,11 @@ def test_a_name_that_means_nothing_says_the_nearest() -> None:
         metric_names.metric("synk_c", HEADLINES)
     with pytest.raises(UsageError):
         metric_names.metric("csim", ["lse_c"])
+
+
+def test_a_run_in_which_nothing_was_measured_has_a_screen() -> None:
+    run = make_run("ours", 0)
+    summary = [replace(row, value=None, low=None, high=None, n_scored=0) for row in run.summary]
+    rows = [replace(row, value=None, reason="too_large") for row in run.rows]
+    text = screen([replace(run, summary=tuple(summary), rows=tuple(rows), comparisons=())], 100)
+    assert "cmet" in text
