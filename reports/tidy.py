@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from reports.legend import UNALIGNED
 from reports.model import RunData, distinctions
 
 #: What `numbers` gives of each cell of the table, in this order.
@@ -34,6 +35,8 @@ def numbers(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
             fields = {key: finite(value) for key, value in asdict(row).items()}
             named = {"run": name, "protocol": run.protocol, "lane": run.lane}
             found = fields | named | {"column": columns[row.metric, row.signature]}
+            if row.value is not None and (row.method, row.metric) in run.unaligned:
+                found["note"] = "; ".join(filter(None, (row.note, f"‡ {UNALIGNED}")))
             yield {key: found[key] for key in NUMBERS}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.method import facts_of
-from reports import latex, layout, markdown, page, scores, sentences, terminal
+from reports import latex, layout, macros, markdown, page, scores, sentences, terminal, tidy
 from reports.fairness import fairness
 from reports.model import Making, RunData
 from reports.scores_file import read_scores
@@ -104,6 +104,10 @@ def test_numbers_of_frames_that_do_not_correspond_are_marked_everywhere_and_neve
     for text in (terminal.table(run), markdown.table([run]), page.render([run], tmp_path)):
         assert text.count("‡") >= 2
     assert r"\ddagger" in latex.table([run])
+    marked = [line for line in macros.numbers([run]).splitlines() if "ddagger" in line]
+    assert [line.partition("}{")[0] for line in marked] == [r"\newcommand{\cmbPuppetsLabelLSEC"]
+    noted = {(row["method"], row["metric"]) for row in tidy.numbers([run]) if "‡" in row["note"]}
+    assert noted == {("label", "lse_c")}
     plain = make_run(methods=("cmet", "edtalk"), clips=20)
     for text in (terminal.table(plain), markdown.table([plain]), page.render([plain], tmp_path), latex.table([plain])):
         assert "‡" not in text
