@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from harness import metric_names
 from harness.errors import UsageError
 
 RUN = click.Path(path_type=Path)
@@ -42,9 +44,11 @@ def command(
     from reports.gate.text import plain
     from reports.load import load_any
 
-    least = dict(map(_effect, effects))
+    before, now = load_any(baseline), load_any(run)
+    known = dict.fromkeys(row.metric for one in (before, now) for row in one.summary)
+    least = dict(_effect(text, known) for text in effects)
     limits = Thresholds(minimum_effect=least, noise=measured(*map(load_any, noise)) if noise else {})
-    verdict = compare(load_any(baseline), load_any(run), replace(limits, alpha=alpha) if alpha else limits)
+    verdict = compare(before, now, replace(limits, alpha=alpha) if alpha else limits)
     click.echo(plain(verdict))
     if junit is not None:
         write_junit(verdict, junit)
@@ -53,10 +57,10 @@ def command(
     return verdict.exit_code
 
 
-def _effect(text: str) -> tuple[str, float]:
-    """A metric and the least change of it that matters."""
-    metric, _, number = text.partition("=")
+def _effect(text: str, known: Iterable[str]) -> tuple[str, float]:
+    """A metric, by any of its names, and the least change of it that matters."""
+    name, _, number = text.partition("=")
     try:
-        return metric, float(number)
+        return metric_names.metric(name, known), float(number)
     except ValueError:
         raise UsageError(f"--min-effect {text} names no metric and number.", "Type METRIC=X, e.g. lse_c=0.1.") from None

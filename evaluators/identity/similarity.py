@@ -65,7 +65,7 @@ _SPECS = {
 
 
 class IdentitySimilarity(Evaluator):
-    """Measures identity similarity. Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
+    """Measures identity similarity (CSIM). Settings: net, ref, agg, samp, miss, margin, weights, hash, gate.
 
     `margin`: px of the crop, for box crops only.
     """

@@ -27,7 +27,7 @@ NET, DEMO_NET = "syncnet_v2", "demo-sync"
 
 
 class LipSync(Evaluator):
-    """Measures LSE-C, LSE-D and offset. Settings: `dialect`, `detector` (mtcnn|s3fd, dialect clean only), `faces`,
+    """Measures LSE-C (Sync-C), LSE-D (Sync-D) and AV offset. Settings: `dialect`, `detector` (clean only), `faces`,
     `weights`, …
 
     Dialects stand in dialects.toml; `faces`: path to S3FD's weights; `weights`, `hash`, `gate`: SyncNet's own; `fps`:

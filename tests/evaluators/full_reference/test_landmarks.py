@@ -125,7 +125,7 @@ def test_unusable_points_have_a_reason(clip: Points | None, reference: Points, r
 
 def test_without_dlib_and_its_predictor_the_cure_is_named() -> None:
     judge = LandmarkDistance({}, "cpu")
-    assert "shape_predictor_68_face_landmarks.dat" in " ".join(lack.cure for lack in judge.missing())
+    assert "weights fetch dlib-68-points" in " ".join(lack.cure for lack in judge.missing())
     assert str(judge.signature("m_lmd")).endswith("|w:absent|v:2")
     with pytest.raises(UsageError):
         LandmarkDistance({"points": "sidecar", "crop": "eat128"}, "cpu")

@@ -63,6 +63,8 @@ def test_the_command_takes_the_noise_and_the_least_effect(tmp_path: Path, capsys
     other.write_text(scores.to_json([make_run(methods=("cmet",), shift={"lse_c": -0.2})]), encoding="utf-8")
     assert bench.main(["compare", str(one), str(other)]) == 3
     assert bench.main(["compare", str(one), str(other), "--min-effect", "lse_c=0.3"]) == 0
+    assert bench.main(["compare", str(one), str(other), "--min-effect", "Sync-C=0.3"]) == 0
+    assert bench.main(["compare", str(one), str(other), "--min-effect", "sink_c=0.3"]) == 2
     assert bench.main(["compare", str(one), str(other), "--noise", str(one), str(other)]) == 0
     assert "within the noise of the same method run twice" in capsys.readouterr().out
     assert bench.main(["compare", str(one), str(other), "--min-effect", "lse_c"]) == 2
