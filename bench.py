@@ -22,6 +22,8 @@ from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchErro
 from harness.threads import one_thread
 
 #: verb → (module, one line of help); the module's `command` is a click command.
+VERSION = "0.1.0"  # that of pyproject.toml
+
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("verbs.run", "Generate and judge clips of one or more methods."),
     "score": ("verbs.score", "Judge clips that exist already."),
@@ -81,7 +83,21 @@ class Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
+def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print version, commit and suite, and leave."""
+    if not asked or context.resilient_parsing:
+        return
+    from harness.provenance import commit
+    from harness.signature import SUITE
+
+    made = commit()
+    state = f"commit {str(made.get('commit') or 'unknown')[:12]}{' with changes' * bool(made.get('dirty'))}"
+    click.echo(f"cmet-bench {VERSION}, suite v:{SUITE}, {state}")
+    context.exit()
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Say which.")
 def bench() -> None:
     """Run the reference evaluation for emotional talking faces: one command, the same number everywhere, signed."""
 

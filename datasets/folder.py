@@ -52,13 +52,14 @@ def inside(folder: Path, text: str, where: str) -> Path:
 class Folder(Dataset):
     """Takes every media file under `root` as a sample; an unreadable one becomes an unscored row with its reason.
 
-    `root` is a folder or a csv inside one. `labels` (default: root/labels.csv if there is one) has the columns of
-    harness/labels_csv.py; only `clip` is needed: emotion (a canonical or corpus name), intensity (1..3), identity,
-    reference (the ground-truth clip), aligned (1 if its frame k corresponds to the clip's frame k), audio (driving
-    sound, if not the clip's own), image (identity picture, if not the clip's first frame), speech (emotional
-    utterances, ';' between them). A csv names the clips: others in the folder are left out. `references` is a folder
-    of ground-truth clips with the clips' names; `extended`: labels of your own that count as extended emotions, comma
-    between them. Judging: `clip(sample)` is the file itself.
+    `root` is a folder, a csv inside one, or one clip (with its line of labels.csv, if there is one). `labels`
+    (default: root/labels.csv if there is one) has the columns of harness/labels_csv.py; only `clip` is needed:
+    emotion (a canonical or corpus name), intensity (1..3), identity, reference (the ground-truth clip), aligned (1
+    if its frame k corresponds to the clip's frame k), audio (driving sound, if not the clip's own), image (identity
+    picture, if not the clip's first frame), speech (emotional utterances, ';' between them). A csv names the clips:
+    others in the folder are left out. `references` is a folder of ground-truth clips with the clips' names;
+    `extended`: labels of your own that count as extended emotions, comma between them. Judging: `clip(sample)` is
+    the file itself.
     """
 
     name = "folder"
@@ -73,16 +74,18 @@ class Folder(Dataset):
         if root is None:
             raise MissingError("Dataset 'folder' needs a folder of clips.", "Give --root DIR.")
         given = Path(root).expanduser().resolve()
-        self.root = given.parent if given.suffix.lower() == ".csv" and given.is_file() else given
+        self._one = given if given.is_file() and given.suffix.lower() in MEDIA_SUFFIXES else None
+        self.root = given.parent if self._one or (given.suffix.lower() == ".csv" and given.is_file()) else given
         if self.root.is_file():
             raise UsageError(
-                f"{given} is a file, and no csv.", "Give the folder that holds the clips, or a csv of them."
+                f"{given} is a file, and neither a clip nor a csv.",
+                "Give a clip, the folder of clips, or a csv of them.",
             )
         if not self.root.is_dir():
             raise MissingError(f"{given} is not a folder.", "Give a folder of clips, or a csv of them.")
         own = (name.strip().lower() for name in (options.get("extended") or "").split(","))
         self.extended = (*EXTENDED_EMOTIONS, *filter(None, own))
-        labels = options.get("labels") or (given if given.is_file() else None)
+        labels = options.get("labels") or (given if given.is_file() and not self._one else None)
         default = self.root / _LABELS_FILE
         self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
         self.references = Path(options["references"]).expanduser().resolve() if options.get("references") else None
@@ -95,6 +98,8 @@ class Folder(Dataset):
     def entries(self) -> tuple[FolderClip, ...]:
         """Returns one entry per clip, in the order of the csv or of the paths. Raises UsageError for a wrong csv."""
         rows = self._csv_rows() if self.labels else [(path, {}, "") for path in self._media()]
+        if self._one:
+            rows = [row for row in rows if row[0] == self._one] or [(self._one, {}, "")]
         ids = unique_ids([path.relative_to(self.root) for path, _, _ in rows])
         return tuple(self._entry(name, *row) for name, row in zip(ids, rows, strict=True))
 

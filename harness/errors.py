@@ -81,7 +81,7 @@ class MediaError(BenchError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Returns `UsageError` for a name that is not in a registry, with the nearest known one."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    names = {known_name.casefold(): known_name for known_name in sorted(known)}
+    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.6)
+    cure = f"Did you mean '{names[near[0]]}'?" if near else f"Known: {', '.join(names.values())}."
     return UsageError(f"There is no {kind} '{name}'.", cure)

@@ -25,7 +25,9 @@ from verbs.choices import (
 
 
 @click.command("score")
-@click.option("--clips", type=click.Path(path_type=Path), required=True, help="A folder of clips, or a csv of them.")
+@click.option(
+    "--clips", type=click.Path(path_type=Path), required=True, help="A folder of clips, a csv of them, or one clip."
+)
 @click.option("--name", default=None, help="Column title. [default: the folder's name]")
 @click.option("--dataset", default="folder", show_default=True, help="The list that <sample id>.mp4 belong to.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="Where that dataset lies on disk.")
@@ -52,7 +54,10 @@ def command(**given: Any) -> int:
 
     clips, dataset = given["clips"], str(given["dataset"])
     if not clips.exists():
-        raise UsageError(f"There is no '{clips}'.", "Give --clips a folder of mp4 files, or a csv.")
+        raise UsageError(f"There is no '{clips}'.", "Give --clips a folder of mp4 files, a csv, or one clip.")
+    if (clips / "run.sqlite").is_file():
+        made = sorted(path.name for path in (clips / "clips").glob("*/")) or ["METHOD"]
+        raise UsageError(f"'{clips}' is a run.", f"Did you mean {clips / 'clips' / made[0]}?")
     check_lane("as-published")
     check_device(given["device"])
     name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))

@@ -200,3 +200,12 @@ def test_a_reference_folder_in_which_nothing_fits_is_said(clips: Path, tmp_path:
     (tmp_path / "truth").mkdir()
     with pytest.raises(UsageError, match="is called like a clip"):
         Folder(root=clips, references=tmp_path / "truth").samples()
+
+
+def test_one_clip_is_a_folder_of_one(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [entry.clip.name for entry in Folder(tmp_path / "b.mp4").entries] == ["b.mp4"]
+    (tmp_path / "labels.csv").write_text("clip,emotion\nb.mp4,happy\n", encoding="utf-8")
+    assert [entry.emotion for entry in Folder(tmp_path / "b.mp4").entries] == ["happy"]
+    assert [(entry.id, entry.emotion) for entry in Folder(tmp_path / "a.mp4").entries] == [("a", "")]

@@ -88,7 +88,9 @@ def test_what_list_reads_from_a_source_file_is_what_the_class_has() -> None:
         (["run", "--method", "my.py"], 2, "Type: my.py:YourClass"),
         (["run", "--method", "cmet", "--dataset", "mead"], 5, "needs"),
         (["score", "--clips", "/no/such/folder"], 2, "There is no"),
-        (["score", "--clips", __file__], 2, "is a file, and no csv"),
+        (["score", "--clips", __file__], 2, "is a file, and neither a clip nor a csv"),
+        (["run", "--method", "CMET"], 2, "Did you mean 'cmet'"),
+        (["run", "--method", "zzz"], 2, "Known: cmet"),
         ([], 2, "Verbs:"),
         (["weights"], 2, "Commands:"),
         (["report", "/no/such/run"], 2, "not a run folder"),
@@ -266,3 +268,9 @@ def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFi
     code, out, _ = call(capsys, "weights", "verify", "edtalk")
     assert code == 5
     assert "absent" in out
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert f'version = "{bench.VERSION}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert bench.main(["--version"]) == 0
+    assert f"cmet-bench {bench.VERSION}, suite v:2, commit " in capsys.readouterr().out
