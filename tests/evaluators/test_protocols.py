@@ -101,6 +101,10 @@ def test_the_dialects_are_said() -> None:
         ('[[metric]]\nevaluator = "lse"\nweights = ""', "'weights' of 'lse'"),
         ('[[metric]]\nevaluator = "faces"\n[[metric]]\nevaluator = "faces"', "asks 'faces' twice"),
         ("\u00e9".encode("latin-1"), "is not valid toml"),
+        (f"a = {'[' * 20000}{']' * 20000}", "is not valid toml: it nests too deep"),
+        (f"a = {'9' * 5000}", "is not valid toml"),
+        (f'[[metric]]\nevaluator = "lse"\nvshift = 0x{"f" * 5000}', "has more than 18 digits"),
+        (f'[[metric]]\nevaluator = "lse"\nvshift = [{"1," * 10000}]', "'vshift' of 'lse'"),
     ],
 )
 def test_a_protocol_that_cannot_act_as_it_says_is_refused(text: str | bytes, told: str, tmp_path: Path) -> None:
@@ -109,6 +113,7 @@ def test_a_protocol_that_cannot_act_as_it_says_is_refused(text: str | bytes, tol
     with pytest.raises(UsageError) as caught:
         Judge(str(path), "cpu")
     assert told in caught.value.what
+    assert len(caught.value.what) < 500
 
 
 def test_a_sound_stream_without_sound_costs_the_picture_nothing(
