@@ -19,9 +19,10 @@ SPREADS = 3.0  # standard errors: fewer than 3 of 1000 equal runs differ by more
 
 
 def measured(first: RunData, second: RunData) -> dict[Key, float]:
-    """Returns the noise of every number that both runs have, in its unit."""
+    """Returns the noise of every contestant's number that both runs have, in its unit."""
     one, other = side(first), side(second)
-    pairs = ((key, counterpart(key, one, other)) for key in one.summary)
+    judged = [key for key in one.summary if key[1] not in first.anchors and first.fact(key[2]).ranked]
+    pairs = ((key, counterpart(key, one, other)) for key in judged)
     noises = {key: _noise(one, other, key, twin) for key, twin in pairs if twin in other.summary}
     return {key: noise for key, noise in noises.items() if math.isfinite(noise)}
 
