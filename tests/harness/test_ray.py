@@ -115,6 +115,16 @@ def test_a_cluster_that_cannot_be_joined_is_one_sentence_with_its_cure(
     assert "Mend or unset RAY_ADDRESS. Use --executor local." in caught.value.cure
 
 
+def test_a_ray_that_does_not_start_here_is_one_sentence_with_its_cure(
+    ray: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", "/dev/null/no-folder")
+    with pytest.raises(MissingError, match=r"Ray does not start here: .*Not a directory") as caught:
+        next(EXECUTORS["ray"](1).run(plan_for(Path("nowhere")), []))
+    assert (caught.value.cure, caught.value.exit_code) == ("Use --executor local.", 5)
+
+
 def test_without_ray_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     with pytest.raises(MissingError, match="pip install ray"):
