@@ -42,7 +42,7 @@ class Limits:
     formats: tuple[str, ...] = FORMATS
     clip_seconds: float = 3600.0
     gap_seconds: float = 60.0  # between two pictures, and between the first picture and the first sound
-    pixels: float = 4096 * 4096  # of one picture of a film, as shown
+    pixels: float = 4096 * 2304  # of one picture of a film, as shown: 4K in any shape
     judging_seconds: float = 7200.0  # one clip, all judges of a protocol
 
 

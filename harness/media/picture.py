@@ -21,7 +21,8 @@ Frames = npt.NDArray[np.uint8]  # (n, height, width, 3) RGB, or one of them
 _DIRECT = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuva420p")
 # Flags of libswscale: bilinear or bicubic, accurate rounding, chroma at full width.
 _EXACT = 0x40000 | 0x2000
-_INTERPOLATED, _SCALED = 2 | _EXACT, 4 | _EXACT
+_BICUBIC = 4
+_INTERPOLATED, _SCALED = 2 | _EXACT, _BICUBIC | _EXACT
 _HDR = (16, 18)  # transfer functions of ITU-T H.273: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
 _SQUARE_WITHIN = 0.01  # of the width: a ratio nearer to 1 comes from rounded sizes, and is not worth a resampling
 
@@ -43,9 +44,13 @@ def rgb(frame: VideoFrame, reformatter: Any, aspect: Fraction = Fraction(1)) -> 
 
 
 def _converted(frame: VideoFrame, reformatter: Any, aspect: Fraction) -> Frames:
+    from av.video.reformatter import VideoReformatter
+
     width = max(1, round(frame.width * aspect))
-    if width != frame.width:
+    if width != frame.width and not frame.format.name.startswith("yuv"):
         return _array(reformatter.reformat(frame, width=width, format="rgb24", interpolation=_SCALED))
+    if width != frame.width:  # in its own planes first, as `ffmpeg -vf scale` does
+        frame = VideoReformatter().reformat(frame, width=width, format=frame.format.name, interpolation=_BICUBIC)
     if frame.format.name in _DIRECT and frame.width % 2 == frame.height % 2 == 0:
         return _array(reformatter.reformat(frame, format="rgb24"))
     return _array(reformatter.reformat(frame, format="rgb24", interpolation=_INTERPOLATED))
