@@ -150,3 +150,16 @@ def test_no_judge_can_put_nan_into_a_mean(tmp_path: Path, monkeypatch: pytest.Mo
     rows = judge.rows(asked, Clip(clip, 4, 256, 256, "none"))
     assert [row.reason for row in rows if isinstance(row, Unscored) and row.reason == "not_finite"] == ["not_finite"]
     assert all(row.value is None or np.isfinite(row.value) for row in rows if isinstance(row, Scored))
+
+
+def test_judging_that_takes_too_long_ends_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text("[[metric]]\nevaluator = 'faces'\nevery = 25\n")
+    monkeypatch.setenv("CMET_BENCH_JUDGING_SECONDS", "1e-6")
+    clip = CLIPS / "hard_4frames.mp4"
+    rows = Judge(str(path), "cpu").rows(
+        Sample("s", "test", "who", Emotion("happy"), clip, clip, 4), Clip(clip, 4, 256, 256, "none")
+    )
+    assert {row.reason for row in rows if isinstance(row, Unscored)} == {"took_too_long"}
+    assert not any(isinstance(row, Scored) for row in rows)
+    assert all("frame 0 of 4" in row.detail for row in rows if isinstance(row, Unscored))
