@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.calibration import degraded
 from harness.records import SAMPLES_PER_FRAME
 
 Frames = npt.NDArray[np.uint8]  # (n, height, width, 3) RGB
@@ -157,6 +158,26 @@ def stretched(take: Take, strength: float, donors: Donors, rng: np.random.Genera
     return _each(take, lambda frame: np.clip((frame - 127.5) * (1 + strength) + 127.5, 0, 255).round().astype(np.uint8))
 
 
+def gained(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Returns the clip with its sound's gain changed by `strength` dB."""
+    return Take(take.frames, degraded.louder(take.sound, strength))
+
+
+def muffled(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Returns the clip with no sound above `strength` kHz."""
+    return Take(take.frames, degraded.band_limited(take.sound, strength))
+
+
+def rerated(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Returns the clip after a conversion to `strength` frames a second and back."""
+    return Take(degraded.through_rate(take.frames, strength), take.sound)
+
+
+def face_lost(take: Take, strength: float, donors: Donors, rng: np.random.Generator) -> Take:
+    """Returns the clip without a face in its last part `strength` (0..1)."""
+    return Take(degraded.faceless(take.frames, strength), take.sound)
+
+
 def _each(take: Take, change: Callable[[Frames], Frames]) -> Take:
     """The take with every frame changed by itself: one frame of working memory."""
     frames = np.empty_like(take.frames)
@@ -200,6 +221,10 @@ CORRUPTIONS: dict[str, Corruption] = {
         Corruption("intensity", "Intensity scaled", "of the truth", (0.0, 0.5, 1.5), intensity, "scaled", 1.0),
         Corruption("drift", "Crop drifted", "part of the width", (0.05, 0.1, 0.2), drifted),
         Corruption("contrast", "Contrast stretched", "part", (0.2, 0.5, 1.0), stretched),
+        Corruption("gain", "Sound quieter or louder", "dB", (-30.0, -20.0, -6.0, 6.0), gained),
+        Corruption("band", "Sound band-limited", "kHz", (1.0, 2.0, 4.0), muffled, baseline=8.0),
+        Corruption("frame_rate", "Frame rate converted", "fps", (10.0, 15.0, 20.0), rerated, baseline=25.0),
+        Corruption("face_loss", "Face lost", "part", (0.1, 0.25, 0.5), face_lost),
     )
 }
 

@@ -15,10 +15,11 @@ from typing import Literal
 
 Expectation = Literal["worse", "flat", "follows", "any"]
 
-_SOUND_ONLY = ("sound_shift", "other_sound")
+_SOUND_ONLY = ("sound_shift", "other_sound", "gain", "band")
 _PICTURE = ("blur", "noise", "compression", "contrast")
 
-_CONTENT = ("freeze", "drop", "identity", "emotion", "drift")  # corruption that leaves no frame where it was
+#: Corruption that leaves no frame where it was.
+_CONTENT = ("freeze", "drop", "identity", "emotion", "drift", "frame_rate", "face_loss")
 
 _SEEN: dict[str, Expectation] = {  # metrics that compare each picture with the true one
     **dict.fromkeys(_SOUND_ONLY, "flat"),
@@ -28,10 +29,11 @@ _LIKENESS: dict[str, Expectation] = {  # metrics of sets of pictures: order and 
     **dict.fromkeys(_SOUND_ONLY, "flat"),
     **dict.fromkeys((*_PICTURE, "identity", "drift"), "worse"),
 }
-#: Lips that stand still, skip, or belong to another clip's words cannot go with this sound; a constant delay can.
+#: Lips that stand still, skip, or belong to another clip's words cannot go with this sound; a constant delay can. How
+#: loud it is, is none of the metric's business (but dialects that take the sound as it is move).
 _SYNC: dict[str, Expectation] = {
-    "sound_shift": "flat",
-    **dict.fromkeys(("other_sound", "freeze", "drop", "identity"), "worse"),
+    **dict.fromkeys(("sound_shift", "gain"), "flat"),
+    **dict.fromkeys(("other_sound", "freeze", "drop", "identity", "frame_rate"), "worse"),
 }
 #: Metrics that read an emotion off a face: not from the sound, and not where there is another emotion or none.
 _EXPRESSION: dict[str, Expectation] = {
@@ -40,8 +42,8 @@ _EXPRESSION: dict[str, Expectation] = {
 }
 _MARKS: dict[str, Expectation] = {**dict.fromkeys(_SOUND_ONLY, "flat"), "freeze": "worse", "drift": "worse"}
 _FACE_SEEN: dict[str, Expectation] = dict.fromkeys(
-    (*_SOUND_ONLY, "freeze", "drop", "identity", "emotion", "intensity"), "flat"
-)
+    (*_SOUND_ONLY, "freeze", "drop", "identity", "emotion", "intensity", "frame_rate"), "flat"
+) | {"face_loss": "worse"}
 _LENGTH: dict[str, Expectation] = dict.fromkeys((*_SOUND_ONLY, *_PICTURE, *_CONTENT), "flat")
 
 #: metric → corruption → expected answer; pairs that are not here are `any`.
@@ -58,7 +60,7 @@ TABLE: dict[str, Mapping[str, Expectation]] = {
     "pseudo_agreement": _EXPRESSION,
     "ext_shift": {**dict.fromkeys(_SOUND_ONLY, "flat"), "intensity": "worse"},  # how far, not whither
     "identity_sim": {
-        **dict.fromkeys((*_SOUND_ONLY, "freeze", "drop", "emotion", "intensity"), "flat"),
+        **dict.fromkeys((*_SOUND_ONLY, "freeze", "drop", "emotion", "intensity", "frame_rate", "face_loss"), "flat"),
         "identity": "worse",
     },
     "psnr": _SEEN,

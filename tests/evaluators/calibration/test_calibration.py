@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from evaluators.calibration import degraded
 from evaluators.calibration.corruption import CORRUPTIONS, Donors, Take, corrupted
 from evaluators.calibration.curves import UNCORRUPTED, Reading, Subject, curves, measure, read_take
 from evaluators.calibration.expectations import TABLE
@@ -86,6 +87,22 @@ def test_dropped_frames_repeat_the_one_before() -> None:
     hurt, whole = does("drop", 0.5).frames, take().frames
     for k in range(1, FRAMES):
         assert np.array_equal(hurt[k], whole[k]) or np.array_equal(hurt[k], hurt[k - 1])
+
+
+def test_a_conversion_to_a_slower_rate_repeats_frames_and_loses_no_time() -> None:
+    numbers = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    for fps, kept in ((25.0, 50), (20.0, 40), (10.0, 20)):
+        back = degraded.through_rate(numbers, fps)[:, 0, 0, 0].astype(int)
+        assert len(set(back.tolist())) == kept
+        assert np.abs(back - np.arange(50)).max() <= np.ceil(12.5 / fps) + 1
+    np.testing.assert_array_equal(degraded.through_rate(numbers, 30.0), numbers)
+
+
+def test_a_band_limit_leaves_what_is_below_it() -> None:
+    time = np.arange(16_000) / 16_000
+    low, high = (np.sin(2 * np.pi * hertz * time).astype(np.float32) for hertz in (500, 3000))
+    np.testing.assert_allclose(degraded.band_limited(low + high, 2.0), low, atol=1e-5)
+    assert 20 * np.log10(np.abs(degraded.louder(low, -20)).max()) == pytest.approx(-20, abs=0.01)
 
 
 class Known(Evaluator):
@@ -328,7 +345,7 @@ def test_the_demo_judges_answer_on_puppets(tmp_path: Path) -> None:
     protocol = tmp_path / "demo.toml"
     judges = ('"lse"\ndialect = "demo"', '"identity"\nnet = "demo"\nsamp = "every10"')
     protocol.write_text("".join(f"[[metric]]\nevaluator = {judge}\n" for judge in judges), encoding="utf-8")
-    asked = ["--protocol", str(protocol), "--out", str(tmp_path / "out"), "--limit", "2", "--seconds", "1.4"]
+    asked = ["--protocol", str(protocol), "--out", str(tmp_path / "out"), "--limit", "2", "--seconds", "2.2"]
     result = CliRunner().invoke(
         command, [*asked, "--damage", "identity", "--damage", "other_sound"], standalone_mode=False
     )
