@@ -22,7 +22,7 @@ else:
     import tomli as tomllib
 
 TABLE = Path(__file__).with_name("dialects.toml")
-LEVEL_DB = -26  # what sound "level" is brought to: that of the puppets which the demo judge was trained on
+LEVEL_DB = -28  # what sound "level" is brought to: that of the puppets' neutral voices
 SILENCE_DB = -60  # root mean square of the whole sound, full scale = 0
 LEAST_COVER = 0.2  # fewest frames with sound, as a share of all
 PADDING_WINDOWS = 35  # below this many windows padding decides most of a zero-padded value
