@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
+from harness.digest import digest
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext, Refusal
 from networks.files.array_file import read_array
@@ -22,6 +23,13 @@ _POINTS = 68
 def sidecar(video: Path, suffix: str = ".landmarks.npy") -> Path:
     """Returns the file that holds the points of `video`."""
     return video.with_suffix(suffix)
+
+
+def digests(*videos: Path, suffix: str = ".landmarks.npy") -> list[str]:
+    """Returns the SHA-256 of the points' files of these videos: they decide a number as the videos do, and its row
+    keeps them.
+    """
+    return [digest(sidecar(video, suffix)) for video in videos]
 
 
 def read(video: Path, frames: int, suffix: str = ".landmarks.npy") -> Points | Refusal:

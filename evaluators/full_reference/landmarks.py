@@ -16,6 +16,7 @@ import numpy.typing as npt
 from evaluators import pairing
 from evaluators.faces import dlib_landmarks, sidecar_landmarks
 from evaluators.faces.sidecar_landmarks import SidecarPoints
+from evaluators.packing import pack
 from evaluators.settings import check, choice
 from harness.errors import Missing
 from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal
@@ -157,4 +158,13 @@ class _Clip:
             return Refusal("no_face", f"none of {len(clip)} pairs of frames has a face on both sides")
         skipped = ("no_face",) if distances.valid < len(clip) else ()
         notes = (*skipped, *pairing.notes(self._context))
-        return [self._judge.scored(metric, getattr(distances, metric), notes=notes) for metric in _METRICS]
+        values = {metric: getattr(distances, metric) for metric in _METRICS}
+        files = self._files()
+        return [self._judge.scored(name, value, pack(value=value, **files), notes) for name, value in values.items()]
+
+    def _files(self) -> dict[str, list[str]]:
+        """The digests of the user's points of both videos, where those are used."""
+        if self._judge.points != "sidecar":
+            return {}
+        videos = self._context.path, pairing.reference_reader(self._context).path
+        return {"points": sidecar_landmarks.digests(*videos)}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from evaluators.faces import sidecar_landmarks
 from evaluators.packing import pack
+from evaluators.sync import align68
 from evaluators.sync.curve import LipSyncScore, read_curve, windows
 from evaluators.sync.detections import largest, together
 from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
@@ -124,7 +127,7 @@ class SyncClip:
         pad = self._dialect.pad
         scores = [read_curve(piece.valid if pad == "valid" else piece.zero) for piece in pieces]
         values, notes = _values(self._dialect, pieces, scores), self._notes(pieces)
-        facts = {
+        facts: dict[str, Any] = {
             "c": [score.lse_c for score in scores],
             "d": [score.lse_d for score in scores],
             "offset": [score.offset for score in scores],
@@ -136,6 +139,8 @@ class SyncClip:
             "side_px": [piece.track.side_px if piece.track else np.nan for piece in pieces],
             "cover": self._cover(),
         }
+        if self._dialect.crop == "align68":
+            facts["points"] = sidecar_landmarks.digests(self._context.path, suffix=align68.SUFFIX)
         return [
             self._judge.scored(metric, value, pack(value=value, **facts), notes) for metric, value in values.items()
         ]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from evaluators import protocol
 from evaluators.faces.crops import jpeg95
+from evaluators.packing import unpack
 from evaluators.pairing import frames_at
 from evaluators.sync.align68 import SUFFIX, aligned, transforms
 from evaluators.sync.ffmpeg.pipeline import crop_file_frames
@@ -122,6 +123,9 @@ def test_a_result_video_is_judged_by_its_points_and_the_true_sound(judges: Any, 
     moved = judged(clip, both[:1])[0][0]
     assert isinstance(moved, Scored)
     assert moved.value != rows[0].value
+    assert (
+        unpack(moved.statistics)["points"].tolist() != unpack(rows[0].statistics)["points"].tolist()
+    )  # the file's hash
     lost = _points(32)
     lost[7] = np.nan
     np.save(clip.with_suffix(SUFFIX), lost)
