@@ -59,7 +59,7 @@ def _row(line: str, value: float, k: int) -> Scored:
 
 
 def test_a_run_with_columns_of_removed_judges_is_reported(folder: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(report.command, [str(folder), "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(report.command, [str(folder), "--out", str(tmp_path / "out"), "--columns", "all"])
     assert result.exit_code == 0, result.output
     assert "Zero-shot gain" in result.output
     again = load_any(tmp_path / "out" / "scores.json")
@@ -68,7 +68,7 @@ def test_a_run_with_columns_of_removed_judges_is_reported(folder: Path, tmp_path
 
 
 def test_and_compared_with_itself_from_folder_and_file(folder: Path, tmp_path: Path) -> None:
-    CliRunner().invoke(report.command, [str(folder), "--out", str(tmp_path / "out")])
+    CliRunner().invoke(report.command, [str(folder), "--out", str(tmp_path / "out"), "--columns", "all"])
     for baseline in (folder, tmp_path / "out" / "scores.json"):
         result = CliRunner().invoke(compare.command, [str(baseline), str(folder)])
         assert result.exit_code == 0, result.output
