@@ -175,6 +175,8 @@ def _worked(line: Connection, work: Callable[[], Any]) -> bool:
     except MissingError as error:
         line.send(("raised", pickle.dumps(error)))
         return False
+    if answer is None:  # it would read as "not yet"
+        answer = Crash("the work came to nothing", "")
     data = attempt(lambda: pickle.dumps(answer))
     if isinstance(data, Crash):
         data = pickle.dumps(replace(data, reason=f"its result cannot be sent to the parent process: {data.reason}"))

@@ -193,9 +193,9 @@ def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> 
     key = (item.sample.dataset, item.method, item.sample.id)
     if result.clip is not item.clip:
         store.put(*key, result.clip, finished.mark(item.method, result.clip, item.sample, item.donor))
-    rows = result.rows
-    if not rows and isinstance(result.clip, Failed):
-        rows = judge.rows(item.sample, result.clip, frozenset())
+    rows, lost = result.rows, result.unjudged or result.clip
+    if not rows and isinstance(lost, Failed):
+        rows = judge.rows(item.sample, lost, item.finished if result.unjudged else frozenset())
     store.put_rows(*key, rows)
 
 

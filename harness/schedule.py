@@ -51,11 +51,12 @@ class Schedule:
         return len(self._waiting)
 
     def _lost(self, item: Item, crash: Crash) -> list[Result]:
+        if item.clip is not None:  # it is there, and stays: a judge ended the process
+            return [Result(item, item.clip, (), Failed("crashed", crash.reason, crash.cure, crash.detail, "crashed"))]
         self._plan.clip_path(item).unlink(missing_ok=True)  # of an earlier run: the store names no file there
         failed = Failed("timeout" if crash.code == TIMEOUT else "crashed", crash.reason, crash.cure, crash.detail)
         results = [Result(item, failed, ())]
-        if item.clip is None:
-            self._deaths[item.method] += 1
+        self._deaths[item.method] += 1
         if self._deaths[item.method] < MOST_DEATHS or item.method in self._answered:
             return results
         return results + [Result(one, _given_up(item.method, crash), ()) for one in self._withdrawn(item.method)]

@@ -68,11 +68,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """Holds the result of an item."""
+    """Holds the result of an item. `unjudged`: how judging ended a clip's process, where the clip was there before."""
 
     item: Item
     clip: Clip | Failed
     rows: tuple[Row, ...]
+    unjudged: Failed | None = None
 
 
 def request_for(sample: Sample, method: str, plan: RunPlan) -> Request:

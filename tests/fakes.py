@@ -105,6 +105,17 @@ class FakeJudge(Evaluator):
         return (Scored("bytes", float(clip.path.stat().st_size), line),)
 
 
+class Deadly(FakeJudge):
+    """Ends its process at sample s1, as a library that crashes would."""
+
+    def rows(self, sample: Sample, clip: Clip | Failed, finished: frozenset[tuple[str, str]] = frozenset()) -> Any:
+        if sample.id == "s1" and isinstance(clip, Clip):
+            os._exit(9)
+        if isinstance(clip, Failed) and clip.code:
+            return (Unscored("bytes", clip.code, str(self.signature("bytes")), clip.reason),)
+        return super().rows(sample, clip, finished)
+
+
 class Borrower(Painter):
     """Paints something of the sample that lends to it, as the wrong-audio anchor does."""
 

@@ -18,7 +18,7 @@ from harness.errors import UsageError
 from harness.records import Clip, Failed, Sample, Unscored
 from harness.store import RunStore
 from reports.load import load_run
-from tests.fakes import FakeDataset, FakeJudge, Waiting
+from tests.fakes import Deadly, FakeDataset, FakeJudge, Waiting
 from tests.harness.test_runner import go, plan_for, rows
 from verbs.outcome import not_made
 
@@ -121,6 +121,20 @@ def test_what_was_lacking_is_measured_once_it_is_there(
     monkeypatch.setattr(Waiting, "here", True)
     work()
     assert {r[4] for r in rows(folder)} == {None}
+
+
+def test_a_judge_that_ends_its_process_costs_the_clip_nothing_but_its_rows(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    go(folder, plan_for(folder))
+    made = {path.name: path.read_bytes() for path in (folder / "clips" / "painter").glob("*.mp4")}
+    plan = replace(plan_for(folder), judge_spec="tests.fakes:Deadly", protocol="2")
+    asked = runner.Asked(("painter",), "fake", {}, "1", "speech", 7, None, plan.method_options)
+    with runner.open_store(folder, asked, True) as store:
+        runner.run(store, plan, samples_of(tmp_path / "data"), Deadly("2", "cpu"), asked, 1, "local")
+    told = {row.sample: (row.reason, row.detail) for row in load_run(folder).rows}
+    assert told["s1"] == ("crashed", "the worker process died (exit code 9)")
+    assert {told[name][0] for name in ("s0", "s2", "s3")} == {None}
+    assert {path.name: path.read_bytes() for path in (folder / "clips" / "painter").glob("*.mp4")} == made
 
 
 def test_rows_of_an_earlier_signature_are_in_no_report(tmp_path: Path) -> None:
