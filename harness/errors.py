@@ -82,6 +82,6 @@ class MediaError(BenchError):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Returns `UsageError` for a name that is not in a registry, with the nearest known one."""
     names = {known_name.casefold(): known_name for known_name in sorted(known)}
-    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
     cure = f"Did you mean '{names[near[0]]}'?" if near else f"Known: {', '.join(names.values())}."
     return UsageError(f"There is no {kind} '{name}'.", cure)

@@ -71,7 +71,7 @@ class EmotionFront:
         if self.align.startswith("dlib5"):
             from evaluators.faces import dlib_points
 
-            cnn = "+mmod" if self.align == "dlib5-cmet" else ""
+            cnn = f"+mmod@{dlib_points.cnn_digest8()}" if self.align == "dlib5-cmet" else ""
             detector = f"hog1{cnn}+dlib5@{dlib_points.PREDICTOR.digest8()}"
         pooling = f"attention-{self.form}" if self.spec.pooling == "attention" else self.spec.pooling
         return (

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from evaluators.faces.dlib_predictor import Predictor, parts
 from evaluators.faces.face_chip import dlib_chip
 from harness import weights
+from harness.digest import digest
 from harness.errors import Missing, MissingError
 from networks.files.plausibility import ImplausibleError
 
@@ -32,6 +33,14 @@ def missing(with_cnn: bool) -> list[Missing]:
         except MissingError as error:
             lacks.append(Missing.of(error))
     return lacks
+
+
+def cnn_digest8() -> str:
+    """Returns the first 8 hex digits of the CNN detector's hash, `absent` without it."""
+    try:
+        return digest(weights.locate(CNN))[:8]
+    except MissingError:
+        return "absent"
 
 
 class DlibPoints:

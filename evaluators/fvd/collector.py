@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluators.faces import crops
-from evaluators.faces.crops import Picture
 from evaluators.faces.mtcnn import NAME as DETECTOR
 from evaluators.fvd.networks import Features, VideoNet
 from evaluators.pairing import Indices
@@ -15,6 +14,9 @@ from evaluators.reference_cache import cached
 from harness.evaluator import Chunk, Fields
 from harness.media import VideoReader
 from harness.signature import SUITE
+
+if TYPE_CHECKING:
+    from evaluators.faces.crops import Picture
 
 _FACE_RULE = "mtcnn-box"
 
@@ -34,6 +36,8 @@ class Pictures:
 
     def of(self, chunk: Chunk, wanted: Indices) -> dict[int, Picture | None]:
         """Returns the pictures of these frames of the chunk by index; None for a crop without a face."""
+        from evaluators.faces import crops  # needs torch, which combining rows does not
+
         if self._crop == "face":
             return crops.chunk_crops(chunk, wanted.tolist(), _FACE_RULE, self._size, self._device)
         frames = {int(k): chunk.frames[k - chunk.first] for k in wanted}

@@ -40,9 +40,10 @@ def test_a_slash_at_the_end_means_a_folder(tmp_path: Path, out: str, count: int,
 def test_a_file_with_a_slash_behind_it_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     target = place(f"{tmp_path}/a.mp4/", "happy", 1)
-    nothing: Mapping[str, Any] = dict.fromkeys(("source", "audio", "pose", "expression", "lips"))
+    named = ("source", "audio", "pose", "expression", "lips", "sheet", "side_by_side")
+    nothing: Mapping[str, Any] = dict.fromkeys(named)
     with pytest.raises(UsageError, match=r"a\.mp4' is a file, not a folder"):
-        check_targets([target], None, nothing)
+        check_targets([target], nothing)
 
 
 def test_the_command_line_keeps_the_slash() -> None:
@@ -151,7 +152,7 @@ def test_neutral_speech_takes_the_files_of_a_shell_pattern(tmp_path: Path) -> No
         path.touch()
     asked = ["--source", "s", "--audio", "a", "--pose", "p", "-o", "o", "--emotion-speech", "x", "y"]
     given = edit.make_context("edit", [*asked, "--neutral-speech", *map(str, files)]).params
-    assert given["emotions"] == ("x", "y")
+    assert given["emotion_speech"] == ("x", "y")
     assert neutral_named(given["neutral_speech"]).sounds == tuple(files)
 
 
