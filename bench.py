@@ -149,8 +149,12 @@ def program(arguments: list[str] | None = None) -> int:
         if code == EXIT_INTERRUPTED:
             interrupt.ignore()
     except KeyboardInterrupt:  # a second one, while the first was being reported
-        interrupt.ignore()
-        return EXIT_INTERRUPTED
+        while True:
+            try:
+                interrupt.ignore()
+                return EXIT_INTERRUPTED
+            except KeyboardInterrupt:  # a third one, here
+                continue
     return code
 
 

@@ -54,5 +54,8 @@ def ignore() -> None:
     """Ignore further signals, since the process is leaving: a second Ctrl-C changes nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # CPython remembers a Ctrl-C that fell into source that was being run (an import that makes dataclasses) and would
+    # end the process by that signal, though it was caught; running any source forgets it.
+    exec("")
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
