@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators import pairing
-from evaluators.fid.clip import both, count, packed, stacked
-from evaluators.fid.distance import frechet
 from evaluators.fid.left_out import distances_without
+from evaluators.fid.pool import both, counts, distance, packed, size_note
 from evaluators.settings import check
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext, Evaluator, Fields, Measurement, MetricFacts, Refusal, Statistics
@@ -102,16 +101,12 @@ class FaceCoefficients(Evaluator):
         """Returns the signature of a set of clips: E-FID's with the numbers of frames and of columns."""
         if metric != "efid" or not rows:
             return self.signature(metric)
-        sides = (("n1", "clip"), ("n2", "reference"))
-        counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
-        return self.signature(metric).with_fields("cov", (("dim", str(rows[0]["clip"].shape[1])), *counts))
+        columns = ("dim", str(rows[0]["clip"].shape[1]))
+        return self.signature(metric).with_fields("cov", (columns, *counts(rows)))
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Returns E-FID of these clips (nan below two frames on a side), or the mean of the clips' distances."""
-        if metric != "efid":
-            return super().combine(metric, rows)
-        clip, reference = stacked(rows)
-        return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+        return distance(rows) if metric == "efid" else super().combine(metric, rows)
 
     def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
         """Returns the score without each group of clips."""
@@ -119,12 +114,7 @@ class FaceCoefficients(Evaluator):
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns E-FID's sample sizes, and the warning where they are small."""
-        if metric != "efid":
-            return ""
-        clip, reference = stacked(rows)
-        text = f"N {len(clip)}/{len(reference)} frames of {len(rows)} clips"
-        few = min(len(clip), len(reference)) <= clip.shape[1]
-        return text + (f", fewer than {clip.shape[1] + 1}: biased upwards, compare at equal N only" if few else "")
+        return size_note(rows, "frames") if metric == "efid" else ""
 
 
 def beside(video: Path) -> Path:

@@ -1,12 +1,6 @@
-"""A FID judge collects feature rows of both sides of one clip here, and keeps and counts them."""
+"""A FID judge collects feature rows of both sides of one clip here."""
 
 from __future__ import annotations
-
-import io
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from evaluators import pairing
 from evaluators.faces import alignment
@@ -14,7 +8,7 @@ from evaluators.fid import collector
 from evaluators.fid.collector import Collector
 from evaluators.fid.features import FeatureNet, Features
 from evaluators.sampling import Sampling
-from harness.evaluator import Chunk, ClipContext, Evaluator, Statistics
+from harness.evaluator import Chunk, ClipContext, Evaluator
 
 
 class FeatureClip:
@@ -61,28 +55,3 @@ class FeatureClip:
         """
         whole = len(clip) == len(self._collector.wanted) and len(reference) == len(self._wanted)
         return (*(() if whole else ("frames_left_out",)), *pairing.notes(self._context))
-
-
-def packed(**arrays: Any) -> bytes:
-    """Returns the arrays as plain npz bytes: features hardly compress."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def count(row: Statistics, side: str) -> int:
-    """Returns how many frames a row has on one side."""
-    return len(row[side]) if side in row else 0
-
-
-def both(rows: Sequence[Statistics]) -> tuple[list[Features], list[Features]]:
-    """Returns the features of the clips and of their references, one array a clip."""
-    return [row["clip"] for row in rows], [row["reference"] for row in rows]
-
-
-def stacked(rows: Sequence[Statistics]) -> tuple[Features, Features]:
-    """Returns the features with all frames of a side in one array."""
-    clips, references = both(rows)
-    if not rows:
-        return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
-    return np.concatenate(clips), np.concatenate(references)

@@ -15,12 +15,12 @@ import numpy as np
 from evaluators import pairing
 from evaluators.faces import alignment
 from evaluators.fid import limit as fid_limit
-from evaluators.fid.clip import FeatureClip, both, count, packed, stacked
+from evaluators.fid.clip import FeatureClip
 from evaluators.fid.distance import frechet
 from evaluators.fid.features import build
 from evaluators.fid.left_out import distances_without
+from evaluators.fid.pool import both, counts, distance, packed, size_note, stacked
 from evaluators.full_reference import picture_sizes
-from evaluators.full_reference.picture_sizes import SIDES
 from evaluators.sampling import sampling
 from evaluators.settings import check, choice
 from evaluators.weights import judge_weights
@@ -77,9 +77,8 @@ class _Judge(Evaluator):
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """Returns the signature of a set of clips: with the sizes of its pictures and, for a pool, their numbers."""
-        sides = [one for one in zip(("n1", "n2"), SIDES, strict=True) if one[0] in _COUNTED.get(metric, ())]
-        counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in sides)
-        return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *counts))
+        sizes = counts(rows, _COUNTED.get(metric, ()))
+        return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *sizes))
 
 
 class Fid(_Judge):
@@ -118,10 +117,7 @@ class Fid(_Judge):
 
         That is fewer than two frames on either side, and for FID∞ fewer than its line needs.
         """
-        clip, reference = stacked(rows)
-        if metric == "fid_inf":
-            return fid_limit.extrapolated(clip, reference)
-        return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+        return fid_limit.extrapolated(*stacked(rows)) if metric == "fid_inf" else distance(rows)
 
     def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
         """Returns the FID without each group of clips; nan for FID∞, whose line needs the whole set."""
@@ -129,14 +125,11 @@ class Fid(_Judge):
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns the note that must stand with the number: sample sizes and their warning, or why FID∞ is refused."""
-        clip, reference = stacked(rows)
         if metric == "fid_inf":
+            clip, reference = stacked(rows)
             sizes = f"{len(clip)}/{len(reference)} frames; {fid_limit.LEAST_FRAMES} are needed for a line in 1/frames"
             return f"refused: {sizes}" if min(len(clip), len(reference)) < fid_limit.LEAST_FRAMES else sizes
-        text = f"N {len(clip)}/{len(reference)} frames of {len(rows)} clips"
-        if min(len(clip), len(reference)) <= clip.shape[1]:
-            text += f", fewer than {clip.shape[1] + 1}: biased upwards, compare at equal N only"
-        return text
+        return size_note(rows, "frames")
 
 
 class _PooledClip(FeatureClip):

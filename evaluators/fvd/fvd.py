@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators import pairing
-from evaluators.fid.clip import both, count, packed, stacked
-from evaluators.fid.distance import frechet
 from evaluators.fid.left_out import distances_without
+from evaluators.fid.pool import both, counts, distance, packed, size_note
 from evaluators.full_reference import picture_sizes
 from evaluators.fvd import windows
 from evaluators.fvd.collector import Collector, Pictures, of_reference
@@ -120,8 +119,7 @@ class Fvd(_Judge):
 
     def measured(self, metric: str, rows: Sequence[Statistics]) -> Signature:
         """Returns the signature of a set of clips: with the sizes of its pictures and the numbers of its windows."""
-        counts = tuple((key, str(sum(count(row, side) for row in rows))) for key, side in _SIDES)
-        return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *counts))
+        return self.signature(metric).with_fields("cov", (*picture_sizes.field(rows), *counts(rows)))
 
     def rows(self, clip: Features, reference: Features, sizes: Statistics, notes: tuple[str, ...]) -> list[Row]:
         """Returns a row that holds the features; only a set of clips has a value."""
@@ -130,8 +128,7 @@ class Fvd(_Judge):
 
     def combine(self, metric: str, rows: Sequence[Statistics]) -> float:
         """Returns the FVD of the clips whose statistics these are; nan with fewer than two windows on a side."""
-        clip, reference = stacked(rows)
-        return frechet(clip, reference) if min(len(clip), len(reference)) >= 2 else float("nan")
+        return distance(rows)
 
     def without(self, metric: str, rows: Sequence[Statistics], groups: Sequence[Sequence[int]]) -> list[float]:
         """Returns the FVD without each group of clips."""
@@ -139,14 +136,7 @@ class Fvd(_Judge):
 
     def note(self, metric: str, rows: Sequence[Statistics]) -> str:
         """Returns the sample sizes, and the warning where they are small."""
-        clip, reference = stacked(rows)
-        text = f"N {len(clip)}/{len(reference)} windows of {len(rows)} clips"
-        if min(len(clip), len(reference)) < _SAFE * clip.shape[1]:
-            text += f", fewer than {_SAFE * clip.shape[1]}: biased upwards, compare at equal N only"
-        return text
-
-
-_SIDES = (("n1", "clip"), ("n2", "reference"))
+        return size_note(rows, "windows", _SAFE)
 
 
 class PairFvd(_Judge):

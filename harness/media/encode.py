@@ -69,13 +69,12 @@ class VideoWriter:
         self._partial = partial_path(self.path)
         self._container: OutputContainer | None = None
         try:
-            self._open()
+            with contextlib.ExitStack() as undone:
+                undone.callback(self.abort)
+                self._open()
+                undone.pop_all()
         except refusals() as error:
-            self.abort()
             raise cannot_write(self.path, error) from error
-        except BaseException:
-            self.abort()
-            raise
 
     def _open(self) -> None:
         import av

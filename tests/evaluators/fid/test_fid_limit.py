@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from evaluators import protocol
-from evaluators.fid.clip import packed
 from evaluators.fid.fid import Fid, frechet
 from evaluators.fid.limit import LEAST_FRAMES, extrapolated
+from evaluators.fid.pool import packed
 from harness.errors import UsageError
 from harness.records import Scored, SummaryRow
 from harness.signature import Signature
