@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from harness.reasons import sentence
 from harness.streams import printable
+from reports.failures import failures
 from reports.fairness import fairness
 from reports.layout import Column, Section, TableCell, TableLine, sections
 from reports.model import RunData
@@ -129,12 +130,17 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def lost(runs: Sequence[RunData], most: int = 4) -> list[str]:
-    """Returns the commonest reasons why numbers are missing, a line each, with how many rows they cost."""
-    counts: dict[str, int] = {}
-    for run in runs:
-        for row in run.rows:
-            if not row.scored and row.expected:
-                counts[str(row.reason)] = counts.get(str(row.reason), 0) + 1
-    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    lines = [f"{sentence(reason)}: {count} rows" for reason, count in ranked[:most]]
+    """Returns the commonest reasons why numbers are missing, a line each: how many clips, and which metrics."""
+    found: dict[str, tuple[set[tuple[str, ...]], dict[str, None]]] = {}
+    for failure in (failure for run in runs for failure in failures(run)):
+        clips, titles = found.setdefault(failure.reason, (set(), {}))
+        clips.update((failure.dataset, *clip[:2]) for clip in failure.clips)
+        titles[failure.title] = None
+    ranked = sorted(found.items(), key=lambda pair: -len(pair[1][0]))
+    lines = [_reason(sentence(reason), len(clips), list(titles)) for reason, (clips, titles) in ranked[:most]]
     return lines + ([f"and {len(ranked) - most} more reasons"] if len(ranked) > most else [])
+
+
+def _reason(why: str, clips: int, titles: list[str]) -> str:
+    where = ", ".join(titles) if len(titles) <= 3 else f"{len(titles)} metrics"
+    return f"{why}: {clips} clip{'s' * (clips > 1)} ({where})"
