@@ -95,13 +95,13 @@ def _text(cell: TableCell | None) -> str:
 
 
 def _reach(cell: TableCell) -> str:
-    """Half the interval's length, or both ends where the number lies far from its middle; "" without an interval."""
+    """Half the interval's length, or both ends of a share that lies far from its middle; "" without an interval."""
     row = cell.row
     if row.low is None or row.high is None or row.value is None:
         return ""
     half = (row.high - row.low) / 2
-    if abs(row.value - (row.low + row.high) / 2) > _ASKEW * half:
-        return f" {interval(row.low, row.high, 0 if row.unit == '%' else cell.places)}"
+    if row.unit == "%" and abs(row.value - (row.low + row.high) / 2) > _ASKEW * half:
+        return f" {interval(row.low, row.high, 0)}"
     return f" ±{number(half, cell.places)}"
 
 
