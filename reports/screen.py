@@ -102,7 +102,7 @@ def _reach(cell: TableCell) -> str:
     half = (row.high - row.low) / 2
     if row.unit == "%" and abs(row.value - (row.low + row.high) / 2) > _ASKEW * half:
         return f" {interval(row.low, row.high, 0)}"
-    return f" ±{number(half, cell.places)}"
+    return f"±{number(half, cell.places)}"
 
 
 def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | None]], ink: Ink) -> str:
