@@ -25,10 +25,6 @@ ALIASES: dict[str, str] = {
     "emotionaccuracy": "emotion_acc",
     "accuracy": "emotion_acc",
     "acc": "emotion_acc",
-    "fvdpair": "fvd_pair",
-    "fidpair": "fid_pair",
-    "mlmd": "m_lmd",
-    "flmd": "f_lmd",
     "lmd": "f_lmd",
 }
 
