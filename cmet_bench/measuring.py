@@ -11,10 +11,8 @@ from typing import Any
 
 from cmet_bench.files import DATASET, Files, Given, described, listed, samples
 from cmet_bench.measured import Measured, Measures
-from evaluators import EVALUATORS
 from evaluators import protocol as protocols
 from evaluators.judge import Judge
-from harness import metric_names, registry
 from harness.errors import UsageError
 from harness.reasons import reason
 from harness.records import Clip, Row, Sample, Unscored
@@ -81,23 +79,12 @@ def _asked(metric: str, protocol: str | Path, settings: Mapping[str, Any]) -> pr
     if bool(metric) == bool(protocol):
         raise UsageError("measure needs a metric or a protocol.", "measure(files, 'lse'), or protocol='standard'.")
     if metric:
-        return protocols.single(_judge_of(metric), settings)
+        return protocols.single(metric, settings)
     if settings:
         raise UsageError(
             f"A protocol brings its settings: '{next(iter(settings))}'.", "Leave it out, or name a metric."
         )
     return protocols.read(str(protocol))
-
-
-def _judge_of(name: str) -> str:
-    """The judge of that name, or of the metric that is called so (`sync_c`); the name itself where neither is known."""
-    if name in EVALUATORS or registry.is_file_spec(name):
-        return name
-    judges = {facts.name: judge for judge, spec in EVALUATORS.items() for facts in registry.load(spec).metrics}
-    try:
-        return judges[metric_names.metric(name, judges)]
-    except UsageError:
-        return name
 
 
 def _judge(asked: protocols.EvaluationProtocol, device: str) -> Judge:

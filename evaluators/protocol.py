@@ -10,7 +10,7 @@ from typing import Any
 
 from evaluators import EVALUATORS
 from evaluators.unnamed import Unnamed
-from harness import registry
+from harness import metric_names, registry
 from harness.errors import UsageError, unknown_name
 from harness.evaluator import Evaluator
 from harness.guard import Crash, attempt
@@ -73,18 +73,36 @@ def read(name: str) -> EvaluationProtocol:
     items = data.get("metric", ())
     if not items or not all(isinstance(item, dict) for item in items):
         raise UsageError(f"'{path}' names no [[metric]].", "See evaluators/protocols/ for examples.")
-    entries = tuple(_entry(path.parent, f" (in '{path.name}')", item) for item in items)
-    return EvaluationProtocol(str(data.get("name", path.stem)), str(data.get("description", "")), entries)
+    entries: list[ProtocolEntry] = []
+    for item in items:
+        entry = _entry(path.parent, f" (in '{path.name}')", item)
+        if entry.evaluator == item["evaluator"] or entry.evaluator not in EVALUATORS or entry not in entries:
+            entries.append(entry)  # but sync_c and sync_d, which one judge gives, are one judge
+    return EvaluationProtocol(str(data.get("name", path.stem)), str(data.get("description", "")), tuple(entries))
 
 
 def single(evaluator: str, settings: Mapping[str, Any]) -> EvaluationProtocol:
-    """Returns the protocol of one judge, a name or my.py:Class, with these settings (texts or numbers)."""
-    return EvaluationProtocol(evaluator, "", (_entry(Path(), "", {"evaluator": evaluator, **settings}),))
+    """Returns the protocol of one judge, a name (its metric's too) or my.py:Class, with these settings."""
+    judge = judge_of(evaluator)
+    return EvaluationProtocol(judge, "", (_entry(Path(), "", {"evaluator": judge, **settings}),))
+
+
+def judge_of(name: str) -> str:
+    """Returns the judge of that name, or the one whose metric is called so (`sync_c`); the name itself if neither is
+    known.
+    """
+    if name in EVALUATORS or registry.is_file_spec(name):
+        return name
+    judges = {facts.name: judge for judge, spec in EVALUATORS.items() for facts in registry.load(spec).metrics}
+    try:
+        return judges[metric_names.metric(name, judges)]
+    except UsageError:
+        return name
 
 
 def _entry(folder: Path, where: str, item: Mapping[str, Any]) -> ProtocolEntry:
     """One judge as a protocol asks for it; `folder` is where the file of a judge of one's own is looked for."""
-    name = str(item.get("evaluator", ""))
+    name = judge_of(str(item.get("evaluator", "")))
     registry.resolve(f"evaluator{where}", name, EVALUATORS)  # or UsageError
     if registry.is_file_spec(name):
         file, _, kind = name.rpartition(":")

@@ -116,6 +116,15 @@ def test_a_protocol_that_cannot_act_as_it_says_is_refused(text: str | bytes, tol
     assert len(caught.value.what) < 500
 
 
+def test_a_judge_is_found_under_the_names_of_its_metrics(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    names = ("sync_c", "Sync-D", "CSIM", "fid")
+    path.write_text("".join(f'[[metric]]\nevaluator = "{name}"\n' for name in names))
+    assert [entry.evaluator for entry in protocol.read(str(path)).entries] == ["lse", "identity", "fid"]
+    with pytest.raises(UsageError, match="no evaluator 'synk_c'"):
+        protocol.single("synk_c", {})
+
+
 def test_a_sound_stream_without_sound_costs_the_picture_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
