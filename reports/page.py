@@ -10,31 +10,29 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.errors import UsageError
 from harness.reasons import sentence
-from harness.signature import Signature
 from reports.breakdown import Breakdown, EmotionMean, breakdowns
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
-from reports.fairness import fairness
-from reports.footnotes import footnotes
-from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, has_unaligned, sections
-from reports.legend import INTERVALS, RANKED, UNALIGNED, people
+from reports.layout import sections
+from reports.legend import INTERVALS, RANKED, UNALIGNED
 from reports.markdown import title
 from reports.model import Confusion, RunData
-from reports.numbers import coverage, interval, number
+from reports.numbers import coverage, number
+from reports.page_table import section_parts
 from reports.players import player_data
 from reports.sentences import sentences
 from reports.templates import part, template
 
 _KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
+_SCRIPTS = ("start", "table", "clips")  # parts of the page's script, in order
 _LISTED = 200  # clips of one failure that the page spells out
 
 
 def render(runs: Sequence[RunData], folder: Path) -> str:
     """Returns the page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
-    script = part("page.js")
+    script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template("index.html.j2").render(
         title=title(runs),
@@ -42,7 +40,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         script=Markup(script),
         script_hash=digest,
         facts=_facts(runs),
-        sections=[_section(section, index, runs) for index, section in enumerate(sections(runs))],
+        sections=[section_parts(section, index, runs) for index, section in enumerate(sections(runs))],
         intervals=INTERVALS,
         ranked=RANKED,
         unaligned=UNALIGNED,
@@ -55,6 +53,11 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         provenance=[(run.name, _tree(run.facts)) for run in runs],
         data=player_data(runs, folder),
     )
+
+
+def _script() -> str:
+    """The page's one script: its parts in one function, so that they share names with nothing else."""
+    return '"use strict";\n(() => {\n' + "\n".join(part(f"page/{name}.js") for name in _SCRIPTS) + "})();\n"
 
 
 def _facts(runs: Sequence[RunData]) -> list[tuple[str, str]]:
@@ -71,61 +74,6 @@ def _facts(runs: Sequence[RunData]) -> list[tuple[str, str]]:
         ("identities", str(len({row.identity for run in runs for row in run.rows} - {""}) or "")),
     ]
     return [(name, value) for name, value in found if value]
-
-
-def _section(section: Section, index: int, runs: Sequence[RunData]) -> dict[str, Any]:
-    groups = [(role, ROLE_TITLES[role], [_line(line) for line in section.of(role)]) for role in ROLES]
-    return {
-        "index": index,
-        "dataset": section.dataset,
-        "lane": section.lane,
-        "heading": section.heading,
-        "columns": [_column(column, runs) for column in section.columns],
-        "footnotes": footnotes(section),
-        "people": people(section),
-        "fairness": fairness(section, runs),
-        "unaligned": has_unaligned(section),
-        "empty": [(_column(column, runs), sentence(why) if why else "") for column, why in section.empty],
-        "groups": [group for group in groups if group[2]],
-    }
-
-
-def _column(column: Column, runs: Sequence[RunData]) -> dict[str, Any]:
-    try:
-        fields = Signature.parse(column.signature).fields
-    except UsageError:
-        fields = ()  # a foreign scores.json may hold anything
-    long = next((run.long_signatures[column.signature] for run in runs if column.signature in run.long_signatures), {})
-    return {
-        "fact": column.fact,
-        "arrow": column.arrow,
-        "title": column.title,
-        "mark": column.mark,
-        "signature": column.signature,
-        "fields": fields,
-        "long": list(long.items()),
-    }
-
-
-def _line(line: TableLine) -> dict[str, Any]:
-    return {"label": line.label, "cells": [_cell(cell) for cell in line.cells]}
-
-
-def _cell(cell: TableCell | None) -> dict[str, Any] | None:
-    if cell is None:
-        return None
-    row = cell.row
-    return {
-        "value": number(row.value, cell.places),
-        "interval": interval(row.low, row.high, cell.places),
-        "over_clips": interval(row.clip_low, row.clip_high, cell.places),
-        "coverage": coverage(row),
-        "short": row.n_scored < row.n_expected,
-        "note": sentence(row.note) if row.note and row.value is None else "",
-        "rank": cell.rank,
-        "partial": cell.partial,
-        "unaligned": cell.unaligned,
-    }
 
 
 def _sentences(runs: Sequence[RunData]) -> list[tuple[str, list[Any]]]:

@@ -1,15 +1,4 @@
-"use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const cards = document.getElementById("cards");
-  if (!cards) return;
-  const by = (id) => document.getElementById(id);
-  const make = (tag, text, name) => {
-    const node = document.createElement(tag);
-    if (text !== undefined && text !== null) node.textContent = text;
-    if (name) node.className = name;
-    return node;
-  };
+function clips(cards) {
   const unique = (key) => [...new Set(data.samples.map((s) => s[key]).filter(Boolean))];
   const PAGE = 8;
   let shown = PAGE;
@@ -171,4 +160,5 @@
   by("f-size").addEventListener("input", () => cards.style.setProperty("--size", by("f-size").value + "px"));
   for (const id of ["f-emotion", "f-identity", "f-order", "f-methods", "f-text"]) by(id).addEventListener("input", () => refresh(true));
   refresh(true);
-})();
+}
+if (by("cards")) clips(by("cards"));
