@@ -50,6 +50,8 @@ class MetricFacts:
     needs_reference: bool = False
     aggregation: Aggregation = "mean"
     ranked: bool = True  # False: descriptive only (offset), never bold
+    #: Of a number without a better and worse: the gate asks how far clips are from it (asked: the sample's frames).
+    ideal: float | Literal["asked"] | None = field(default=None, kw_only=True)
     of: str = ""  # the judge's metric whose statistics this one is made from: its own rows hold none
     frame_aligned: bool = False  # compares the head's own place in each frame with the ground truth's: needs its pose
 

@@ -195,6 +195,11 @@ class RunStore:
             "ORDER BY dataset, position, sample"
         ).fetchall()
 
+    def frames(self) -> dict[tuple[str, str], int]:
+        """Returns (dataset, sample) → the number of frames that is asked for."""
+        records = self._db.execute("SELECT dataset, sample, record FROM samples WHERE position >= 0")
+        return {(dataset, sample): int(json.loads(record).get("frames", 0)) for dataset, sample, record in records}
+
     def set_summary(self, rows: Iterable[SummaryRow], comparisons: Iterable[Comparison] = ()) -> None:
         """Replace the summary and the comparisons between methods."""
         with self._db:

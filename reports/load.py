@@ -54,6 +54,7 @@ def load_run(folder: Path, to_compare: bool = False) -> RunData:
             aggregations=_aggregations(store, metrics, summary),
             makings=_makings(store),
             unaligned=_unaligned(facts, metrics, summary),
+            frames_asked=store.frames() if to_compare else {},
             folder=folder,
             stochastic=_stochastic(facts),
             pool=partial(_pool, folder) if to_compare else no_pool,
@@ -197,7 +198,8 @@ def _facts(folder: Path) -> Mapping[str, Any]:
 
 def _fact(name: str, facts: Mapping[str, Any]) -> MetricFact:
     aggregation: Aggregation = facts.get("aggregation") or ("pooled" if facts["pooled"] else "mean")
-    return MetricFact(name, facts["title"], facts["unit"], facts["higher_is_better"], facts["ranked"], aggregation)
+    own = (facts["title"], facts["unit"], facts["higher_is_better"], facts["ranked"])
+    return MetricFact(name, *own, aggregation, facts.get("ideal"))
 
 
 def _aggregations(

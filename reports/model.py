@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from harness.evaluator import Aggregation
 from harness.records import Comparison, SummaryRow
@@ -76,8 +76,9 @@ class MetricFact:
     title: str  # column title, e.g. "LSE-C"
     unit: str  # "", "%", "dB", "s"
     higher_is_better: bool
-    ranked: bool = True  # False: descriptive only, never bold, never gated
+    ranked: bool = True  # False: descriptive only, never bold
     aggregation: Aggregation = "mean"  # how clips make the number of a set
+    ideal: float | Literal["asked"] | None = None  # where it is not ranked: what the gate measures its distance from
 
     @property
     def short(self) -> str:
@@ -169,6 +170,7 @@ class RunData:
     makings: tuple[Making, ...] = ()
     #: (method, metric) whose numbers compare frames that do not correspond: its head does not follow the pose track.
     unaligned: frozenset[tuple[str, str]] = frozenset()
+    frames_asked: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (dataset, sample) → frames at 25 fps
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
     stochastic: frozenset[str] = frozenset()  # methods that draw noise of their own
     #: (dataset, method, metric, signature) → the score of any of its samples; read when it is asked for.

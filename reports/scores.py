@@ -32,12 +32,13 @@ def to_json(runs: Sequence[RunData]) -> str:
     """Returns scores.json: strict JSON (a number that is not finite is null), keys in the schema's order, each row on a
     line.
 
-    `lane`, `dataset_version` (of data that code draws), `descriptive` (metrics without a better or worse), `stochastic`
-    (methods that draw noise of their own) and `aggregation` (signatures of numbers that are no means over their clips)
-    are there for `compare`, `confusion` (metrics that answer with a name: who was taken for whom, and the recall of
-    each label) and `unaligned` (method and metric of frames that do not correspond to the ground truth's) for readers;
-    a row names its signature only where its metric has several, a number its lane only where the runs have several.
-    Names of several runs are joined; a method that several have says whose it is.
+    For `compare` there are `lane`, `commit` and `device` (that made it), `dataset_version` (of data that code draws),
+    `descriptive` (metrics without a better or worse), `ideal` (of these, what they should be), `stochastic` (methods
+    that draw noise of their own) and `aggregation` (signatures of numbers that are no means over their clips); for
+    readers `confusion` (metrics that answer with a name: who was taken for whom, and the recall of each label) and
+    `unaligned` (method and metric of frames that do not correspond to the ground truth's). A row names its signature
+    only where its metric has several, a number its lane only where the runs have several. Names of several runs are
+    joined; a method that several have says whose it is.
     """
     labelled = list(zip(runs, _labels(runs), strict=True))
     several = len({run.lane for run in runs}) > 1
@@ -63,9 +64,11 @@ def to_json(runs: Sequence[RunData]) -> str:
 
 
 def _head(runs: Sequence[RunData]) -> dict[str, Any]:
-    """The keys on the runs as a whole; the last three only where they have content."""
+    """The keys on the runs as a whole; all but the first four only where they have content."""
     drawn = _joined(str(run.facts.get("dataset_version") or "") for run in runs)
-    descriptive = sorted({row.metric for run in runs for row in run.summary if not run.fact(row.metric).ranked})
+    facts = [run.fact(name) for run in runs for name in {row.metric: row for row in run.summary}]
+    descriptive = sorted({fact.name for fact in facts if not fact.ranked})
+    ideals = {fact.name: fact.ideal for fact in facts if fact.ideal is not None and not fact.ranked}
     stochastic = sorted({name for run in runs for name in run.stochastic})
     made = {row.signature: run.fact(row.metric, row.signature).aggregation for run in runs for row in run.summary}
     others = {line: aggregation for line, aggregation in made.items() if aggregation != "mean"}
@@ -74,13 +77,23 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
         "run": _joined(run.name for run in runs),
         "protocol": _joined(run.protocol for run in runs),
         "lane": _joined(run.lane for run in runs),
+        **({"commit": commit} if (commit := _joined(map(commit_of, runs))) else {}),
+        **({"device": device} if (device := _joined(str(run.facts.get("device") or "") for run in runs)) else {}),
         **({"dataset_version": drawn} if drawn else {}),
         **({"descriptive": descriptive} if descriptive else {}),
+        **({"ideal": ideals} if ideals else {}),
         **({"stochastic": stochastic} if stochastic else {}),
         **({"aggregation": others} if others else {}),
         **({"lists": lists} if (lists := _lists(runs)) else {}),
         **({"long": long} if (long := _long(runs)) else {}),
     }
+
+
+def commit_of(run: RunData) -> str:
+    """Returns the commit that made a run, `+changed` where its files were other ones; "" where it is not known."""
+    made = run.facts.get("made_with")
+    known = made.get("commit") if isinstance(made, Mapping) else None
+    return f"{known}{'+changed' if made.get('dirty') else ''}" if known and isinstance(made, Mapping) else ""
 
 
 def _long(runs: Sequence[RunData]) -> dict[str, dict[str, str]]:

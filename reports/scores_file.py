@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import CannotCompareError, UsageError
 from harness.records import SummaryRow
@@ -17,6 +17,7 @@ from reports.tidy import finite
 
 _CURE = "Name a run folder or a scores.json written by `report`."
 _AGGREGATIONS = ("mean", "weighted", "pooled")
+_FACTS = ("dataset_version", "device")
 _SHOWN = 60  # characters of a wrong value
 
 
@@ -122,8 +123,11 @@ def _run(content: dict[str, Any]) -> RunData:
     signatures = {(row.dataset, row.method, row.metric): row.signature for row in summary}
     rows = tuple(_row(item, signatures) for item in _field(content, "rows", _list))
     unranked = {_text(name) for name in _maybe(content, "descriptive", _list, ())}
+    ideals = {name: _ideal(point) for name, point in _maybe(content, "ideal", _object, {}).items()}
     descriptive = {
-        row.metric: MetricFact(row.metric, row.metric, row.unit, row.higher_is_better, ranked=False)
+        row.metric: MetricFact(
+            row.metric, row.metric, row.unit, row.higher_is_better, ranked=False, ideal=ideals.get(row.metric)
+        )
         for row in summary
         if row.metric in unranked
     }
@@ -135,7 +139,9 @@ def _run(content: dict[str, Any]) -> RunData:
     }
     names = (_field(content, "run", _text), _field(content, "protocol", _text), _maybe(content, "lane", _text, ""))
     taken = tuple(_confusion(item) for item in _maybe(content, "confusion", _list, ()))
-    facts = {key: _field(content, key, _text) for key in ("dataset_version",) if key in content}
+    facts: dict[str, Any] = {key: _field(content, key, _text) for key in _FACTS if key in content}
+    commit, _, changed = _maybe(content, "commit", _text, "").partition("+")
+    facts |= {"made_with": {"commit": commit, "dirty": bool(changed)}} if commit else {}
     apart = frozenset(_pair(item) for item in _maybe(content, "unaligned", _list, ()))
     noisy = frozenset(_text(name) for name in _maybe(content, "stochastic", _list, ()))
     read = RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)
@@ -151,6 +157,10 @@ def _row(item: Any, signatures: Mapping[tuple[str, str, str], str]) -> RunRow:
     value, reason = _field(item, "value", _number), _maybe(item, "reason", _text, None)
     signature = _maybe(item, "signature", _text, "") or signatures.get((dataset, method, metric), "")
     return RunRow(dataset, method, sample, "", "", metric, value, reason, "", signature)
+
+
+def _ideal(point: Any) -> float | Literal["asked"] | None:
+    return "asked" if point == "asked" else _number(point)
 
 
 def _pair(item: Any) -> tuple[str, str]:

@@ -30,10 +30,10 @@ class FacePresence(Evaluator):
     """
 
     metrics: tuple[MetricFacts, ...] = (
-        MetricFacts("face_rate", "Face rate", "%", True, 0.0, 100.0),
-        MetricFacts("frames", "Frames", "", True, 1.0, float("inf"), ranked=False),
+        MetricFacts("face_rate", "Face rate", "%", True, 0.0, 100.0, ranked=False, ideal=100.0),
+        MetricFacts("frames", "Frames", "", True, 1.0, float("inf"), ranked=False, ideal="asked"),
         MetricFacts("pose_shift", "Head pose shift", "deg", False, 0.0, 180.0, ranked=False),
-        MetricFacts("av_length_ratio", "Sound / picture length", "", True, 0.0, float("inf"), ranked=False),
+        MetricFacts("av_length_ratio", "Sound / picture length", "", True, 0.0, float("inf"), ranked=False, ideal=1.0),
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:

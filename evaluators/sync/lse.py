@@ -37,7 +37,7 @@ class LipSync(Evaluator):
     metrics: tuple[MetricFacts, ...] = (
         MetricFacts("lse_c", "LSE-C (Sync-C)", "", True, 0.0, float("inf")),
         MetricFacts("lse_d", "LSE-D (Sync-D)", "", False, 0.0, float("inf")),
-        MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False),
+        MetricFacts("sync_offset", "AV offset", "frames", False, -15.0, 15.0, ranked=False, ideal=0.0),
     )
 
     def __init__(self, settings: Mapping[str, str], device: str) -> None:

@@ -139,7 +139,9 @@ class GateCell:
 
     def _changed(self, baseline: float, run: float, pairs: int, p_value: float | None) -> CellVerdict:
         """The verdict on a change: beyond the limit or not; a p-value waits for its correction."""
-        limit = self.limits.limit(self.key, self.old.unit, baseline, _devices_differ(self.before, self.after))
+        ideal = self.fact.ideal
+        whole = float(ideal) if isinstance(ideal, (int, float)) else baseline
+        limit = self.limits.limit(self.key, self.old.unit, whole, _devices_differ(self.before, self.after))
         verdict = replace(self.answer("same", ""), baseline=baseline, run=run, change=run - baseline, pairs=pairs)
         verdict = replace(verdict, limit=limit, p_value=p_value)
         if run == baseline:  # no test, whatever the noise, could have shown a change: it is none of the corrected ones

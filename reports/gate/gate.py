@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.atomic import replacing
 from harness.statistics import holm, units_needed
 from reports.gate.cell import Side, cells, side
+from reports.gate.closeness import by_closeness
 from reports.gate.text import junit, markdown
 from reports.gate.verdict import CellVerdict, Key, State, Thresholds, Verdict
 from reports.model import RunData
@@ -24,12 +25,14 @@ __all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_ju
 
 
 def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = None) -> Verdict:
-    """Judge every ranked metric of every contestant that the baseline has a number for.
+    """Judge every metric of every contestant that the baseline has a number for: the ranked ones, and those that have
+    an ideal.
 
     The ceiling and the floors are only remarked on, unless the baseline has nothing else. Equal input gives an equal
     verdict, always.
     """
-    limits, before, after = thresholds or Thresholds(), side(baseline), side(run)
+    limits, (baseline, run) = thresholds or Thresholds(), by_closeness(baseline, run)
+    before, after = side(baseline), side(run)
     if baseline.lane and run.lane and baseline.lane != run.lane:
         why = f"the baseline ran in lane {baseline.lane}, the run in lane {run.lane}"
         return Verdict(baseline.name, run.name, (), (), why)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from reports.gate.cell import Rows, Side, counterpart, side
+from reports.gate.closeness import by_closeness
 from reports.gate.verdict import Key
 from reports.model import RunData
 
@@ -20,7 +21,8 @@ SPREADS = 3.0  # standard errors: fewer than 3 of 1000 equal runs differ by more
 
 def measured(first: RunData, second: RunData) -> dict[Key, float]:
     """Returns the noise of every contestant's number that both runs have, in its unit."""
-    one, other = side(first), side(second)
+    one, other = map(side, by_closeness(first, second))
+    first = one.data
     judged = [key for key in one.summary if key[1] not in first.anchors and first.fact(key[2]).ranked]
     pairs = ((key, counterpart(key, one, other)) for key in judged)
     noises = {key: _noise(one, other, key, twin) for key, twin in pairs if twin in other.summary}

@@ -9,6 +9,7 @@ from typing import Literal
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_FINE, EXIT_REGRESSION
 
 Key = tuple[str, str, str, str]  # dataset, method, metric, signature
+COST_UNITS = ("s", "s/s", "MiB")
 State = Literal["better", "same", "worse", "cannot compare"]
 
 
@@ -26,8 +27,10 @@ class Thresholds:
     method run twice, and the tolerance between a CPU and a GPU.
     """
 
-    relative_effect: float = 0.01  # a change below 1 % of the baseline's value does not matter…
+    relative_effect: float = 0.01  # a change below 1 % of the baseline's value (of its ideal) does not matter…
     point_effect: float = 1.0  # …nor one below one point, for metrics in per cent
+    frame_effect: float = 0.5  # …nor one below half a frame, for those in frames
+    cost_effect: float = 0.25  # …nor one of seconds or memory below a quarter: a machine's load does as much
     minimum_effect: Mapping[str, float] = field(default_factory=dict)  # per metric, in its unit; wins over both
     noise: Mapping[Key, float] = field(default_factory=dict)  # of a cell, in its unit: reports.gate.noise
     device_share: float = 0.005  # of the baseline's value (shares: of 100), where one run used a GPU and one did not
@@ -36,10 +39,14 @@ class Thresholds:
     coverage_loss: float = 0.0  # share of the baseline's scored clips that may lose their number
     missing_samples: float = 0.0  # share of the baseline's samples that the run may lack altogether (--limit)
 
-    def limit(self, key: Key, unit: str, baseline: float, devices_differ: bool) -> Limit:
-        """Returns the change that a number must exceed."""
-        metric, whole = key[2], 100.0 if unit == "%" else abs(baseline)
-        effect = self.point_effect if unit == "%" else self.relative_effect * whole
+    def limit(self, key: Key, unit: str, whole: float, devices_differ: bool) -> Limit:
+        """Returns the change that a number must exceed; whole: its value, or the ideal from which it is a distance."""
+        metric, whole = key[2], 100.0 if unit == "%" else abs(whole)
+        effect = {
+            "%": self.point_effect,
+            "frames": self.frame_effect,
+            **dict.fromkeys(COST_UNITS, self.cost_effect * whole),
+        }.get(unit, self.relative_effect * whole)
         limits = [Limit(self.minimum_effect.get(metric, effect), "the least change that matters")]
         if key in self.noise:
             limits.append(Limit(self.noise[key], "the noise of the same method run twice"))
