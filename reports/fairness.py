@@ -171,7 +171,7 @@ def _own_motion(section: Section) -> list[str]:
         marked = dict.fromkeys(column.fact.title for column, cell in cells if cell is not None and cell.unaligned)
         if marked:
             found.append(
-                f"{line.label} does not move the head along the pose track: {', '.join(marked)} (‡) "
+                f"{line.label} does not move the head along the pose track: {', '.join(marked)} (§) "
                 "compare frames that do not correspond, and are not ranked."
             )
     return found

@@ -29,7 +29,7 @@ _SPECIAL = {
     "↓": r"$\downarrow$",
     "→": r"$\to$",
     "∞": r"$\infty$",
-    "‡": r"$\ddagger$",
+    "§": r"\S{}",
     "[": "{[}",  # at the start of a row it would be an option of the \\ or \midrule before, and so would a star
     "*": "{*}",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
@@ -128,7 +128,7 @@ def _value(cell: TableCell | None) -> str:
         return ""
     value = escape(number(cell.row.value, cell.places))
     value = {"best": rf"\textbf{{{value}}}", "second": rf"\underline{{{value}}}", "": value}[cell.rank]
-    mark = r"$^\dagger$" * cell.partial + r"$^\ddagger$" * cell.unaligned
+    mark = r"$^\dagger$" * cell.partial + r"\textsuperscript{\S}" * cell.unaligned
     return rf"{value}{mark} {{\tiny {coverage(cell.row)}}}"
 
 
@@ -142,7 +142,7 @@ def _caption(section: Section, part: slice) -> str:
     return (
         f"{escape(section.heading)}{more}. Small: clips scored / expected, and {escape(INTERVALS)}. "
         f"Bold: best, underlined: second among contestants, {RANKED}. $\\dagger$: too few clips scored to be ranked."
-        + rf" $\ddagger$: {escape(UNALIGNED)}."
+        + rf" \S: {escape(UNALIGNED)}."
         * has_unaligned(section)
     )
 

@@ -65,8 +65,8 @@ class TableCell:
 
 
 def marks(cell: TableCell) -> str:
-    """Returns the signs that stand after a number: † too few clips to be ranked, ‡ frames that do not correspond."""
-    return "†" * cell.partial + "‡" * cell.unaligned
+    """Returns the signs that stand after a number: † too few clips to be ranked, § frames that do not correspond."""
+    return "†" * cell.partial + "§" * cell.unaligned
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Section:
 
 
 def has_unaligned(section: Section) -> bool:
-    """Says whether a number of the section has the sign ‡."""
+    """Says whether a number of the section has the sign §."""
     return any(cell is not None and cell.unaligned for line in section.lines for cell in line.cells)
 
 

@@ -38,7 +38,7 @@ def _macros(name: str, cell: TableCell) -> list[str]:
     found = {"": number(row.value, cell.places), "Scored": str(row.n_scored), "Expected": str(row.n_expected)}
     if row.low is not None and row.high is not None:
         found |= {"Low": number(row.low, cell.places), "High": number(row.high, cell.places)}
-    marks = {"": r"^{\ddagger}"} if cell.unaligned else {}
+    marks = {"": r"^{\S}"} if cell.unaligned else {}
     return [
         rf"\newcommand{{\{name}{end}}}{{\ensuremath{{{_math(text)}{marks.get(end, '')}}}}}"
         for end, text in found.items()

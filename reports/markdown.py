@@ -68,7 +68,7 @@ def _section(section: Section) -> list[str]:
     lines += [
         f"Each cell: value, {INTERVALS}, clips scored / expected. "
         f"**Bold**: best, <u>underlined</u>: second among contestants, {RANKED}; ceiling and floors are never ranked. "
-        f"{MISSING}: no number. †: too few clips scored to be ranked.{f' ‡: {UNALIGNED}.' * has_unaligned(section)}",
+        f"{MISSING}: no number. †: too few clips scored to be ranked.{f' §: {UNALIGNED}.' * has_unaligned(section)}",
         "",
     ]
     empty = [

@@ -91,7 +91,7 @@ def _text(cell: TableCell | None) -> str:
         return ""
     row, mark = cell.row, {"best": "*", "second": "+", "": ""}[cell.rank]
     covered = f" {coverage(row)}" if row.n_scored < row.n_expected else ""
-    return f"{number(row.value, cell.places)}{mark}{_reach(cell)}{covered}{'‡' * cell.unaligned}"
+    return f"{number(row.value, cell.places)}{mark}{_reach(cell)}{covered}{'§' * cell.unaligned}"
 
 
 def _reach(cell: TableCell) -> str:

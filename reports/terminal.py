@@ -72,7 +72,7 @@ def _texts(cell: TableCell | None) -> tuple[str, str]:
     """The two texts of a cell: value with coverage, and its interval."""
     if cell is None:
         return "", ""
-    mark = {"best": "*", "second": "+", "": "~" if cell.partial else ""}[cell.rank] + "‡" * cell.unaligned
+    mark = {"best": "*", "second": "+", "": "~" if cell.partial else ""}[cell.rank] + "§" * cell.unaligned
     return f"{number(cell.row.value, cell.places)}{mark} {coverage(cell.row)}", interval(
         cell.row.low, cell.row.high, cell.places
     )

@@ -36,7 +36,7 @@ def numbers(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
             named = {"run": name, "protocol": run.protocol, "lane": run.lane}
             found = fields | named | {"column": columns[row.metric, row.signature]}
             if row.value is not None and (row.method, row.metric) in run.unaligned:
-                found["note"] = "; ".join(filter(None, (row.note, f"‡ {UNALIGNED}")))
+                found["note"] = "; ".join(filter(None, (row.note, f"§ {UNALIGNED}")))
             yield {key: found[key] for key in NUMBERS}
 
 
