@@ -55,6 +55,11 @@ class Footprint:
         return None if self._device.startswith("cuda") else _of_status("VmHWM")
 
 
+def process_peak() -> int | None:
+    """Returns the most resident memory of this process, in bytes, since a `Footprint` of it last forgot its peak."""
+    return _of_status("VmHWM")
+
+
 def _of_status(name: str) -> int | None:
     try:
         match = re.search(rf"^{name}:\s+(\d+) kB$", _STATUS.read_text(), re.MULTILINE)

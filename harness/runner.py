@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from harness import provenance, registry
-from harness.atomic import replacing, sweep, sweep_abandoned
-from harness.digest import cache_dir, recall
+from harness import provenance, registry, run_file
+from harness.atomic import sweep, sweep_abandoned
+from harness.digest import cache_dir
 from harness.donors import donor_of
 from harness.errors import UsageError
-from harness.evaluator import Column, Panel
+from harness.evaluator import Panel
 from harness.executors import EXECUTORS
 from harness.finished import Finished
+from harness.pace import Kind, Pace
 from harness.progress import Progress
-from harness.records import Clip, Failed, Sample
+from harness.records import Failed, Sample
 from harness.store import RunStore
-from harness.store_file import SCHEMA_VERSION
 from harness.summary import summarise
 from harness.worker import Item, Result, RunPlan
 
@@ -60,6 +60,7 @@ class RunOutcome:
     failed: int
     reused: int
     methods: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
@@ -101,43 +102,52 @@ def run(
 
     every: the whole test list, from which anchors borrow; `samples` themselves where it is not given.
     """
-    folder = store.path.parent
+    folder, began = store.path.parent, time.monotonic()
     sweep(folder)
     sweep_abandoned(cache_dir())
     store.add_samples(samples, complete=asked.limit is None)
     dataset = registry.load(plan.dataset_spec)
-    marks = {name: provenance.fingerprint(_bare(plan, name), dataset) for name in plan.methods}
+    marks = {name: provenance.fingerprint(run_file.bare(plan, name), dataset) for name in plan.methods}
     finished = Finished(store, marks, judge)
     items = list(_items(plan, samples, finished, every or samples))
-    write_run_json(folder, store.meta("asked"), plan, judge, marks)
+    run_file.write(folder, store.meta("asked"), plan, judge, marks)
     try:
         where = EXECUTORS[executor if items else "local"]  # nothing to do needs no cluster
-        with closing(where(max(1, min(jobs, len(items)))).run(plan, items)) as results:
-            made, failed = _store_all(results, len(items), store, finished, judge)
+        jobs = max(1, min(jobs, len(items)))
+        pace = Pace(map(_kind, items), jobs)
+        with closing(where(jobs).run(plan, items)) as results:
+            made, failed = _store_all(results, store, finished, judge, Progress("clips", len(items), pace=pace), pace)
     finally:
         sweep(folder)
         finish(store, judge)
-    return RunOutcome(folder, made, failed, len(plan.methods) * len(samples) - len(items), tuple(plan.methods))
+    reused, seconds = len(plan.methods) * len(samples) - len(items), time.monotonic() - began
+    return RunOutcome(folder, made, failed, reused, tuple(plan.methods), seconds)
 
 
 def _store_all(
-    results: Iterator[Result], count: int, store: RunStore, finished: Finished, judge: Panel
+    results: Iterator[Result], store: RunStore, finished: Finished, judge: Panel, progress: Progress, pace: Pace
 ) -> tuple[int, int]:
     """Store each result as it comes, and show how far it is; (clips made, clips failed)."""
-    progress = Progress("clips", count)
     made = failed = 0
     try:
         for result in results:
             _keep(store, result, finished, judge)
-            made += isinstance(result.clip, Clip)
-            failed += isinstance(result.clip, Failed)
-            progress.step(f"{result.item.method} {result.item.sample.id}")
+            lost = isinstance(result.clip, Failed)
+            made, failed = made + (not lost), failed + lost
+            pace.settled(_kind(result.item), result.seconds, result.first, result.process_bytes)
+            progress.step(f"{result.item.method} {result.item.sample.id}", lost)
     except KeyboardInterrupt:
         progress.say("Summing up what is finished; another Ctrl-C leaves at once.")
         raise
     finally:
         progress.close()
+        store.set_meta("pace", pace.record(store.meta("pace") or {}))
+        store.set_meta("process_bytes", max(pace.process_bytes, store.meta("process_bytes") or 0))
     return made, failed
+
+
+def _kind(item: Item) -> Kind:
+    return item.method, item.clip is not None
 
 
 def finish(store: RunStore, judge: Panel) -> None:
@@ -155,27 +165,8 @@ def summed_up(store: RunStore, judge: Panel, tell: Callable[[str], None] | None 
     columns = judge.columns()
     store.set_meta("metrics", {metric: asdict(evaluator.facts(metric)) for evaluator, metric, _ in columns})
     store.set_meta("aggregations", {line: evaluator.facts(metric).aggregation for evaluator, metric, line in columns})
-    store.set_meta("signatures", _abbreviated(columns))
+    store.set_meta("signatures", run_file.abbreviated(columns))
     store.set_summary(*summarise(store, columns, tell))
-
-
-def _abbreviated(columns: Sequence[Column]) -> dict[str, dict[str, str]]:
-    """Signature line → its long form (whole hashes, class lists); reports read it and import no judge."""
-    return {line: dict(evaluator.signature(metric).long) for evaluator, metric, line in columns}
-
-
-def _by_metric(columns: Sequence[Column]) -> dict[str, str]:
-    """Metric → signature line; where a protocol has a metric several times, the further ones as `metric #2`, …"""
-    lines: dict[str, str] = {}
-    for _, metric, line in columns:
-        names = chain([metric], (f"{metric} #{k}" for k in count(2)))
-        lines[next(name for name in names if name not in lines)] = line
-    return lines
-
-
-def _bare(plan: RunPlan, name: str) -> Any:
-    """A method built but not loaded, to ask it for its facts."""
-    return registry.load(plan.methods[name])(plan.method_options.get(name, {}), plan.device)
 
 
 def _items(plan: RunPlan, samples: Sequence[Sample], finished: Finished, every: Sequence[Sample]) -> Iterator[Item]:
@@ -197,39 +188,6 @@ def _keep(store: RunStore, result: Result, finished: Finished, judge: Panel) -> 
     if not rows and isinstance(lost, Failed):
         rows = judge.rows(item.sample, lost, item.finished if result.unjudged else frozenset())
     store.put_rows(*key, rows)
-
-
-def write_run_json(
-    folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, marks: Mapping[str, str]
-) -> None:
-    """Write run.json atomically: request, versions, machine. Methods of earlier calls stay recorded."""
-    before = recall(folder / "run.json")
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "name": folder.name,
-        "asked": asked,
-        "dataset_version": provenance.version_of(registry.load(plan.dataset_spec)),
-        "made_with": provenance.commit(),
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "device": plan.device,
-        "methods": {
-            **_part(before, "methods"),
-            **provenance.made_by(plan.methods, marks, lambda name: _bare(plan, name)),
-        },
-        "weights": {**_part(before, "weights"), **{n: provenance.weights_of(_bare(plan, n)) for n in plan.methods}},
-        "signatures": _by_metric(judge.columns()),
-        "abbreviated": {line: long for line, long in _abbreviated(judge.columns()).items() if long},
-    }
-    text = json.dumps(facts, indent=1, default=str, sort_keys=True)
-    with replacing(folder / "run.json") as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
-
-
-def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A part of an earlier run.json; {} where it has none."""
-    part = facts.get(key)
-    return part if isinstance(part, dict) else {}
 
 
 def with_limit(samples: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:

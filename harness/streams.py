@@ -38,7 +38,12 @@ def harmless() -> Iterator[None]:
 def control(stream: TextIO, sequence: str) -> None:
     """Write a control sequence of our own, where the stream is a terminal."""
     if stream.isatty():
-        (stream.inner if isinstance(stream, _Harmless) else stream).write(sequence)
+        beneath(stream).write(sequence)
+
+
+def beneath(stream: TextIO) -> TextIO:
+    """Returns the stream that takes control sequences, for a writer who has seen to `printable` himself."""
+    return stream.inner if isinstance(stream, _Harmless) else stream
 
 
 def lost() -> OSError | None:

@@ -12,7 +12,7 @@ from harness import foreign, liveness, registry
 from harness.dataset import Dataset
 from harness.errors import MissingError, NoRoomError
 from harness.evaluator import Panel
-from harness.footprint import Footprint
+from harness.footprint import Footprint, process_peak
 from harness.guard import Crash, attempt
 from harness.lanes import request_in, unsupported
 from harness.method import Frame, Method
@@ -68,12 +68,19 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """Holds the result of an item. `unjudged`: how judging ended a clip's process, where the clip was there before."""
+    """Holds the result of an item. `unjudged`: how judging ended a clip's process, where the clip was there before.
+
+    seconds: the time it took, 0 where unknown; first: whether the process loaded something for it; process_bytes: the
+    most memory that its process held meanwhile.
+    """
 
     item: Item
     clip: Clip | Failed
     rows: tuple[Row, ...]
     unjudged: Failed | None = None
+    seconds: float = 0.0
+    first: bool = False
+    process_bytes: int | None = None
 
 
 def request_for(sample: Sample, method: str, plan: RunPlan) -> Request:
@@ -132,9 +139,12 @@ class Worker:
         self._footprint = Footprint(plan.device)
         self._own_bytes: dict[str, int] = {}  # method → bytes that loading it added
         self._judge: Panel | None = None
+        self._met: set[str] = set()  # methods that this process has worked for
 
     def work(self, item: Item) -> Result:
         """Make the clip if it is not there, judge it, and return both; never raises for a bad sample."""
+        began, first = time.perf_counter(), item.method not in self._met
+        self._met.add(item.method)
         ready = attempt(lambda: self._materialise(item))
         clip: Clip | Failed
         if isinstance(ready, Crash) and item.clip is None and not self._hands_out(item.method):
@@ -143,7 +153,9 @@ class Worker:
             clip = item.clip if item.clip is not None else self._generate(item)
         if isinstance(clip, Failed):
             self._plan.clip_path(item).unlink(missing_ok=True)  # of an earlier run: the store names no file there
-        return Result(item, clip, self._judge_rows(item, clip))
+        rows = self._judge_rows(item, clip)
+        seconds = time.perf_counter() - began
+        return Result(item, clip, rows, seconds=seconds, first=first, process_bytes=process_peak())
 
     def close(self) -> None:
         """Let every method end what it keeps: processes of its own, files."""

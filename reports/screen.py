@@ -6,8 +6,11 @@ where it is not whole.
 
 from __future__ import annotations
 
+import math
+import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.reasons import sentence
 from harness.streams import printable
@@ -20,7 +23,9 @@ from reports.sentences import Sentence, sentences
 
 #: The metrics that a first look needs, in order; each the first of its columns.
 HEADLINES = ("emotion_acc", "ext_acc", "lse_c", "lse_d", "identity_sim", "fid", "fvd")
-_SENTENCES = 5
+_SENTENCES = (4, 2)  # differences that hold, and what is too small to tell
+_SENTENCES_NARROW = (3, 1)
+_NARROW = 100  # columns
 _HEAD_LINES = 3
 _ASKEW = 0.3  # of half an interval, from which on it is no ±
 _ROLES = {"contestant": "", "ceiling": "ceiling", "floor": "floors"}
@@ -40,12 +45,15 @@ def screen(runs: Sequence[RunData], width: int, ink: Ink = plain, metrics: Seque
         columns = _headlines(section, metrics or HEADLINES)
         small = any("net:demo" in column.signature for column in section.columns)
         what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
-        people = f", {section.identities} people" if section.identities else ""
+        people = (
+            f", {section.identities} {'person' if section.identities == 1 else 'people'}" if section.identities else ""
+        )
         parts.append(ink(printable(what + people), "bold") + (" (small demo networks)" if small else ""))
         parts += [*_block(section, columns, width, ink), ""]
         notes = [f"  {printable(note.text)}" for note in fairness(section, runs) if note.limit]
-        parts += [_wrapped(note, width) for note in notes]
-    return "\n".join([*parts, *_claims(sentences(runs), width, ink)]) + "\n"
+        parts += [wrapped(note, width) for note in notes]
+    ranked = any(cell is not None and cell.rank for s in sections(runs) for line in s.lines for cell in line.cells)
+    return "\n".join([*parts, *_claims(sentences(runs), ranked, width, ink)]) + "\n"
 
 
 def _headlines(section: Section, wanted: Sequence[str]) -> list[int]:
@@ -68,7 +76,8 @@ def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> lis
             shown.append(place)
     deep = max((len(heads[k]) for k in shown), default=0)  # no column: nothing was measured
     stacked = {k: [*[""] * (deep - len(heads[k])), *heads[k]] for k in shown}
-    rows = [" " * names + "".join("  " + ink(stacked[k][d].rjust(sizes[k]), "dim") for k in shown) for d in range(deep)]
+    above = [(" " * names + "".join(f"  {stacked[k][d].rjust(sizes[k])}" for k in shown)).rstrip() for d in range(deep)]
+    rows = [ink(text, "dim") for text in above]
     role = "contestant"
     for number_of, line in enumerate(section.lines):
         if line.role != role:
@@ -76,14 +85,16 @@ def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> lis
             rows.append(ink(f"{_ROLES[role]}:", "dim"))
         rows.append(_row(line, names, [(texts[k][number_of].rjust(sizes[k]), line.cells[k]) for k in shown], ink))
     left_out = [section.columns[k].fact.short for k in places if k not in shown]
-    return rows + ([_wrapped(f"(no room for {', '.join(left_out)})", width)] if left_out else [])
+    rest = f"(no room for {', '.join(left_out)}: a wider terminal, or --columns, shows them)"
+    return rows + ([wrapped(rest, width)] if left_out else [])
 
 
 def _head(column: Column, room: int) -> list[str]:
     """The title in as many lines, three at most, as make it no wider than the numbers below where that can be."""
     title = printable(f"{column.fact.short}{f' {column.arrow}' if column.arrow else ''}")
-    wrapped = (textwrap.wrap(title, wide) for wide in range(max(room, 8), len(title) + 1))
-    return next((lines for lines in wrapped if len(lines) <= _HEAD_LINES), [title])
+    longest = max(map(len, re.split(r"(?<=-)|\s", title)))
+    tries = (textwrap.wrap(title, wide) for wide in range(max(room, longest), len(title) + 1))
+    return next((lines for lines in tries if len(lines) <= _HEAD_LINES), [title])
 
 
 def _text(cell: TableCell | None) -> str:
@@ -91,18 +102,20 @@ def _text(cell: TableCell | None) -> str:
         return ""
     row, mark = cell.row, {"best": "*", "second": "+", "": ""}[cell.rank]
     covered = f" {coverage(row)}" if row.n_scored < row.n_expected else ""
-    return f"{number(row.value, cell.places)}{mark}{_reach(cell)}{covered}{'§' * cell.unaligned}"
+    value, reach = _with_reach(cell)
+    return f"{value}{mark}{reach}{covered}{'§' * cell.unaligned}"
 
 
-def _reach(cell: TableCell) -> str:
-    """Half the interval's length, or both ends of a share that lies far from its middle; "" without an interval."""
-    row = cell.row
-    if row.low is None or row.high is None or row.value is None:
-        return ""
+def _with_reach(cell: TableCell) -> tuple[str, str]:
+    """The value, and half its interval's length in two digits (both ends of a share far from the middle of its own)."""
+    row, value = cell.row, cell.row.value
+    if value is None or row.low is None or row.high is None or row.high <= row.low:
+        return number(value, cell.places), ""
     half = (row.high - row.low) / 2
-    if row.unit == "%" and abs(row.value - (row.low + row.high) / 2) > _ASKEW * half:
-        return f" {interval(row.low, row.high, 0)}"
-    return f"±{number(half, cell.places)}"
+    if row.unit == "%" and abs(value - (row.low + row.high) / 2) > _ASKEW * half:
+        return number(value, 0), f" {interval(row.low, row.high, 0)}"
+    places = min(cell.places, max(0, 1 - math.floor(math.log10(half))))
+    return number(value, places), f"±{number(half, places)}"
 
 
 def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | None]], ink: Ink) -> str:
@@ -111,22 +124,37 @@ def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | Non
     return "  ".join([ink(label, "bold") if line.role == "contestant" else label, *inked]).rstrip()
 
 
-def _claims(found: Sequence[Sentence], width: int, ink: Ink) -> list[str]:
-    """Differences that hold, headline metrics and contestants first, and how many comparisons show nothing."""
+def _claims(found: Sequence[Sentence], ranked: bool, width: int, ink: Ink) -> list[str]:
+    """Differences that hold, then what is too small to tell between contestants; headline metrics first."""
     order = {name: place for place, name in enumerate(HEADLINES)}
-    held = [one for one in found if one.different and one.metric in order]
-    held.sort(key=lambda one: (one.kind != "contestants", order[one.metric]))
-    lines = [ink("Who beats whom", "bold"), _wrapped("  * best, + second; ± or [ ]: 95 % interval over people", width)]
-    lines += [_wrapped(f"  {printable(one.text)}", width) for one in held[:_SENTENCES]]
-    more = sum(one.different for one in found) - len(held[:_SENTENCES])
-    rest = sum(not one.different for one in found)
-    told = [f"{more} more differences hold" if more else "", f"{rest} comparisons show none" if rest else ""]
+    known = sorted((one for one in found if one.metric in order), key=lambda one: order[one.metric])
+    most_held, most_unclear = _SENTENCES_NARROW if width < _NARROW else _SENTENCES
+    held = _in_turn(one for one in known if one.different)[:most_held]
+    unclear = _in_turn(one for one in known if not one.different and (one.kind == "contestants" or not held))
+    unclear = unclear[:most_unclear]
+    marks = "* best, + second; " if ranked else ""
+    lines = [ink("Who beats whom", "bold"), wrapped(f"  {marks}± or [ ]: 95 % interval over people", width)]
+    lines += [wrapped(f"  {printable(one.text)}", width) for one in (*held, *unclear)]
+    more = sum(one.different for one in found) - len(held)
+    rest = sum(not one.different for one in found) - len(unclear)
+    told = [f"{more} more differences hold" if more else "", f"{rest} more comparisons show none" if rest else ""]
     closing = "; ".join(part for part in told if part)
-    return [*lines, _wrapped(f"  {closing}: see the page.", width)] if closing else lines if held else []
+    return [*lines, wrapped(f"  {closing}: see the page.", width)] if closing else lines if found else []
 
 
-def _wrapped(text: str, width: int) -> str:
-    return textwrap.fill(text, width, subsequent_indent="    ")
+def _in_turn(found: Iterable[Sentence]) -> list[Sentence]:
+    """Contestants among themselves first; then each metric's first sentence, each one's second, and so on."""
+    seen: Counter[tuple[str, str]] = Counter()
+    ranked = []
+    for one in found:
+        ranked.append((one.kind != "contestants", seen[one.kind, one.metric], one))
+        seen[one.kind, one.metric] += 1
+    return [one for *_, one in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def wrapped(text: str, width: int) -> str:
+    """Returns a paragraph in lines of the width, all but the first indented."""
+    return textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def lost(runs: Sequence[RunData], most: int = 4) -> list[str]:

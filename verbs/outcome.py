@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from harness import metric_names, runner
 from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING
@@ -19,13 +20,14 @@ from harness.store import RunStore
 from harness.streams import control, printable
 from reports.load import load_run
 from reports.model import RunData
-from reports.screen import lost, plain, screen
+from reports.screen import lost, plain, screen, wrapped
 from reports.terminal import WIDTH, table
 from verbs.session import contestants
 
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "judge_unnamed")
 _INKS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "good": "\x1b[32m"}
 _SEQUENCE = r"\x1b\[[0-9]+m"
+_FETCHED = re.compile(r"python bench\.py weights fetch (\S+)")
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 
@@ -35,13 +37,14 @@ def print_outcome(outcome: runner.RunOutcome, columns: str) -> int:
     """
     data = load_run(outcome.folder)
     show([data], columns)
-    report = outcome.folder / "report"
-    click.echo(f"\n{outcome.made} clips made, {outcome.failed} failed, {outcome.reused} already there.")
-    click.echo(f"Page: {report / 'index.html'}   Tables: {report / 'table.md'}, table.tex   All metrics: --columns all")
+    took = f"in {tqdm.format_interval(outcome.seconds)}"
+    click.echo()
+    _say(f"{_clips(outcome.made)} made, {outcome.failed} failed, {outcome.reused} already there, {took}.")
+    say_places(outcome.folder / "report")
     for line in not_made(outcome.folder):
-        click.echo(f"Failed: {line}")
+        _say(f"Failed: {line}")
     for line in lacking(data):
-        click.echo(f"Missing: {line}")
+        _say(f"Missing: {line}")
     if unable(outcome):
         click.echo("bench.py: none of the methods that were asked for could run.", err=True)
         return EXIT_MISSING
@@ -60,9 +63,8 @@ def show(runs: Sequence[RunData], columns: str) -> None:
         return
     known = {row.metric for run in runs for row in run.summary}
     metrics = [] if columns == "headline" else metric_names.several(columns, known)
-    width = shutil.get_terminal_size((WIDTH, 24)).columns
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    text = screen(runs, width if sys.stdout.isatty() else WIDTH, _inked if colour else plain, metrics)
+    text = screen(runs, _width(), _inked if colour else plain, metrics)
     for piece in re.split(f"({_SEQUENCE})", text):
         if re.fullmatch(_SEQUENCE, piece):
             control(sys.stdout, piece)
@@ -70,7 +72,20 @@ def show(runs: Sequence[RunData], columns: str) -> None:
             click.echo(piece, nl=False)
     lines = lost(runs)
     if lines:
-        click.echo("Not measured: " + "; ".join(map(printable, lines)) + ".")
+        _say("Not measured: " + "; ".join(map(printable, lines)) + ".")
+
+
+def say_places(report: Path, files: Sequence[str] = ("table.md", "table.tex")) -> None:
+    """Prints where the page and the tables are."""
+    _say(f"Page: {report / 'index.html'}   Tables: {', '.join(files)} beside it   All metrics: --columns all")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+
+
+def _say(text: str) -> None:
+    click.echo(wrapped(text, _width()))
 
 
 def _inked(text: str, kind: str) -> str:
@@ -115,6 +130,11 @@ def _told(reason: str, cure: str) -> str:
 
 
 def lacking(data: RunData) -> list[str]:
-    """Returns every weights file and tool that judges of this run miss, once, with its cure."""
+    """Returns what judges of this run miss, each thing once: with one command all weights files that can be fetched,
+    then every other file and tool with its cure.
+    """
     details = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
-    return list(dict.fromkeys(line for detail in dict.fromkeys(details) for line in detail.split("\n") if line))
+    lines = list(dict.fromkeys(line for detail in dict.fromkeys(details) for line in detail.split("\n") if line))
+    names = [match[1] for line in lines if (match := _FETCHED.search(line))]
+    one = [f"weights. Type: python bench.py weights fetch {' '.join(names)}"] if names else []
+    return one + [line for line in lines if not _FETCHED.search(line)]

@@ -40,14 +40,14 @@ def command(**given: Any) -> int:
     when the same command is typed again; a bad clip costs only itself; a second run does nothing.
     """
     from datasets.preparation.prepare import prepare
-    from harness.progress import Bar
+    from harness.progress import Progress
 
     demo = given["weights"] == "demo"
     plan = _plan(given["stages"], demo)
     ready = None if demo else partial(_check_weights, plan.stages)
     pack = "cmet.training.packed:pack" if given["pack"] and {"speech", "codes"} <= set(plan.stages) else None
     wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
-    with Bar("clips") as bar:
+    with Progress("clips") as bar:
         jobs = given["jobs"] or default_jobs()
         done = prepare(**wanted, plan=plan, jobs=jobs, pack=pack, ready=ready, progress=bar.at)
     click.echo(done.text())

@@ -18,13 +18,14 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str) -> int:
     """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS."""
     from reports import write
     from reports.load import load_run
-    from verbs.outcome import show
+    from verbs.outcome import say_places, show
 
     data = [load_run(run) for run in runs]
     folder = out or runs[0] / "report"
     paths = write(data if len(data) > 1 else data[0], folder)
     show(data, columns)
-    click.echo("\n" + "\n".join(str(path) for path in paths))
+    click.echo()
+    say_places(folder, [path.name for path in paths if path.name != "index.html"])
     killed = next((str(folder) for folder, run in zip(runs, data, strict=True) if not run.summary), "")
     if killed:
         click.echo(f"bench.py: '{killed}' has no numbers yet: it was killed before they were summed up.", err=True)

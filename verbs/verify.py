@@ -44,14 +44,14 @@ def command(
     nothing of it can); the share of every list that can be served is printed.
     """
     from datasets.verify import verify
-    from harness.progress import Bar
+    from harness.progress import Progress
 
     options: dict[str, object] = dict(dataset_settings(corpus, sets))
     if remap is not None:
         options["remap"] = remap
     if suggested is not None:
         return _suggest(corpus, root, list_name, options, suggested)
-    with Bar("files") as bar:
+    with Progress("files") as bar:
         report = verify(corpus, root, list_name, jobs or default_jobs(), bar.at, **options)
     click.echo(report.text())
     if csv_path is not None:
@@ -65,13 +65,13 @@ def _suggest(corpus: str, root: Path, list_name: str | None, options: dict[str, 
     from datasets.mead import Mead
     from datasets.renumbering import suggest, write
     from harness.media import read_audio
-    from harness.progress import Bar
+    from harness.progress import Progress
 
     if corpus != "mead":
         raise UsageError(f"'{corpus}' has no numbering to suggest.", "Only MEAD's files are numbered differently.")
     source = Mead(root=root, list_name=list_name, **options)
     identities = {row["identity"] for row in source.rows()}
-    with Bar("folders") as bar:
+    with Progress("folders") as bar:
         found = suggest(source.tree, identities, lambda path: read_audio(path).samples, bar.at)
     for one in found:
         click.echo(one)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
+from contextlib import closing
 
 import click
 
 from harness import fetching, weights
 from harness.errors import EXIT_MISSING
-from harness.streams import control
+from harness.progress import Progress
 
 _MARKS = {
     "verified": "ok",
@@ -65,33 +65,27 @@ def fetch(names: tuple[str, ...]) -> None:
         click.echo(f"{entry.name:<24} {_told_size(entry):<14} {entry.licence}")
         if not entry.url:
             click.echo(f"{'':<24} by hand from {entry.source}: {entry.file}; {entry.note}")
-    meter = _Meter()
-    try:
-        for state in fetching.fetch(names, meter.tell):
+    with closing(_Bars()) as bars:
+        for state in fetching.fetch(names, bars.at):
             click.echo(f"{state.entry.name}: {state.path} ({state.status})")
-    finally:
-        meter.close()
 
 
-class _Meter:
-    """Shows how far a download is: on a terminal in one line, rewritten in place; a log is spared."""
+class _Bars:
+    """Shows how far a download is, a bar for each file."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._open = False
+        self._name, self._bar = "", Progress("")
 
-    def tell(self, name: str, done: int, total: int) -> None:
+    def at(self, name: str, done: int, total: int) -> None:
         """Shows that `done` of `total` bytes (0: unknown) are here."""
-        if self._live:
-            share = f"{100 * done / total:3.0f} %" if total else f"{done / 1e6:.0f} MB"
-            self._open = not done >= total > 0
-            control(sys.stderr, "\r")
-            click.echo(f"{name}: {share}", nl=not self._open, err=True)
+        if name != self._name:
+            self.close()
+            self._name, self._bar = name, Progress(name, unit="B")
+        self._bar.at(done, total)
 
     def close(self) -> None:
         """Leaves the terminal's line, so that what went wrong stands on its own."""
-        if self._open:
-            click.echo(err=True)
+        self._bar.close()
 
 
 @command.command("verify", short_help="Hash every file that is here.")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import bench
-from harness import registry, runner
+from harness import registry, run_file, runner
 from harness.errors import UsageError
 from harness.records import Clip, Failed, Sample, Unscored
 from harness.store import RunStore
@@ -155,7 +155,7 @@ class Twice(FakeJudge):
 
 def test_run_json_names_every_signature_of_a_metric(tmp_path: Path) -> None:
     plan = plan_for(tmp_path)
-    runner.write_run_json(tmp_path, {}, plan, Twice("1", "cpu"), {})
+    run_file.write(tmp_path, {}, plan, Twice("1", "cpu"), {})
     facts = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert facts["signatures"] == {"bytes": "bytes|v:1", "bytes #2": "bytes|v:2"}
 

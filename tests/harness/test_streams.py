@@ -47,8 +47,8 @@ def test_progress_rewrites_its_line_and_shows_no_control_character_of_a_name(mon
     with harmless():
         Progress("clips", 1).step("run\x1b[2J")
     shown = terminal.getvalue()
-    assert shown.startswith("\r\x1b[K")
-    assert "\x1b" not in shown.removeprefix("\r\x1b[K")
+    assert "run?[2J" in shown
+    assert "\x1b" not in shown
 
 
 def test_a_foreign_run_names_itself_in_vain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

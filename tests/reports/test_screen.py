@@ -21,6 +21,27 @@ def test_it_fits(width: int) -> None:
     assert len(lines) <= (30 if width >= 80 else 40)  # places and reasons follow: 35 in all
 
 
+def test_words_are_whole_and_uncertainty_has_two_digits() -> None:
+    lines = screen([make_run("ours", 0)], 100, metrics=["identity", "fid"]).splitlines()
+    assert lines[1].split() == ["Identity"]
+    assert lines[2].split()[0] == "similarity"
+    assert all(line == line.rstrip() for line in lines)
+    alone = screen([make_run("ours", 0, methods=("cmet", "edtalk"), identities=1)], 100)
+    assert alone.splitlines()[0].endswith("protocol demo, 1 person")
+    reach = [part.partition("±")[2] for line in lines for part in line.split() if "±" in part and part != "±"]
+    assert reach
+    assert all(len(digits.replace(".", "").lstrip("0")) <= 2 for digits in reach), reach
+
+
+def test_sentences_say_who_wins_and_what_is_too_small_to_tell() -> None:
+    text = screen([make_run("ours", 0)], 200)
+    claims = text.partition("Who beats whom")[2].splitlines()[2:]
+    assert 3 <= len(claims) - 1 <= 6
+    assert "cmet is worse than ground_truth in LSE-C" in claims[0]
+    assert "cmet and edtalk do not differ measurably in LSE-C" in " ".join(claims)
+    assert "see the page" in claims[-1]
+
+
 def test_headlines_come_first_and_others_are_asked_for() -> None:
     run = make_run("ours", 0)
     text = screen([run], 160)
