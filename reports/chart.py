@@ -73,7 +73,8 @@ def dots(one: Breakdown, anchors: frozenset[str], identifier: str) -> str:
                 y = TOP + row * place + _PAD / 2 + _STEP * (series + 0.5)
                 look = series_class(series) + (" hollow" if method in anchors else "")
                 words = f"{method}, {emotion}: {in_words(share, one.places)}"
-                parts.append(f'<g class="{look}"><title>{escape(words)}</title>{_mark(share, scale, series, y)}</g>')
+                inside = f"<title>{escape(words)}</title>{_mark(share, scale, series, y)}"
+                parts.append(f'<g class="{look}" data-at="{series},{place}">{inside}</g>')
     return "".join([*parts, "</svg>"])
 
 

@@ -17,28 +17,32 @@ _FIRST = ("undecided", "no_face")
 def counted(
     key: tuple[str, str, str, str],
     classes: Sequence[str],
-    answers: Iterable[tuple[str, str]],
-    missed: Iterable[tuple[str, str]],
+    answers: Iterable[tuple[str, str, str]],
+    missed: Iterable[tuple[str, str, str]],
 ) -> Confusion | None:
     """Returns the confusion of one (dataset, method, metric, signature); None without any answer.
 
-    `answers`: (label, answer) of each scored clip, answer a class or, where the judge could not decide, a reason code.
-    `missed`: (label, reason code) of each clip that was expected and not scored. Recall is over the scored clips.
+    `answers`: (sample, label, answer) of each scored clip, answer a class or, where the judge could not decide, a
+    reason code. `missed`: (sample, label, reason code) of each clip that was expected and not scored. Recall is over
+    the scored clips.
     """
     given = list(answers)
     if not given:
         return None
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    scored = Counter(label for label, _ in given)
-    for label, answer in (*given, *missed):
+    scored = Counter(label for _, label, _ in given)
+    taken: dict[str, str] = {}
+    for sample, label, answer in (*given, *missed):
         counts[label][answer] += 1
-    right = Counter(label for label, answer in given if label == answer)
+        taken[sample] = answer
+    right = Counter(label for _, label, answer in given if label == answer)
     order = emotion_order(counts)
     recall = {label: 100.0 * right[label] / scored[label] for label in order if scored[label]}
     names = emotion_order(classes)
     others = {answer for row in counts.values() for answer in row} - {*names}
     answered = (*names, *sorted(others, key=lambda code: (code not in _FIRST, code)))
-    return Confusion(*key, answered, {label: dict(counts[label]) for label in order}, recall, len(names))
+    by_label = {label: dict(counts[label]) for label in order}
+    return Confusion(*key, answered, by_label, recall, len(names), taken)
 
 
 def to_json(one: Confusion, method: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class Failure:
 
     dataset: str
     metric: str
+    signature: str
     title: str  # the metric's title
     reason: str  # code of harness.reasons
     methods: tuple[str, ...]
@@ -40,7 +41,7 @@ def _failure(run: RunData, key: tuple[str, str, str, str], rows: list[RunRow]) -
     dataset, metric, signature, reason = key
     methods = tuple(dict.fromkeys(row.method for row in rows))
     clips = tuple((row.method, row.sample, row.detail) for row in rows)
-    return Failure(dataset, metric, run.fact(metric, signature).title, reason, methods, clips)
+    return Failure(dataset, metric, signature, run.fact(metric, signature).title, reason, methods, clips)
 
 
 def notes(run: RunData) -> dict[str, int]:

@@ -90,24 +90,26 @@ def _rows(store: RunStore, signed: Mapping[tuple[str, str, str, str], str]) -> t
 def _confusions(store: RunStore, summary: Iterable[SummaryRow], rows: Iterable[RunRow]) -> tuple[Confusion, ...]:
     """The confusions of every number of the summary that is a share of right answers."""
     deciding = registry.load(f"{DECISIONS}:METRICS")
-    missed: dict[tuple[str, str, str, str], list[tuple[str, str]]] = defaultdict(list)
+    missed: dict[tuple[str, str, str, str], list[tuple[str, str, str]]] = defaultdict(list)
     for row in rows:
         if row.metric in deciding and row.expected and not row.scored:
-            missed[row.dataset, row.method, row.metric, row.signature].append((row.emotion, row.reason or ""))
+            missed[row.dataset, row.method, row.metric, row.signature].append(
+                (row.sample, row.emotion, row.reason or "")
+            )
     keys = [(row.dataset, row.method, row.metric, row.signature) for row in summary if row.metric in deciding]
     found = [counted(key, *_answers(store, key), missed[key]) for key in keys]
     return tuple(one for one in found if one is not None)
 
 
-def _answers(store: RunStore, key: tuple[str, str, str, str]) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-    """(classes, (label, answer) of each scored clip); the answer of an undecided one is the reason in its notes."""
+def _answers(store: RunStore, key: tuple[str, str, str, str]) -> tuple[tuple[str, ...], list[tuple[str, str, str]]]:
+    """(classes, (sample, label, answer) of each scored clip); an undecided one's answer is the reason in its notes."""
     line = _settings(key[3])
     stored = [row for row in store.rows(cell=(*key[:3], line)) if row.reason is None and row.statistics]
     if not stored:
         return (), []
     decisions = registry.load(f"{DECISIONS}:decided")(key[2], line, [unpack(row) for row in stored])
     pairs = [(row, pair) for row, pair in zip(stored, decisions.pairs, strict=True) if pair is not None]
-    return decisions.classes, [(label, answer or _undecided(row)) for row, (label, answer) in pairs]
+    return decisions.classes, [(row.sample, label, answer or _undecided(row)) for row, (label, answer) in pairs]
 
 
 def _undecided(row: StoredRow) -> str:

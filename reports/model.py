@@ -138,6 +138,7 @@ class Confusion:
     counts: Mapping[str, Mapping[str, int]]  # label → answer → clips; answers that no clip got are absent
     recall: Mapping[str, float]  # label → percent of its scored clips; labels without a scored clip are absent
     named: int  # so many of the answers are classes
+    taken: Mapping[str, str] = field(default_factory=dict, compare=False)  # sample → answer; {} in a bare scores.json
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from harness.reasons import sentence
 from reports.breakdown import Breakdown, EmotionMean, breakdowns
+from reports.catalogue import Catalogue, catalogue
 from reports.chart import dots, series_class, shape
 from reports.confusion import Board, boards
 from reports.failures import Failure, failures, notes
@@ -26,13 +27,15 @@ from reports.sentences import sentences
 from reports.templates import part, template
 
 _KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
-_SCRIPTS = ("start", "table", "clips")  # parts of the page's script, in order
-_LISTED = 200  # clips of one failure that the page spells out
+#: Parts of the page's script, in order.
+_SCRIPTS = ("start", "table", "address", "choice", "form", "transport", "cards", "keys", "links")
+_LISTED = 40  # clips of one failure that the page spells out
 
 
 def render(runs: Sequence[RunData], folder: Path) -> str:
     """Returns the page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
     script = _script()
+    known = catalogue(runs)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template("index.html.j2").render(
         title=title(runs),
@@ -40,18 +43,18 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         script=Markup(script),
         script_hash=digest,
         facts=_facts(runs),
-        sections=[section_parts(section, index, runs) for index, section in enumerate(sections(runs))],
+        sections=[section_parts(section, index, runs, known) for index, section in enumerate(sections(runs))],
         intervals=INTERVALS,
         ranked=RANKED,
         unaligned=UNALIGNED,
         over_clips=any(row.clip_low is not None for run in runs for row in run.summary),
         sentences=_sentences(runs),
-        charts=[_chart(one, run, f"c{i}-{k}") for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
-        boards=[_board(board) for run in runs for board in boards(run)],
-        failures=[_failure(failure) for run in runs for failure in failures(run)],
+        charts=[_chart(one, run, (i, k), known) for i, run in enumerate(runs) for k, one in enumerate(breakdowns(run))],
+        boards=[_board(board, i, known) for i, run in enumerate(runs) for board in boards(run)],
+        failures=[_failure(failure, i, known) for i, run in enumerate(runs) for failure in failures(run)],
         notes=[(sentence(code), code, count) for run in runs for code, count in notes(run).items()],
         provenance=[(run.name, _tree(run.facts)) for run in runs],
-        data=player_data(runs, folder),
+        data=player_data(runs, folder, known),
     )
 
 
@@ -82,31 +85,32 @@ def _sentences(runs: Sequence[RunData]) -> list[tuple[str, list[Any]]]:
     return [(name, lines) for name, lines in groups if lines]
 
 
-def _chart(one: Breakdown, run: RunData, identifier: str) -> dict[str, Any]:
+def _chart(one: Breakdown, run: RunData, place: tuple[int, int], known: Catalogue) -> dict[str, Any]:
+    """One chart with its legend and its table; place: of its run, and in it."""
     legend = [
         (method, series_class(k) + (" hollow" if method in run.anchors else ""), Markup(shape(k, 7, 7)))
         for k, method in enumerate(one.methods)
     ]
+    shares = {key: _share(share, one.places) for key, share in one.cells.items()}
     rows = [
-        (method, [_share(one.cells.get((method, emotion)), one.places) for emotion in one.emotions])
+        (method, known.method(place[0], method), [shares.get((method, emotion)) for emotion in one.emotions])
         for method in one.methods
     ]
-    picture = Markup(dots(one, run.anchors, identifier))
-    return {"title": one.title, "legend": legend, "svg": picture, "emotions": one.emotions, "rows": rows}
+    picture = Markup(dots(one, run.anchors, f"c{place[0]}-{place[1]}"))
+    told = {"title": one.title, "legend": legend, "svg": picture, "emotions": one.emotions, "rows": rows}
+    return {**told, "metric": known.metric(one.fact.name, one.signature)}
 
 
-def _share(share: EmotionMean | None, places: int) -> dict[str, Any] | None:
-    if share is None:
-        return None
+def _share(share: EmotionMean, places: int) -> dict[str, Any]:
     short = share.n_scored < share.n_expected
     return {"value": number(share.value, places), "coverage": coverage(share), "short": short}
 
 
-def _board(board: Board) -> dict[str, Any]:
-    return {"title": board.title, "tables": [_confusion(one) for one in board.tables]}
+def _board(board: Board, run: int, known: Catalogue) -> dict[str, Any]:
+    return {"title": board.title, "tables": [_confusion(one, run, known) for one in board.tables]}
 
 
-def _confusion(one: Confusion) -> dict[str, Any]:
+def _confusion(one: Confusion, run: int, known: Catalogue) -> dict[str, Any]:
     """One table: a line per label, a column per answer, the recall at the end; `shade` 0 to 4 is a count's share."""
     lines = []
     for label, row in one.counts.items():
@@ -115,16 +119,20 @@ def _confusion(one: Confusion) -> dict[str, Any]:
         lines.append((label, cells, number(one.recall.get(label), 1)))
     return {
         "method": one.method,
+        "place": known.method(run, one.method),
+        "metric": known.metric(one.metric, one.signature),
         "names": one.classes,
-        "others": [(code.replace("_", " "), sentence(code)) for code in one.others],
+        "others": [(code.replace("_", " "), sentence(code), code) for code in one.others],
         "lines": lines,
     }
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
+def _failure(failure: Failure, run: int, known: Catalogue) -> dict[str, Any]:
     listed = failure.clips[:_LISTED]
     return {
         "who": failure.who(),
+        "metric": known.metric(failure.metric, failure.signature),
+        "place": known.method(run, failure.methods[0]) if len(failure.methods) == 1 else None,
         "title": failure.title,
         "clips": len(failure.clips),
         "reason": failure.reason,

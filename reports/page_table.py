@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.signature import Signature
+from reports.catalogue import Catalogue
 from reports.fairness import fairness
 from reports.footnotes import footnotes
 from reports.layout import ROLE_TITLES, ROLES, Column, Section, TableCell, TableLine, has_unaligned
@@ -18,17 +19,22 @@ from reports.numbers import coverage, interval, number
 from reports.screen import HEADLINES
 
 
-def section_parts(section: Section, index: int, runs: Sequence[RunData]) -> dict[str, Any]:
+def section_parts(section: Section, index: int, runs: Sequence[RunData], known: Catalogue) -> dict[str, Any]:
     """Returns what the template prints of one section; `rest` says how many columns are not headlines."""
     section, headlines = headlines_first(section)
-    groups = [(role, ROLE_TITLES[role], [_line(line) for line in section.of(role)]) for role in ROLES]
+    groups = [(role, ROLE_TITLES[role], [_line(line, known) for line in section.of(role)]) for role in ROLES]
     return {
         "index": index,
         "dataset": section.dataset,
         "lane": section.lane,
         "heading": section.heading,
         "columns": [
-            {**_column(column, runs), "rest": place >= headlines} for place, column in enumerate(section.columns)
+            {
+                **_column(column, runs),
+                "rest": place >= headlines,
+                "metric": known.metric(column.fact.name, column.signature),
+            }
+            for place, column in enumerate(section.columns)
         ],
         "rest": len(section.columns) - headlines,
         "footnotes": footnotes(section),
@@ -69,8 +75,12 @@ def _column(column: Column, runs: Sequence[RunData]) -> dict[str, Any]:
     }
 
 
-def _line(line: TableLine) -> dict[str, Any]:
-    return {"label": line.label, "cells": [_cell(cell) for cell in line.cells]}
+def _line(line: TableLine, known: Catalogue) -> dict[str, Any]:
+    return {
+        "label": line.label,
+        "place": known.method(line.run, line.method),
+        "cells": [_cell(cell) for cell in line.cells],
+    }
 
 
 def _cell(cell: TableCell | None) -> dict[str, Any] | None:

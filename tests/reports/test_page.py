@@ -127,7 +127,7 @@ def test_headings_captions_and_labels_are_there(text: str) -> None:
     assert page.all("caption")
     assert all(a.get("scope") for a in page.all("th"))
     assert all(a.get("role") == "img" for a in page.all("svg") if a.get("class") == "chart")
-    labelled = re.findall(r"<label>[^<]*<(?:select|input)", text)
+    labelled = re.findall(r"<label[^>]*>[^<]*<(?:select|input)", text)
     assert len(labelled) == len(page.all("select")) + len(page.all("input"))
 
 
@@ -164,8 +164,10 @@ def test_hostile_names_are_text_everywhere(tmp_path: Path) -> None:
     body = text.split("<body>")[1]
     assert HOSTILE not in body
     assert "&lt;script&gt;document.title" in body
-    assert data_of(text)["methods"][0] == HOSTILE
-    assert all("<" not in url and '"' not in url for s in data_of(text)["samples"] for url in s["clips"].values())
+    assert HOSTILE in data_of(text)["methods"]
+    addresses = [url for clips in data_of(text)["clips"] for url in (clips["from"], *clips["but"].values())]
+    assert addresses
+    assert all("<" not in url and '"' not in url for url in addresses)
 
 
 def test_scripts_are_pinned_by_hash(text: str) -> None:
@@ -177,21 +179,42 @@ def test_players_find_the_clips_from_wherever_the_page_lies(tmp_path: Path) -> N
     run = make_run(folder=tmp_path / "run", clips=10)
     beside, apart = tmp_path / "run" / "report", tmp_path / "elsewhere" / "deep"
     clip = run.clips["cmet", run.rows[0].sample]
-    assert players.link(run, clip, beside) == f"../{clip}"
-    assert players.link(run, clip, apart) == f"../../run/{clip}"
-    assert players.link(replace(run, folder=None), clip, apart) == f"../{clip}"
-    assert players.link(run, "clips/a b#?%é.mp4", beside) == "../clips/a%20b%23%3F%25%C3%A9.mp4"
+    assert players.links(run, beside)(clip) == f"../{clip}"
+    assert players.links(run, apart)(clip) == f"../../run/{clip}"
+    assert players.links(run, beside)(str(tmp_path / "mine" / "a.mp4")) == "../../mine/a.mp4"
+    assert players.links(replace(run, folder=None), apart)(clip) == f"../{clip}"
+    assert players.links(run, beside)("clips/a b#?%é.mp4") == "../clips/a%20b%23%3F%25%C3%A9.mp4"
+
+
+def unpacked(text: str) -> list[str]:
+    groups = [group.partition("*") for group in text.split(",")]
+    return [token for token, _, times in groups for _ in range(int(times or 1))]
+
+
+def test_packed_columns_are_short_and_whole() -> None:
+    assert players.packed(["", "", "12", "r0", "r0", "r0"]) == "*2,12,r0*3"
+    assert unpacked("*2,12,r0*3") == ["", "", "12", "r0", "r0", "r0"]
 
 
 def test_player_data_has_every_sample_value_and_reason(text: str) -> None:
     data = data_of(text)
-    assert len(data["samples"]) == 60
-    assert data["contestants"] == ["cmet", "edtalk", "label"]
-    titles = [m["title"] for m in data["metrics"]]
-    assert "FID" not in titles
-    first = data["samples"][0]
-    assert first["values"]["0"][str(titles.index("LSE-C"))] == "no_face"
-    assert data["reasons"]["no_face"] == "no face was found"
+    assert len(data["ids"]) == 60
+    assert data["methods"][:3] == ["ground_truth", "cmet", "edtalk"]
+    assert data["roles"] == ["ceiling", *["contestant"] * 3, "floor", "floor"]
+    run = make_run(lose={"lse_c": 3})
+    place = next(k for k, metric in enumerate(data["metrics"]) if metric["key"] == "lse_c")
+    column = unpacked(data["values"][place][1])
+    reasons = dict(data["reasons"])
+    assert reasons["no_face"] == "no face was found"
+    for row in (row for row in run.rows if (row.method, row.metric) == ("cmet", "lse_c")):
+        token = column[data["ids"].index(row.sample)]
+        if row.value is None:
+            assert data["reasons"][int(token[1:])][0] == row.reason
+        else:
+            assert int(token) == round(row.value * 10 ** data["metrics"][place]["places"])
+    pooled = next(k for k, metric in enumerate(data["metrics"]) if metric["key"] == "fid")
+    assert not data["metrics"][pooled]["numbers"]
+    assert set(unpacked(data["values"][pooled][0])) == {""}
 
 
 def test_a_method_in_two_lanes_is_two_players(tmp_path: Path) -> None:
@@ -200,8 +223,9 @@ def test_a_method_in_two_lanes_is_two_players(tmp_path: Path) -> None:
         make_run("l", 1, clips=10, methods=("cmet",), lane="label", folder=tmp_path),
     ]
     data = data_of(page_of(both, tmp_path))
-    assert data["methods"] == data["contestants"] == ["cmet (bench, lane speech, run 1)", "cmet (l, lane label, run 2)"]
-    assert all(set(sample["clips"]) == set(sample["values"]) == {"0", "1"} for sample in data["samples"])
+    assert data["methods"] == ["cmet (bench, lane speech, run 1)", "cmet (l, lane label, run 2)"]
+    assert data["roles"] == ["contestant", "contestant"]
+    assert [clips["but"] for clips in data["clips"]] == [{}, {}]
 
 
 @pytest.mark.slow

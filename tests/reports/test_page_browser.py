@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import reports
+from reports.confusion import counted
+from reports.model import Confusion, RunData
 from tests.chromium import BROWSER, Chromium
 from tests.reports.test_page import hostile
-from tests.synthetic_runs import FACTS, make_run
+from tests.synthetic_runs import EMOTIONS, FACTS, make_run
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,11 +29,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield opened
 
 
+def taken(run: RunData, method: str) -> Confusion:
+    """The confusion of a judge that takes every third clip of an emotion for sad."""
+    rows = [row for row in run.rows if (row.method, row.metric) == (method, "emotion_accuracy")]
+    given = [(row.sample, row.emotion, "sad" if k % 3 else row.emotion) for k, row in enumerate(rows)]
+    confusion = counted((rows[0].dataset, method, rows[0].metric, rows[0].signature), EMOTIONS, given, [])
+    assert confusion
+    return confusion
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page whose table has headline metrics, more beside them, and long names in its provenance."""
     folder = tmp_path_factory.mktemp("run")
     run = make_run(lose={"lse_c": 3}, folder=folder)
+    run = replace(run, confusions=(taken(run, "edtalk"),))
     long = {"signatures": {"x" * 300: {"a": "y" * 300}}, "methods": {"cmet": {"facts": {"sources": ["z" * 200]}}}}
     return reports.write(replace(run, facts={**run.facts, **long}), folder / "report")[0].as_uri()
 
@@ -69,6 +82,73 @@ def test_columns_are_sorted_within_their_group(browser: Chromium, page: str) -> 
     assert browser.run(rows) == ["label", "edtalk", "cmet", "ground_truth", "still_face", "no_edit"]
     assert browser.run("document.querySelector('[aria-sort]').getAttribute('aria-sort')") == "descending"
     assert sorted(before) == sorted(browser.run(rows))
+
+
+SAMPLES = "[...document.querySelectorAll('.card h3')].map((e) => e.textContent)"
+
+
+def column(run: RunData, metric: str, method: str) -> dict[str, float | None]:
+    return {row.sample: row.value for row in run.rows if (row.metric, row.method) == (metric, method)}
+
+
+def follow(browser: Chromium, link: str) -> str:
+    """The address that a link leads to; it is clicked."""
+    found = browser.run(f"(() => {{ const link = {link}; const to = link.hash; link.click(); return to; }})()")
+    browser.wait(f"location.hash === {json.dumps(found)}")
+    browser.wait("[...document.querySelectorAll('.card')].length > 0")
+    return found
+
+
+def test_a_cell_opens_its_clips_the_worst_first(browser: Chromium, page: str) -> None:
+    values = column(make_run(lose={"lse_c": 3}), "lse_c", "edtalk")
+    worst = sorted((s for s in values if values[s] is not None), key=lambda s: round(values[s] or 0, 3))
+    browser.open(page)
+    cell = "[...document.querySelectorAll('.scores tbody tr')].find((row) => row.cells[0].textContent === 'edtalk')"
+    assert follow(browser, f"{cell}.querySelector('.value a')") == "#clips?order=worst&metric=lse_c&method=edtalk"
+    assert browser.run(SAMPLES) == worst[:8]
+    assert browser.run("document.querySelector('#f-order').value") == "worst"
+    browser.run("document.querySelector('#after').click()")
+    assert browser.run(SAMPLES) == worst[8:16]
+    address = browser.run("location.hash")
+    browser.open(page + address)  # a view can be sent to somebody
+    assert browser.run(SAMPLES) == worst[8:16]
+    assert follow(browser, f"{cell}.querySelector('.coverage a')") == "#clips?metric=lse_c&method=edtalk&reason=*"
+    assert browser.run(SAMPLES) == [sample for sample, value in values.items() if value is None]
+    browser.run("history.back()")
+    browser.wait(f"{SAMPLES}.length === 8")
+
+
+def test_bars_and_confused_clips_are_opened(browser: Chromium, page: str) -> None:
+    run = make_run(lose={"lse_c": 3})
+    browser.open(page)
+    told = taken(run, "edtalk").taken
+    row = "[...document.querySelectorAll('.confusion tbody tr')].find((row) => row.cells[0].textContent === 'happy')"
+    assert "answer=sad" in follow(browser, f"[...{row}.querySelectorAll('a')].find((a) => a.title.endsWith('for sad'))")
+    asked = {row.sample: row.emotion for row in run.rows}
+    assert browser.run(SAMPLES) == [s for s, answer in told.items() if answer == "sad" and asked[s] == "happy"]
+    browser.run("document.querySelector('#emotions figure [data-at]').dispatchEvent(new Event('click'))")
+    browser.wait("location.hash.includes('emotion=') && !location.hash.includes('answer=')")
+    emotion = browser.run("new URLSearchParams(location.hash.slice(7)).get('emotion')")
+    assert {asked[sample] for sample in browser.run(SAMPLES)} == {emotion}
+
+
+def test_orders_and_filters(browser: Chromium, page: str) -> None:
+    run = make_run(lose={"lse_c": 3})
+    one, two = (column(run, "lse_c", method) for method in ("cmet", "edtalk"))
+    gaps = {s: abs(round(one[s] or 0, 3) - round(two[s] or 0, 3)) for s in one if one[s] is not None}
+    widest = sorted(gaps, key=lambda s: round(-gaps[s], 6))[:8]
+    browser.open(page + "#clips?order=apart&metric=lse_c&method=cmet&other=edtalk")
+    assert browser.run(SAMPLES) == widest
+    browser.open(page + "#clips?order=failed&metric=lse_c")
+    assert browser.run(SAMPLES)[:3] == [s for s in one if one[s] is None]
+    browser.open(page + "#clips?emotion=happy&show=cmet&show=label")
+    happy = browser.run(SAMPLES)
+    assert happy
+    assert all("_happy_" in sample for sample in happy)
+    assert browser.run("document.querySelectorAll('.card:first-child .player').length") == 2
+    browser.run("document.querySelector('#f-clear').click()")
+    assert browser.run("location.hash") == "#clips?"
+    assert browser.run("document.querySelectorAll('.card:first-child .player').length") == 6
 
 
 def test_nothing_hostile_runs(browser: Chromium, tmp_path: Path) -> None:
