@@ -14,7 +14,7 @@ from harness.reasons import sentence
 from harness.records import SummaryRow
 from harness.signature import MEASURED, Signature
 from harness.statistics import left_out_of_mean
-from reports.gate.verdict import CellVerdict, Key, State, Thresholds
+from reports.gate.verdict import CellVerdict, Key, MovedClip, State, Thresholds
 from reports.model import MetricFact, PooledScores, RunData, RunRow
 
 Rows = Mapping[str, RunRow]  # sample → row
@@ -132,7 +132,9 @@ class GateCell:
         if len(lost) - gained > self.limits.coverage_loss * len(scored):
             why = ", ".join(sorted({sentence(after[sample].reason or "") for sample in lost}))
             more = f"; {gained} gained one" if gained else ""
-            return self.answer("worse", f"{len(lost)} of {len(scored)} clips lost their number: {why}{more}")
+            gone = tuple(MovedClip(sample, before[sample].value, None, math.inf) for sample in sorted(lost))
+            what = f"{len(lost)} of {len(scored)} clips lost their number: {why}{more}"
+            return replace(self.answer("worse", what), clips=gone)
         if not before and new.n_scored < self.old.n_scored:
             return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
         return None
@@ -157,7 +159,8 @@ class GateCell:
         """Returns a verdict without a test, with the values of the two tables."""
         value = self.new.value if self.new else None
         facts = (self.fact.title, self.old.unit, self.fact.higher_is_better)
-        return CellVerdict(*self.key[:3], *facts, state, reason, self.old.value, value)
+        empty = CellVerdict(*self.key[:3], *facts, state, reason, self.old.value, value)
+        return replace(empty, signature=self.key[3], from_ideal=self.fact.ideal is not None)
 
     @property
     def fact(self) -> MetricFact:

@@ -2,9 +2,9 @@
 
 The clips are given, so there is no chance of the draw in a change, and no p-value about new people: a metric is worse
 if its mean moved against its direction by more than the largest of the least change that matters, the noise of the
-same method run twice, and the tolerance between a CPU and a GPU. Only methods that draw noise of their own are tested,
-across their seeds (Holm over these cells). Losing numbers is worse too: no method may gain by failing on its hard
-clips. Undecidable cells are reported, not guessed.
+same method run twice, and the tolerance between a CPU and a GPU; or if a rule for single clips fired (clip_rules). Only
+methods that draw noise of their own are tested, across their seeds (Holm over these cells). Losing numbers is worse
+too: no method may gain by failing on its hard clips. Undecidable cells are reported, not guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from harness.atomic import replacing
 from harness.statistics import holm, units_needed
-from reports.gate.cell import Side, cells, side
+from reports.gate.cell import Side, cells, counterpart, side
+from reports.gate.clip_rules import Changes, applied, changes
 from reports.gate.closeness import by_closeness
 from reports.gate.text import junit, markdown
 from reports.gate.verdict import CellVerdict, Key, State, Thresholds, Verdict
@@ -49,8 +50,16 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     anchors = baseline.anchors | run.anchors
     judged = [key for key in wanted if key[1] not in anchors] or wanted
     tried = _corrected(cells(before, after, judged, limits), limits)
+    tried = applied(tried, _changes(tried, before, after), limits, baseline.stochastic | run.stochastic)
     beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
     return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
+
+
+def _changes(tried: Sequence[CellVerdict], before: Side, after: Side) -> dict[Key, Changes]:
+    """The clips of each number whose clips have numbers of their own: all but those of whole sets."""
+    own = [cell for cell in tried if before.data.fact(cell.metric, cell.signature).aggregation != "pooled"]
+    others = {cell.key: counterpart(cell.key, before, after) for cell in own}
+    return {cell.key: changes(cell.key, others[cell.key], cell.higher_is_better, before, after) for cell in own}
 
 
 def _other_list(baseline: RunData, run: RunData) -> str:

@@ -9,6 +9,7 @@ from reports.gate.verdict import CellVerdict, State, Verdict
 from reports.markdown import escape
 from reports.numbers import decimals, difference_unit, number, probability
 
+NAMED = 3  # clips that a line names
 _ORDER: tuple[State, ...] = ("worse", "cannot compare", "better", "same")
 
 
@@ -38,7 +39,7 @@ def plain(verdict: Verdict) -> str:
 def words(cell: CellVerdict) -> str:
     """Returns the result of one cell: values, change, p-value, and the change that would have been seen."""
     if cell.change is None:
-        return cell.reason
+        return ": ".join(filter(None, [cell.reason, _clips(cell, 0)]))
     places = decimals(cell.unit, [cell.baseline, cell.run])
     unit = difference_unit(cell.unit)
     values = f"{number(cell.baseline, places)} → {number(cell.run, places)}"
@@ -47,12 +48,25 @@ def words(cell: CellVerdict) -> str:
         parts.append(probability(cell.p_value))
     elif not cell.change:
         parts.append("equal")
-    parts += filter(None, [cell.reason, cell.exchanged])
+    parts += filter(None, [cell.reason, cell.exchanged, _clips(cell, places)])
     if cell.limit is not None and cell.state == "same":
         parts.append(f"a change of more than {number(cell.limit.value, places)}{unit} would have been found")
-    elif cell.limit is not None:
+    elif cell.limit is not None and abs(cell.change) > cell.limit.value:
         parts.append(f"beyond {cell.limit.what}, {number(cell.limit.value, places)}{unit}")
     return ", ".join(parts)
+
+
+def _clips(cell: CellVerdict, places: int) -> str:
+    """The rule that fired, and the clips that fell most."""
+    some = [
+        f"{clip.sample} ({number(clip.before, places)} → {number(clip.now, places)})"
+        if clip.now is not None
+        else clip.sample
+        for clip in cell.clips[:NAMED]
+    ]
+    more = f" and {len(cell.clips) - NAMED} more" if len(cell.clips) > NAMED else ""
+    head = f"{cell.fired}: " if cell.fired else "most in " if cell.change is not None and some else ""
+    return f"{head}{', '.join(some)}{more}"
 
 
 def markdown(verdict: Verdict) -> str:

@@ -56,6 +56,16 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class MovedClip:
+    """Holds one clip that got worse in a number: what it had, what it has (None: no number), and how far it fell."""
+
+    sample: str
+    before: float | None
+    now: float | None
+    spreads: float  # of the baseline's own clips; infinite where its number is lost
+
+
+@dataclass(frozen=True)
 class CellVerdict:
     """Holds the verdict on one metric of one method on one dataset; `change` = run − baseline on the shared clips, in
     the metric's unit.
@@ -76,6 +86,15 @@ class CellVerdict:
     pairs: int = 0
     limit: Limit | None = None  # what the change had to exceed
     exchanged: str = ""  # how many clips have a number in one run only, where the loss alone is no verdict
+    signature: str = ""  # in the baseline
+    from_ideal: bool = False  # its values are distances from an ideal
+    fired: str = ""  # the rule for single clips that makes it worse, in words
+    clips: tuple[MovedClip, ...] = ()  # those that a rule names; of a mean that fell, those that fell most
+
+    @property
+    def key(self) -> Key:
+        """Returns the cell's place in the baseline."""
+        return self.dataset, self.method, self.metric, self.signature
 
     @property
     def direction(self) -> State:
