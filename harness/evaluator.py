@@ -216,12 +216,15 @@ class Evaluator(ABC):
         """Returns the facts of one metric. Raises KeyError for one that the judge does not declare."""
         return {facts.name: facts for facts in self.metrics}[metric]
 
-    def scored(self, metric: str, value: float | None, statistics: bytes = b"", notes: tuple[str, ...] = ()) -> Scored:
+    def scored(
+        self, metric: str, value: float | None, statistics: bytes = b"", notes: Sequence[str] = (), series: bytes = b""
+    ) -> Scored:
         """Returns the row of a clip that has a number, or (`value` None) that takes part in a pooled one.
 
-        statistics: of evaluators.packing.pack; the value alone where there are none.
+        statistics: of evaluators.packing.pack; the value alone where there are none. series: of harness.series.packed,
+        values along the clip that the page draws.
         """
-        return Scored(metric, value, str(self.signature(metric)), statistics, notes)
+        return Scored(metric, value, str(self.signature(metric)), statistics, tuple(notes), series)
 
     def unscored(self, metric: str, refusal: Refusal) -> Unscored:
         """Returns the row of a clip that has no number in one metric."""

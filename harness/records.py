@@ -117,7 +117,8 @@ class Scored:
 
     `value` is the clip's own number, or None where only the pool has one (FID). `statistics` are the
     sufficient statistics from which the score of any set of clips follows (npz bytes, may be empty
-    when `value` alone suffices). `notes` are reason codes that did not prevent scoring.
+    when `value` alone suffices). `notes` are reason codes that did not prevent scoring. `series` are the metric's
+    values along the clip (harness.series), for the page to draw; no number depends on them.
     """
 
     metric: str
@@ -125,6 +126,7 @@ class Scored:
     signature: str
     statistics: bytes = b""
     notes: tuple[str, ...] = ()
+    series: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -47,20 +47,6 @@ def _encode(record: Any) -> str:
     return json.dumps(asdict(record), default=str, sort_keys=True)
 
 
-def _asked_alike(before: Any, now: Any) -> bool:
-    """Whether two stored samples ask for the same. Of a path its last two parts count: folders and caches may move.
-
-    Fields that one of them does not have (another version wrote it) are left out.
-    """
-    if isinstance(before, dict) and isinstance(now, dict):
-        return all(_asked_alike(before[key], now[key]) for key in before if key in now)
-    if isinstance(before, list) and isinstance(now, list):
-        return len(before) == len(now) and all(map(_asked_alike, before, now))
-    if isinstance(before, str) and isinstance(now, str):
-        return before.split("/")[-2:] == now.split("/")[-2:]
-    return bool(before == now)
-
-
 class RunStore:
     """Reads and writes `run.sqlite` in a run folder. Use as a context manager; `create=False` only reads, and refuses a
     missing file.
@@ -109,9 +95,9 @@ class RunStore:
         with self._db:
             for dataset, sample, record in self._db.execute("SELECT dataset, sample, record FROM samples").fetchall():
                 key = (dataset, sample)
-                if key in new and not _asked_alike(json.loads(record), json.loads(new[key][3])):
-                    self._db.execute("DELETE FROM rows WHERE dataset = ? AND sample = ?", key)
-                    self._db.execute("DELETE FROM clips WHERE dataset = ? AND sample = ?", key)
+                if key in new and not store_file.asked_alike(json.loads(record), json.loads(new[key][3])):
+                    for table in ("rows", "series", "clips"):
+                        self._db.execute(f"DELETE FROM {table} WHERE dataset = ? AND sample = ?", key)
                 elif key not in new and complete and dataset in datasets:
                     self._db.execute("UPDATE samples SET position = ? WHERE dataset = ? AND sample = ?", (_ASIDE, *key))
             self._db.executemany(
@@ -128,15 +114,22 @@ class RunStore:
         if isinstance(clip, Clip) and clip.path.is_relative_to(self._home):
             record = replace(clip, path=clip.path.relative_to(self._home))
         with self._db:
-            self._db.execute("DELETE FROM rows WHERE dataset = ? AND method = ? AND sample = ?", key)
+            for table in ("rows", "series"):
+                self._db.execute(f"DELETE FROM {table} WHERE dataset = ? AND method = ? AND sample = ?", key)
             self._db.execute(
                 "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?)",
                 (*key, int(isinstance(clip, Clip)), fingerprint, _encode(record)),
             )
 
     def put_rows(self, dataset: str, method: str, sample: str, rows: Iterable[Row]) -> None:
-        """Record rows of one clip in one transaction."""
+        """Record rows of one clip, and their series, in one transaction."""
+        rows = list(rows)
+        kept = [row for row in rows if isinstance(row, Scored) and row.series]
         with self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
+                [(dataset, method, sample, row.metric, row.signature, row.series) for row in kept],
+            )
             self._db.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(dataset, method, sample, *_row_columns(row)) for row in rows],
@@ -187,6 +180,18 @@ class RunStore:
         for dataset, method, sample, metric, signature, value, reason, detail, notes, data in cursor:
             codes = tuple(json.loads(notes))
             yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, codes, data or b"")
+
+    def series(self, dataset: str, sample: str) -> list[tuple[str, str, str, bytes]]:
+        """Returns (method, metric, signature, packed series) of one sample; nothing in runs of versions without."""
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchone():
+            return []
+        asked = "SELECT method, metric, signature, data FROM series WHERE dataset = ? AND sample = ?"
+        return self._db.execute(f"{asked} ORDER BY method, metric, signature", (dataset, sample)).fetchall()
+
+    def sample_records(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Returns (dataset, sample) → the Sample's fields as they were asked, in list order."""
+        asked = "SELECT dataset, sample, record FROM samples WHERE position >= 0 ORDER BY dataset, position, sample"
+        return {(dataset, sample): json.loads(record) for dataset, sample, record in self._db.execute(asked)}
 
     def samples(self) -> list[tuple[str, str, str, str]]:
         """Returns (dataset, sample, identity, emotion) in list order."""

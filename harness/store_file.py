@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness.atomic import cannot_write
 from harness.errors import SchemaError, UsageError
@@ -28,10 +29,14 @@ CREATE TABLE IF NOT EXISTS rows (
     dataset TEXT, method TEXT, sample TEXT, metric TEXT, signature TEXT,
     value REAL, reason TEXT, detail TEXT, notes TEXT, statistics BLOB,
     PRIMARY KEY (dataset, method, sample, metric, signature));
+CREATE TABLE IF NOT EXISTS series (
+    dataset TEXT, method TEXT, sample TEXT, metric TEXT, signature TEXT, data BLOB,
+    PRIMARY KEY (dataset, method, sample, metric, signature));
 CREATE TABLE IF NOT EXISTS summary (position INTEGER PRIMARY KEY, record TEXT);
 CREATE TABLE IF NOT EXISTS comparisons (position INTEGER PRIMARY KEY, record TEXT);
 """
-_TABLES = set(re.findall(r"EXISTS (\w+)", _SCHEMA))
+#: Tables that a run must have; those of earlier versions have no series.
+_TABLES = set(re.findall(r"EXISTS (\w+)", _SCHEMA)) - {"series"}
 
 
 def hold(folder: Path) -> int | None:
@@ -135,3 +140,17 @@ def _other_schema(folder: Path, db: sqlite3.Connection) -> SchemaError:
         f"'{folder}' was written with run schema {_version(db)}; this version reads {SCHEMA_VERSION}.",
         "Use the cmet-bench version that wrote it, or start a new run in another folder.",
     )
+
+
+def asked_alike(before: Any, now: Any) -> bool:
+    """Says whether two stored samples ask for the same; of a path its last two parts count, since folders may move.
+
+    Fields that one of them does not have (another version wrote it) are left out.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(asked_alike(before[key], now[key]) for key in before if key in now)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(asked_alike, before, now))
+    if isinstance(before, str) and isinstance(now, str):
+        return before.split("/")[-2:] == now.split("/")[-2:]
+    return bool(before == now)

@@ -146,7 +146,7 @@ class EmotionMeasurement:
             frames=self.track.sampled,
             faces=len(self.track.features),
         )
-        return self.judge.scored("emotion_acc", value, statistics, notes)
+        return self.judge.scored("emotion_acc", value, statistics, notes, self.track.series())
 
 
 def _closed_set(text: str, classes: Sequence[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from evaluators.weights.judge_weights import in_use
 from harness.errors import Missing
 from harness.evaluator import Chunk
 from harness.media.grids import FPS_RULE
+from harness.series import packed
 from networks.files.shipped import Shipped
 
 if TYPE_CHECKING:
@@ -127,13 +128,16 @@ class FeatureTrack:
     front: EmotionFront
     indexes: frozenset[int] | None  # None: every sampling.step-th frame
     features: list[Float] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)  # frame of each feature
     sampled: int = 0  # frames looked at
 
     def feed(self, chunk: Chunk) -> None:
         """Take the features of the wanted frames of this chunk."""
         wanted = [k for k in range(chunk.first, chunk.first + len(chunk.frames)) if self._wants(k)]
         self.sampled += len(wanted)
-        self.features.extend(self.front.chunk_features(chunk, wanted).values())
+        features = self.front.chunk_features(chunk, wanted)
+        self.features.extend(features.values())
+        self.found.extend(features)
 
     def _wants(self, index: int) -> bool:
         return index % self.front.sampling.step == 0 if self.indexes is None else index in self.indexes
@@ -141,3 +145,13 @@ class FeatureTrack:
     def stacked(self) -> Float:
         """Returns (frames with a face, features); may have no rows."""
         return np.stack(self.features) if self.features else np.zeros((0, 0), np.float32)
+
+    def series(self) -> bytes:
+        """Returns the probabilities of all classes as the network sees each frame by itself (harness.series)."""
+        assert self.front.net is not None
+        if not self.features:
+            return b""
+        logits = np.stack([self.front.net.logits(one[None]) for one in self.features]).astype(np.float64)
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        return packed(self.found, dict(zip(self.front.spec.classes, shares.T, strict=True)))

@@ -10,12 +10,13 @@ needs ground truth, says whether the emotion asked for is the one that came out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.emotion.features import FeatureTrack
 from evaluators.emotion.labels import unlabelled
 from evaluators.extended import pool, spaces
 from evaluators.extended.voice import NETS, Voice
@@ -33,7 +34,7 @@ from harness.evaluator import (
     Refusal,
     Statistics,
 )
-from harness.records import Row, Sample
+from harness.records import Row, Sample, Scored
 
 Float = npt.NDArray[np.float32]
 _LABELLED = ("label", "image", "clip")  # a method that used one of these got the label as input
@@ -186,7 +187,14 @@ class DirectionMeasurement:
             "extended": not sample.emotion.basic,
             "pseudo": sample.emotion.label or "",
         }
-        return [self._row(name, sample, common) for name in self.judge.names]
+        rows = [self._row(name, sample, common) for name in self.judge.names]
+        return [self._with_series(row) if row.metric == "ext_acc" else row for row in rows]
+
+    def _with_series(self, row: Row) -> Row:
+        """The row of an extended emotion with the basic ones that the network sees in each frame."""
+        if not isinstance(row, Scored) or not isinstance(self.track, FeatureTrack):
+            return row
+        return row if self.context.sample.emotion.basic else replace(row, series=self.track.series())
 
     def _row(self, name: str, sample: Sample, common: Mapping[str, Any]) -> Row:
         scaled = name == "ext_shift" and self.judge.scale is not None

@@ -37,6 +37,7 @@ from harness.evaluator import (
 )
 from harness.media.grids import FPS_RULE
 from harness.records import Row
+from harness.series import packed
 from networks.files.official import Official
 from networks.files.shipped import Shipped
 
@@ -207,7 +208,8 @@ class IdentityMeasurement:
 
     def finish(self) -> Sequence[Row] | Refusal:
         """Returns one row."""
-        pairs = self._pairs()
+        by_frame = self._pairs()
+        pairs = list(by_frame.values())
         lost = len(self.sampled) - len(pairs)
         if self.judge.miss != "zero" and (not pairs or (lost and self.judge.miss == "refuse")):
             where = "have no face in both clips" if self.reference_moves else "show no face"
@@ -219,20 +221,22 @@ class IdentityMeasurement:
         padded = np.concatenate([cosines, np.zeros(lost)]) if self.judge.miss == "zero" else cosines
         statistics = pack(value=value, cosines=padded, frames=len(self.sampled), faces=len(pairs))
         left_out = ("frames_left_out",) if lost and self.judge.miss == "skip" else ()
-        return [self.judge.scored(METRIC, value, statistics, (*left_out, *self.notes))]
+        notes, series = (*left_out, *self.notes), packed(list(by_frame), {"cosine": cosines})
+        return [self.judge.scored(METRIC, value, statistics, notes, series)]
 
     @property
     def reference_moves(self) -> bool:
         """Says whether each frame has a partner of its own."""
         return self.judge.reference == "paired"
 
-    def _pairs(self) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-        """(clip, reference) embeddings of the frames that have both, float64."""
+    def _pairs(self) -> dict[int, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        """Frame → (clip, reference) embeddings, of the frames that have both, float64."""
         embeddings = {index: row.astype(np.float64) for index, row in self.embeddings.items()}
         if self.reference_moves:
-            return [(row, self.reference[k].astype(np.float64)) for k, row in embeddings.items() if k in self.reference]
+            shared = {k: row for k, row in embeddings.items() if k in self.reference}
+            return {k: (row, self.reference[k].astype(np.float64)) for k, row in shared.items()}
         only = next(iter((self.reference or self.embeddings).values()), None)
-        return [] if only is None else [(row, only.astype(np.float64)) for row in embeddings.values()]
+        return {} if only is None else {k: (row, only.astype(np.float64)) for k, row in embeddings.items()}
 
     def _value(self, pairs: Sequence[tuple[Any, Any]], cosines: npt.NDArray[np.float64], lost: int) -> float:
         if not pairs:

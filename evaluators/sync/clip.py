@@ -15,10 +15,12 @@ from evaluators.sync.curve import LipSyncScore, read_curve, windows
 from evaluators.sync.detections import largest, together
 from evaluators.sync.dialect import LEAST_COVER, PADDING_WINDOWS, SILENCE_DB, Dialect
 from evaluators.sync.inputs import Inputs, Piece, SyncNetworks
+from evaluators.sync.syncnet import WINDOW_FRAMES
 from evaluators.sync.tracks import Track
 from harness.evaluator import Chunk, ClipContext, Evaluator, Refusal
 from harness.media.sound import level_db
 from harness.records import SAMPLES_PER_FRAME, Row
+from harness.series import packed
 
 _UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note
 _BARELY = "; the reference scores it only because its AVI file repeats a frame or two"
@@ -141,9 +143,23 @@ class SyncClip:
         }
         if self._dialect.crop == "align68":
             facts["points"] = sidecar_landmarks.digests(self._context.path, suffix=align68.SUFFIX)
+        series = {"lse_c": _series(pieces, scores)}  # once for the three
         return [
-            self._judge.scored(metric, value, pack(value=value, **facts), notes) for metric, value in values.items()
+            self._judge.scored(metric, value, pack(value=value, **facts), notes, series.get(metric, b""))
+            for metric, value in values.items()
         ]
+
+
+def _series(pieces: Sequence[Piece], scores: Sequence[LipSyncScore]) -> bytes:
+    """The distance of mouth and sound in each window of the largest face, at the shift that fits the clip best.
+
+    A window is named by the middle one of its frames.
+    """
+    tracked = [piece.track for piece in pieces if piece.track is not None]
+    place = largest(tracked) if tracked else 0
+    piece, shift = pieces[place], pieces[place].distances.shape[1] // 2 - scores[place].offset
+    frames = piece.first + WINDOW_FRAMES // 2 + np.arange(piece.windows)
+    return packed(frames, {"distance": piece.distances[:, shift]})
 
 
 def left_out(rule: str, pieces: Sequence[Piece], frames: int) -> bool:

@@ -45,7 +45,10 @@ class SyncNetworks:
 
 @dataclass(frozen=True)
 class Piece:
-    """Holds one scored stretch of a clip: its track (None for the whole picture), windows, and both curves (31,)."""
+    """Holds one scored stretch of a clip: its track (None for the whole picture), windows, and both curves (31,).
+
+    distances: (windows, 31) of each window at each shift, NaN where there is no partner.
+    """
 
     track: Track | None
     first: int
@@ -53,6 +56,7 @@ class Piece:
     windows: int
     zero: Rows
     valid: Rows
+    distances: Rows
 
 
 @dataclass
@@ -178,8 +182,9 @@ class Inputs:
         audio = self.context.once(key, lambda: audio_rows(self.networks.net, curve.mfcc(sound), count, device))
         if not (np.isfinite(lip).all() and np.isfinite(audio).all()):
             raise MediaError(f"an embedding of {self.context.path.name} is not finite", reason="not_finite")
-        zero, valid = (curve.mean_curve(curve.distances(lip, audio, pad=pad)) for pad in ("zero", "valid"))
-        return Piece(track, first, last, count, zero, valid)
+        zero = curve.mean_curve(curve.distances(lip, audio, pad="zero"))
+        distances = curve.distances(lip, audio, pad="valid")
+        return Piece(track, first, last, count, zero, curve.mean_curve(distances), distances)
 
 
 def _chunked(crops: Iterator[Frames]) -> Iterator[Frames]:

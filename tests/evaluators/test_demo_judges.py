@@ -16,11 +16,13 @@ from datasets.puppets.voice import speak
 from evaluators.emotion.accuracy import EmotionAccuracy
 from evaluators.identity.similarity import IdentitySimilarity
 from evaluators.judge import rows_of
+from evaluators.packing import unpack
 from evaluators.sync.lse import LipSync
 from harness.emotions import BASIC_EMOTIONS
 from harness.evaluator import Chunk, ClipContext
 from harness.media import VideoReader, VideoWriter, read_audio
 from harness.records import Emotion, Row, Sample, Scored
+from harness.series import Series, unpacked
 
 pytestmark = pytest.mark.slow
 
@@ -65,17 +67,35 @@ def value(row: Row) -> float:
     return row.value
 
 
+def along(row: Row) -> Series:
+    """The row's values along the clip."""
+    assert isinstance(row, Scored), row
+    return unpacked(row.series)
+
+
 def test_every_emotion_is_named_on_a_face_never_seen(clips: list[tuple[int, str, int, Path]]) -> None:
     judge = EmotionAccuracy({"net": "demo", "samp": "every15"}, "cpu")
     judge.load()
-    right = [value(judged(judge, path, emotion)) for _, emotion, _, path in clips]
+    rows = [judged(judge, path, emotion) for _, emotion, _, path in clips]
+    right = [value(row) for row in rows]
     assert sum(right) >= 700.0, right  # of eight clips, one may be mistaken
+    for row, (_, emotion, _, _) in zip(rows, clips, strict=True):
+        series = along(row)
+        assert list(series.frames) == [0, 15, 30]
+        assert series.curves.sum(0) == pytest.approx(1.0, abs=0.01)
+        if value(row) == 100.0:
+            assert series.names[int(series.curves.mean(1).argmax())] == emotion
 
 
 def test_a_planted_shift_is_found_exactly(clips: list[tuple[int, str, int, Path]]) -> None:
     judge = LipSync({"dialect": "demo"}, "cpu")
     judge.load()
     found = [(value(judged(judge, path)), shift) for _, _, shift, path in clips]
+    own = read_audio(clips[0][3]).samples
+    series = along(judged(judge, clips[0][3], wav=own))  # of LSE-C; it is the curve whose mean is LSE-D
+    assert list(series.frames) == list(range(2, 2 + len(series.frames)))
+    kept = unpack(judged(judge, clips[0][3], wav=own).statistics)
+    assert np.nanmean(series.curves[0]) == pytest.approx(float(kept["d"][0]), rel=2e-3)
     assert sum(offset == shift for offset, shift in found) >= 7, found
 
 
@@ -98,5 +118,8 @@ def test_a_puppet_resembles_itself_more_than_another(clips: list[tuple[int, str,
         portraits[who] = tmp_path / f"{who}.png"
         Image.fromarray(render(who, np.zeros(6), np.array([0.05, 0.0]), affect_point("neutral"))).save(portraits[who])
     for who, _, _, path in clips[::2]:
-        alike = {other: value(judged(judge, path, picture=portraits[other])) for other in PEOPLE}
+        rows = {other: judged(judge, path, picture=portraits[other]) for other in PEOPLE}
+        alike = {other: value(row) for other, row in rows.items()}
+        assert list(along(rows[who]).frames) == [0, 20, 40]
+        assert along(rows[who]).curves.mean() == pytest.approx(alike[who], abs=1e-3)
         assert max(alike, key=lambda name: alike[name]) == who, alike

@@ -97,7 +97,7 @@ def test_frames_outside_the_counted_tracks_are_told() -> None:
 
     def piece(first: int, last: int) -> Piece:
         boxes = np.tile([10.0, 10.0, 90.0, 90.0], (last - first + 1, 1))
-        return Piece(Track(first, boxes, len(boxes)), first, last, 20, curve, curve)
+        return Piece(Track(first, boxes, len(boxes)), first, last, 20, curve, curve, np.zeros((20, 31), np.float32))
 
     whole, halves = [piece(0, 99)], [piece(0, 59), piece(60, 99)]
     assert not left_out("largest", whole, 100)
