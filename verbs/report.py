@@ -1,21 +1,29 @@
-"""`report` writes tables and the page from one or more runs."""
+"""`report` writes tables and the page from one or more runs, and makes and reads human studies of their clips."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.errors import EXIT_CANNOT_COMPARE
 from verbs.choices import columns_option, out_option
+from verbs.studying import study_options, work
 
 
 @click.command("report")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
 @columns_option
-def command(runs: tuple[Path, ...], out: Path | None, columns: str) -> int:
-    """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS."""
+@study_options
+def command(runs: tuple[Path, ...], out: Path | None, columns: str, **study: Any) -> int:
+    """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS.
+
+    With --study OUT, a blinded page for raters is made of their clips instead; --study-answers reads it back.
+    """
+    if work(runs, out, study):
+        return 0
     from reports import write
     from reports.load import load_run
     from verbs.outcome import say_places, show

@@ -27,8 +27,8 @@ class Choice:
 
     winner: str
     loser: str
-    rater: Hashable
-    sample: Hashable
+    rater: int
+    sample: tuple[str, str]  # dataset, id
 
 
 def strengths(wins: Floats, start: Floats | None = None) -> Floats:

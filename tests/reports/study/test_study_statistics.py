@@ -43,7 +43,7 @@ def test_alpha_knows_full_agreement_chance_and_nothing() -> None:
 
 def choices(wins: np.ndarray, names: str) -> list[Choice]:
     return [
-        Choice(names[i], names[j], k % 7, k % 5)
+        Choice(names[i], names[j], k % 7, ("", str(k % 5)))
         for (i, j), count in np.ndenumerate(wins)
         for k in range(int(count))
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def answers_of(truth: np.ndarray, raters: int, rng: np.random.Generator) -> list
         for k in range(18):
             i, j = ((0, 1), (0, 2), (1, 2))[k % 3]
             first = rng.random() < 1 / (1 + math.exp(taste[j] - taste[i]))
-            found.append(Choice("abc"[i if first else j], "abc"[j if first else i], rater, k))
+            found.append(Choice("abc"[i if first else j], "abc"[j if first else i], rater, ("", str(k))))
     return found
 
 
