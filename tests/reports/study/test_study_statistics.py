@@ -100,7 +100,7 @@ MANY = 1.204
 @pytest.mark.slow
 def test_intervals_of_strengths_hold_though_raters_differ() -> None:
     """They are about raters like these; those that count answers as independent are too short."""
-    rng, held, short, runs = np.random.default_rng(5), 0, 0, 60
+    rng, held, short, runs = np.random.default_rng(5), 0, 0, 40
     for _ in range(runs):
         left = bradley_terry.left_out_strengths(answers_of(np.array([0.7, 0.1, -0.8]), 12, rng), "abc")
         change = left["a"] - left["c"]
