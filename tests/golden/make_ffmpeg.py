@@ -90,7 +90,10 @@ def pipeline(answers: Answers) -> None:
     for one in crops:
         writer.write(one)
     writer.release()
-    answers.keep_jpegs("crop", answers.pictures(answers.folder / "crop.avi"), range(0, 125, 8))
+    files = answers.pictures(answers.folder / "crop.avi")
+    answers.arrays["crop_file_sha"] = hashes(jpeg_parts.decoded(files))  # of every frame: each has its own quality
+    full = answers.pictures(answers.converted(CLIPS / "full_range.mp4"), "-qscale:v", "2")
+    answers.keep_jpegs("full_range", full, range(2))
 
 
 def main(program: str) -> None:

@@ -3,7 +3,8 @@
 The references write frames with ``ffmpeg -f image2 %06d.jpg`` and no quality, so that quality falls during the
 first thirteen frames and depends on a frame's place in the clip. The same encoder and rate control are in PyAV's
 libavcodec; the change since ffmpeg 5.1 is libswscale's step to full range, whose old 15-bit arithmetic is redone
-here. Measured against the JPEGs of ffmpeg 5.1.9: 8-bit 4:2:0 video at native size, every pixel equal; scaled by
+here. The rate control counts every byte of a file: one that names the shape of its pixels gets a JFIF header of 18.
+Measured against the JPEGs of ffmpeg 5.1.9: 8-bit 4:2:0 video at native size, every pixel equal; scaled by
 libswscale on the way (EAT's 224 px from other sizes), luma 0.01 and chroma 0.2 levels off on average.
 Facts: docs/reference/metrics.md, 'Hidden JPEG'.
 """
@@ -24,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from harness.media import grids
+from harness.media.container import open_media
 from harness.media.picture import display_matrix, oriented
 from harness.media.video import VideoReader
 from harness.records import FPS
@@ -58,11 +60,16 @@ def _planes(frame: VideoFrame, dtype: type = np.uint8) -> Any:
     return tuple(_array(plane, dtype) for plane in frame.planes)
 
 
+def is_full_range(frame: VideoFrame) -> bool:
+    """Says whether black and white are 0 and 255, not 16 and 235."""
+    return frame.format.name.startswith("yuvj") or int(frame.color_range) == _JPEG_RANGE
+
+
 def jpeg_planes(frame: VideoFrame, reformatter: VideoReformatter, width: int, height: int) -> Planes:
     """Returns the full-range planes of a decoded frame at (width, height), scaled with libswscale's bicubic if
     need be.
     """
-    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _JPEG_RANGE
+    full = is_full_range(frame)
     if full or (frame.width, frame.height) == (width, height):
         name = "yuvj420p" if full else "yuv420p"
         same = frame.format.name == name and (frame.width, frame.height) == (width, height)
@@ -86,10 +93,19 @@ def shown_upright(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFram
     return VideoReformatter().reformat(turned, format="yuv420p", interpolation="BICUBIC")
 
 
-class JpegPass:
-    """Passes one clip's frames through the encoder, in order: quality depends on earlier frames, unless fixed at 2."""
+def named_aspect(path: Path) -> Fraction | None:
+    """Returns the shape of a pixel that a video names: MPEG-4 in AVI always does, H.264 often names none."""
+    with open_media(path) as container:
+        return container.streams.video[0].sample_aspect_ratio
 
-    def __init__(self, width: int, height: int, quality_2: bool = False) -> None:
+
+class JpegPass:
+    """Passes one clip's frames through the encoder, in order: quality depends on earlier frames, unless fixed at 2.
+
+    `pixel_aspect`: width to height of a pixel as the video names it; None where it names none.
+    """
+
+    def __init__(self, width: int, height: int, quality_2: bool = False, pixel_aspect: Fraction | None = None) -> None:
         self.width, self.height = width, height
         encoder = CodecContext.create("mjpeg", "w")
         assert isinstance(encoder, VideoCodecContext)
@@ -97,6 +113,8 @@ class JpegPass:
         encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS, 1)
         encoder.bit_rate, encoder.thread_count = _BITS_PER_SECOND, 1
         encoder.color_range = _JPEG_RANGE
+        if pixel_aspect:
+            encoder.sample_aspect_ratio = pixel_aspect
         if quality_2:
             encoder.options = {"qmin": "2", "qmax": "2"}
             encoder.bit_rate = 100 * _BITS_PER_SECOND
@@ -135,7 +153,7 @@ class JpegReader(VideoReader):
         self._size = size or (self.info.width, self.info.height)
 
     def _pictures(self) -> Iterator[Frame]:
-        self._jpeg = JpegPass(*self._size)
+        self._jpeg = JpegPass(*self._size, pixel_aspect=named_aspect(self.path))
         return super()._pictures()
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frame]:
