@@ -6,19 +6,20 @@ Exit codes: 0 fine, 1 unforeseen crash, 2 usage, 3 regression, 4 cannot compare 
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness import interrupt, streams
 from harness.atomic import DISK_FULL
-from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchError, UsageError
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISSING, EXIT_USAGE, BenchError, UsageError, nearest
 from harness.threads import one_thread
 
 #: verb → (module, one line of help); the module's `command` is a click command.
@@ -40,6 +41,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("verbs.list", "Methods, datasets, protocols, evaluators; --check a method of yours."),
 }
 
+
+#: The variable by which a shell asks the installed command for completions (README, 'Two commands').
+COMPLETES = "_CMET_BENCH_COMPLETE"
 
 #: Verbs that judge: their sums must have one order on every machine, and their processes are parallel over clips.
 ONE_THREAD = frozenset({"run", "score", "report", "compare", "reproduce", "calibrate"})
@@ -69,13 +73,18 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns the command of one verb; with a suggestion when it is unknown."""
         if cmd_name not in VERBS:
-            near = difflib.get_close_matches(cmd_name, VERBS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else " See --help for the verbs."
+            near = nearest(cmd_name, VERBS)
+            hint = f" Did you mean '{near}'?" if near else " See --help for the verbs."
             raise click.UsageError(f"There is no verb '{cmd_name}'.{hint}", ctx)
         if cmd_name in ONE_THREAD:
             one_thread()
         command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Returns the verbs that begin so, and options; no verb is imported."""
+        begun = [CompletionItem(name, help=text) for name, (_, text) in VERBS.items() if name.startswith(incomplete)]
+        return begun or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of verbs without importing any."""
@@ -119,7 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _outcome(given: list[str]) -> int:
     try:
         _none_empty(given)
-        outcome = bench.main(args=given, prog_name="bench.py", standalone_mode=False)
+        name = "cmet-bench" if COMPLETES in os.environ else "bench.py"
+        outcome = bench.main(args=given, prog_name=name, complete_var=COMPLETES, standalone_mode=False)
     except BenchError as error:
         return say(error)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -174,6 +184,9 @@ def _slip(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return error.exit_code
+    if isinstance(error, click.NoSuchOption):  # click names whatever has half the letters in common
+        near = nearest(error.option_name, error.possibilities or ())
+        error = click.NoSuchOption(error.option_name, possibilities=[near] if near else None, ctx=error.ctx)
     click.echo(f"bench.py: {error.format_message()}", err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None and " --help" not in error.format_message():

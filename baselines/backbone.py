@@ -11,7 +11,7 @@ from typing import ClassVar
 from baselines.options import refuse_unknown
 from cmet.weight_sets import PARTS, WEIGHT_SETS, digests, files_of, load_networks
 from harness import weights
-from harness.errors import unknown_name
+from harness.errors import UsageError, unknown_name
 from harness.method import Missing
 from networks.edtalk.talker import Talker
 
@@ -43,12 +43,12 @@ class BackboneMethod:
         self._talker: Talker | None = None
 
     def missing(self) -> list[Missing]:
-        """Returns the official weight files, and a connector of own training, that are not on this machine; the demo
-        ones ship.
+        """Returns the official weight files that are not on this machine; the demo ones ship. UsageError where a
+        connector of own training is named and not there.
         """
         own = self._connector
         if own is not None and not own.is_file():
-            return [Missing(f"the connector '{own}'", "`python bench.py train` makes one; name its checkpoint.")]
+            raise UsageError(f"There is no connector '{own}'.", "Name a checkpoint of `python bench.py train`.")
         if self._which == "demo":
             return []
         states = weights.verify(files_of(self.parts), any_hash=True)

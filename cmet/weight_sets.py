@@ -117,7 +117,7 @@ def load_networks(
 def _own_connector(path: Path | str, which: str, codes: int) -> Connector:
     """A connector of own training that fits the networks of a weight set."""
     if not Path(path).expanduser().is_file():
-        raise MissingError(f"There is no connector '{path}'.", "Name a checkpoint of `python bench.py train`.")
+        raise UsageError(f"There is no connector '{path}'.", "Name a checkpoint of `python bench.py train`.")
     made = CONNECTOR.load(path)
     given = (made.speaker_encoder.proj.in_features, made.exp)
     if given != (speech_width(which), codes):

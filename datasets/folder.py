@@ -57,9 +57,9 @@ class Folder(Dataset):
     emotion (a canonical or corpus name), intensity (1..3), identity, reference (the ground-truth clip), aligned (1
     if its frame k corresponds to the clip's frame k), audio (driving sound, if not the clip's own), image (identity
     picture, if not the clip's first frame), speech (emotional utterances, ';' between them). A csv names the clips:
-    others in the folder are left out. `references` is a folder of ground-truth clips with the clips' names;
-    `extended`: labels of your own that count as extended emotions, comma between them. Judging: `clip(sample)` is
-    the file itself.
+    others in the folder are left out. `references` is a folder of ground-truth clips with the clips' names, or the
+    one file of one clip; `extended`: labels of your own that count as extended emotions, comma between them. Judging:
+    `clip(sample)` is the file itself.
     """
 
     name = "folder"
@@ -82,15 +82,16 @@ class Folder(Dataset):
                 "Give a clip, the folder of clips, or a csv of them.",
             )
         if not self.root.is_dir():
-            raise MissingError(f"{given} is not a folder.", "Give a folder of clips, or a csv of them.")
+            raise UsageError(f"{given} is not a folder.", "Give a folder of clips, or a csv of them.")
         own = (name.strip().lower() for name in (options.get("extended") or "").split(","))
         self.extended = (*EXTENDED_EMOTIONS, *filter(None, own))
         labels = options.get("labels") or (given if given.is_file() and not self._one else None)
         default = self.root / _LABELS_FILE
         self.labels = Path(labels).resolve() if labels else default if default.is_file() else None
         self.references = Path(options["references"]).expanduser().resolve() if options.get("references") else None
-        if self.references is not None and not self.references.is_dir():
-            raise MissingError(f"{self.references} is not a folder.", "Give the folder of ground-truth clips.")
+        alone = self._one is not None and self.references is not None and self.references.is_file()
+        if self.references is not None and not self.references.is_dir() and not alone:
+            raise UsageError(f"{self.references} is not a folder.", "Give the folder of ground-truth clips.")
         self.workshop = Workshop(self.name, self.root)
         self.lengths = Lengths(self.name)
 
@@ -157,6 +158,8 @@ class Folder(Dataset):
     def _reference(self, clip: Path) -> Path | None:
         if self.references is None:
             return None
+        if self.references.is_file():  # the ground truth of a clip alone
+            return self.references
         twin = self.references / clip.relative_to(self.root)
         twins = (twin.with_suffix(suffix) for suffix in (twin.suffix, *MEDIA_SUFFIXES))
         return next((path for path in twins if path.is_file()), None)

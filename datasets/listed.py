@@ -86,7 +86,7 @@ class Listed(Dataset):
             )
         self.root = Path(root).expanduser().resolve()
         if not self.root.is_dir():
-            raise MissingError(f"{self.root} is not a folder.", f"Name the folder with {self.wanted}.")
+            raise UsageError(f"{self.root} is not a folder.", f"Name the folder with {self.wanted}.")
         self.planner = Planner(Workshop(self.name, self.root))
         self.lengths = Lengths(self.name)
         self._by_id: dict[str, Row] | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.emotions import CORPUS_LABELS
-from harness.errors import MissingError, UsageError
+from harness.errors import UsageError
 
 Layout = Literal["fps25", "official", "eat"]
 
@@ -64,7 +64,7 @@ def read_remap(path: Path) -> dict[MeadClip, MeadClip]:
     """Reads a user's table canonical clip → clip on disk, from csv columns identity, emotion, level, public, canonical.
 
     `public` is the number in the file's name, `canonical` the number that the lists mean. Raises UsageError, also
-    when one file is given two meanings; MissingError when there is no such file.
+    when one file is given two meanings, or there is no such file.
     """
     table: dict[MeadClip, MeadClip] = {}
     meanings: dict[MeadClip, MeadClip] = {}
@@ -83,9 +83,7 @@ def _remap_rows(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             return list(csv.DictReader(stream))
     except FileNotFoundError:
-        raise MissingError(
-            f"There is no remap table {path}.", f"A csv file with the columns {_REMAP_COLUMNS}."
-        ) from None
+        raise UsageError(f"There is no remap table {path}.", f"A csv file with the columns {_REMAP_COLUMNS}.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{path} cannot be read: {why}.", f"A csv file with the columns {_REMAP_COLUMNS}.") from error

@@ -21,7 +21,7 @@ from datasets.meld_layout import SPLITS, Line, MeldTree
 from datasets.planning import Planned, SharedEmotion
 from datasets.speech_pools import POOL_SIZE, shipped_pool, speech_folder
 from harness.emotions import canonical
-from harness.errors import MissingError, unknown_name
+from harness.errors import MissingError, UsageError, unknown_name
 
 NOT_SARCASTIC = "not_sarcastic"
 PARTS = ("mead", "speech", "meld")
@@ -66,7 +66,7 @@ class MeldExtended(Listed):
         given = options.get(f"{part}_root")
         folder = Path(given).expanduser().resolve() if given else self.root
         if not folder.is_dir():
-            raise MissingError(f"{folder} is not a folder.", f"Give {self.name}.{part}_root an existing one.")
+            raise UsageError(f"{folder} is not a folder.", f"Give {self.name}.{part}_root an existing one.")
         return folder
 
     @staticmethod
@@ -74,7 +74,7 @@ class MeldExtended(Listed):
         if folder is None:
             return ()
         if not Path(folder).is_dir():
-            raise MissingError(f"{folder} is not a folder.", "Give neutral_clips a folder with mp4 files.")
+            raise UsageError(f"{folder} is not a folder.", "Give neutral_clips a folder with mp4 files.")
         clips = sorted(path for path in Path(folder).resolve().iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
         if not clips:
             raise MissingError(f"{folder} holds no clips.", "Give neutral_clips a folder with mp4 files.")

@@ -10,12 +10,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
 from harness.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, WORDS, named
-from harness.errors import UsageError
+from harness.errors import UsageError, nearest
 from harness.records import Emotion, Sample
 
 MOST_SLIPS = 8  # labels that name no emotion and are told of, each in a line
@@ -89,8 +88,8 @@ def slips(samples: Iterable[Sample], dataset: Dataset) -> Iterator[str]:
     """Yields one sentence and its cure for every label that names no emotion of the dataset, at most MOST_SLIPS."""
     count = Counter(filter(None, (sample.emotion.unrecognised for sample in samples)))
     for word, clips in count.most_common(MOST_SLIPS):
-        near = get_close_matches(word.lower(), (*WORDS, *BASIC_EMOTIONS, *dataset.extended), n=1)
-        cure = f"Did you mean '{near[0]}'?" if near else f"Basic ones: {', '.join(BASIC_EMOTIONS)}."
+        near = nearest(word, (*WORDS, *BASIC_EMOTIONS, *dataset.extended))
+        cure = f"Did you mean '{near}'?" if near else f"Basic ones: {', '.join(BASIC_EMOTIONS)}."
         own = f"--set {dataset.name}.extended='{word}'" if "extended" in dataset.options else "its class's `extended`"
         yield (
             f"'{word}' ({clips} clip{'s' if clips > 1 else ''}) is no emotion of dataset '{dataset.name}': no emotion "

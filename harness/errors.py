@@ -14,6 +14,9 @@ EXIT_CANNOT_COMPARE = 4
 EXIT_MISSING = 5
 EXIT_INTERRUPTED = 130
 
+_ALIKE = 0.7  # difflib's ratio: 'cmte' and 'cmet' have 0.75, 'sadtalker' and 'edtalk' 0.67
+_LEAST_BEGINNING = 3  # letters
+
 
 class BenchError(Exception):
     """Reports a user's mistake or a missing thing: `what` went wrong (and where), `cure` to type next."""
@@ -81,7 +84,21 @@ class MediaError(BenchError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Returns `UsageError` for a name that is not in a registry, with the nearest known one."""
-    names = {known_name.casefold(): known_name for known_name in sorted(known)}
-    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
-    cure = f"Did you mean '{names[near[0]]}'?" if near else f"Known: {', '.join(names.values())}."
-    return UsageError(f"There is no {kind} '{name}'.", cure)
+    names = sorted(known)
+    near = nearest(name, names)
+    return UsageError(
+        f"There is no {kind} '{name}'.", f"Did you mean '{near}'?" if near else f"Known: {', '.join(names)}."
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns the known name that a slip of the hand makes `name` of, or that begins with it; "" where none does.
+
+    Half the letters in common are no slip: 'eat' is not 'cmet', nor 'sadtalker' 'edtalk'.
+    """
+    names = {one.casefold(): one for one in known}
+    typed = name.casefold()
+    begun = [one for one in names if len(typed) >= _LEAST_BEGINNING and one.startswith(typed)]
+    turned = [one for one in names if sorted(one) == sorted(typed)]
+    close = difflib.get_close_matches(typed, names, n=1, cutoff=_ALIKE)
+    return next((names[one] for one in (*turned, *close, *begun)), "")

@@ -11,9 +11,17 @@ import click
 
 from harness.errors import EXIT_CANNOT_COMPARE, UsageError, unknown_name
 from verbs.choices import RUNS, check_device, device_option, out_option, protocol_for
+from verbs.help import Verb
 
 
-@click.command("calibrate")
+@click.command(
+    "calibrate",
+    cls=Verb,
+    examples=(
+        "calibrate",
+        "calibrate --clips my_clips/ --protocol standard --damage blur --damage delay",
+    ),
+)
 @click.option("--dataset", default=None, help="Whose ground truth is damaged. [default: puppets]")
 @click.option("--clips", type=click.Path(path_type=Path), default=None, help="A folder of real clips instead.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="Where the dataset lies on disk.")

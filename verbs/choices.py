@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 import click
 
 from baselines.options import number
+from datasets import DATASETS
 from harness import registry
 from harness.dataset import Dataset
 from harness.errors import UsageError, unknown_name
 from harness.records import LANES
+from verbs.help import Known, Verb, protocols
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,8 +104,8 @@ def check_lane(lane: str) -> str:
     return lane
 
 
-class SpeechCommand(click.Command):
-    """Is a click command whose speech options take several values in a row, as a shell writes `happy/*.wav`."""
+class SpeechCommand(Verb):
+    """Is a verb whose speech options take several values in a row, as a shell writes `happy/*.wav`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse with the options repeated before each further value."""
@@ -126,7 +128,27 @@ def in_a_row(args: Sequence[str], option: str) -> list[str]:
 
 def device_option(function: F) -> F:
     """Returns the decorator of the option --device."""
-    return click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …, mps")(function)
+    known = Known(("cpu", "cuda", "cuda:1", "mps"))
+    return click.option("--device", type=known, default="cpu", show_default=True, help="Where networks run.")(function)
+
+
+def protocol_option(default: str) -> Callable[[F], F]:
+    """Returns the decorator of the option --protocol."""
+    told = f"How clips are judged (`list`), or a toml file of yours. [default: {default}]"
+    return click.option("--protocol", type=Known(protocols()), default=None, help=told)
+
+
+def dataset_options(default: str, told: str) -> Callable[[F], F]:
+    """Returns the decorator of the options --dataset, --root and --list; told: what the dataset is for."""
+
+    def decorate(function: F) -> F:
+        part = "A frozen test list of the dataset (see `list`); NAME@part: what is there of it."
+        root = click.Path(path_type=Path)
+        function = click.option("--list", "list_name", metavar="NAME", default=None, help=part)(function)
+        function = click.option("--root", type=root, default=None, help="Where the dataset lies on disk.")(function)
+        return click.option("--dataset", type=Known(DATASETS), default=default, show_default=True, help=told)(function)
+
+    return decorate
 
 
 def out_option(default: str) -> Callable[[F], F]:

@@ -10,11 +10,19 @@ import click
 
 from harness import metric_names
 from harness.errors import UsageError
+from verbs.help import Verb
 
 RUN = click.Path(path_type=Path)
 
 
-@click.command("compare")
+@click.command(
+    "compare",
+    cls=Verb,
+    examples=(
+        "compare baseline/scores.json runs/now",
+        "compare baseline/scores.json runs/now --junit gate.xml --markdown gate.md",
+    ),
+)
 @click.argument("baseline", type=RUN)
 @click.argument("run", type=RUN)
 @click.option("--noise", nargs=2, type=RUN, metavar="RUN_A RUN_B", help="The same method twice: how far it may move.")

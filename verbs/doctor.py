@@ -14,12 +14,20 @@ from harness.errors import EXIT_MISSING
 from harness.guard import Crash, attempt
 from harness.readiness import Finding, findings
 from harness.streams import control
+from verbs.help import Verb
 
 _MARKS = {"ok": ("\x1b[32m", "ok  "), "note": ("\x1b[33m", "note"), "bad": ("\x1b[31m", "BAD ")}  # green, yellow, red
 _PLAIN = "\x1b[0m"
 
 
-@click.command("doctor")
+@click.command(
+    "doctor",
+    cls=Verb,
+    examples=(
+        "doctor",
+        "doctor --no-selftest",
+    ),
+)
 @click.option("--selftest/--no-selftest", default=True, show_default=True, help="Recompute the shipped goldens.")
 def command(selftest: bool) -> int:
     """Check Python, packages, disk, devices, weights and tools, and that this machine reproduces the references.

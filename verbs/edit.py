@@ -13,7 +13,24 @@ from verbs.choices import SpeechCommand, check_device, device_option, device_sai
 PATH = click.Path(path_type=Path)
 
 
-@click.command("edit", cls=SpeechCommand)
+@click.command(
+    "edit",
+    cls=SpeechCommand,
+    groups={
+        "What is edited": ("--source", "--audio", "--pose", "--expression", "--lips", "--out"),
+        "With which emotion": (
+            "--emotion-speech", "--neutral-speech", "--speech", "--emotion", "--intensity", "--blend", "--schedule",
+            "--num-samples", "--seed", "--keep",
+        ),
+        "By whom": ("--method", "--weights", "--connector", "--compat", "--set", "--device"),
+        "What else is written": ("--sheet", "--side-by-side", "--upscale"),
+    },
+    examples=(
+        "edit --source face.png --audio speech.wav --pose clip.mp4 --emotion-speech happy/ -o out.mp4",
+        "edit --source clip.mp4 --audio speech.wav --emotion-speech happy --weights demo -o out.mp4",
+        "edit --method float --source face.png --audio speech.wav --emotion happy -o out.mp4",
+    ),
+)  # fmt: skip
 @click.option(
     "--method", default="cmet", show_default=True,
     help="Who edits: a contestant of `list`, or path/to/file.py:Class. The options below are C-MET's; of others each "
@@ -35,7 +52,9 @@ PATH = click.Path(path_type=Path)
     help="The clip or picture (the source's, say) whose expression is edited. [default: the pose clip, whose actor's "
     "smile, say, leaks into the result] Other engines: the face that shows the emotion.",
 )  # fmt: skip
-@click.option("--emotion", multiple=True, help="A label, for engines that take one. Several: several edits.")
+@click.option(
+    "--emotion", multiple=True, metavar="LABEL", help="A label, for engines that take one. Several: several edits."
+)
 @click.option(
     "--emotion-speech", multiple=True,
     help="A folder of utterances or features, sound files, or a name (of --speech, or kept). Several: several edits.",

@@ -14,9 +14,17 @@ from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators import EVALUATORS
 from harness.provenance import ROOT
+from verbs.help import Verb
 
 
-@click.command("list")
+@click.command(
+    "list",
+    cls=Verb,
+    examples=(
+        "list",
+        "list --check my.py:Mine",
+    ),
+)
 @click.option("--check", default=None, metavar="FILE.py:Class", help="Test a method, metric or dataset of yours.")
 @click.option("--root", type=click.Path(path_type=Path), default=None, help="With --check: where the dataset lies.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")

@@ -27,7 +27,7 @@ from verbs.session import contestants
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "judge_unnamed")
 _INKS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "good": "\x1b[32m"}
 _SEQUENCE = r"\x1b\[[0-9]+m"
-_FETCHED = re.compile(r"python bench\.py weights fetch (\S+)")
+_FETCHED = re.compile(r"python bench\.py weights fetch ((?:[\w.-]+ ?)+)")
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 
@@ -135,6 +135,6 @@ def lacking(data: RunData) -> list[str]:
     """
     details = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
     lines = list(dict.fromkeys(line for detail in dict.fromkeys(details) for line in detail.split("\n") if line))
-    names = [match[1] for line in lines if (match := _FETCHED.search(line))]
+    names = [match[1].strip() for line in lines if (match := _FETCHED.search(line))]
     one = [f"weights. Type: python bench.py weights fetch {' '.join(names)}"] if names else []
     return one + [line for line in lines if not _FETCHED.search(line)]

@@ -11,6 +11,7 @@ import click
 
 from harness.errors import MissingError
 from verbs.choices import default_jobs
+from verbs.help import Verb
 
 if TYPE_CHECKING:
     from datasets.preparation.stages import PreparationPlan
@@ -19,7 +20,14 @@ STAGES = ("crop", "sound", "speech", "codes")
 _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
 
 
-@click.command("prepare")
+@click.command(
+    "prepare",
+    cls=Verb,
+    examples=(
+        "prepare mead /data/MEAD /data/FPS25",
+        "prepare folder my_films/ prepared/ --stage crop --stage sound",
+    ),
+)
 @click.argument("corpus")
 @click.argument("root", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))

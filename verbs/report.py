@@ -9,10 +9,18 @@ import click
 
 from harness.errors import EXIT_CANNOT_COMPARE
 from verbs.choices import columns_option, out_option
+from verbs.help import Verb
 from verbs.studying import study_options, work
 
 
-@click.command("report")
+@click.command(
+    "report",
+    cls=Verb,
+    examples=(
+        "report runs/mead",
+        "report runs/a runs/b --out paper/ --columns emotion_acc,lse_c,fid",
+    ),
+)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
 @columns_option

@@ -7,9 +7,14 @@ from pathlib import Path
 import click
 
 from harness.errors import EXIT_CANNOT_COMPARE
+from verbs.help import Verb
 
 
-@click.command("reproduce")
+@click.command(
+    "reproduce",
+    cls=Verb,
+    examples=("reproduce cmet --table 1 runs/mead",),
+)
 @click.argument("paper")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--table", default="", help="A table of the paper, e.g. 1.")

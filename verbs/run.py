@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from baselines import METHODS
+from harness.records import LANES
 from verbs.choices import (
     RUNS,
     check_device,
     check_lane,
     columns_option,
     dataset_name,
+    dataset_options,
     default_jobs,
     device_option,
     out_option,
     protocol_for,
+    protocol_option,
     settings,
 )
+from verbs.help import Known, Verb
 
 
-@click.command("run")
-@click.option(
-    "--method", "methods", multiple=True, required=True, help="A method's name, or path/to/file.py:Class. Many."
+@click.command(
+    "run",
+    cls=Verb,
+    groups={
+        "Who and what": ("--method", "--no-anchors", "--set", "--lane", "--dataset", "--root", "--list", "--limit"),
+        "How": ("--protocol", "--seed", "--device", "--jobs", "--executor"),
+        "Where to": ("--out", "--resume", "--columns"),
+    },
+    examples=(
+        "run --method cmet --limit 22",
+        "run --method cmet --method edtalk --method label --resume",
+        "run --method my.py:Mine --lane label",
+        "run --method cmet --dataset mead --root /data/FPS25 --list cmet-1143@part",
+    ),
 )
-@click.option("--dataset", default="puppets", show_default=True, help="See `list`; or path/to/file.py:Class.")
-@click.option("--root", type=click.Path(path_type=Path), default=None, help="Where the corpus lies on disk.")
 @click.option(
-    "--list", "list_name", default=None, help="A frozen test list of the dataset; NAME@part: what is there of it."
+    "--method",
+    "methods",
+    type=Known(METHODS, shown=False),
+    multiple=True,
+    required=True,
+    help=f"{', '.join(METHODS)}; or path/to/file.py:Class. Many.",
 )
-@click.option("--protocol", default=None, help="See `list`. [default: demo for puppets, else standard]")
-@click.option("--lane", default="speech", show_default=True, help="How methods are told the emotion.")
+@dataset_options("puppets", "Whom they show; or path/to/file.py:Class.")
+@protocol_option("demo for puppets, else standard")
+@click.option(
+    "--lane", type=Known(LANES), default="speech", show_default=True, help="How methods are told the emotion."
+)
 @click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
 @out_option("runs/<dataset>")
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
@@ -50,7 +71,8 @@ from verbs.choices import (
     "--set",
     "sets",
     multiple=True,
-    help="An option of a method or of the dataset: NAME.KEY=VALUE, e.g. mead.remap=mine.csv. Many.",
+    metavar="NAME.KEY=VALUE",
+    help="An option of a method or of the dataset, e.g. mead.remap=mine.csv. Many.",
 )
 @click.option("--no-anchors", is_flag=True, help="Leave out ceiling and floors.")
 def command(**given: Any) -> int:

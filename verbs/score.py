@@ -16,27 +16,48 @@ from verbs.choices import (
     check_lane,
     columns_option,
     dataset_name,
+    dataset_options,
     dataset_settings,
     default_jobs,
     device_option,
     out_option,
     protocol_for,
+    protocol_option,
 )
+from verbs.help import Verb
 
 
-@click.command("score")
+@click.command(
+    "score",
+    cls=Verb,
+    groups={
+        "Which clips": ("--clips", "--name", "--reference", "--dataset", "--root", "--list", "--set", "--limit"),
+        "How": ("--protocol", "--device", "--jobs"),
+        "Where to": ("--out", "--resume", "--columns"),
+    },
+    examples=(
+        "score --clips my_results/",
+        "score --clips one.mp4 --reference truth.mp4",
+        "score --clips my_results/ --reference ground_truth/ --columns all",
+        "score --clips my_results/ --dataset mead --root /data/MEAD",
+    ),
+)
 @click.option(
     "--clips", type=click.Path(path_type=Path), required=True, help="A folder of clips, a csv of them, or one clip."
 )
-@click.option("--name", default=None, help="Column title. [default: the folder's name]")
-@click.option("--dataset", default="folder", show_default=True, help="The list that <sample id>.mp4 belong to.")
-@click.option("--root", type=click.Path(path_type=Path), default=None, help="Where that dataset lies on disk.")
+@click.option("--name", metavar="TITLE", default=None, help="Column title. [default: the folder's name]")
+@dataset_options("folder", "The list that <sample id>.mp4 belong to; or path/to/file.py:Class.")
 @click.option(
-    "--list", "list_name", default=None, help="A frozen test list of the dataset; NAME@part: what is there of it."
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of that dataset, e.g. remap=mine.csv. Many.",
 )
-@click.option("--set", "sets", multiple=True, help="An option of that dataset: KEY=VALUE, e.g. remap=mine.csv. Many.")
-@click.option("--reference", type=click.Path(path_type=Path), default=None, help="Ground-truth clips of equal names.")
-@click.option("--protocol", default=None, help="See `list`. [default: standard]")
+@click.option(
+    "--reference", type=click.Path(path_type=Path), default=None, help="Ground-truth clips of equal names, or one clip."
+)
+@protocol_option("standard; demo for puppets")
 @click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
 @out_option("runs/score-<name>")
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")

@@ -8,9 +8,17 @@ import click
 
 from harness.errors import EXIT_FINE, UsageError
 from verbs.choices import dataset_settings, default_jobs
+from verbs.help import Verb
 
 
-@click.command("verify")
+@click.command(
+    "verify",
+    cls=Verb,
+    examples=(
+        "verify mead /data/MEAD",
+        "verify mead /data/MEAD --list cmet-1143@part --csv findings.csv",
+    ),
+)
 @click.argument("corpus")
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cmet.connector import Connector
 from harness.atomic import PARTIAL_PREFIX, partly_written, replacing
-from harness.errors import MissingError, UsageError
+from harness.errors import UsageError
 from networks.files.inert_pickle import MALFORMED
 from networks.files.layout import Layout
 from networks.files.strict_loading import load_into
@@ -89,10 +89,10 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 def load_encoders(connector: Connector, path: Path) -> None:
     """Put the `speaker_encoder` and `exp_encoder` of a file into `connector` (the released `projector_kwargs.path`).
 
-    MissingError for an absent file, UsageError for one without them or of other sizes.
+    UsageError for an absent file, and for one without them or of other sizes.
     """
     if not path.is_file():
-        raise MissingError(f"There is no file {path}.")
+        raise UsageError(f"There is no file {path}.")
     try:
         for name in ("speaker_encoder", "exp_encoder"):
             encoder = connector.get_submodule(name)

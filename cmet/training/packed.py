@@ -121,7 +121,7 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise MissingError(f"There is no packed corpus {path}.", "python bench.py prepare makes it.")
+        raise UsageError(f"There is no packed corpus {path}.", "python bench.py prepare makes it.")
     try:
         with safe_open(path, "pt") as file:  # PyTorch's arrays are views; numpy's would be read into memory
             about = json.loads(file.metadata()[_ABOUT])

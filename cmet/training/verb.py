@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmet.training.options import SPEECH_ENCODER, TEST_IDENTITIES, options
-from harness.errors import MissingError, UsageError
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from cmet.training.packed import PackedCorpus
@@ -134,7 +134,7 @@ def open_corpus(data: Path, out: Path, encoder: str = SPEECH_ENCODER) -> PackedC
     from datasets.preparation.prepare import PACKED
 
     if not data.exists():
-        raise MissingError(f"There is no '{data}'.", "python bench.py prepare makes features of a corpus.")
+        raise UsageError(f"There is no '{data}'.", "python bench.py prepare makes features of a corpus.")
     if data.is_file():
         return PackedCorpus(data)
     usual = encoder == SPEECH_ENCODER
@@ -152,7 +152,7 @@ def _names(text: str) -> list[str]:
 def _listed(path: Path) -> list[str]:
     """The first word of every line."""
     if not path.is_file():
-        raise MissingError(f"There is no list {path}.")
+        raise UsageError(f"There is no list {path}.")
     try:
         names = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:

@@ -51,7 +51,7 @@ def source_of(corpus: str, remap: Path | None = None, split: str | None = None) 
 def jobs_of(source: ClipSource, root: Path, out: Path) -> list[Job]:
     """Returns a job for every clip of a corpus on disk, in order. Raises MissingError when there is none."""
     if not root.is_dir():
-        raise MissingError(f"{root} is not a folder.", "Give the folder of the corpus.")
+        raise UsageError(f"{root} is not a folder.", "Give the folder of the corpus.")
     if out.resolve() == root.resolve():
         raise UsageError("OUT must not be the folder that is read.", "Give another folder.")
     jobs = list(source.jobs(root, out))

@@ -158,7 +158,7 @@ def test_the_caller_keeps_its_threads_and_its_precision(home: Path) -> None:
         ({"metric": "fid", "reference": "nowhere.mp4"}, "There is no"),
         ({"metric": "fid", "reference": "runs"}, "is called like one of the clips"),
         ({"metric": "fid", "reference": ["clip.mp4", "clip.mp4"]}, "lists 2 for 1 clips"),
-        ({"metric": "emotion", "emotion": {"clop": "sad"}}, "Did you mean 'clip"),
+        ({"metric": "emotion", "emotion": {"clop": "sad"}}, "Known: clip.mp4"),
         ({"metric": "pixels", "aligned": "yes"}, "frame k"),
     ],
 )

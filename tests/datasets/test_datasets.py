@@ -226,7 +226,7 @@ def test_wrong_names_and_missing_roots_tell_the_cure(tmp_path: Path) -> None:
         Mead(root=tmp_path, colour="red")
     with pytest.raises(MissingError, match="0 of 1143"):
         Mead(root=tmp_path, list_name="cmet-1143@part").samples()
-    with pytest.raises(MissingError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         CremaD(root=tmp_path / "absent")
 
 

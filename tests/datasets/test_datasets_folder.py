@@ -183,15 +183,17 @@ def test_reference_folder_pairs_by_name(clips: Path, tmp_path: Path) -> None:
 
 
 def test_a_reference_folder_that_is_not_there_is_refused(clips: Path) -> None:
-    with pytest.raises(MissingError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         Folder(root=clips, references=clips / "absent")
 
 
 def test_missing_and_empty_folders(tmp_path: Path) -> None:
-    for root in (None, tmp_path / "absent", tmp_path):
+    for root in (None, tmp_path):
         with pytest.raises(MissingError) as caught:
             Folder(root=root).samples()
         assert caught.value.exit_code == EXIT_MISSING
+    with pytest.raises(UsageError, match="is not a folder"):  # a path that was typed
+        Folder(root=tmp_path / "absent")
     with pytest.raises(UsageError, match="no lists"):
         Folder(root=tmp_path, list_name="x")
 
@@ -200,6 +202,15 @@ def test_a_reference_folder_in_which_nothing_fits_is_said(clips: Path, tmp_path:
     (tmp_path / "truth").mkdir()
     with pytest.raises(UsageError, match="is called like a clip"):
         Folder(root=clips, references=tmp_path / "truth").samples()
+
+
+def test_the_ground_truth_of_one_clip_may_be_one_file(clips: Path, tmp_path: Path) -> None:
+    clip, truth = sorted(clips.rglob("*.mp4"))[0], tmp_path / "called_otherwise.mp4"
+    truth.write_bytes(clip.read_bytes())
+    (entry,) = Folder(root=clip, references=truth).entries
+    assert (entry.clip, entry.reference) == (clip, truth)
+    with pytest.raises(UsageError, match="is not a folder"):
+        Folder(root=clips, references=truth)
 
 
 def test_one_clip_is_a_folder_of_one(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_wrong_remap_tables_are_refused(tmp_path: Path, rows: str, words: str) -
 
 
 def test_unreadable_remap_tables_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="no remap table"):
+    with pytest.raises(UsageError, match="no remap table"):
         read_remap(tmp_path / "absent.csv")
     (tmp_path / "latin.csv").write_bytes(b"identity\n\xff\xfe\n")
     with pytest.raises(UsageError, match="cannot be read"):
@@ -199,9 +199,9 @@ def test_parts_of_the_extended_set_may_lie_apart(tmp_path: Path) -> None:
     assert sample.emotion.intensity == int(row["level"])
     with pytest.raises(MissingError, match="needs a folder"):
         MeldExtended()
-    with pytest.raises(MissingError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         MeldExtended(root=tmp_path, mead_root=tmp_path / "absent")
-    with pytest.raises(MissingError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         MeldExtended(root=tmp_path, neutral_clips=tmp_path / "absent")
     with pytest.raises(UsageError, match="split of MELD"):
         MeldExtended(root=tmp_path, meld_split="trian")

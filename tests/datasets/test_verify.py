@@ -17,7 +17,7 @@ from datasets.health import PROBLEMS, Task, examine, known_bad
 from datasets.mead_layout import MeadClip
 from datasets.numbering import shifts
 from datasets.verify import Report, verify
-from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, MissingError, UsageError
+from harness.errors import EXIT_FINE, EXIT_MISSING, EXIT_USAGE, UsageError
 from harness.media import VideoWriter, write_wav
 from tests import corpus_samples as corpus
 from tests.media_samples import copied, film, voice, write_b_frames, write_film
@@ -212,7 +212,7 @@ def test_the_verb_prints_shares_writes_a_csv_and_exits_with_five(tree: Path, tmp
     assert "empty,blocks,W009/fear/level_1/002" in (tmp_path / "f.csv").read_text()
     assert main(["verify", "mead", str(tree), "--list", "@part", "--jobs", "1"]) == EXIT_FINE
     assert main(["verify", "mead", str(tree), "--set", "colour=red"]) == EXIT_USAGE
-    assert main(["verify", "mead", str(tree), "--remap", str(tmp_path / "absent.csv")]) == EXIT_MISSING
+    assert main(["verify", "mead", str(tree), "--remap", str(tmp_path / "absent.csv")]) == EXIT_USAGE
 
 
 def test_files_that_end_early_are_told_in_every_container(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_verify_needs_a_corpus_with_lists_and_a_folder(tmp_path: Path) -> None:
         verify("folder", tmp_path)
     with pytest.raises(UsageError, match="no dataset"):
         verify("meed", tmp_path)
-    with pytest.raises(MissingError):
+    with pytest.raises(UsageError, match="is not a folder"):
         verify("mead", tmp_path / "absent")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
@@ -14,7 +17,8 @@ import bench
 from harness import registry
 from harness.errors import BenchError
 from harness.store import RunStore
-from tests.places import ROOT, shown_in_readme
+from tests.places import GOLDEN, ROOT, shown_in_readme
+from verbs.help import Verb
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +43,34 @@ def test_help_and_list_import_neither_numpy_nor_torch() -> None:
             [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", bench.VERBS)
+def test_examples_of_the_help_are_typed_right_and_every_option_has_a_place(name: str) -> None:
+    command = importlib.import_module(bench.VERBS[name][0]).command
+    if not isinstance(command, Verb):
+        return  # weights has verbs of its own, train the options of its preset
+    assert command.examples
+    for example in command.examples:
+        verb, *arguments = shlex.split(example)
+        assert verb == name
+        command.make_context(name, arguments, resilient_parsing=False)
+    with click.Context(command) as context:
+        text = command.get_help(context)
+    for option in (one for one in command.params if isinstance(one, click.Option) and not one.hidden):
+        assert max(option.opts, key=len) in text
+
+
+def test_the_shell_completes_verbs_and_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_CMET_BENCH_COMPLETE", "bash_complete")
+    for words, wanted in (("r", "run"), ("run --method ed", "edtalk"), ("score --protocol st", "standard")):
+        monkeypatch.setenv("COMP_WORDS", f"cmet-bench {words}")
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+        with pytest.raises(SystemExit):
+            bench.main([])
+        assert f"plain,{wanted}" in capsys.readouterr().out.splitlines()
 
 
 def test_list_names_everything_that_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,18 +119,27 @@ def test_what_list_reads_from_a_source_file_is_what_the_class_has() -> None:
         (["run", "--method", "nowhere.py:Mine"], 2, "There is no file"),
         (["run", "--method", "my.py"], 2, "Type: my.py:YourClass"),
         (["run", "--method", "cmet", "--dataset", "mead"], 5, "needs"),
+        (["run", "--method", "cmet", "--dataset", "mead", "--root", "/no/such/root"], 2, "/no/such/root"),
         (["score", "--clips", "/no/such/folder"], 2, "There is no"),
+        (["score", "--clips", str(GOLDEN), "--reference", "/no/such/folder"], 2, "/no/such/folder"),
+        (["calibrate", "--clips", "/no/such/folder"], 2, "There is no"),
+        (["reproduce", "cmet", "/no/such/run"], 2, "not a run folder"),
+        (["train", "--preset", "cmet", "--data", "/no/such/folder", "--out", "/tmp/x"], 2, "There is no"),
         (["score", "--clips", __file__], 2, "is a file, and neither a clip nor a csv"),
         (["run", "--method", "CMET"], 2, "Did you mean 'cmet'"),
         (["run", "--method", "zzz"], 2, "Known: cmet"),
+        (["run", "--method", "foo"], 2, "Known: cmet"),
+        (["run", "--method", "sadtalker"], 2, "Known: cmet"),
+        (["run", "--method", "cmet", "--dataset", "crema"], 2, "Did you mean 'crema_d'"),
+        (["run", "--metod", "cmet"], 2, "Did you mean '--method'?"),
         ([], 2, "Verbs:"),
         (["weights"], 2, "Commands:"),
         (["report", "/no/such/run"], 2, "not a run folder"),
         (["compare", "/no/a", "/no/b"], 2, "There is no run"),
         (["reproduce", "cmte"], 2, "Did you mean"),
         (["verify", "maed", "/tmp"], 2, "Did you mean 'mead'"),
-        (["verify", "mead", "/no/such/root"], 5, "/no/such/root"),
-        (["prepare", "mead", "/no/such/root", "/tmp/x"], 5, "/no/such/root"),
+        (["verify", "mead", "/no/such/root"], 2, "/no/such/root"),
+        (["prepare", "mead", "/no/such/root", "/tmp/x"], 2, "/no/such/root"),
         (["train", "--preset", "cmte"], 2, "Did you mean 'cmet'"),
         (["weights", "fetch", "edtlak"], 2, "Did you mean 'edtalk'"),
         (["list", "--check", "nowhere.py:Mine"], 2, "There is no file"),

@@ -104,7 +104,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=name) as caught:
             PackedCorpus(tmp_path / name)
         assert caught.value.cure == "Repeat `python bench.py prepare`."
-    with pytest.raises(MissingError, match="no packed corpus"):
+    with pytest.raises(UsageError, match="no packed corpus"):
         PackedCorpus(tmp_path / "absent")
     with pytest.raises(MissingError, match="no prepared features"):
         PackedCorpus.build(tmp_path / "absent", tmp_path / "x")
