@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from harness.records import SummaryRow
@@ -109,11 +110,14 @@ def has_unaligned(section: Section) -> bool:
     return any(cell is not None and cell.unaligned for line in section.lines for cell in line.cells)
 
 
-def sections(runs: Sequence[RunData]) -> list[Section]:
-    """Arrange the summaries of one or more runs; order of datasets, metrics and methods is that of the runs."""
+def sections(runs: Sequence[RunData], asked: Mapping[str, int] = MappingProxyType({})) -> list[Section]:
+    """Arrange the summaries of one or more runs; order of datasets, metrics and methods is that of the runs.
+
+    asked: decimals by metric, or for all others under "".
+    """
     keys = dict.fromkeys((row.dataset, run.lane, _drawn(run)) for run in runs for row in run.summary)
     several = Counter((dataset, lane) for dataset, lane, _ in keys)
-    found = [_section(runs, *key) for key in keys]
+    found = [_section(runs, *key, asked) for key in keys]
     return [one if several[one.dataset, one.lane] > 1 else replace(one, drawn="") for one in found]
 
 
@@ -122,10 +126,10 @@ def _drawn(run: RunData) -> str:
     return str(run.facts.get("dataset_version") or "")
 
 
-def _section(runs: Sequence[RunData], dataset: str, lane: str, drawn: str) -> Section:
+def _section(runs: Sequence[RunData], dataset: str, lane: str, drawn: str, asked: Mapping[str, int]) -> Section:
     here = {index: run for index, run in enumerate(runs) if (run.lane, _drawn(run)) == (lane, drawn)}
     rows = {index: [row for row in run.summary if row.dataset == dataset] for index, run in here.items()}
-    every = _columns([(here[index], row) for index, found in rows.items() for row in found])
+    every = _columns([(here[index], row) for index, found in rows.items() for row in found], asked)
     columns = tuple(column for column in every if column.places >= 0)
     empty = tuple((column, _why(column, rows)) for column in every if column.places < 0)
     labels = _labels(here, rows)
@@ -145,7 +149,7 @@ def _why(column: Column, rows: Mapping[int, Sequence[SummaryRow]]) -> str:
     return notes.most_common(1)[0][0]
 
 
-def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
+def _columns(rows: Sequence[tuple[RunData, SummaryRow]], asked: Mapping[str, int]) -> tuple[Column, ...]:
     """Columns in the metrics' order, several signatures of one metric side by side; `places` is −1 without numbers."""
     order = list(dict.fromkeys(row.metric for _, row in rows))
     facts = {(row.metric, row.signature): run.fact(row.metric, row.signature) for run, row in reversed(rows)}
@@ -153,7 +157,8 @@ def _columns(rows: Sequence[tuple[RunData, SummaryRow]]) -> tuple[Column, ...]:
     columns = []
     for place, key in enumerate(keys):
         values = [row.value for _, row in rows if (row.metric, row.signature) == key]
-        places = decimals(facts[key].unit, values) if any(value is not None for value in values) else -1
+        usual = decimals(facts[key].unit, values)
+        places = asked.get(key[0], asked.get("", usual)) if any(value is not None for value in values) else -1
         columns.append(Column(facts[key], key[1], letters(place), places))
     return tuple(columns)
 

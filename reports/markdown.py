@@ -13,11 +13,16 @@ from reports.layout import ROLES, Column, Section, TableCell, has_unaligned, mar
 from reports.legend import INTERVALS, RANKED, UNALIGNED, people
 from reports.model import RunData
 from reports.numbers import MISSING, coverage, interval, number
+from reports.paper.arrangement import arranged
+from reports.paper.notes import below
+from reports.paper.options import DEFAULT, TableOptions
+from reports.paper.table import Head, PaperCell, PaperRow, PaperTable
 from reports.sentences import sentences
 
 _ESCAPED = str.maketrans(
     {c: f"\\{c}" for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
+_RANKS = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
 _TITLES = {"contestant": "", "ceiling": "ceiling: ", "floor": "floor: "}
 
 
@@ -46,9 +51,14 @@ def _backticks(text: str) -> list[str]:
     return runs
 
 
-def table(runs: Sequence[RunData]) -> str:
-    """Returns the whole of table.md: sections, sentences, per-emotion tables, what is missing, signatures."""
+def table(runs: Sequence[RunData], options: TableOptions = DEFAULT) -> str:
+    """Returns the whole of table.md: the paper's tables, sections, sentences, emotions, what is missing, signatures.
+
+    options: as `TableOptions.for_runs` gives them.
+    """
     parts = [f"# {escape(title(runs))}", ""]
+    for one in arranged(runs, options):
+        parts += _paper(one, options)
     for section in sections(runs):
         parts += [*_section(section), *_fairness(section, runs)]
     parts += _sentences(runs)
@@ -60,6 +70,39 @@ def table(runs: Sequence[RunData]) -> str:
 def title(runs: Sequence[RunData]) -> str:
     """Returns the names of the runs in one line."""
     return " + ".join(dict.fromkeys(run.name for run in runs)) or "no run"
+
+
+def _paper(table: PaperTable, options: TableOptions) -> list[str]:
+    """One table as it stands in the paper."""
+    groups = [(f"{group.title}: " if len(table.groups) > 1 else "", group.heads) for group in table.groups]
+    heads = [f"{escape(name)}{_head(head)}" for name, of_group in groups for head in of_group]
+    body = [[_named(row), *(_printed(cell, row, options) for cell in row.cells)] for row in table.rows]
+    told = " ".join(below(table, options.spread))
+    return [
+        f"**{escape(table.caption)}**",
+        "",
+        *_grid(["method", *heads], body),
+        "",
+        *([escape(told), ""] if told else []),
+    ]
+
+
+def _head(head: Head) -> str:
+    sub = f"<sub>{escape(head.sub)}</sub>" if head.sub else ""
+    return " ".join(filter(None, [f"{escape(head.word)}{sub}", escape(head.unit), head.arrow]))
+
+
+def _named(row: PaperRow) -> str:
+    label = f"*{escape(row.label)}*" if row.role != "contestant" else escape(row.label)
+    return f"{label} (reported: {escape(row.cite)})" if row.cite else label
+
+
+def _printed(cell: PaperCell | None, row: PaperRow, options: TableOptions) -> str:
+    if cell is None:
+        return ""
+    value = f"*{cell.value}*" if row.role == "reported" else _RANKS[cell.rank].format(cell.value)
+    spread = {"": "", "pm": f" ±{cell.half}" if cell.half else "", "intervals": f" {cell.interval}"}[options.spread]
+    return f"{value}{cell.marks}{spread}".rstrip()
 
 
 def _section(section: Section) -> list[str]:
@@ -124,7 +167,7 @@ def _cell(cell: TableCell | None) -> str:
     if cell is None:
         return ""
     value = number(cell.row.value, cell.places)
-    value = {"best": f"**{value}**", "second": f"<u>{value}</u>", "": value}[cell.rank] + marks(cell)
+    value = _RANKS[cell.rank].format(value) + marks(cell)
     return " ".join(filter(None, [value, interval(cell.row.low, cell.row.high, cell.places), coverage(cell.row)]))
 
 

@@ -55,6 +55,7 @@ class Published:
     source: str
     target: Target | None  # None: nothing of ours can stand beside it, and `why` says why
     why: str = ""
+    column: Target | None = None  # whose column it may stand in, made by whichever method; None: of no table of ours
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,15 @@ def _published(row: dict[str, str]) -> Published:
     text, why = row["value"], _why(row)
     wanted = {name.removeprefix("our_"): row[name] for name in (*_OURS, "emotion")}
     clips = int(row["clips"]) if row["clips"] else None
-    target = None if why else Target(**wanted, clips=clips)
+    like = Target(**wanted, clips=clips)
     try:
         value = float(text)
     except ValueError:
         value = None  # not found, or only a bound (">75")
     facts = (row["unit"], row["protocol_notes"], row["source"])
-    return Published(row["dataset"], row["method"], row["metric"], row["direction"], value, text, *facts, target, why)
+    same = all(row[name] for name in _OURS if name != "our_method")
+    heads = (row["dataset"], row["method"], row["metric"], row["direction"])
+    return Published(*heads, value, text, *facts, None if why else like, why, like if same else None)
 
 
 def _why(row: dict[str, str]) -> str:

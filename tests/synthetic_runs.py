@@ -171,3 +171,20 @@ def with_signature(run: RunData, metric: str, signature: str) -> RunData:
         summary=tuple(replace(r, signature=signature) if r.metric == metric else r for r in run.summary),
         rows=tuple(replace(r, signature=signature) if r.metric == metric else r for r in run.rows),
     )
+
+
+def with_published_names(run: RunData, protocol: str = "demo") -> RunData:
+    """`run` with the metrics' keys as judges have them, judged by another protocol."""
+    keys = {"emotion_accuracy": "emotion_acc", "identity": "identity_sim"}
+
+    def name(key: str) -> str:
+        return keys.get(key, key)
+
+    return replace(
+        run,
+        protocol=protocol,
+        summary=tuple(replace(row, metric=name(row.metric)) for row in run.summary),
+        rows=tuple(replace(row, metric=name(row.metric)) for row in run.rows),
+        comparisons=tuple(replace(one, metric=name(one.metric)) for one in run.comparisons),
+        metric_facts={name(key): replace(fact, name=name(key)) for key, fact in run.metric_facts.items()},
+    )

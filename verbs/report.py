@@ -10,27 +10,38 @@ import click
 from harness.errors import EXIT_CANNOT_COMPARE
 from verbs.choices import columns_option, out_option
 from verbs.help import Verb
-from verbs.studying import study_options, work
+from verbs.paper_options import PAPER, asked, paper_options
+from verbs.studying import STUDY, study_options, work
 
 
 @click.command(
     "report",
     cls=Verb,
+    groups={
+        "Output": ["--out", "--columns"],
+        "The paper's table (docs/tables.md)": [f"--{name.replace('_', '-')}" for name in PAPER],
+        "A human study": [f"--{name}" for name in STUDY],
+    },
     examples=(
         "report runs/mead",
-        "report runs/a runs/b --out paper/ --columns emotion_acc,lse_c,fid",
+        'report runs/a runs/b --out paper/ --columns emotion_acc,sync_c,fid,csim --names cmet="C-MET (ours)"',
+        "report runs/mead --out paper/ --with-reported cmet     # published numbers, apart, and reported.bib",
     ),
 )
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @out_option("<first run>/report")
 @columns_option
+@paper_options
 @study_options
-def command(runs: tuple[Path, ...], out: Path | None, columns: str, **study: Any) -> int:
-    """Write index.html, table.md, table.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS.
+def command(runs: tuple[Path, ...], out: Path | None, columns: str, **given: Any) -> int:
+    """Write index.html, table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS.
 
-    With --study OUT, a blinded page for raters is made of their clips instead; --study-answers reads it back.
+    table.tex has the headline metrics, in one column of a two-column article; appendix.tex has all, with intervals and
+    signatures; numbers.tex has a macro for each number, interval and p-value. With --study OUT, a blinded page for
+    raters is made of their clips instead; --study-answers reads it back.
     """
-    if work(runs, out, study):
+    paper = {name: given.pop(name) for name in PAPER}
+    if work(runs, out, given):
         return 0
     from reports import write
     from reports.load import load_run
@@ -38,7 +49,7 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str, **study: Any
 
     data = [load_run(run) for run in runs]
     folder = out or runs[0] / "report"
-    paths = write(data if len(data) > 1 else data[0], folder)
+    paths = write(data if len(data) > 1 else data[0], folder, asked(folder, columns, paper))
     show(data, columns)
     click.echo()
     say_places(folder, [path.name for path in paths if path.name != "index.html"])

@@ -25,6 +25,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "questions": "realism,sync,emotion,identify",
     "between": "",
 }
+#: The options of a study, as typed.
+STUDY = ("study", "study-answers", "raters", "items", "checks", "questions", "between", "seed")
 _OPTIONS = (
     click.option("--study", type=PATH, default=None, metavar="OUT", help="Make a human study of RUNS in this folder."),
     click.option(

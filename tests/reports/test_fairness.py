@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from harness.method import facts_of
-from reports import latex, layout, macros, markdown, page, scores, sentences, terminal, tidy
+from reports import layout, markdown, page, scores, sentences, terminal, tidy
 from reports.fairness import fairness
 from reports.model import Making, RunData
+from reports.paper.appendix import appendix_tex
+from reports.paper.macros import numbers
 from reports.scores_file import read_scores
 from tests.synthetic_runs import EMOTIONS, make_run
 
@@ -103,13 +105,13 @@ def test_numbers_of_frames_that_do_not_correspond_are_marked_everywhere_and_neve
     }  # fmt: skip
     for text in (terminal.table(run), markdown.table([run]), page.render([run], tmp_path)):
         assert text.count("§") >= 2
-    assert r"\S" in latex.table([run])
-    marked = [line for line in macros.numbers([run]).splitlines() if r"\S" in line]
+    assert r"\S" in appendix_tex([run])
+    marked = [line for line in numbers([run]).splitlines() if r"\S" in line]
     assert [line.partition("}{")[0] for line in marked] == [r"\newcommand{\cmbPuppetsLabelLSEC"]
     noted = {(row["method"], row["metric"]) for row in tidy.numbers([run]) if "§" in row["note"]}
     assert noted == {("label", "lse_c")}
     plain = make_run(methods=("cmet", "edtalk"), clips=20)
-    for text in (terminal.table(plain), markdown.table([plain]), page.render([plain], tmp_path), latex.table([plain])):
+    for text in (terminal.table(plain), markdown.table([plain]), page.render([plain], tmp_path), appendix_tex([plain])):
         assert "§" not in text
         assert r"\S" not in text
 
@@ -131,7 +133,7 @@ def test_scores_json_says_which_numbers_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 def test_the_sentences_are_literal_latex(tmp_path: Path) -> None:
-    body = latex.table([own_motion()])
+    body = appendix_tex([own_motion()])
     text = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}" + body + "\\end{document}"
     (tmp_path / "a.tex").write_text(text, encoding="utf-8")
     call = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]

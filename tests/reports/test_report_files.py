@@ -1,4 +1,4 @@
-"""The seven files of a report and the terminal: complete, escaped, read back, refused in one sentence."""
+"""The eight files of a report and the terminal: complete, escaped, read back, refused in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +17,7 @@ import pytest
 
 import reports
 from harness.errors import CannotCompareError, MediaError, UsageError
-from reports import latex, macros, markdown, scores, terminal
+from reports import markdown, scores, terminal
 from reports.model import RunData
 from reports.scores_file import read_scores
 from tests.places import ROOT
@@ -162,16 +161,17 @@ def test_terminal_table_lets_no_name_drive_the_terminal(run: RunData) -> None:
 def test_an_empty_run_is_reported_as_such(tmp_path: Path) -> None:
     empty = RunData("none", "demo", "speech", {}, (), (), {})
     assert terminal.table(empty)
-    assert len(reports.write(empty, tmp_path)) == 7
+    assert len(reports.write(empty, tmp_path)) == 8
 
 
 @pytest.mark.slow
-def test_write_gives_seven_whole_files_and_nothing_else(run: RunData, tmp_path: Path) -> None:
+def test_write_gives_eight_whole_files_and_nothing_else(run: RunData, tmp_path: Path) -> None:
     paths = reports.write(run, tmp_path / "new" / "report")
     assert [p.name for p in paths] == [
         "index.html",
         "table.md",
         "table.tex",
+        "appendix.tex",
         "numbers.tex",
         "scores.csv",
         "clips.csv",
@@ -199,68 +199,8 @@ def test_names_that_are_no_utf8_do_not_break_a_report(run: RunData, tmp_path: Pa
 def test_no_torch_in_reports() -> None:
     code = (
         "import sys, reports, reports.gate.gate, reports.gate.text, reports.page, reports.reproduce, reports.terminal,"
-        "reports.latex, reports.macros, reports.markdown, reports.scores, harness.statistics;"
+        "reports.paper.appendix, reports.paper.macros, reports.markdown, reports.scores, harness.statistics;"
         "sys.exit('torch' in sys.modules)"
     )
     root = ROOT
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
-
-
-def test_latex_escapes_every_special_character() -> None:
-    assert latex.escape("a_b & 50% #1 $x$ {y} ~ ^ \\") == (
-        r"a\_b \& 50\% \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}"
-    )
-    assert latex.escape("é ☃ ½\x1b") == "é {[}U+2603] 12 "
-    assert latex.escape("[a] *") == "{[}a] {*}"
-    assert "<script>" not in latex.escape(HOSTILE)
-
-
-def test_latex_marks_best_second_arrows_and_coverage(run: RunData) -> None:
-    text = latex.table([run])
-    assert r"\textbf{21.00} {\tiny 60/60}" in text
-    assert r"\underline{24.00} {\tiny 60/60}" in text
-    assert r"FID $\downarrow$\textsuperscript{c}" in text
-    assert r"\shortstack[r]{Emotion\\accuracy\\(\%) $\uparrow$\textsuperscript{a}}" in text
-    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
-    assert r"\emph{Ceiling}" in text
-    ceiling = next(line for line in text.splitlines() if line.startswith("ground\\_truth"))
-    assert "textbf" not in ceiling
-
-
-def test_latex_heads_lose_nothing_of_a_title() -> None:
-    for title in ("Within − between cosine (fer) ↑", "Pseudo-label agreement (%) ↑", "a - b", "--x", "x--y-"):
-        assert "".join(latex._lines(title)).replace(" ", "") == title.replace(" ", "")
-
-
-@pytest.mark.slow
-def test_macros_are_letters_only_and_unique(run: RunData) -> None:
-    clash = [run, make_run("other", 1), make_run("l", lane="label"), make_run("8 & 9", 2)]
-    text = macros.numbers(clash)
-    names = re.findall(r"\\newcommand\{\\([^}]*)\}", text)
-    assert len(names) == len(set(names)) > 100
-    assert all(re.fullmatch("[A-Za-z]+", name) for name in names)
-    own = macros.numbers([run])
-    assert r"\newcommand{\cmbPuppetsCmetFID}{\ensuremath{21.00}}" in own
-    assert r"\newcommand{\cmbPuppetsCmetFIDScored}{\ensuremath{60}}" in own
-    assert r"\newcommand{\cmbPuppetsCmetFIDLow}{\ensuremath{19.50}}" in own
-    alike = {**run.metric_facts, "identity": replace(run.fact("identity"), title="FID: low")}
-    names = re.findall(r"\\newcommand\{\\([^}]*)\}", macros.numbers([replace(run, metric_facts=alike)]))
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed: LaTeX is not compiled here")
-def test_latex_compiles(run: RunData, tmp_path: Path) -> None:
-    """A paper that loads booktabs alone, with hostile names in the table, compiles without an error."""
-    named = run
-    for old, new in (("label", HOSTILE), ("cmet", "[mine] 2"), ("no_edit", "方法"), ("still_face", "*")):
-        named = renamed(named, old, new)
-    reports.write([named, make_run("naïve & co", 1)], tmp_path)
-    (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\n"
-        "\\input{numbers}\\begin{document}We reach \\cmbPuppetsEdtalkBenchFID{} here.\\input{table}\\end{document}\n",
-        encoding="utf-8",
-    )
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Undefined control sequence" not in done.stdout

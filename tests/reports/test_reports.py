@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from reports import latex, layout, markdown, sentences
+from reports import layout, markdown, sentences
 from reports.breakdown import breakdowns
 from reports.failures import failures, notes
 from reports.model import RunData
 from reports.numbers import decimals, interval, number, probability
+from reports.paper.appendix import appendix_tex
 from tests.synthetic_runs import make_run, with_signature
 
 # --- numbers ---------------------------------------------------------------------------------------------------
@@ -209,11 +210,11 @@ def remarked(run: RunData) -> RunData:
 
 
 def test_what_judges_want_read_beside_their_numbers_is_there(run: RunData) -> None:
-    text, tex = markdown.table([remarked(run)]), latex.table([remarked(run)])
+    text, tex = markdown.table([remarked(run)]), appendix_tex([remarked(run)])
     assert "- FID <sup>c</sup>: N 110/110: biased upwards\n" in text
     assert "- Identity similarity <sup>d</sup>: chance 8.3 % · cmet: p 0.02 of cmet · edtalk: p 0.02 of edtalk" in text
     assert "biased upwards" in tex
-    assert r"chance 8.3 \%\par" in tex
+    assert r"chance 8.3 \%.\par" in tex
     assert "Read beside" not in markdown.table([run])
 
 

@@ -19,8 +19,8 @@ from harness.records import Scored, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore
 from harness.summary import summarise
-from reports import latex
 from reports.load import load_run
+from reports.paper.characters import escape
 from tests.face_samples import sample
 
 Array = npt.NDArray[np.floating[Any]]
@@ -119,4 +119,4 @@ def test_a_refusal_stands_in_the_summary_with_its_reason(tmp_path: Path) -> None
 
 
 def test_latex_has_the_sign() -> None:
-    assert latex.escape("FID∞") == r"FID$\infty$"
+    assert escape("FID∞") == r"FID$\infty$"
