@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.reasons import sentence
 from harness.records import SummaryRow
 from harness.signature import MEASURED, Signature
-from harness.statistics import left_out_of_mean
+from harness.statistics import Estimate, left_out_of_mean
 from reports.gate.verdict import CellVerdict, Key, MovedClip, State, Thresholds
 from reports.model import MetricFact, PooledScores, RunData, RunRow
 
@@ -86,7 +86,7 @@ class GateCell:
         pairs = np.array([(_number(after[s]), _number(before[s])) for s in both], dtype=np.float64).reshape(-1, 2)
         if before and self.fact.aggregation == "mean" and not np.isnan(pairs).any():
             now, then = pairs.T
-            tested = left_out_of_mean(now - then, both).by_clip().p_value if self.stochastic else None
+            tested = left_out_of_mean(now - then, both).by_clip() if self.stochastic else None
             return self._changed(float(then.mean()), float(now.mean()), few, tested)
         return self._of_sets(new, before, after, few)
 
@@ -106,7 +106,7 @@ class GateCell:
         if not self.stochastic:
             return self._changed(old.score(shared), now.score(shared), pairs, None)
         then, later = old.on(shared), now.on(shared)
-        return self._changed(then.value, later.value, pairs, (later - then).by_clip().p_value)
+        return self._changed(then.value, later.value, pairs, (later - then).by_clip())
 
     def _pools(self) -> tuple[PooledScores, PooledScores] | None:
         """The statistics of both sets, where they are here."""
@@ -139,15 +139,18 @@ class GateCell:
             return self.answer("worse", f"{self.old.n_scored} clips had a number, now {new.n_scored}")
         return None
 
-    def _changed(self, baseline: float, run: float, pairs: int, p_value: float | None) -> CellVerdict:
+    def _changed(self, baseline: float, run: float, pairs: int, tested: Estimate | None) -> CellVerdict:
         """The verdict on a change: beyond the limit or not; a p-value waits for its correction."""
         ideal = self.fact.ideal
         whole = float(ideal) if isinstance(ideal, (int, float)) else baseline
         limit = self.limits.limit(self.key, self.old.unit, whole, _devices_differ(self.before, self.after))
         verdict = replace(self.answer("same", ""), baseline=baseline, run=run, change=run - baseline, pairs=pairs)
-        verdict = replace(verdict, limit=limit, p_value=p_value)
+        verdict = replace(verdict, limit=limit)
         if run == baseline:  # no test, whatever the noise, could have shown a change: it is none of the corrected ones
-            return replace(verdict, p_value=None)
+            return verdict
+        if tested is not None:
+            error = math.sqrt(tested.variance) if math.isfinite(tested.variance) else None
+            verdict = replace(verdict, p_value=tested.p_value, error=error)
         beyond = abs(run - baseline) > limit.value
         return replace(verdict, state=verdict.direction) if beyond else replace(verdict, reason=f"within {limit.what}")
 

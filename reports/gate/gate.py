@@ -18,6 +18,7 @@ from harness.statistics import holm, units_needed
 from reports.gate.cell import Side, cells, counterpart, side
 from reports.gate.clip_rules import Changes, applied, changes
 from reports.gate.closeness import by_closeness
+from reports.gate.power import with_least
 from reports.gate.text import junit, markdown
 from reports.gate.verdict import CellVerdict, Key, State, Thresholds, Verdict
 from reports.model import RunData
@@ -50,7 +51,8 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     anchors = baseline.anchors | run.anchors
     judged = [key for key in wanted if key[1] not in anchors] or wanted
     tried = _corrected(cells(before, after, judged, limits), limits)
-    tried = applied(tried, _changes(tried, before, after), limits, baseline.stochastic | run.stochastic)
+    moved, noisy = _changes(tried, before, after), baseline.stochastic | run.stochastic
+    tried = with_least(applied(tried, moved, limits, noisy), moved, noisy, limits.alpha)
     beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
     return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
 

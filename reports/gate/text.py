@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from harness.streams import printable
+from reports.gate.power import needed, told, wanted
 from reports.gate.verdict import CellVerdict, State, Verdict
 from reports.markdown import escape
 from reports.numbers import decimals, difference_unit, number, probability
@@ -33,7 +34,25 @@ def plain(verdict: Verdict) -> str:
     for cell, name in zip(ordered, names, strict=True):
         where = f"{cell.dataset}: " if several else ""
         lines.append(f"  {cell.state:<14}  {name:<{width}}  {where}{words(cell)}")
-    return printable("\n".join([*lines, *verdict.remarks]))
+    return printable("\n".join([*lines, *filter(None, [blind(verdict)]), *verdict.remarks]))
+
+
+def blind(verdict: Verdict) -> str:
+    """Returns what the comparison could not have seen in the headline numbers, and how many samples would do; "" where
+    nothing was compared.
+    """
+    parts = [_blind(cell) for cell in told(verdict.cells)]
+    return f"Blind below {'; '.join(parts)}." if parts else ""
+
+
+def _blind(cell: CellVerdict) -> str:
+    places, unit = decimals(cell.unit, [cell.baseline, cell.run]), difference_unit(cell.unit)
+    sign = -1.0 if cell.higher_is_better else 1.0
+    seen = number(sign * (cell.least or 0.0), places, sign=True)
+    more = (
+        f" (about {needed(cell)} would show {number(sign * wanted(cell), places, sign=True)})" if needed(cell) else ""
+    )
+    return f"{seen}{unit} of {cell.title} on these {cell.pairs} clips{more}"
 
 
 def words(cell: CellVerdict) -> str:
@@ -49,8 +68,8 @@ def words(cell: CellVerdict) -> str:
     elif not cell.change:
         parts.append("equal")
     parts += filter(None, [cell.reason, cell.exchanged, _clips(cell, places)])
-    if cell.limit is not None and cell.state == "same":
-        parts.append(f"a change of more than {number(cell.limit.value, places)}{unit} would have been found")
+    if cell.least is not None and cell.state == "same":
+        parts.append(f"a loss of more than {number(cell.least, places)}{unit} would have been found")
     elif cell.limit is not None and abs(cell.change) > cell.limit.value:
         parts.append(f"beyond {cell.limit.what}, {number(cell.limit.value, places)}{unit}")
     return ", ".join(parts)

@@ -88,6 +88,8 @@ class CellVerdict:
     exchanged: str = ""  # how many clips have a number in one run only, where the loss alone is no verdict
     signature: str = ""  # in the baseline
     from_ideal: bool = False  # its values are distances from an ideal
+    error: float | None = None  # standard error of a stochastic method's change
+    least: float | None = None  # the least fall that would have been seen
     fired: str = ""  # the rule for single clips that makes it worse, in words
     clips: tuple[MovedClip, ...] = ()  # those that a rule names; of a mean that fell, those that fell most
 
