@@ -92,7 +92,7 @@ def test_a_fitting_run_stands_beside_with_difference_and_coverage(paper_run: Run
     assert "58/60" in sync.columns()[4]
     assert "60 clips, the paper's number is over 1143" in sync.explained
     assert "2 clips without a number" in sync.explained
-    assert lines["MEAD", "C-MET", "FVD"].explained == "ours has no fvd_pair of cmet on mead"
+    assert lines["MEAD", "C-MET", "FVD"].explained == "the runs have no such number"
     assert lines["MEAD", "EAMM ", "FID"].explained.endswith("the method is none of ours")
     assert lines["CREMA-D", "C-MET", "Acc_emo"].ours is None
     assert found.measured == 4  # accuracy and sync of cmet and edtalk; the paper's FID is per pair, ours here is pooled
@@ -142,7 +142,35 @@ def test_two_signatures_are_not_guessed_between(paper_run: RunData) -> None:
 def test_markdown_is_a_table_with_notes_and_signatures(paper_run: RunData) -> None:
     text = reproduce(find("cmet", "1"), [paper_run]).markdown()
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 52
+    assert len(rows) == 2 + 4
     assert {line.count(" | ") for line in rows} == {6}
     assert "per video pair" in text
     assert "lse_c|net:small@sha1a2b" in text
+
+
+def test_numbers_without_ours_are_grouped_by_reason_and_none_is_left_out(paper_run: RunData) -> None:
+    found = reproduce(find("cmet", "1"), [paper_run])
+    groups = dict(found.missing())
+    assert "not comparable: the method is none of ours (10 numbers, 19 %)" in groups
+    (first, _) = groups["not comparable: the method is none of ours (10 numbers, 19 %)"]
+    assert first.startswith("MEAD, EAMM (image-driven): AITV 3.745 s, FID 161.602")
+    listed = " ".join(text for texts in groups.values() for text in texts)
+    missing = [line.paper for line in found.lines if line.ours is None]
+    assert all(f"{paper.metric} {paper.text}" in listed for paper in missing)
+    assert sum(int(reason.rpartition("(")[2].split()[0]) for reason in groups) == len(missing) == 48
+
+
+def test_clips_without_a_number_are_told_by_emotion_and_identity(paper_run: RunData) -> None:
+    text = reproduce(find("cmet", "1"), [paper_run]).text()
+    line = next(line for line in text.splitlines() if "LSE-C of cmet on mead" in line)
+    assert line == (
+        "- no face was found: clips 2/60 (3.3 %) (LSE-C of cmet on mead); by emotion: angry 1/6 (16.7 %), "
+        "contempt 1/6 (16.7 %); by identity: p00 1/3 (33.3 %), p01 1/3 (33.3 %)"
+    )
+
+
+def test_one_sentence_closes_it(paper_run: RunData) -> None:
+    last = reproduce(find("cmet", "1"), [paper_run]).text().rstrip().splitlines()[-1]
+    assert last == (
+        "4 of 52 published numbers were measured here in the paper's way; within our 95 % interval: 1, beyond it: 3."
+    )
