@@ -160,7 +160,7 @@ def out_option(default: str) -> Callable[[F], F]:
 
 def columns_option(function: F) -> F:
     """Returns the decorator of the option --columns."""
-    told = "Metrics that are printed (report: in table.tex too): headline, all, or names with commas. [default: headline]"
+    told = "Metrics printed (report: in table.tex too): headline, all, or names with commas. [default: headline]"
     return click.option("--columns", default="headline", help=told)(function)
 
 
