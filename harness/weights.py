@@ -42,6 +42,11 @@ class WeightsEntry:
     mirrors: tuple[str, ...] = ()  # addresses of equal bytes, tried in turn when `url` fails
     member: str = ""  # the file's place in the zip at `url`
 
+    @property
+    def moves(self) -> bool:
+        """Says whether the address is that of a branch, whose file its owner may replace."""
+        return "/resolve/main/" in self.url
+
 
 @dataclass(frozen=True)
 class State:

@@ -38,15 +38,24 @@ def list_(names: tuple[str, ...], as_json: bool) -> None:
         entry = state.entry
         mark = _MARKS.get(state.status, state.status)
         click.echo(f"{entry.name:<24} {mark:<16} {_told_size(entry):<14} {entry.licence}")
-        member = f" (member {entry.member})" if entry.member else ""
-        click.echo(f"{'':<24} {entry.url + member if entry.url else 'by hand from ' + entry.source}")
-        click.echo(f"{'':<24} sha256 {_hash(entry.sha256)}")
+        click.echo(f"{'':<24} {_address(entry)}")
+        click.echo(f"{'':<24} sha256 {_hash(entry)}")
 
 
-def _hash(published: str) -> str:
+def _address(entry: weights.WeightsEntry) -> str:
+    if not entry.url:
+        return f"by hand from {entry.source}: {entry.file}{f'; {entry.note}' if entry.note else ''}"
+    return f"{entry.url} (member {entry.member})" if entry.member else entry.url
+
+
+def _hash(entry: weights.WeightsEntry) -> str:
+    """What holds the bytes of a file, in words."""
+    published, moves = entry.sha256, "; the address follows a branch, no fixed revision is known" if entry.moves else ""
     if not published:
-        return "not published: recorded at first sight"
-    return published if len(published) == 64 else f"{published}… (only the beginning is published)"
+        return f"not published{moves}: recorded at first sight, then held; loaded only if it shows traces of training"
+    if len(published) < 64:
+        return f"{published}… (only the beginning is published){moves}"
+    return published + (f"{moves}: other bytes are refused" if moves else "")
 
 
 def _told_size(entry: weights.WeightsEntry) -> str:
@@ -64,7 +73,9 @@ def fetch(names: tuple[str, ...]) -> None:
     for entry in fetching.wanted(names):
         click.echo(f"{entry.name:<24} {_told_size(entry):<14} {entry.licence}")
         if not entry.url:
-            click.echo(f"{'':<24} by hand from {entry.source}: {entry.file}; {entry.note}")
+            click.echo(f"{'':<24} {_address(entry)}")
+        if not entry.sha256:
+            click.echo(f"{'':<24} sha256 {_hash(entry)}")
     with closing(_Bars()) as bars:
         for state in fetching.fetch(names, bars.at):
             click.echo(f"{state.entry.name}: {state.path} ({state.status})")

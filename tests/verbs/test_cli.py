@@ -306,6 +306,10 @@ def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFi
     published = {row["sha256"] for row in rows}
     code, out, _ = call(capsys, "weights", "list")
     assert all(digest in out for digest in published)
+    held = {line.split()[0]: lines for line, *lines in zip(*[iter(out.splitlines())] * 3, strict=True)}
+    assert "follows a branch, no fixed revision is known: recorded at first sight" in held["cmet-connector"][1]
+    assert "follows a branch, no fixed revision is known: other bytes are refused" in held["edtalk"][1]
+    assert held["eat"][0].split(": ", 1)[1].startswith("deepprompt_eam3d_all_final_313.pth.tar; inside ckpt.zip")
     code, out, _ = call(capsys, "weights", "verify", "edtalk")
     assert code == 5
     assert "absent" in out
