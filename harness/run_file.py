@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def write(folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, m
         "name": folder.name,
         "asked": asked,
         "dataset_version": provenance.version_of(registry.load(plan.dataset_spec)),
-        "made_with": provenance.commit(),
+        "made_with": {**provenance.commit(), "date": _now()},
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "device": plan.device,
@@ -41,6 +42,11 @@ def write(folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, m
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
     with replacing(folder / NAME) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _now() -> str:
+    """The date and time in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _part(facts: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -17,18 +17,21 @@ __all__ = ["RunData", "write"]
 def write(run: RunData | Sequence[RunData], folder: Path, paper: TableOptions | None = None) -> list[Path]:
     """Write the page (index.html), table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv, scores.json.
 
-    paper: how the table of a paper should look; reported.bib is written where it has numbers of others. Each file
-    appears whole or not at all. Several runs share a column only where their signatures agree. Returns the paths, the
-    page first. Raises UsageError for options that name what is not there, MediaError when the folder cannot be written.
+    paper: how the table of a paper should look; reported.bib is written where it has numbers of others. Several runs have
+    leaderboard.html too, and share a column only where their signatures agree. Each file appears whole or not at all.
+    Returns the paths, the page first. Raises UsageError for options that name what is not there, MediaError when the
+    folder cannot be written.
     """
     from harness.atomic import replacing
     from reports import markdown, page, scores
+    from reports.leaderboard.render import render
     from reports.paper import appendix, macros, main_table, options, reported
 
     runs = [run] if isinstance(run, RunData) else list(run)
     asked = (paper or options.DEFAULT).for_runs(runs)
     texts = {
         "index.html": page.render(runs, folder),
+        **({"leaderboard.html": render(runs, folder)} if len(runs) > 1 else {}),
         "table.md": markdown.table(runs, asked),
         "table.tex": main_table.table_tex(runs, asked),
         "appendix.tex": appendix.appendix_tex(runs, asked),

@@ -39,6 +39,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template("index.html.j2").render(
         title=title(runs),
+        several=len(runs) > 1,
         style=Markup(part("style.css")),
         script=Markup(script),
         script_hash=digest,

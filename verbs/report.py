@@ -26,6 +26,8 @@ from verbs.studying import STUDY, study_options, work
         "report runs/mead",
         'report runs/a runs/b --out paper/ --columns emotion_acc,sync_c,fid,csim --names cmet="C-MET (ours)"',
         "report runs/mead --out paper/ --with-reported cmet     # published numbers, apart, and reported.bib",
+        "report runs/a --study study/                           # a page for raters; then:",
+        "report --study study/ --study-answers answers/*.csv",
     ),
 )
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
@@ -37,8 +39,9 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str, **given: Any
     """Write index.html, table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv and scores.json of RUNS.
 
     table.tex has the headline metrics, in one column of a two-column article; appendix.tex has all, with intervals and
-    signatures; numbers.tex has a macro for each number, interval and p-value. With --study OUT, a blinded page for
-    raters is made of their clips instead; --study-answers reads it back.
+    signatures; numbers.tex has a macro for each number, interval and p-value. Of several runs, leaderboard.html has the
+    newest numbers of each method, and how they went. With --study OUT, a blinded page for raters is made of their clips
+    instead; --study-answers reads it back.
     """
     paper = {name: given.pop(name) for name in PAPER}
     if work(runs, out, given):
@@ -52,7 +55,9 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str, **given: Any
     paths = write(data if len(data) > 1 else data[0], folder, asked(folder, columns, paper))
     show(data, columns)
     click.echo()
-    say_places(folder, [path.name for path in paths if path.name != "index.html"])
+    if len(data) > 1:
+        click.echo(f"Leaderboard: {folder / 'leaderboard.html'}")
+    say_places(folder, [path.name for path in paths if path.suffix != ".html"])
     killed = next((str(folder) for folder, run in zip(runs, data, strict=True) if not run.summary), "")
     if killed:
         click.echo(f"bench.py: '{killed}' has no numbers yet: it was killed before they were summed up.", err=True)
