@@ -17,10 +17,10 @@ __all__ = ["RunData", "write"]
 def write(run: RunData | Sequence[RunData], folder: Path, paper: TableOptions | None = None) -> list[Path]:
     """Write the page (index.html), table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv, scores.json.
 
-    paper: how the table of a paper should look; reported.bib is written where it has numbers of others. Several runs have
-    leaderboard.html too, and share a column only where their signatures agree. Each file appears whole or not at all.
-    Returns the paths, the page first. Raises UsageError for options that name what is not there, MediaError when the
-    folder cannot be written.
+    paper: how the table of a paper should look; reported.bib is written where it has numbers of others. Several runs
+    have leaderboard.html too, and share a column only where their signatures agree. Each file appears whole or not at
+    all. Returns the paths, the page first. Raises UsageError for options that name what is not there, MediaError when
+    the folder cannot be written.
     """
     from harness.atomic import replacing
     from reports import markdown, page, scores
