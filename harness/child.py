@@ -9,7 +9,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -40,14 +40,17 @@ class Child(Generic[Item, Result]):
     Give it an item, wait for `line` to be readable (or for some time to pass), and ask `answer`.
     """
 
-    def __init__(self, work: Callable[[Item], Result], prepare: Prepare | None) -> None:
+    def __init__(
+        self, work: Callable[[Item], Result], prepare: Prepare | None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.line, theirs = multiprocessing.get_context("spawn").Pipe()
         self.item: Item | None = None
         self.gone = False
         self._mark = secrets.token_hex(8)
         self._limit, self._heard = Limit(), time.monotonic()
         self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, work, prepare))
-        with interrupt.shielded(), offspring.marked(self._mark):
+        self.environment = dict(environment or {})  # what it has besides its parent's
+        with interrupt.shielded(), offspring.marked(self._mark), offspring.given(self.environment):
             self._process.start()
         theirs.close()
 

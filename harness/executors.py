@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from typing import Protocol
 
+from harness.devices import places
 from harness.parallel import in_children
 from harness.schedule import Schedule
 from harness.worker import Item, Result, RunPlan, Worker, open_worker, work
@@ -28,7 +29,8 @@ class Local:
 
     def run(self, plan: RunPlan, items: Sequence[Item]) -> Generator[Result, None, None]:
         """Yield results as they come."""
-        yield from in_children(work, Schedule(plan, items), self._jobs, partial(open_worker, plan))
+        opened = partial(open_worker, plan)
+        yield from in_children(work, Schedule(plan, items), self._jobs, opened, places(plan.device))
 
 
 class Here:

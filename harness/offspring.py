@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,14 +23,23 @@ _ROUNDS = 20  # a process that starts others while it is being ended is not outr
 def marked(mark: str) -> Iterator[None]:
     """Start a process in here: it and all that it starts can be ended by `end`."""
     before = os.environ.get(_MARK)
-    os.environ[_MARK] = mark if before is None else f"{before}/{mark}"
+    with given({_MARK: mark if before is None else f"{before}/{mark}"}):
+        yield
+
+
+@contextmanager
+def given(environment: Mapping[str, str]) -> Iterator[None]:
+    """Start a process in here: it has these variables."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_MARK]
-        else:
-            os.environ[_MARK] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def lead() -> None:

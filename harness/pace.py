@@ -38,6 +38,19 @@ class Seconds:
         return Seconds(self.clips + 1, self.total + seconds, self.first_clips, self.first_total)
 
 
+def estimated(record: Mapping[str, Seconds], clips: Mapping[str, int], jobs: int) -> float | None:
+    """Returns how many seconds so many clips of each method take with `jobs` processes, loading included: every
+    process loads every method. None where the record lacks a method.
+    """
+    total = 0.0
+    for method, count in clips.items():
+        each = record[method].each() if method in record else None
+        if each is None:
+            return None
+        total += count * each + min(jobs, count) * record[method].loading()
+    return total / jobs
+
+
 class Pace:
     """Learns from results, and says how long the work that is left takes with `jobs` processes."""
 

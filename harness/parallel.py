@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -94,12 +94,17 @@ def in_children(
     order: Order[Item, Result, Out],
     jobs: int,
     prepare: Prepare | None = None,
+    places: Sequence[Mapping[str, str]] = ({},),
 ) -> Iterator[Out]:
     """Like `each`, always in processes of their own, as `order` says. Closing the generator ends them, whatever they
-    do.
+    do. places: environments, over which the processes are spread (a GPU each).
     """
-    begin = partial(Child[Item, Result], work, prepare)
     crew: list[Child[Item, Result]] = []
+
+    def begin() -> Child[Item, Result]:
+        taken = [child.environment for child in crew]
+        return Child(work, prepare, min(places, key=lambda place: taken.count(dict(place))))
+
     with _ended(crew):
         while _hand_out(order, crew, jobs, begin):
             for child, answer in _heard(crew):

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from harness import weights
+from harness import devices, weights
 from harness.digest import cache_dir
 from harness.provenance import ROOT
 
@@ -147,11 +147,10 @@ def _private_group(place: Path) -> bool:
 
 
 def _device() -> Finding:
-    import torch
-
-    if torch.cuda.is_available():
-        return Finding("ok", f"CUDA: {torch.cuda.get_device_name(0)} (use --device cuda)")
-    return Finding("note", "no CUDA device: everything runs on the CPU")
+    choice = devices.chosen(devices.AUTO)
+    if choice.device != "cpu":
+        return Finding("ok", f"runs use {devices.name_of(choice.device)}: {choice.why}")
+    return Finding("note", f"{choice.why or 'no CUDA device'}: everything runs on the CPU")
 
 
 def _weights() -> Iterator[Finding]:

@@ -65,27 +65,40 @@ class RunOutcome:
 
 def open_store(folder: Path, asked: Asked, resume: bool) -> RunStore:
     """Returns the run's store, new or resumed. UsageError when the folder holds another run."""
-    exists = (folder / "run.sqlite").is_file()
-    if exists and not resume:
-        raise UsageError(f"'{folder}' already holds a run.", "Add --resume to go on with it, or choose another --out.")
+    if (folder / "run.sqlite").is_file() and not resume:
+        raise already_there(folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"'{folder}' is a file, not a folder.", "Choose another --out.")
     store = RunStore(folder)
-    before = store.meta("asked")
-    now = json.loads(json.dumps(asdict(asked), default=str))
-    if before is not None:
-        options = {**now["method_options"], **before["method_options"]}
-        changed = [option for key, option in _FIXED.items() if before.get(key) != now.get(key)]
-        if any(options[name] != value for name, value in now["method_options"].items()):
-            changed.append("--set")
-        if changed:
-            store.close()
-            what = f"'{folder}' was started with another {' and '.join(changed)}."
-            raise UsageError(what, "Repeat the first command, or choose another --out.")
-        now["method_options"] = options
-        now["methods"] = list(dict.fromkeys([*before["methods"], *now["methods"]]))
+    try:
+        now = asked_with(folder, store.meta("asked"), asked)
+    except UsageError:
+        store.close()
+        raise
     store.set_meta("asked", now)
     return store
+
+
+def already_there(folder: Path) -> UsageError:
+    """Returns the error of a run into a folder that holds one."""
+    return UsageError(f"'{folder}' already holds a run.", "Add --resume to go on with it, or choose another --out.")
+
+
+def asked_with(folder: Path, before: Mapping[str, Any] | None, asked: Asked) -> dict[str, Any]:
+    """Returns what is asked of a run that asked for `before`, its methods included. UsageError where they differ in
+    what must be the same.
+    """
+    now: dict[str, Any] = json.loads(json.dumps(asdict(asked), default=str))
+    if before is None:
+        return now
+    options = {**now["method_options"], **before["method_options"]}
+    changed = [option for key, option in _FIXED.items() if before.get(key) != now.get(key)]
+    if any(options[name] != value for name, value in now["method_options"].items()):
+        changed.append("--set")
+    if changed:
+        what = f"'{folder}' was started with another {' and '.join(changed)}."
+        raise UsageError(what, "Repeat the first command, or choose another --out.")
+    return {**now, "method_options": options, "methods": list(dict.fromkeys([*before["methods"], *now["methods"]]))}
 
 
 def run(
@@ -106,8 +119,7 @@ def run(
     sweep(folder)
     sweep_abandoned(cache_dir())
     store.add_samples(samples, complete=asked.limit is None)
-    dataset = registry.load(plan.dataset_spec)
-    marks = {name: provenance.fingerprint(run_file.bare(plan, name), dataset) for name in plan.methods}
+    marks = _marks(plan)
     finished = Finished(store, marks, judge)
     items = list(_items(plan, samples, finished, every or samples))
     run_file.write(folder, store.meta("asked"), plan, judge, marks)
@@ -122,6 +134,18 @@ def run(
         finish(store, judge)
     reused, seconds = len(plan.methods) * len(samples) - len(items), time.monotonic() - began
     return RunOutcome(folder, made, failed, reused, tuple(plan.methods), seconds)
+
+
+def left(
+    store: RunStore, plan: RunPlan, samples: Sequence[Sample], judge: Panel, every: Sequence[Sample]
+) -> list[Item]:
+    """Returns what is left to do; nothing is written."""
+    return list(_items(plan, samples, Finished(store, _marks(plan), judge), every))
+
+
+def _marks(plan: RunPlan) -> dict[str, str]:
+    dataset = registry.load(plan.dataset_spec)
+    return {name: provenance.fingerprint(run_file.bare(plan, name), dataset) for name in plan.methods}
 
 
 def _store_all(

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from harness import devices
 from harness.errors import EXIT_CANNOT_COMPARE, UsageError, unknown_name
-from verbs.choices import RUNS, check_device, device_option, out_option, protocol_for
+from verbs.choices import RUNS, device_option, out_option, protocol_for
 from verbs.help import Verb
 
 
@@ -41,9 +42,12 @@ def command(**given: Any) -> int:
     """
     if math.isnan(given["seconds"]):
         raise UsageError("--seconds nan is no length.", "Give a number from 0.5 to 30.")
+    from verbs.machine import say
+
     name, options = _dataset(given)
     corruptions = _damages(given["damage"])
-    check_device(given["device"])
+    choice = devices.chosen(given["device"])
+    say(choice)
     from datasets import DATASETS
     from evaluators.judge import Judge
     from harness import registry
@@ -52,10 +56,10 @@ def command(**given: Any) -> int:
 
     spec = registry.resolve("dataset", name, DATASETS)
     protocol = protocol_for(name, given["protocol"])
-    Judge(protocol, given["device"])  # an unknown protocol is said before any work
+    Judge(protocol, choice.device)  # an unknown protocol is said before any work
     every = registry.load(spec)(**options).samples()
     chosen = with_limit(every, given["limit"])
-    bench = CalibrationPlan(spec, options, protocol, given["device"], corruptions, given["seconds"], given["seed"])
+    bench = CalibrationPlan(spec, options, protocol, choice.device, corruptions, given["seconds"], given["seed"])
     outcomes = work(bench, orders(chosen, every), min(given["jobs"], len(chosen)))
     facts = {"dataset": name, "protocol": protocol, "seconds": given["seconds"], "seed": given["seed"]}
     content = summary(bench, outcomes, facts)

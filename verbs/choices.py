@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from baselines.options import number
 from datasets import DATASETS
 from harness import registry
 from harness.dataset import Dataset
+from harness.devices import AUTO
 from harness.errors import UsageError, unknown_name
 from harness.records import LANES
 from verbs.help import Known, Verb, protocols
@@ -51,11 +51,6 @@ def own_name(what: str, spec: str) -> str:
             f"The {what} {spec} has {told}.", "Give its class a name of a-z, 0-9, _ and -, as in the README."
         )
     return name
-
-
-def default_jobs() -> int:
-    """Returns as many workers as cores, at most 8 (each holds its own networks)."""
-    return max(1, min(8, os.cpu_count() or 1))
 
 
 def settings(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -128,8 +123,15 @@ def in_a_row(args: Sequence[str], option: str) -> list[str]:
 
 def device_option(function: F) -> F:
     """Returns the decorator of the option --device."""
-    known = Known(("cpu", "cuda", "cuda:1", "mps"))
-    return click.option("--device", type=known, default="cpu", show_default=True, help="Where networks run.")(function)
+    known = Known((AUTO, "cpu", "cuda", "cuda:1", "mps"))
+    told = "Where networks run; auto: a GPU that computes as the CPU does, else the CPU."
+    return click.option("--device", type=known, default=AUTO, show_default=True, help=told)(function)
+
+
+def typed(context: click.Context) -> list[str]:
+    """Returns the names of the options that stand on the command line."""
+    there = click.core.ParameterSource.COMMANDLINE
+    return [name for name in context.params if context.get_parameter_source(name) == there]
 
 
 def protocol_option(default: str) -> Callable[[F], F]:
@@ -151,6 +153,12 @@ def dataset_options(default: str, told: str) -> Callable[[F], F]:
     return decorate
 
 
+def jobs_option(function: F) -> F:
+    """Returns the decorator of the option --jobs."""
+    told = "Worker processes. [default: as many as cores and free memory allow; one a GPU]"
+    return click.option("--jobs", type=click.IntRange(1), default=None, help=told)(function)
+
+
 def out_option(default: str) -> Callable[[F], F]:
     """Returns the decorator of the option --out, a folder."""
     return click.option(
@@ -162,14 +170,6 @@ def columns_option(function: F) -> F:
     """Returns the decorator of the option --columns."""
     told = "Metrics printed (report: in table.tex too): headline, all, or names with commas. [default: headline]"
     return click.option("--columns", default="headline", help=told)(function)
-
-
-def check_device(device: str) -> str:
-    """Returns `known_device`, with float32 meaning float32 on a GPU too."""
-    import torch
-
-    torch.backends.cudnn.allow_tf32 = False
-    return known_device(device)
 
 
 @contextmanager
@@ -185,23 +185,3 @@ def device_said(device: str) -> Iterator[None]:
             f"This Mac's MPS device cannot do a part of the work: {first}.",
             "Use --device cpu, or set PYTORCH_ENABLE_MPS_FALLBACK=1: that part then runs on the CPU.",
         ) from error
-
-
-def known_device(device: str) -> str:
-    """Returns the device, or one sentence why it is not here (imports torch)."""
-    import torch
-
-    from harness.errors import MissingError
-
-    kind, colon, index = device.partition(":")
-    if kind not in {"cpu", "cuda", "mps"}:
-        raise unknown_name("device", kind, ("cpu", "cuda", "mps"))
-    if kind != "cuda" and colon and index != "0":
-        raise UsageError(f"There is no device '{device}'.", f"Use --device {kind}.")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise MissingError("No CUDA device is usable on this machine.", "Use --device cpu, or check the driver.")
-    if kind == "cuda" and colon and not (index.isdecimal() and int(index) < torch.cuda.device_count()):
-        raise MissingError(f"There is no device '{device}' on this machine.", "Use --device cuda.")
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise MissingError("No MPS device is usable on this machine.", "Use --device cpu.")
-    return device

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness.errors import UsageError
-from verbs.choices import SpeechCommand, check_device, device_option, device_said
+from verbs.choices import SpeechCommand, device_option, device_said, typed
 
 PATH = click.Path(path_type=Path)
 
@@ -114,11 +114,13 @@ def command(**given: Any) -> None:
 
     C-MET moves the expression of --pose along what the emotional speech says beyond neutral speech.
     """
+    from verbs.machine import device_for_edit
+
+    given["device"] = device_for_edit(given["device"])
     from verbs.edit_methods import CMET, MethodCall, engine, refuse
     from verbs.editing import EditCall
 
-    kind, chosen = engine(given["method"]), _typed(click.get_current_context())
-    check_device(given["device"])
+    kind, chosen = engine(given["method"]), typed(click.get_current_context())
     if given["method"] != CMET:
         paths = MethodCall(given, kind, chosen).run()
     else:
@@ -131,9 +133,3 @@ def command(**given: Any) -> None:
     with device_said(given["device"]):
         for path in paths:
             click.echo(str(path))
-
-
-def _typed(context: click.Context) -> list[str]:
-    """The names of the options that stand on the command line."""
-    typed = click.core.ParameterSource.COMMANDLINE
-    return [name for name in context.params if context.get_parameter_source(name) == typed]

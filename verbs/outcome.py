@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -130,11 +130,16 @@ def _told(reason: str, cure: str) -> str:
 
 
 def lacking(data: RunData) -> list[str]:
-    """Returns what judges of this run miss, each thing once: with one command all weights files that can be fetched,
-    then every other file and tool with its cure.
+    """Returns what judges of this run miss, as `in_one_command`."""
+    details = dict.fromkeys(row.detail for row in data.rows if row.reason in _PREREQUISITES)
+    return in_one_command(line for detail in details for line in detail.split("\n") if line)
+
+
+def in_one_command(lacks: Iterable[str]) -> list[str]:
+    """Returns missing things, each once: with one command all weights files that can be fetched, then every other file
+    and tool with its cure.
     """
-    details = [row.detail for row in data.rows if row.reason in _PREREQUISITES]
-    lines = list(dict.fromkeys(line for detail in dict.fromkeys(details) for line in detail.split("\n") if line))
+    lines = list(dict.fromkeys(lacks))
     names = [match[1].strip() for line in lines if (match := _FETCHED.search(line))]
     one = [f"weights. Type: python bench.py weights fetch {' '.join(names)}"] if names else []
     return one + [line for line in lines if not _FETCHED.search(line)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import MissingError
-from verbs.choices import default_jobs
+from verbs.choices import jobs_option
 from verbs.help import Verb
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _NETWORKS = {"speech": "emotion2vec", "codes": "edtalk"}  # stage → weights
 @click.argument("root", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these stages. [default: all]")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@jobs_option
 @click.option("--remap", type=click.Path(path_type=Path), default=None, help="csv: your numbering → the list's.")
 @click.option("--split", default=None, help="MELD's split (train, dev, test): its ids restart in each.")
 @click.option(
@@ -49,6 +49,8 @@ def command(**given: Any) -> int:
     """
     from datasets.preparation.prepare import prepare
     from harness.progress import Progress
+    from harness.room import FULL_SIZE_BYTES, WORKER_BYTES
+    from verbs.machine import jobs_for
 
     demo = given["weights"] == "demo"
     plan = _plan(given["stages"], demo)
@@ -56,7 +58,7 @@ def command(**given: Any) -> int:
     pack = "cmet.training.packed:pack" if given["pack"] and {"speech", "codes"} <= set(plan.stages) else None
     wanted = {name: given[name] for name in ("corpus", "root", "out", "remap", "split", "retry")}
     with Progress("clips") as bar:
-        jobs = given["jobs"] or default_jobs()
+        jobs = jobs_for(given["jobs"], WORKER_BYTES["demo"] if demo else FULL_SIZE_BYTES)
         done = prepare(**wanted, plan=plan, jobs=jobs, pack=pack, ready=ready, progress=bar.at)
     click.echo(done.text())
     return done.exit_code

@@ -7,20 +7,22 @@ from typing import Any
 import click
 
 from baselines import METHODS
+from datasets import DATASETS
+from harness import registry
 from harness.records import LANES
 from verbs.choices import (
     RUNS,
-    check_device,
     check_lane,
     columns_option,
     dataset_name,
     dataset_options,
-    default_jobs,
     device_option,
+    jobs_option,
     out_option,
     protocol_for,
     protocol_option,
     settings,
+    typed,
 )
 from verbs.help import Known, Verb
 
@@ -31,10 +33,11 @@ from verbs.help import Known, Verb
     groups={
         "Who and what": ("--method", "--no-anchors", "--set", "--lane", "--dataset", "--root", "--list", "--limit"),
         "How": ("--protocol", "--seed", "--device", "--jobs", "--executor"),
-        "Where to": ("--out", "--resume", "--columns"),
+        "Where to": ("--out", "--resume", "--columns", "--dry-run"),
     },
     examples=(
         "run --method cmet --limit 22",
+        "run --method cmet --dry-run",
         "run --method cmet --method edtalk --method label --resume",
         "run --method my.py:Mine --lane label",
         "run --method cmet --dataset mead --root /data/FPS25 --list cmet-1143@part",
@@ -58,7 +61,7 @@ from verbs.help import Known, Verb
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
 @columns_option
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@jobs_option
 @click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
@@ -74,6 +77,7 @@ from verbs.help import Known, Verb
     metavar="NAME.KEY=VALUE",
     help="An option of a method or of the dataset, e.g. mead.remap=mine.csv. Many.",
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be done: clips, weights that are missing, disk, time.")
 @click.option("--no-anchors", is_flag=True, help="Leave out ceiling and floors.")
 def command(**given: Any) -> int:
     """Generate clips with every METHOD, judge them, and write tables and the page.
@@ -81,13 +85,20 @@ def command(**given: Any) -> int:
     Without --dataset the dataset is `puppets`: built in, nothing to download. Others need --root DIR; a folder that
     holds a part of a corpus is used with --list NAME@part, and `verify` says what the rest would need.
     """
+    from verbs.dry_run import tell
+    from verbs.machine import machine
     from verbs.outcome import print_outcome
     from verbs.session import Session
 
     dataset = str(given["dataset"])
+    for method in given["methods"]:  # slips are told before anything is said of the machine
+        registry.resolve("method", method, METHODS)
+    registry.resolve("dataset", dataset, DATASETS)
     name = dataset_name(dataset)
     check_lane(given["lane"])
-    check_device(given["device"])
+    protocol, out = protocol_for(dataset, given["protocol"]), (given["out"] or RUNS / name).resolve()
+    chosen = "device" in typed(click.get_current_context())
+    where = machine(given["device"], chosen, given["jobs"], protocol, out, given["resume"])
     options = settings(given["sets"])
     corpus = options.pop(name, {})
     session = Session.for_run(
@@ -95,13 +106,14 @@ def command(**given: Any) -> int:
         anchors=not given["no_anchors"],
         dataset=dataset,
         dataset_options={"root": given["root"], "list_name": given["list_name"], **corpus},
-        protocol=protocol_for(dataset, given["protocol"]),
+        protocol=protocol,
         lane=given["lane"],
         seed=given["seed"],
         limit=given["limit"],
         method_options=options,
-        device=given["device"],
+        device=where.device,
     )
-    out = given["out"] or RUNS / name
-    outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), given["executor"])
+    if given["dry_run"]:
+        return tell(session, out, given["resume"], where.jobs)
+    outcome = session.work(out, given["resume"], where.jobs, given["executor"])
     return print_outcome(outcome, given["columns"])

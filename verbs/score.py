@@ -12,17 +12,17 @@ import click
 from harness.errors import UsageError
 from verbs.choices import (
     RUNS,
-    check_device,
     check_lane,
     columns_option,
     dataset_name,
     dataset_options,
     dataset_settings,
-    default_jobs,
     device_option,
+    jobs_option,
     out_option,
     protocol_for,
     protocol_option,
+    typed,
 )
 from verbs.help import Verb
 
@@ -63,13 +63,14 @@ from verbs.help import Verb
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
 @device_option
 @columns_option
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@jobs_option
 def command(**given: Any) -> int:
     """Judge the mp4 files in --clips. Every file ends as a scored or an unscored row with its reason.
 
     Without --dataset every file is a sample (labels in an optional labels.csv); with one, they are <sample id>.mp4,
     or the files of a csv with a column `clip`, of any format and called by the sample's id.
     """
+    from verbs.machine import machine
     from verbs.outcome import print_outcome
     from verbs.session import Session
 
@@ -80,19 +81,20 @@ def command(**given: Any) -> int:
         made = sorted(path.name for path in (clips / "clips").glob("*/")) or ["METHOD"]
         raise UsageError(f"'{clips}' is a run.", f"Did you mean {clips / 'clips' / made[0]}?")
     check_lane("as-published")
-    check_device(given["device"])
     name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))
+    protocol, out = protocol_for(dataset, given["protocol"]), (given["out"] or RUNS / f"score-{name}").resolve()
+    chosen = "device" in typed(click.get_current_context())
+    where = machine(given["device"], chosen, given["jobs"], protocol, out, given["resume"])
     session = Session.for_clips(
         name=name,
         clips=clips.resolve(),
         dataset=dataset,
         dataset_options=_dataset_options(dataset, given),
-        protocol=protocol_for(dataset, given["protocol"]),
+        protocol=protocol,
         limit=given["limit"],
-        device=given["device"],
+        device=where.device,
     )
-    out = given["out"] or RUNS / f"score-{name}"
-    outcome = session.work(out.resolve(), given["resume"], given["jobs"] or default_jobs(), "local")
+    outcome = session.work(out, given["resume"], where.jobs, "local")
     return print_outcome(outcome, given["columns"])
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +18,14 @@ import click
 from baselines import ANCHORS, METHODS
 from datasets import DATASETS
 from evaluators.judge import Judge
-from harness import registry, runner
+from harness import registry, runner, store_file
 from harness.dataset import Dataset, recognised, slips
 from harness.errors import MissingError, UsageError, unknown_name
 from harness.guard import Crash, attempt
 from harness.method import Missing
 from harness.records import Lane, Sample
-from harness.worker import RunPlan
+from harness.store import RunStore
+from harness.worker import Item, RunPlan
 from verbs.choices import own_name, split_timeouts
 
 T = TypeVar("T")
@@ -100,6 +102,18 @@ class Session:
         samples = runner.with_limit(_samples(spec, source), limit)
         _tell(source, samples)
         return cls(plan, samples, Judge(protocol, device, dataset), asked)
+
+    def left(self, folder: Path, resume: bool) -> list[Item]:
+        """Returns what a run into a folder would still do. UsageError as `work`, for a folder that holds another."""
+        plan, every = runner.at(self.plan, folder), self.every or self.samples
+        if not (folder / store_file.NAME).is_file():
+            with tempfile.TemporaryDirectory() as empty, RunStore(Path(empty)) as store:
+                return runner.left(store, plan, self.samples, self.judge, every)
+        if not resume:
+            raise runner.already_there(folder)
+        with RunStore(folder, create=False) as store:
+            runner.asked_with(folder, store.meta("asked"), self.asked)
+            return runner.left(store, plan, self.samples, self.judge, every)
 
     def work(self, folder: Path, resume: bool, jobs: int, executor: str) -> runner.RunOutcome:
         """Does the run and writes its report."""

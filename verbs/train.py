@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from harness import registry
+from harness import devices, registry
 from harness.errors import UsageError, unknown_name
-from verbs.choices import known_device
 
 #: Presets besides the demo recipes (recipes): name → "module:command".
 PRESETS = {
@@ -54,13 +53,13 @@ def command(context: click.Context, preset: str, wants_help: bool) -> int:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the trained file.")
 @click.option("--steps", type=click.IntRange(1), default=None, help="Optimiser steps. [default: the recipe's own]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of first weights and batches.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 …")
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda, cuda:1 …, mps")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes that draw. [default: cores - 1]")
 def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, workers: int | None) -> int:
     """Train one demo network on puppets by its recipe. The files in the repository are made by seed 1, own steps."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
-    known_device(device)
+    device = devices.chosen(device).device
     from recipes.recipe_run import RecipeRun
 
     train: Any = registry.load(spec)

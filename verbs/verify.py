@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.errors import EXIT_FINE, UsageError
-from verbs.choices import dataset_settings, default_jobs
+from verbs.choices import dataset_settings, jobs_option
 from verbs.help import Verb
 
 
@@ -35,7 +35,7 @@ from verbs.help import Verb
     help="mead: compare the utterances of the list's identities with those of other speakers and write a proposal for "
     "--remap, to be checked by ear. Nothing else is done.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes. [default: cores]")
+@jobs_option
 def command(
     corpus: str,
     root: Path,
@@ -53,6 +53,8 @@ def command(
     """
     from datasets.verify import verify
     from harness.progress import Progress
+    from harness.room import READER_BYTES
+    from verbs.machine import jobs_for
 
     options: dict[str, object] = dict(dataset_settings(corpus, sets))
     if remap is not None:
@@ -60,7 +62,7 @@ def command(
     if suggested is not None:
         return _suggest(corpus, root, list_name, options, suggested)
     with Progress("files") as bar:
-        report = verify(corpus, root, list_name, jobs or default_jobs(), bar.at, **options)
+        report = verify(corpus, root, list_name, jobs_for(jobs, READER_BYTES), bar.at, **options)
     click.echo(report.text())
     if csv_path is not None:
         report.write_csv(csv_path)

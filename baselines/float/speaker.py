@@ -16,13 +16,15 @@ from torch import Tensor
 from baselines.float.conditions import frames_of, normalised
 from baselines.float.networks import FloatNetworks
 from baselines.float.sampler import Guidance, Speech, noise_for, tracks
+from harness.batches import batch
 from harness.method import Frame
 from networks.edtalk.frames import picture_input
 
 Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)
 
 #: Frames decoded at a time on a GPU; on a CPU one at a time is fastest.
-_BATCH_FRAMES = {"cuda": 8}
+_BATCH_FRAMES = 8
+_BATCH_BYTES = 4e8  # of a frame in a batch: EDTalk's were measured (docs/speed.md), these have four times the pixels
 
 
 class Speaker:
@@ -56,11 +58,11 @@ class Speaker:
         portrait = autoencoder.portrait(picture_input(picture, self.size).to(self._device))
         audio = self._networks.audio_encoder(self._normalised(wave), frames_of(len(wave)))
         speech = Speech(audio, portrait.r_s, emotion.to(self._device))
-        batch = _BATCH_FRAMES.get(self._device.partition(":")[0], 1)
+        count = batch(self._device, _BATCH_FRAMES, _BATCH_BYTES)
         for track in tracks(self._networks.fmt, speech, noise, guidance):
             if not bool(torch.isfinite(track).all()):
                 raise FloatingPointError("the motion track holds values that are not finite")
-            for rows in track.split(batch):
+            for rows in track.split(count):
                 yield from truncated_pixels(autoencoder.decode(portrait, rows))
 
     def _normalised(self, wave: Wave) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from harness import liveness
+from harness.batches import batch
 from harness.media import VideoReader, read_audio
 from harness.records import FPS
 from networks.edtalk import frames as pictures
@@ -26,7 +27,8 @@ from networks.edtalk.tracks import held_indices
 
 #: Frames encoded or rendered at a time on a GPU (more gain little in float32 and take five times the memory); on a CPU
 #: one at a time is fastest.
-BATCH_FRAMES = {"cuda": 8}
+BATCH_FRAMES = 8
+BATCH_BYTES = 1e8  # of a frame in a batch on a GPU, at full size (docs/speed.md, 'One H100')
 
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
@@ -110,7 +112,7 @@ class Talker:
 
     @property
     def _batch(self) -> int:
-        return BATCH_FRAMES.get(self.device.partition(":")[0], 1)
+        return batch(self.device, BATCH_FRAMES, BATCH_BYTES)
 
     def _input(self, picture: Pixels) -> Tensor:
         return pictures.picture_input(picture, self.size).to(self.device)

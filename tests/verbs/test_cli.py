@@ -15,7 +15,6 @@ import pytest
 
 import bench
 from harness import registry
-from harness.errors import BenchError
 from harness.store import RunStore
 from tests.places import GOLDEN, ROOT, shown_in_readme
 from verbs.help import Verb
@@ -248,21 +247,6 @@ def test_compare_cannot_compare_another_schema_however_it_is_named(
         code, _, err = call(capsys, "compare", place, place)
         assert (code, one_sentence(err)) == (4, True)
         assert "99" in err
-
-
-def test_a_device_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from verbs.choices import known_device
-
-    assert known_device("cpu") == "cpu"
-    with pytest.raises(BenchError, match="no device 'gpu'"):
-        known_device("gpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert known_device("cuda:1") == "cuda:1"
-    with pytest.raises(BenchError, match="no device 'cuda:2'"):
-        known_device("cuda:2")
 
 
 def test_several_values_in_a_row_are_an_option_that_is_repeated() -> None:
