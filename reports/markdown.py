@@ -74,7 +74,7 @@ def title(runs: Sequence[RunData]) -> str:
 
 def _paper(table: PaperTable, options: TableOptions) -> list[str]:
     """One table as it stands in the paper."""
-    groups = [(f"{group.title}: " if len(table.groups) > 1 else "", group.heads) for group in table.groups]
+    groups = [(f"{group.title}: " if table.titled else "", group.heads) for group in table.groups]
     heads = [f"{escape(name)}{_head(head)}" for name, of_group in groups for head in of_group]
     body = [[_named(row), *(_printed(cell, row, options) for cell in row.cells)] for row in table.rows]
     told = " ".join(below(table, options.spread))

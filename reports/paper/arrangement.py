@@ -71,6 +71,7 @@ def _table(
         max((len(run.comparisons) for run in runs), default=0),
         (*(notes.absent(found, asked, options) if asked else ()), *notes.demo(found, chosen)),
         bool(options.caption),
+        titled=len(groups) > 1,
         shrinks=not options.columns and len(groups) == 1,
     )
 

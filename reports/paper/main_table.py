@@ -102,7 +102,7 @@ def _own(text: str, latex: bool) -> str:
 
 def _titles(table: PaperTable, options: TableOptions) -> Iterator[str]:
     """The datasets above their columns, where there are several."""
-    if len(table.groups) < 2:
+    if not table.titled:
         return
     names = [_own(g.title, options.latex and g.title in options.names.values()) for g in table.groups]
     counts = [len(group.heads) for group in table.groups]

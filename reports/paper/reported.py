@@ -122,7 +122,7 @@ def _apart(table: PublishedTable, left: Sequence[Published], options: TableOptio
         made.append(PaperRow(name, "reported", cells, _KEYS[table.paper]))
     source = f"{table.title}, table {table.table}"
     caption = f"Reported by others, measured otherwise and not comparable with ours: {source}."
-    return PaperTable(caption, groups, tuple(made))
+    return PaperTable(caption, groups, tuple(made), titled=True)
 
 
 def _in_order(cells: Iterable[Published]) -> list[str]:

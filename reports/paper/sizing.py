@@ -64,7 +64,7 @@ def width(table: PaperTable, spread: Spread, font: str) -> float:
             for k, head in enumerate(group.heads)
         ]
         at += len(own)
-        spare = width_pt(group.title, font) - sum(own) if len(table.groups) > 1 else 0.0
+        spare = width_pt(group.title, font) - sum(own) if table.titled else 0.0
         widths += [*own, max(0.0, spare)]
     return sum(widths) + SEPARATION_PT[font] * (2 * at + 1)
 

@@ -67,6 +67,7 @@ class PaperTable:
     tests: int = 0  # so many comparisons are corrected for in the sign of significance
     notes: tuple[str, ...] = ()
     own_caption: bool = False  # in the author's words
+    titled: bool = False  # its columns' datasets are named above them, as there are several
     shrinks: bool = False  # may lose its last columns where they have no room
     closing: tuple[str, ...] = ()  # sentences of their own below the last of the table's parts
 

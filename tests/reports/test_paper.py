@@ -132,6 +132,9 @@ def test_two_datasets_are_groups_of_columns(ours: RunData) -> None:
     assert r"\cmidrule(lr){2-5}\cmidrule(lr){6-9}" in text
     assert len(row(text, "C-MET")) == 9
     assert "LSE-C on puppets: clips scored: 57/60." in text
+    both = table_tex([ours, other], TableOptions(spread="pm").for_runs([ours, other]))  # no page is so wide
+    assert both.count(r"\begin{table*}") == 2
+    assert all(rf"\multicolumn{{4}}{{c}}{{{name}}}" in both for name in ("puppets", "MEAD"))
 
 
 def test_published_numbers_stand_in_a_column_measured_their_way(as_the_paper: RunData) -> None:
