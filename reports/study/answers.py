@@ -127,8 +127,9 @@ def sort_out(answers: Sequence[Answer], key: Key) -> Sorted:
     kept, failed, unfinished = [], [], []
     for rater, given in sorted(by_rater.items()):
         asked = [name for name in key.order[rater] if key.items[name].truth]
-        wrong = sum(given[name] not in (key.items[name].truth, BROKEN) for name in asked if name in given)
-        if wrong > most_wrong(len(asked)):
+        played = [name for name in asked if given.get(name, BROKEN) != BROKEN]
+        wrong = sum(given[name] != key.items[name].truth for name in played)
+        if wrong > most_wrong(len(played)) or (asked and not played and all(name in given for name in asked)):
             failed.append(rater)
         elif any(name not in given for name in asked):
             unfinished.append(rater)

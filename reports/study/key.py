@@ -54,7 +54,10 @@ def read(path: Path) -> Key:
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise UsageError(f"'{path}' is no key of a study of this version.", _WRONG)
     try:
-        return _key(content)
+        key = _key(content)
+        if unknown := {name for own in key.order.values() for name in own} - set(key.items):
+            raise KeyError(min(unknown))
+        return key
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"'{path}' lacks a part of a study's key ({error}).", _WRONG) from error
 

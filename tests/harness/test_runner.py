@@ -7,6 +7,7 @@ import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,7 @@ def test_a_run_may_be_extended_by_a_method_with_its_options(tmp_path: Path) -> N
     go(folder, plan_for(folder), resume=True)  # the first call again: what the second one added stays recorded
     facts = json.loads((folder / "run.json").read_text())
     assert set(facts["methods"]) == set(facts["weights"]) == set(facts["asked"]["methods"]) == {"painter", "other"}
+    assert abs((datetime.now(timezone.utc) - datetime.fromisoformat(facts["made_with"]["date"])).total_seconds()) < 3600
 
 
 @pytest.mark.slow
