@@ -139,5 +139,5 @@ def sort_out(answers: Sequence[Answer], key: Key) -> Sorted:
         told = f"{len(failed)} failed the attention checks, {len(unfinished)} left before the last one"
         raise CannotCompareError(f"No rater is left of {len(by_rater)}: {told}.", "Ask more people.")
     counted = [one for one in answers if one.rater in kept and not key.items[one.item].truth]
-    played = tuple(one for one in counted if one.answer != BROKEN)
-    return Sorted(played, tuple(kept), tuple(failed), tuple(unfinished), len(counted) - len(played))
+    counting = tuple(one for one in counted if one.answer != BROKEN)
+    return Sorted(counting, tuple(kept), tuple(failed), tuple(unfinished), len(counted) - len(played))

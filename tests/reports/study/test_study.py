@@ -264,41 +264,35 @@ def test_one_winner_of_everything_has_no_strength_but_a_sentence(key: Key, tmp_p
 # --- files as people send them ---------------------------------------------------------------------------------
 
 
-def hostile(key: Key) -> dict[str, tuple[bytes, str]]:
-    """Name → (file, what is said of it)."""
-    rater, names = 2, key.order[2]
-    pair = next(name for name in names if key.items[name].right)
-    alone = next(name for name in names if not key.items[name].right)
-    foreign = key.order[1][0]
-
-    def lines(*rows: str) -> bytes:
-        return "\n".join([HEAD, *rows]).encode()
-
-    return {
-        "empty": (b"", "does not begin with the line rater,item"),
-        "binary": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", "cannot be read as a csv file"),
-        "semicolons": (HEAD.replace(",", ";").encode(), "does not begin with"),
-        "a cell too many": (lines(f"{rater},{pair},left,1.0,1,9"), "Line 2 of .* has 6 cells, not 5"),
-        "a quote": (lines(f'{rater},"{pair},left,1.0,1'), "cannot be read as a csv file"),
-        "no such rater": (lines(f"99,{pair},left,1.0,1"), "there is no rater 99; the study has 24"),
-        "a rater in words": (lines(f"two,{pair},left,1.0,1"), "rater 'two' is no such number"),
-        "a formula": (lines(f"=1+1,{pair},left,1.0,1"), "is no such number"),
-        "another study": (lines(f"{rater},<script>,left,1.0,1"), "item '<script>' is not of this study"),
-        "another's item": (lines(f"{rater},{foreign},left,1.0,1"), f"item {foreign} was not given to rater 2"),
-        "an emotion for a pair": (lines(f"{rater},{pair},happy,1.0,1"), "'happy' is none of left, right"),
-        "a side for an emotion": (lines(f"{rater},{alone},left,1.0,1"), "'left' is none of angry, "),
-        "twice": (lines(f"{rater},{pair},left,1.0,1", f"{rater},{pair},right,1.0,2"), "Line 3 .* again"),
-        "no time": (lines(f"{rater},{pair},left,nan,1"), "seconds 'nan' is no such number"),
-        "endless": (lines(f"{rater},{pair},left,1.0,1e400"), "order '1e400' is no such number"),
-        "half a place": (lines(f"{rater},{pair},left,1.0,1.5"), "order '1.5' is no such number"),
-    }
+#: Name → lines below the head (or the whole file), and what is said of them. {p}: an item of rater 2 about two clips,
+#: {e}: one about an emotion, {f}: an item of rater 1.
+UNREADABLE = {
+    "empty": (b"", "does not begin with the line rater,item"),
+    "binary": (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", "cannot be read as a csv file"),
+    "semicolons": (HEAD.replace(",", ";").encode(), "does not begin with"),
+    "a cell too many": ("2,{p},left,1.0,1,9", "Line 2 of .* has 6 cells, not 5"),
+    "a quote": ('2,"{p},left,1.0,1', "cannot be read as a csv file"),
+    "no such rater": ("99,{p},left,1.0,1", "there is no rater 99; the study has 24"),
+    "a rater in words": ("two,{p},left,1.0,1", "rater 'two' is no such number"),
+    "a formula": ("=1+1,{p},left,1.0,1", "is no such number"),
+    "another study": ("2,<script>,left,1.0,1", "item '<script>' is not of this study"),
+    "another's item": ("2,{f},left,1.0,1", "item {f} was not given to rater 2"),
+    "an emotion for a pair": ("2,{p},happy,1.0,1", "'happy' is none of left, right"),
+    "a side for an emotion": ("2,{e},left,1.0,1", "'left' is none of angry, "),
+    "twice": ("2,{p},left,1.0,1\n2,{p},right,1.0,2", "Line 3 .* again"),
+    "no time": ("2,{p},left,nan,1", "seconds 'nan' is no such number"),
+    "endless": ("2,{p},left,1.0,1e400", "order '1e400' is no such number"),
+    "half a place": ("2,{p},left,1.0,1.5", "order '1.5' is no such number"),
+}
 
 
-@pytest.mark.parametrize("name", sorted(hostile(make_key())))
-def test_a_hostile_file_is_one_sentence(key: Key, tmp_path: Path, name: str) -> None:
-    content, says = hostile(key)[name]
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(UsageError, match=says) as caught:
+@pytest.mark.parametrize(("content", "says"), UNREADABLE.values(), ids=list(UNREADABLE))
+def test_a_hostile_file_is_one_sentence(key: Key, tmp_path: Path, content: str | bytes, says: str) -> None:
+    own = {bool(key.items[name].right): name for name in key.order[2]}
+    names = {"p": own[True], "e": own[False], "f": key.order[1][0]}
+    made = content if isinstance(content, bytes) else f"{HEAD}\n{content.format(**names)}\n".encode()
+    (tmp_path / "a.csv").write_bytes(made)
+    with pytest.raises(UsageError, match=says.format(**names)) as caught:
         read([tmp_path / "a.csv"], key)
     assert "\n" not in str(caught.value)
 
