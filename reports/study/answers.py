@@ -140,4 +140,4 @@ def sort_out(answers: Sequence[Answer], key: Key) -> Sorted:
         raise CannotCompareError(f"No rater is left of {len(by_rater)}: {told}.", "Ask more people.")
     counted = [one for one in answers if one.rater in kept and not key.items[one.item].truth]
     counting = tuple(one for one in counted if one.answer != BROKEN)
-    return Sorted(counting, tuple(kept), tuple(failed), tuple(unfinished), len(counted) - len(played))
+    return Sorted(counting, tuple(kept), tuple(failed), tuple(unfinished), len(counted) - len(counting))
