@@ -31,7 +31,7 @@ from verbs.studying import STUDY, study_options, work
     ),
 )
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
-@out_option("<first run>/report")
+@out_option("<run>/report; of several runs report/ beside the first")
 @columns_option
 @paper_options
 @study_options
@@ -51,7 +51,7 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str, **given: Any
     from verbs.outcome import say_places, show
 
     data = [load_run(run) for run in runs]
-    folder = out or runs[0] / "report"
+    folder = out or (runs[0].parent if len(runs) > 1 else runs[0]) / "report"  # each run keeps its own page
     paths = write(data if len(data) > 1 else data[0], folder, asked(folder, columns, paper))
     show(data, columns)
     click.echo()

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import bench
 import reports
+from harness.records import SummaryRow
+from harness.store import RunStore
 from reports.leaderboard.history import histories, sparkline
 from reports.leaderboard.standing import committed, dated, in_order, standings
 from reports.model import RunData
@@ -150,3 +153,17 @@ def test_the_page_is_seen_sorted_and_leads_to_every_run(runs: list[RunData], tmp
             browser.open(link)
             assert browser.run("document.title") == name
         assert not browser.problems
+
+
+def test_each_run_keeps_its_own_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = SummaryRow("puppets", "cmet", "lse_c", 5.0, "", True, 4.0, 6.0, 2, 2, "lse_c|v:1")
+    for name in "ab":
+        with RunStore(tmp_path / name) as store:
+            store.set_summary([row])
+        assert bench.main(["report", str(tmp_path / name)]) == 0
+    own = (tmp_path / "a" / "report" / "index.html").read_text(encoding="utf-8")
+    assert bench.main(["report", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert f"Leaderboard: {tmp_path / 'report' / 'leaderboard.html'}" in capsys.readouterr().out
+    assert (tmp_path / "a" / "report" / "index.html").read_text(encoding="utf-8") == own
+    text = (tmp_path / "report" / "leaderboard.html").read_text(encoding="utf-8")
+    assert all(f'href="../{name}/report/index.html"' in text for name in "ab")

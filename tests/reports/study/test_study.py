@@ -236,6 +236,20 @@ def test_a_metric_that_orders_as_people_do_is_told_from_one_that_does_not(key: K
     assert over["like", design.IDENTIFY].comparisons is None
 
 
+def test_a_rater_whose_checks_did_not_play_is_not_trusted(key: Key, tmp_path: Path) -> None:
+    """One of four that did not play is no matter; with none played nothing is known of the rater."""
+    own = honest(key, np.random.default_rng(2))[1]
+    checks = [k for k, name in enumerate(key.order[1]) if key.items[name].truth]
+    for broken, kept in ((checks[:1], True), (checks, False)):
+        lines = [re.sub("left|right", "broken", line) if k in broken else line for k, line in enumerate(own)]
+        answers = read([write_csv(tmp_path / "a.csv", lines)], key)
+        if kept:
+            assert sort_out(answers, key).kept == (1,)
+        else:
+            with pytest.raises(CannotCompareError, match="1 failed the attention checks"):
+                sort_out(answers, key)
+
+
 def test_the_results_say_who_is_preferred_and_who_is_left_out(key: Key, answered: Path) -> None:
     text = markdown(results(sort_out(read([answered], key), key), key))
     assert "21 raters counted" in text
