@@ -46,11 +46,18 @@ def arranged(runs: Sequence[RunData], options: TableOptions) -> list[PaperTable]
             tables.append([section])
         else:
             place.append(section)
-    columns = [[wanted_columns(section, options) for section in found] for found in tables]
-    described = [reported.Columns.of(*pair, chosen) for pair in zip(tables, columns, strict=True)]
-    made = [_table(found, places, chosen, options) for found, places in zip(tables, columns, strict=True)]
+    parts = [_with_numbers(found, options) for found in tables]
+    described = [reported.Columns.of(found, places, chosen) for found, places in parts]
+    made = [_table(found, places, chosen, options) for found, places in parts]
     with_rows = [_with_reported(t, reported.rows(c, options)) for t, c in zip(made, described, strict=True)]
     return [*with_rows, *reported.apart(described, options)]
+
+
+def _with_numbers(found: Sequence[Section], options: TableOptions) -> tuple[list[Section], list[list[int]]]:
+    """The sections that have a column at all, with the places of their columns; the first one where none has."""
+    places = [wanted_columns(section, options) for section in found]
+    kept = [k for k, own in enumerate(places) if own] or [0]
+    return [found[k] for k in kept], [places[k] for k in kept]
 
 
 def _with_reported(table: PaperTable, rows: Sequence[PaperRow]) -> PaperTable:

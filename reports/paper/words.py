@@ -25,6 +25,7 @@ _NAMES = {
     "float": "FLOAT",
     "float_checkout": "FLOAT, official",
     "eat": "EAT",
+    "eat_checkout": "EAT, official",
     "ground_truth": "Ground truth",
     "no_edit": "No edit",
     "still_face": "Still face",
@@ -32,7 +33,7 @@ _NAMES = {
     "wrong_emotion": "Wrong emotion",
     "mead": "MEAD",
     "crema_d": "CREMA-D",
-    "meld": "MELD",
+    "meld_extended": "MELD",
 }
 _LANES = {
     "label": "the emotion is given by its name",

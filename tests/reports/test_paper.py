@@ -137,6 +137,14 @@ def test_two_datasets_are_groups_of_columns(ours: RunData) -> None:
     assert all(rf"\multicolumn{{4}}{{c}}{{{name}}}" in both for name in ("puppets", "MEAD"))
 
 
+def test_a_dataset_without_the_wanted_number_is_no_empty_group(ours: RunData) -> None:
+    other = with_published_names(make_run("two", 1, dataset="mead"))
+    bare = replace(other, summary=tuple(r for r in other.summary if r.metric == "identity_sim"))
+    text = table_tex([ours, bare], TableOptions(columns=("fid",)).for_runs([ours, bare]))
+    assert "multicolumn" not in text
+    assert "LPIPS: no number: there is no reference for this clip." in tex(ours, columns=("lpips",))
+
+
 def test_published_numbers_stand_in_a_column_measured_their_way(as_the_paper: RunData) -> None:
     text = tex(as_the_paper, with_reported=("cmet",))
     main, apart = text.split(r"\end{table", 1)
