@@ -109,7 +109,7 @@ def _apart(table: PublishedTable, left: Sequence[Published], options: TableOptio
     arrows = {c.metric: {"higher": "↑", "lower": "↓"}.get(c.direction, "") for c in left}
     units = {c.metric: f"({c.unit})" if c.unit else "" for c in left}
     groups = tuple(
-        Group(name, tuple(Head(metric, "", units[metric], arrows[metric]) for metric in metrics))
+        Group(name, tuple(_head(metric, units[metric], arrows[metric]) for metric in metrics))
         for name, metrics in datasets.items()
     )
     keys = [(name, metric) for name, metrics in datasets.items() for metric in metrics]
@@ -123,6 +123,12 @@ def _apart(table: PublishedTable, left: Sequence[Published], options: TableOptio
     source = f"{table.title}, table {table.table}"
     caption = f"Reported by others, measured otherwise and not comparable with ours: {source}."
     return PaperTable(caption, groups, tuple(made), titled=True)
+
+
+def _head(metric: str, unit: str, arrow: str) -> Head:
+    """The head of a published metric; Acc_emo[happy] has its emotion below."""
+    word, _, emotion = metric.rstrip("]").partition("[")
+    return Head(word, "", f"{emotion} {unit}".strip(), arrow)
 
 
 def _in_order(cells: Iterable[Published]) -> list[str]:
