@@ -56,6 +56,7 @@ def load_run(folder: Path, to_compare: bool = False) -> RunData:
             unaligned=_unaligned(facts, metrics, summary),
             frames_asked=store.frames() if to_compare else {},
             folder=folder,
+            existing=_existing(facts),
             stochastic=_stochastic(facts),
             pool=partial(_pool, folder) if to_compare else no_pool,
         )
@@ -153,14 +154,16 @@ def _unaligned(
 
 
 def load_any(path: Path) -> RunData:
-    """Returns the RunData of a run folder, or of a bare scores.json, to be compared. CannotCompareError where it is of
-    another schema.
+    """Returns the RunData of a run folder, or of a bare scores.json or a folder that keeps one, to be compared.
+    CannotCompareError where it is of another schema.
     """
-    if path.is_dir():
+    kept = path / "scores.json"
+    if path.is_dir() and ((path / "run.sqlite").is_file() or not kept.is_file()):
         try:
             return load_run(path, to_compare=True)
         except SchemaError as error:
             raise CannotCompareError(error.what, error.cure) from error
+    path = kept if path.is_dir() else path
     if path.is_file():
         from reports.scores_file import read_scores
 
@@ -220,6 +223,12 @@ def _stochastic(facts: Mapping[str, Any]) -> frozenset[str]:
     """The methods that said, when they were built, that they draw noise."""
     methods: Mapping[str, Any] = facts.get("methods") or {}
     return frozenset(name for name, kept in methods.items() if (kept.get("facts") or {}).get("stochastic"))
+
+
+def _existing(facts: Mapping[str, Any]) -> bool:
+    """Whether none of its methods has facts of its own: they only hand out clips (harness.method.facts_of)."""
+    methods: Mapping[str, Any] = facts.get("methods") or {}
+    return bool(methods) and not any(kept.get("facts", {"": ""}) for kept in methods.values())
 
 
 def _pool(folder: Path, key: tuple[str, str, str, str]) -> CellScores | None:

@@ -173,6 +173,7 @@ class RunData:
     unaligned: frozenset[tuple[str, str]] = frozenset()
     frames_asked: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (dataset, sample) → frames at 25 fps
     folder: Path | None = None  # the run folder, so that pages elsewhere can link its clips; never printed
+    existing: bool = False  # its clips existed already: no method made them here
     stochastic: frozenset[str] = frozenset()  # methods that draw noise of their own
     #: (dataset, method, metric, signature) → the score of any of its samples; read when it is asked for.
     pool: Callable[[tuple[str, str, str, str]], PooledScores | None] = no_pool
@@ -185,6 +186,11 @@ class RunData:
             if row.value is not None and math.isfinite(row.value):
                 found[row.dataset, row.method, row.metric, row.signature][row.sample] = row.value
         return dict(found)
+
+    @property
+    def lane_told(self) -> str:
+        """Returns the lane; "" for clips that existed already and of which nobody said in which lane they were made."""
+        return "" if self.existing and self.lane == "as-published" else self.lane
 
     def method_facts(self, method: str) -> Mapping[str, Any]:
         """Returns the facts of a method's class, as its run kept them; {} where they are not known."""

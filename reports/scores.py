@@ -79,6 +79,7 @@ def _head(runs: Sequence[RunData]) -> dict[str, Any]:
         "lane": _joined(run.lane for run in runs),
         **({"commit": commit} if (commit := _joined(map(commit_of, runs))) else {}),
         **({"device": device} if (device := _joined(str(run.facts.get("device") or "") for run in runs)) else {}),
+        **({"existing": True} if all(run.existing for run in runs) else {}),
         **({"dataset_version": drawn} if drawn else {}),
         **({"descriptive": descriptive} if descriptive else {}),
         **({"ideal": ideals} if ideals else {}),

@@ -141,11 +141,12 @@ def _run(content: dict[str, Any]) -> RunData:
     taken = tuple(_confusion(item) for item in _maybe(content, "confusion", _list, ()))
     facts: dict[str, Any] = {key: _field(content, key, _text) for key in _FACTS if key in content}
     commit, _, changed = _maybe(content, "commit", _text, "").partition("+")
+    facts["accepted"] = _maybe(content, "accepted", _object, {})
     facts |= {"made_with": {"commit": commit, "dirty": bool(changed)}} if commit else {}
     apart = frozenset(_pair(item) for item in _maybe(content, "unaligned", _list, ()))
     noisy = frozenset(_text(name) for name in _maybe(content, "stochastic", _list, ()))
     read = RunData(*names, facts, summary, rows, descriptive, confusions=taken, aggregations=aggregations)
-    return replace(read, unaligned=apart, stochastic=noisy)
+    return replace(read, unaligned=apart, stochastic=noisy, existing=_maybe(content, "existing", _flag, False))
 
 
 def _summary(item: Any) -> SummaryRow:

@@ -143,7 +143,7 @@ def _facts(seed: int) -> dict[str, object]:
     return {
         "schema_version": 1,
         "asked": {"methods": ["cmet"], "dataset": "puppets", "seed": seed},
-        "commit": {"commit": "0123abcd", "dirty": False},
+        "made_with": {"commit": "0123abcd", "dirty": False},
         "packages": {"python": "3.11.2", "torch": "2.14.1"},
         "machine": {"platform": "Linux x86_64", "cores": 2},
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from harness import metric_names
 from harness.errors import UsageError
 from verbs.help import Verb
 
@@ -19,8 +17,9 @@ RUN = click.Path(path_type=Path)
     "compare",
     cls=Verb,
     examples=(
-        "compare baseline/scores.json runs/now",
-        "compare baseline/scores.json runs/now --junit gate.xml --markdown gate.md",
+        "compare baseline/ runs/now",
+        "compare baseline/ runs/now --junit gate.xml --markdown gate.md",
+        "compare baseline/ runs/now --accept",
     ),
 )
 @click.argument("baseline", type=RUN)
@@ -32,43 +31,51 @@ RUN = click.Path(path_type=Path)
 @click.option(
     "--min-effect", "effects", multiple=True, help="METRIC=X: the least change that matters, in its unit. Many."
 )
+@click.option("--only", multiple=True, help="Judge these metrics, with commas. Many.")
+@click.option("--ignore", multiple=True, help="Judge all but these metrics, with commas. Many.")
+@click.option("--accept", is_flag=True, help="Make RUN the baseline, whatever the verdict; exit code 0.")
 @click.option("--junit", type=click.Path(path_type=Path), default=None, help="Write a JUnit XML file.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown summary.")
-def command(
-    baseline: Path,
-    run: Path,
-    noise: tuple[Path, Path] | None,
-    alpha: float | None,
-    effects: tuple[str, ...],
-    junit: Path | None,
-    markdown: Path | None,
-) -> int:
-    """Compare RUN with BASELINE (run folders or scores.json files): better, same, worse, cannot compare.
+def command(baseline: Path, run: Path, **given: Any) -> int:
+    """Compare RUN with BASELINE: better, same, worse, cannot compare.
 
-    Exit code 0: nothing got worse. 3: something did. 4: cannot compare, or too little was measured.
+    Both are run folders, scores.json files, or folders that keep one. A gate.toml beside the baseline holds settings
+    (docs/gate.md). Exit code 0: nothing got worse. 3: something did. 4: cannot compare, or too little was measured.
     """
-    from reports.gate.gate import Thresholds, compare, write_junit, write_markdown
-    from reports.gate.noise import measured
+    from reports.gate.accepting import accept, place
+    from reports.gate.gate import compare, write_junit, write_markdown
+    from reports.gate.knobs import beside, over, thresholds
     from reports.gate.text import plain
     from reports.load import load_any
 
+    if given["accept"] and not place(baseline).is_file():
+        click.echo(f"There was no baseline: {accept(run, baseline, None)} is one now.")
+        return 0
+    knobs = over(beside(baseline), _typed(given))
     before, now = load_any(baseline), load_any(run)
-    known = dict.fromkeys(row.metric for one in (before, now) for row in one.summary)
-    least = dict(_effect(text, known) for text in effects)
-    limits = Thresholds(minimum_effect=least, noise=measured(*map(load_any, noise)) if noise else {})
-    verdict = compare(before, now, replace(limits, alpha=alpha) if alpha else limits)
+    verdict = compare(before, now, thresholds(knobs, (before, now)))
     click.echo(plain(verdict))
-    if junit is not None:
-        write_junit(verdict, junit)
-    if markdown is not None:
-        write_markdown(verdict, markdown)
+    if given["junit"] is not None:
+        write_junit(verdict, given["junit"])
+    if given["markdown"] is not None:
+        write_markdown(verdict, given["markdown"])
+    if given["accept"]:
+        click.echo(f"Accepted: {accept(run, baseline, verdict)} is now that of {now.name}.")
+        return 0
     return verdict.exit_code
 
 
-def _effect(text: str, known: Iterable[str]) -> tuple[str, float]:
+def _typed(given: dict[str, Any]) -> Any:
+    from reports.gate.knobs import Knobs
+
+    only, ignore = (tuple(n for text in given[key] for n in text.split(",") if n.strip()) for key in ("only", "ignore"))
+    return Knobs(given["alpha"], dict(map(_effect, given["effects"])), only, ignore, given["noise"] or ())
+
+
+def _effect(text: str) -> tuple[str, float]:
     """A metric, by any of its names, and the least change of it that matters."""
     name, _, number = text.partition("=")
     try:
-        return metric_names.metric(name, known), float(number)
+        return name, float(number)
     except ValueError:
         raise UsageError(f"--min-effect {text} names no metric and number.", "Type METRIC=X, e.g. lse_c=0.1.") from None

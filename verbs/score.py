@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from harness.errors import UsageError
+from harness.records import LANES
 from verbs.choices import (
     RUNS,
-    check_lane,
     columns_option,
     dataset_name,
     dataset_options,
@@ -24,7 +24,7 @@ from verbs.choices import (
     protocol_option,
     typed,
 )
-from verbs.help import Verb
+from verbs.help import Known, Verb
 
 
 @click.command(
@@ -32,7 +32,7 @@ from verbs.help import Verb
     cls=Verb,
     groups={
         "Which clips": ("--clips", "--name", "--reference", "--dataset", "--root", "--list", "--set", "--limit"),
-        "How": ("--protocol", "--device", "--jobs"),
+        "How": ("--protocol", "--lane", "--device", "--jobs"),
         "Where to": ("--out", "--resume", "--columns"),
     },
     examples=(
@@ -58,6 +58,13 @@ from verbs.help import Verb
     "--reference", type=click.Path(path_type=Path), default=None, help="Ground-truth clips of equal names, or one clip."
 )
 @protocol_option("standard; demo for puppets")
+@click.option(
+    "--lane",
+    type=Known(LANES),
+    default="as-published",
+    show_default=True,
+    help="How their method was told the emotion.",
+)
 @click.option("--limit", type=int, default=None, help="Only so many samples, spread over the list.")
 @out_option("runs/score-<name>")
 @click.option("--resume", is_flag=True, help="Go on with a run that exists.")
@@ -80,7 +87,6 @@ def command(**given: Any) -> int:
     if (clips / "run.sqlite").is_file():
         made = sorted(path.name for path in (clips / "clips").glob("*/")) or ["METHOD"]
         raise UsageError(f"'{clips}' is a run.", f"Did you mean {clips / 'clips' / made[0]}?")
-    check_lane("as-published")
     name = column_title(given["name"] or (clips.stem if clips.is_file() else clips.resolve().name))
     protocol, out = protocol_for(dataset, given["protocol"]), (given["out"] or RUNS / f"score-{name}").resolve()
     chosen = "device" in typed(click.get_current_context())
@@ -93,6 +99,7 @@ def command(**given: Any) -> int:
         protocol=protocol,
         limit=given["limit"],
         device=where.device,
+        lane=given["lane"],
     )
     outcome = session.work(out, given["resume"], where.jobs, "local")
     return print_outcome(outcome, given["columns"])

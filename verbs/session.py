@@ -86,6 +86,7 @@ class Session:
         protocol: str,
         limit: int | None,
         device: str,
+        lane: Lane = "as-published",
     ) -> Session:
         """Returns a run whose only method hands out the clips that exist."""
         spec = registry.resolve("dataset", dataset, DATASETS)
@@ -93,7 +94,6 @@ class Session:
         source = _source(dataset, spec, options)
         own = {"index": _index_of(source)} if dataset == "folder" else _named_by_id(clips)
         methods = {name: own}
-        lane: Lane = "as-published"
         plan = RunPlan(spec, options, {name: EXISTING}, methods, JUDGE, protocol, lane, 0, device, Path())
         method_options = {
             name: {key: value for key, value in own.items() if key != "index"}

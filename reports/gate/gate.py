@@ -35,7 +35,7 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     """
     limits, (baseline, run) = thresholds or Thresholds(), by_closeness(baseline, run)
     before, after = side(baseline), side(run)
-    if baseline.lane and run.lane and baseline.lane != run.lane:
+    if baseline.lane_told and run.lane_told and baseline.lane_told != run.lane_told:
         why = f"the baseline ran in lane {baseline.lane}, the run in lane {run.lane}"
         return Verdict(baseline.name, run.name, (), (), why)
     drawn = [str(one.facts.get("dataset_version") or "") for one in (baseline, run)]
@@ -44,7 +44,8 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
         return Verdict(baseline.name, run.name, (), (), why)
     if why := _other_list(baseline, run):
         return Verdict(baseline.name, run.name, (), (), why)
-    ranked = [key for key in before.summary if baseline.fact(key[2]).ranked and run.fact(key[2]).ranked]
+    asked = [key for key in before.summary if limits.judges(key[2])]
+    ranked = [key for key in asked if baseline.fact(key[2]).ranked and run.fact(key[2]).ranked]
     wanted = [key for key in ranked if before.summary[key].n_scored]
     if not wanted:
         return Verdict(baseline.name, run.name, (), (), "the baseline holds no number to compare with")

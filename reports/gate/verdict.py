@@ -32,12 +32,18 @@ class Thresholds:
     frame_effect: float = 0.5  # …nor one below half a frame, for those in frames
     cost_effect: float = 0.25  # …nor one of seconds or memory below a quarter: a machine's load does as much
     minimum_effect: Mapping[str, float] = field(default_factory=dict)  # per metric, in its unit; wins over both
+    only: frozenset[str] = frozenset()  # metrics to judge; empty: all
+    ignore: frozenset[str] = frozenset()  # metrics not to judge
     noise: Mapping[Key, float] = field(default_factory=dict)  # of a cell, in its unit: reports.gate.noise
     device_share: float = 0.005  # of the baseline's value (shares: of 100), where one run used a GPU and one did not
     alpha: float = 0.02  # two-sided, for all stochastic methods' numbers together
     minimum_pairs: int = 8  # fewer shared scored clips decide nothing
     coverage_loss: float = 0.0  # share of the baseline's scored clips that may lose their number
     missing_samples: float = 0.0  # share of the baseline's samples that the run may lack altogether (--limit)
+
+    def judges(self, metric: str) -> bool:
+        """Says whether a metric is to be judged."""
+        return metric not in self.ignore and (not self.only or metric in self.only)
 
     def limit(self, key: Key, unit: str, whole: float, devices_differ: bool) -> Limit:
         """Returns the change that a number must exceed; whole: its value, or the ideal from which it is a distance."""
