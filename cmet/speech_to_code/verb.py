@@ -75,6 +75,9 @@ def command(
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file, not a folder.", "Choose another --out.")
+    for option, folder in (("--speech", speech), ("--codes", codes), *(("--extended", one) for one in extended)):
+        if not folder.is_dir():
+            raise UsageError(f"'{folder}' is not a folder.", f"Name the right one with {option}.")
     chosen = _checked(Settings(**settings))
     bank = read_bank(speech, codes)
     if not bank.differences(test_identity):  # an unknown speaker is reported before the training, not after it
