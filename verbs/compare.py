@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ RUN = click.Path(path_type=Path)
 @click.option("--accept", is_flag=True, help="Make RUN the baseline, whatever the verdict; exit code 0.")
 @click.option("--junit", type=click.Path(path_type=Path), default=None, help="Write a JUnit XML file.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Write a Markdown summary.")
+@click.option("--link", metavar="URL", default="", help="Where RUN's folder is published: links of clips lead there.")
 def command(baseline: Path, run: Path, **given: Any) -> int:
     """Compare RUN with BASELINE: better, same, worse, cannot compare.
 
@@ -43,11 +46,13 @@ def command(baseline: Path, run: Path, **given: Any) -> int:
     (docs/gate.md). Exit code 0: nothing got worse. 3: something did. 4: cannot compare, or too little was measured.
     """
     from reports.gate.accepting import accept, place
-    from reports.gate.gate import compare, write_junit, write_markdown
+    from reports.gate.gate import Circumstances, compare, write_junit, write_markdown
     from reports.gate.knobs import beside, over, thresholds
+    from reports.gate.page import Place, markdown
     from reports.gate.text import plain
     from reports.load import load_any
 
+    started = datetime.now(timezone.utc)
     if given["accept"] and not place(baseline).is_file():
         click.echo(f"There was no baseline: {accept(run, baseline, None)} is one now.")
         return 0
@@ -56,9 +61,12 @@ def command(baseline: Path, run: Path, **given: Any) -> int:
     verdict = compare(before, now, thresholds(knobs, (before, now)))
     click.echo(plain(verdict))
     if given["junit"] is not None:
-        write_junit(verdict, given["junit"])
+        write_junit(verdict, given["junit"], Circumstances.since(started))
     if given["markdown"] is not None:
-        write_markdown(verdict, given["markdown"])
+        write_markdown(verdict, before, now, given["markdown"], given["link"])
+    if job := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(job).open("a", encoding="utf-8") as summary:
+            summary.write(markdown(verdict, before, now, Place(address=given["link"])))
     if given["accept"]:
         click.echo(f"Accepted: {accept(run, baseline, verdict)} is now that of {now.name}.")
         return 0

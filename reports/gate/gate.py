@@ -18,12 +18,13 @@ from harness.statistics import holm, units_needed
 from reports.gate.cell import Side, cells, counterpart, side
 from reports.gate.clip_rules import Changes, applied, changes
 from reports.gate.closeness import by_closeness
+from reports.gate.junit import Circumstances, junit
+from reports.gate.page import Place, markdown
 from reports.gate.power import with_least
-from reports.gate.text import junit, markdown
 from reports.gate.verdict import CellVerdict, Key, State, Thresholds, Verdict
 from reports.model import RunData
 
-__all__ = ["CellVerdict", "State", "Thresholds", "Verdict", "compare", "write_junit", "write_markdown"]
+__all__ = ["CellVerdict", "Circumstances", "State", "Thresholds", "Verdict", "compare", "write_junit", "write_markdown"]
 
 
 def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = None) -> Verdict:
@@ -120,16 +121,16 @@ def _remarks(before: Side, after: Side, ranked: Sequence[Key]) -> tuple[str, ...
     return tuple(f"{what}: {', '.join(names)}." for what, names in remarks.items() if names)
 
 
-def write_junit(verdict: Verdict, path: Path) -> None:
-    """Writes JUnit XML: one test case per cell; `worse` is a failure, `cannot compare` an error. MediaError on a full
+def write_junit(verdict: Verdict, path: Path, made: Circumstances) -> None:
+    """Writes JUnit XML: one test case a number; `worse` is a failure, `cannot compare` an error. MediaError on a full
     disk.
     """
-    _write(path, junit(verdict))
+    _write(path, junit(verdict, made))
 
 
-def write_markdown(verdict: Verdict, path: Path) -> None:
-    """Writes the verdict as Markdown, for a pull request's comment. Raises MediaError on a full disk."""
-    _write(path, markdown(verdict))
+def write_markdown(verdict: Verdict, baseline: RunData, run: RunData, path: Path, address: str = "") -> None:
+    """Writes the verdict as Markdown, its clips linked from there, or below an address. MediaError on a full disk."""
+    _write(path, markdown(verdict, baseline, run, Place(path.resolve().parent, address)))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,13 +1,12 @@
-"""This module writes the gate's verdict for a terminal, for a pull request and for a CI server."""
+"""This module writes the gate's verdict in sentences, for a terminal and for the other forms."""
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from collections.abc import Sequence
 
 from harness.streams import printable
 from reports.gate.power import needed, told, wanted
 from reports.gate.verdict import CellVerdict, State, Verdict
-from reports.markdown import escape
 from reports.numbers import decimals, difference_unit, number, probability
 
 NAMED = 3  # clips that a line names
@@ -24,14 +23,19 @@ def conclusion(verdict: Verdict) -> str:
     return f"{verdict.state.capitalize()}: {names} ({counts})."
 
 
+def ordered(cells: Sequence[CellVerdict]) -> list[CellVerdict]:
+    """Returns the cells with the worst first."""
+    return sorted(cells, key=lambda cell: _ORDER.index(cell.state))
+
+
 def plain(verdict: Verdict) -> str:
     """Returns the conclusion, one line per cell with the worst first, and the remarks."""
     lines = [conclusion(verdict)]
-    ordered = sorted(verdict.cells, key=lambda cell: _ORDER.index(cell.state))
-    names = [f"{cell.method} {cell.title}" for cell in ordered]
+    cells = ordered(verdict.cells)
+    names = [f"{cell.method} {cell.title}" for cell in cells]
     width = max((len(name) for name in names), default=0)
-    several = len({cell.dataset for cell in ordered}) > 1
-    for cell, name in zip(ordered, names, strict=True):
+    several = len({cell.dataset for cell in cells}) > 1
+    for cell, name in zip(cells, names, strict=True):
         where = f"{cell.dataset}: " if several else ""
         lines.append(f"  {cell.state:<14}  {name:<{width}}  {where}{words(cell)}")
     return printable("\n".join([*lines, *filter(None, [blind(verdict)]), *verdict.remarks]))
@@ -86,45 +90,3 @@ def _clips(cell: CellVerdict, places: int) -> str:
     more = f" and {len(cell.clips) - NAMED} more" if len(cell.clips) > NAMED else ""
     head = f"{cell.fired}: " if cell.fired else "most in " if cell.change is not None and some else ""
     return f"{head}{', '.join(some)}{more}"
-
-
-def markdown(verdict: Verdict) -> str:
-    """Returns the conclusion and a table; cells that stayed the same are folded away."""
-    parts = [f"## {escape(conclusion(verdict))}", ""]
-    for folded in (False, True):
-        rows = [cell for cell in verdict.cells if (cell.state == "same") == folded]
-        rows.sort(key=lambda cell: _ORDER.index(cell.state))
-        table = ["| verdict | dataset | method | metric | |", "| --- | --- | --- | --- | --- |", *map(_row, rows)]
-        if rows and folded:
-            table = ["<details><summary>The same</summary>", "", *table, "", "</details>"]
-        parts += [*table, ""] if rows else []
-    return "\n".join([*parts, *(escape(remark) for remark in verdict.remarks)]).rstrip() + "\n"
-
-
-def _row(cell: CellVerdict) -> str:
-    state = f"**{cell.state}**" if cell.state in ("worse", "cannot compare") else cell.state
-    return f"| {' | '.join([state, *map(escape, (cell.dataset, cell.method, cell.title, words(cell)))])} |"
-
-
-def junit(verdict: Verdict) -> str:
-    """Returns JUnit XML that CI servers read: one test case per cell; `worse` is a failure, `cannot compare` an
-    error.
-    """
-    failures = sum(cell.state == "worse" for cell in verdict.cells)
-    errors = sum(cell.state == "cannot compare" for cell in verdict.cells) + bool(verdict.fatal)
-    counts = {"tests": len(verdict.cells) + bool(verdict.fatal), "failures": failures, "errors": errors}
-    suite = ElementTree.Element("testsuite", {"name": "cmet-bench compare", **{k: str(v) for k, v in counts.items()}})
-    if verdict.fatal:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": "compare", "name": "comparable"})
-        ElementTree.SubElement(case, "error", {"message": printable(conclusion(verdict))})
-    for cell in verdict.cells:
-        names = {"classname": printable(f"{cell.dataset}.{cell.method}"), "name": printable(cell.title)}
-        case = ElementTree.SubElement(suite, "testcase", names)
-        happened = printable(words(cell))
-        if cell.state in ("worse", "cannot compare"):
-            tag = "failure" if cell.state == "worse" else "error"
-            ElementTree.SubElement(case, tag, {"message": f"{cell.state}: {happened}"})
-        else:
-            ElementTree.SubElement(case, "system-out").text = f"{cell.state}: {happened}"
-    text: str = ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
