@@ -105,7 +105,17 @@ def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> No
     context.exit()
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_BEGIN = """\b
+Begin with:
+  python bench.py run --method cmet --limit 22
+  python bench.py score --clips my_results/
+  python bench.py VERB --help
+"""
+
+
+@click.group(
+    cls=Verbs, epilog=_BEGIN, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Say which.")
 def bench() -> None:
     """Run the reference evaluation for emotional talking faces: one command, the same number everywhere, signed."""

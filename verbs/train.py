@@ -10,6 +10,7 @@ import click
 
 from harness import devices, registry
 from harness.errors import UsageError, unknown_name
+from verbs.help import Verb
 
 #: Presets besides the demo recipes (recipes): name → "module:command".
 PRESETS = {
@@ -20,6 +21,12 @@ PRESETS = {
 
 @click.command(
     "train",
+    cls=Verb,
+    examples=(
+        "train --preset cmet --data prepared/ --out runs/train",
+        "train --preset cmet --help",
+        "train --preset demo-generator --out runs/demo",
+    ),
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )

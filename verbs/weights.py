@@ -20,7 +20,10 @@ _MARKS = {
 }
 
 
-@click.group("weights")
+_EXAMPLES = "\b\nExamples:\n  python bench.py weights list\n  python bench.py weights fetch cmet syncnet"
+
+
+@click.group("weights", epilog=_EXAMPLES)
 def command() -> None:
     """List, fetch or verify the weight files that cmet-bench can use and does not ship."""
 
