@@ -119,14 +119,14 @@ def opened(sample: Sample, clip: Clip, frames: int) -> tuple[VideoReader, ClipCo
     reader = VideoReader(clip.path, fps=25.0, chunk=frames)
     sound = _sound(clip.path) if reader.info.has_audio else None
     notes = tuple(dict.fromkeys((*reader.notes, *(sound.notes if sound else ()))))
-    return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip)
+    return reader, ClipContext(sample, clip.path, sound.samples if sound else None, notes, made=clip, reader=reader)
 
 
 def chunks(reader: VideoReader) -> Iterator[Chunk]:
     """Yields the frames of a clip as judges are fed them."""
     first = 0
     for frames in reader:
-        yield Chunk(first, frames)
+        yield Chunk(first, frames, source=reader.source)
         first += len(frames)
 
 

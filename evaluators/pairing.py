@@ -49,7 +49,7 @@ def spread(frames: int, count: int) -> Indices:
 
 def clip_frames(context: ClipContext) -> int:
     """Returns how many frames the clip has at 25 fps, known before the first one is decoded."""
-    return context.once("frames@25", lambda: VideoReader(context.path).frames)
+    return context.once("frames@25", lambda: (context.reader or VideoReader(context.path)).frames)
 
 
 def reference_reader(context: ClipContext) -> VideoReader:

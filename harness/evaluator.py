@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from harness.provenance import code_outside, decoders
 from harness.records import Clip, Failed, Row, Sample, Scored, Unscored
 from harness.signature import SUITE, Signature
 from harness.statistics import Scale
+
+if TYPE_CHECKING:
+    from harness.media.video import Source, VideoReader
 
 T = TypeVar("T")
 
@@ -83,11 +86,12 @@ class Refusal:
 
 @dataclass
 class Chunk:
-    """Holds consecutive frames of the clip at true 25 fps."""
+    """Holds consecutive frames of the clip at true 25 fps, and the coded ones that `ClipContext.reader` was to keep."""
 
     first: int  # index of frames[0] in the clip
     frames: npt.NDArray[np.uint8]  # (n, height, width, 3) RGB
     cache: dict[str, Any] = field(default_factory=dict)
+    source: tuple[Source, ...] = ()
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """Returns the value of `compute`, evaluated once per chunk for every judge that asks by this key."""
@@ -108,6 +112,7 @@ class ClipContext:
     cache: dict[str, Any] = field(default_factory=dict)
     sound: Path | None = None  # the file of the sound, where it is not the clip's own
     made: Clip | None = None  # the record of the clip's making: seconds, memory; never the method
+    reader: VideoReader | None = None  # whose chunks are fed; a judge may ask it for the coded frames too
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """Returns the value of `compute`, evaluated once per clip for every judge that asks by this key."""
@@ -139,9 +144,7 @@ class Evaluator(ABC):
 
     @abstractmethod
     def fields(self, metric: str) -> Fields:
-        """Returns all settings that change the number, as fields of its signature. Needs no load beyond hashing
-        weights.
-        """
+        """Returns all settings that change the number, as fields of its signature; loads nothing, but hashes weights."""
 
     @abstractmethod
     def start(self, context: ClipContext) -> Measurement | Refusal:
@@ -203,9 +206,7 @@ class Evaluator(ABC):
     # Shared: the same for all judges.
 
     def signature(self, metric: str) -> Signature:
-        """Returns the one-line form of `fields`, with a digest of the code of a judge that is none of ours, and the
-        suite's version.
-        """
+        """Returns `fields` as one line, with the suite's version, and a digest of the code of a judge not ours."""
         code = code_outside(type(self), "evaluators")
         own: Fields = (("code", code),) if code else ()
         last = ("v", str(SUITE))

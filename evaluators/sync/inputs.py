@@ -19,14 +19,14 @@ from evaluators.sync import crop as sync_crop
 from evaluators.sync.audio import cut, probe_rate, whole_sound
 from evaluators.sync.detections import FaceLog
 from evaluators.sync.dialect import Dialect
-from evaluators.sync.ffmpeg.mjpeg import JpegReader
 from evaluators.sync.ffmpeg.pipeline import crop_file_frames
-from evaluators.sync.frames import FrameStore, own_frames
+from evaluators.sync.frames import FrameStore, WholeReader, own_frames
 from evaluators.sync.syncnet import WINDOW_FRAMES, SyncNet
 from evaluators.sync.syncnet_stream import LipRunner, LipStream, Rows, audio_rows
 from evaluators.sync.tracks import Track
 from harness.errors import MediaError
 from harness.evaluator import Chunk, ClipContext, Refusal
+from harness.media import VideoReader
 
 Frames = npt.NDArray[np.uint8]
 _CROPS_PER_CHUNK = 32
@@ -74,7 +74,12 @@ class Inputs:
         d, context, networks = self.dialect, self.context, self.networks
         rate = probe_rate(context.sound) if d.frames == "pipeline" and context.sound is not None else None
         self._seen, self._own = own_frames(context, d.rate, rate)
-        self.store = context.once(f"lse:frames:{self._seen}", lambda: FrameStore(context.path, self._own))
+        fed = context.reader
+        self.store = context.once(f"lse:frames:{self._seen}", lambda: FrameStore(context.path, self._own, fed=fed))
+        self._whole: FrameStore | None = None
+        if d.crop == "whole":
+            name = f"lse:{self._whole_name()}:{networks.runner.input_px}"
+            self._whole = context.once(name, lambda: FrameStore(context.path, self._whole_reader, fed=fed))
         searched = self._seen if d.tracked else "decoded"
         net = networks.faces if d.detector == "s3fd" else None
         kind = f"lse:faces:{searched}:{d.detector}:{d.every}"
@@ -86,10 +91,13 @@ class Inputs:
         """Take the next decoded frames: search faces, keep the frames that a later crop needs."""
         d = self.dialect
         self.frames = chunk.first + len(chunk.frames)
-        if self._own is None or not d.tracked:
-            self.log.feed(chunk)
         if self._own is None and not d.whole:
             self.store.add(chunk)
+        own = self.store.follow(chunk)
+        for one in own if self._own is not None and d.tracked else [chunk]:
+            self.log.feed(one)
+        if self._whole is not None:
+            self._whole.follow(chunk)
         if d.crop == "lower-face":
             self._feed_lower(chunk)
 
@@ -101,9 +109,9 @@ class Inputs:
         chunk.once(f"lse:lower:{self.networks.key}", feed)
 
     def search(self) -> None:
-        """Finish the search for faces where frames of another kind than the decoded ones are searched."""
+        """Finish the search for faces where frames of another kind than those fed are searched."""
         if self._own is not None and self.dialect.tracked:
-            for chunk in self.store.read():
+            for chunk in self.store.finish():
                 self.log.feed(chunk)
 
     def lip(self, track: Track | None, count: int) -> Rows:
@@ -126,19 +134,21 @@ class Inputs:
     def _whole_name(self) -> str:
         if self.dialect.crop == "align68":
             return f"align68:{self._seen}:{self.dialect.file}:{self.dialect.image}"
-        reader = JpegReader(self.context.path)
-        side = self.networks.runner.input_px
-        fits = (reader.info.width, reader.info.height) == (side, side)
+        info, side = (self.context.reader or VideoReader(self.context.path)).info, self.networks.runner.input_px
+        fits = (info.width, info.height) == (side, side)
         return f"whole:{self._seen}:{'' if fits else self.dialect.resize}"
 
     def _pictures(self) -> Iterator[Frames]:
         side = self.networks.runner.input_px
         if self.dialect.crop == "align68":
             yield from (sync_crop.stretched(frames, side) for frames in self._filed(self._aligned()))
-            return
-        scaled = (side, side) if self.dialect.resize == "sws-bicubic" else None
-        for frames in JpegReader(self.context.path, scaled, counts=self._own().counts if self._own else None):
-            yield sync_crop.stretched(frames, side)
+        elif self._whole is not None:
+            yield from (chunk.frames for chunk in self._whole.read())
+
+    def _whole_reader(self) -> WholeReader:
+        counts = self._own().counts if self._own else None
+        scaled = self.dialect.resize == "sws-bicubic"
+        return WholeReader(self.context.path, self.networks.runner.input_px, scaled, counts, self.context.reader)
 
     def _track_name(self, track: Track) -> str:
         d = self.dialect
@@ -157,7 +167,7 @@ class Inputs:
         """EAT's crops of the decoded frames; JPEGs of quality 95 before, as in its script."""
         transforms = aligned.transforms(self.context)
         assert not isinstance(transforms, Refusal), "start() has refused it"
-        for chunk in self.store.chunks():
+        for chunk in self.store.read():
             for index, frame in enumerate(chunk.frames, chunk.first):
                 yield align68.aligned(jpeg95(frame), transforms[index])
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from harness.media.container import check_file, undecodable
 from harness.media.encode import VideoWriter
+from harness.media.facts import MediaInfo, probe
 from harness.media.sound import AudioTrack, read_audio, to_pcm16, write_wav
-from harness.media.video import MediaInfo, VideoReader, probe
+from harness.media.video import VideoReader
 
 __all__ = [
     "AudioTrack",

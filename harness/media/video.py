@@ -1,4 +1,4 @@
-"""This module reads the pictures of a clip: facts by one pass over the packets, frames as RGB chunks at true 25 fps.
+"""This module reads the pictures of a clip as RGB chunks at true 25 fps, decoding the clip once for every rule.
 
 Time zero is the first picture; pictures are as shown (harness.media.picture). (docs/reference/metrics.md, 'Decoding')
 """
@@ -6,125 +6,35 @@ Time zero is the first picture; pictures are as shown (harness.media.picture). (
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from harness.errors import MediaError
 from harness.media import grids
-from harness.media.container import COPY_AGAIN, check_complete, make_decodable, open_media, undecodable
-from harness.media.limits import check_pixels, check_span, limits
-from harness.media.order import last_mended, steps_back, timed
-from harness.media.picture import Frames, is_gray, is_hdr, pixel_aspect, rgb
-from harness.media.timing import Timing, read_timing
+from harness.media.container import open_media, undecodable
+from harness.media.facts import MediaInfo, decoded, examine, video_stream
+from harness.media.order import timed
+from harness.media.picture import Frames, is_gray, rgb
+from harness.media.timing import Timing
 from harness.records import FPS
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 _CHUNK_BYTES = 64 << 20
 
 
-@dataclass(frozen=True)
-class MediaInfo:
-    """Holds facts of a clip; width and height are those shown, after `pixel_aspect` and `rotation`."""
+class Source(NamedTuple):
+    """Holds a decoded picture and the coded frames first … end − 1 that it stands for: more than one where others could
+    not be decoded.
+    """
 
-    width: int
-    height: int
-    fps: float  # mean rate of the coded frames
-    frames: int  # coded frames
-    duration_seconds: float  # of the picture
-    rotation: int  # degrees counter-clockwise that the display matrix asks for
-    pixel_aspect: Fraction  # width : height of a stored pixel
-    hdr: bool  # colours for a display of high dynamic range
-    has_audio: bool
-    audio_rate: int  # Hz; 0 without sound
-    audio_channels: int
-    variable_rate: bool
-    order_mended: bool  # its stamps step back: they were sorted (harness.media.order)
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    from av.stream import Disposition
-
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            make_decodable(path, stream)
-            check_pixels(path, stream.codec_context.width, stream.codec_context.height)
-            stream.codec_context.options = {"max_pixels": str(int(limits().pixels))}
-            return stream
-    raise MediaError(f"{path} has no video stream.", "Give a file with pictures.", reason="unreadable")
-
-
-def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    size = (0, 0)
-    for frame in container.decode(stream):
-        if frame.is_corrupt:
-            raise undecodable(path, "a frame is damaged")
-        if (frame.width, frame.height) != size:
-            size = (frame.width, frame.height)
-            check_pixels(path, *size)
-        yield frame
-
-
-def _audio_facts(container: InputContainer) -> tuple[bool, int, int]:
-    for stream in container.streams.audio:
-        if stream.codec_context is None:  # an unknown codec: reading it says so
-            return True, 0, 0
-        return True, int(stream.rate or 0), int(stream.channels or 0)
-    return False, 0, 0
-
-
-def _examine(path: Path) -> tuple[MediaInfo, Timing, bool | None]:
-    from av.video.reformatter import VideoReformatter
-
-    with open_media(path) as container:
-        stream = _video_stream(container, path)
-        check_complete(path, stream)
-        timing = read_timing(container, stream, path)
-        check_span(path, timing.duration_seconds, timing.longest_gap_seconds)
-        has_audio, rate, channels = _audio_facts(container)
-    with open_media(path) as container:
-        stream = _video_stream(container, path)
-        decoded = _decoded(container, stream, path)
-        frame = next(decoded, None)
-        if frame is None:
-            raise MediaError(f"{path} has no frames.", COPY_AGAIN, reason="empty")
-        aspect = pixel_aspect(stream)
-        check_pixels(path, round(frame.width * aspect), frame.height)
-        picture = rgb(frame, VideoReformatter(), aspect)
-        rotation, hdr = int(frame.rotation), is_hdr(frame)
-        in_doubt = timing.of_packets and stream.codec_context.has_b_frames and container.format.name != "avi"
-        order_mended = bool(in_doubt) and steps_back(chain((frame,), decoded))
-        timing = last_mended(timing) if order_mended else timing
-    info = MediaInfo(
-        width=picture.shape[1],
-        height=picture.shape[0],
-        fps=round(len(timing.times) / timing.duration_seconds, 6),
-        frames=len(timing.times),
-        duration_seconds=timing.duration_seconds,
-        rotation=rotation,
-        pixel_aspect=aspect,
-        hdr=hdr,
-        has_audio=has_audio,
-        audio_rate=rate,
-        audio_channels=channels,
-        variable_rate=timing.variable,
-        order_mended=order_mended,
-    )
-    return info, timing, is_gray(picture)
-
-
-def probe(path: Path | str) -> MediaInfo:
-    """Returns the facts of a clip; reads all packets and decodes one frame. Raises MediaError."""
-    return _examine(Path(path))[0]
+    frame: VideoFrame
+    first: int
+    end: int
 
 
 class VideoReader:
@@ -134,14 +44,24 @@ class VideoReader:
     for frame, other rates lose or repeat frames and are never blended. With `fps=None`, coded frames.
     Memory holds one chunk, of at most 64 MiB or one frame. May be iterated more than once. Raises MediaError, also in
     the middle of a clip.
+
+    A reader with a rule of its own need not decode the clip again: `like` is one that does, is asked to `keep` the
+    coded frames of the other's counts, and has them in `source` after each chunk; they go through `begin`, `pictures`
+    and `rest` of the other.
     """
 
-    def __init__(self, path: Path | str, fps: float | None = float(FPS), chunk: int = 32) -> None:
+    def __init__(
+        self, path: Path | str, fps: float | None = float(FPS), chunk: int = 32, like: VideoReader | None = None
+    ) -> None:
         self.path = Path(path)
         self.fps = fps
         self.chunk = chunk
-        self.info, self._timing, self._is_gray = _examine(self.path)
+        self._examined: tuple[MediaInfo, Timing, bool | None] = examine(self.path) if like is None else like._examined
+        self.info, self._timing, self._is_gray = self._examined
         self.counts = self._counted()
+        self.source: tuple[Source, ...] = ()  # of those asked for, what was decoded since the chunk before
+        self._asked: list[grids.Counts] = []
+        self._held: list[Source] = []
 
     def _counted(self) -> grids.Counts:
         """How often each coded frame is yielded."""
@@ -179,40 +99,68 @@ class VideoReader:
         slack = self._timing.slack_seconds
         return all(abs(time - k / self.fps) <= slack for k, time in enumerate(self._timing.times))
 
+    def keep(self, counts: grids.Counts) -> None:
+        """Have the coded frames that another rule counts in `source`, beside the chunks of an iteration."""
+        self._asked.append(counts)
+
     def __iter__(self) -> Iterator[Frames]:
         buffer: list[Frames] = []
-        for picture in self._pictures():
+        self._held = []
+        for picture in self._decoded_pictures():
             if buffer and picture.shape != buffer[0].shape:
                 why = f"{self.path} changes its picture size inside the clip."
                 raise MediaError(why, "Encode it again at one size.", reason="size_mismatch")
-            buffer.append(picture)
-            if len(buffer) >= min(self.chunk, _CHUNK_BYTES // picture.nbytes):
+            if buffer and len(buffer) >= min(self.chunk, _CHUNK_BYTES // picture.nbytes):
                 yield self._chunk(buffer)
                 buffer = []
-        if buffer:
+            buffer.append(picture)
+        if buffer:  # with all that was decoded after its last picture
             yield self._chunk(buffer)
 
     def _chunk(self, pictures: list[Frames]) -> Frames:
         gray = is_gray(pictures[len(pictures) // 2])
         if gray is not None:
             self._is_gray = gray and self._is_gray is not False
+        self.source, self._held = tuple(self._held), []
         return np.stack(pictures)
 
-    def _pictures(self) -> Iterator[Frames]:
-        """Single pictures (height, width, 3), repeated or left out to meet `fps`."""
+    def begin(self) -> None:
+        """Be ready for the first decoded picture."""
         from av.video.reformatter import VideoReformatter
 
-        reformatter = VideoReformatter()  # one for the clip: making one per frame costs more than the conversion
+        self._reformatter = VideoReformatter()  # one for the clip: making one per frame costs more than the conversion
+
+    def pictures(self, source: Iterable[Source]) -> Iterator[Frames]:
+        """Yields the next single pictures (height, width, 3), repeated or left out by this reader's counts."""
+        for frame, first, end in source:
+            yield from self._repeat(self._reformatter, frame, sum(self.counts[first:end]))
+
+    def rest(self) -> Iterator[Frames]:
+        """Yields the pictures that wait behind the last decoded one."""
+        yield from ()
+
+    def _decoded_pictures(self) -> Iterator[Frames]:
+        self.begin()
+        yield from self.pictures(self._watched())
+        yield from self.rest()
+
+    def _watched(self) -> Iterator[Source]:
+        for one in self._source():
+            if any(sum(counts[one.first : one.end]) for counts in self._asked):
+                self._held.append(one)
+            yield one
+
+    def _source(self) -> Iterator[Source]:
         held: VideoFrame | None = None
         done = 0  # coded frames whose turn is over
         for frame, seconds in self._timed_frames():
             place = self._place(seconds)
             if held is not None and place > done:
-                yield from self._repeat(reformatter, held, sum(self.counts[done:place]))
+                yield Source(held, done, place)
                 done = place
             held = frame
         if held is not None:
-            yield from self._repeat(reformatter, held, sum(self.counts[done:]))
+            yield Source(held, done, len(self.counts))
 
     def _place(self, seconds: float) -> int:
         """Which of the coded frames has this time stamp."""
@@ -223,10 +171,10 @@ class VideoReader:
     def _timed_frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Decoded frames with their seconds from the first picture (their index where fps is None)."""
         with open_media(self.path) as container:
-            stream = _video_stream(container, self.path)
+            stream = video_stream(container, self.path)
             count = 0
-            decoded = _decoded(container, stream, self.path)
-            for count, (frame, seconds) in enumerate(timed(decoded, self._timing), start=1):
+            frames = decoded(container, stream, self.path)
+            for count, (frame, seconds) in enumerate(timed(frames, self._timing), start=1):
                 yield frame, seconds if self.fps is not None else float(count - 1)
             if count < self.info.frames - 1 - self.info.frames // 50:
                 raise undecodable(self.path, f"only {count} of {self.info.frames} frames decode")

@@ -146,15 +146,20 @@ class JpegReader(VideoReader):
     """
 
     def __init__(
-        self, path: Path | str, size: tuple[int, int] | None = None, chunk: int = 32, counts: grids.Counts | None = None
+        self,
+        path: Path | str,
+        size: tuple[int, int] | None = None,
+        counts: grids.Counts | None = None,
+        like: VideoReader | None = None,
     ) -> None:
-        super().__init__(path, chunk=chunk)
+        super().__init__(path, like=like)
         self.counts = counts or self.counts  # by another rule than the house's
         self._size = size or (self.info.width, self.info.height)
 
-    def _pictures(self) -> Iterator[Frame]:
+    def begin(self) -> None:
+        """Start the rate control anew."""
+        super().begin()
         self._jpeg = JpegPass(*self._size, pixel_aspect=named_aspect(self.path))
-        return super()._pictures()
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frame]:
         if not count:

@@ -83,9 +83,9 @@ class PipelineReader(VideoReader):
     that are there only because that sound goes through MP3.
     """
 
-    def __init__(self, path: Path | str, chunk: int = 32, sound_rate: int | None = None) -> None:
+    def __init__(self, path: Path | str, sound_rate: int | None = None, like: VideoReader | None = None) -> None:
         self._sound_rate = sound_rate
-        super().__init__(path, chunk=chunk)
+        super().__init__(path, like=like)
 
     def _counted(self) -> grids.Counts:
         delay = avi_timing.delay_places(self.info.audio_rate if self._sound_rate is None else self._sound_rate)
@@ -93,11 +93,15 @@ class PipelineReader(VideoReader):
         self.repeats = made.repeats
         return made.counts
 
-    def _pictures(self) -> Iterator[Frames]:
+    def begin(self) -> None:
+        """Start both encoders anew."""
+        super().begin()
         width, height = self.info.width, self.info.height
         self._video, self._jpeg = Mpeg4Pass(width, height), JpegPass(width, height, quality_2=True)
         self._due: deque[int] = deque()  # how often each frame inside the encoder is to be shown
-        yield from super()._pictures()
+
+    def rest(self) -> Iterator[Frames]:
+        """Yields the pictures that the encoder still holds."""
         yield from self._jpegs(self._video.passed(None))
 
     def _repeat(self, reformatter: Any, frame: VideoFrame, count: int) -> Iterator[Frames]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from evaluators.faces import s3fd
-from evaluators.judge import rows_of
+from evaluators.judge import chunks, opened, rows_of
 from evaluators.packing import unpack
 from evaluators.sync import dialect as sync_dialect
 from evaluators.sync import weights
@@ -28,8 +28,9 @@ from evaluators.sync.syncnet_stream import LipRunner
 from evaluators.sync.tracks import Track
 from harness.errors import UsageError
 from harness.evaluator import Chunk, ClipContext
-from harness.media import VideoReader, VideoWriter, read_audio, write_wav
-from harness.records import Emotion, Row, Sample, Scored, Unscored
+from harness.media import VideoReader, VideoWriter, read_audio, video, write_wav
+from harness.media.order import timed
+from harness.records import Clip, Emotion, Row, Sample, Scored, Unscored
 from harness.seeded import fill
 from harness.signature import Signature
 from networks.files import shipped
@@ -164,6 +165,32 @@ def test_the_pipeline_dialects_share_one_pass(judges: Any, monkeypatch: pytest.M
     assert all(is_scored(rows) for rows in results)
     assert results[0][0].value == results[1][0].value == results[2][0].value  # type: ignore[union-attr]
     assert sum(passed) <= 126 + 4 * len(passed)
+
+
+RULES = ("clean", "eat", "sp", "latentsync")
+
+
+def test_a_clip_is_decoded_once_for_the_rules_of_all_dialects(judges: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rule takes its own of the decoded frames; each number is that of a dialect which decodes for itself."""
+    path, decoded = CLIPS / "hard_30fps.mp4", []
+    monkeypatch.setattr(s3fd, "detect", constant_faces([FACE]))
+    monkeypatch.setattr(video, "timed", lambda frames, timing: decoded.append(frames) or timed(frames, timing))
+    made = judges(*RULES)
+    for judge in made:
+        judge.dialect = replace(judge.dialect, more_than=0, file="-")  # no crop file, which is decoded too
+    alone = judged(path, made)
+    assert len(decoded) == len(RULES)
+    decoded.clear()
+    reader, context = opened(None, Clip(path, 0, 0, 0, "none"), 32)  # type: ignore[arg-type]
+    measured = [judge.start(context) for judge in made]
+    for chunk in chunks(reader):
+        for one in measured:
+            one.feed(chunk)
+    together = [one.finish() for one in measured]
+    assert len(decoded) == 1
+    for own, shared in zip(alone, together, strict=True):
+        assert is_scored(own)
+        assert [row.value for row in shared] == pytest.approx([row.value for row in own], rel=1e-4)  # type: ignore[union-attr]
 
 
 def test_several_tracks_are_all_reported_and_one_named_rule_decides(
