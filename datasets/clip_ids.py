@@ -1,7 +1,8 @@
-"""The id of a clip in a folder follows from its own path there, on every machine: other clips may come and go.
+"""The id of a clip in a folder follows from its own path there alone, on every machine: other clips may come and go.
 
-A path of A-Z a-z 0-9 . _ - is its own id, folders joined by `__`, without the extension. Any other has a mark of its
-whole name at the end; composed and decomposed accents (Linux and macOS write é differently) are one name.
+A path is its own id if it can be read back from it: of A-Z a-z 0-9 . _ - , folders joined by `__`, without `.mp4`
+(a.mp4 is `a`, a.mov is `a.mov`). Any other (演示.mp4; a__b.mp4, whose id would be that of a/b.mp4) has a mark of its
+whole name at the end. Composed and decomposed accents (Linux and macOS write é differently) are one name.
 """
 
 from __future__ import annotations
@@ -10,41 +11,48 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from datasets.mead_layout import SOUND_SUFFIXES
+from harness.records import MEDIA_SUFFIXES
+
 _LONGEST = 160  # characters: room for the names that a run makes of it
-_FIRST_SUFFIX = ".mp4"
+_LEFT_OUT, _JOINT = ".mp4", "__"
+_ENDINGS = (*MEDIA_SUFFIXES, *SOUND_SUFFIXES)
 
 
 def clip_id(relative: Path) -> str:
     """Returns a file-name-safe id of a clip's path inside its folder."""
     name = unicodedata.normalize("NFC", _written(relative))
-    text = "__".join(Path(name).with_suffix("").parts)
+    text = _JOINT.join(Path(name.removesuffix(_LEFT_OUT)).parts)
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
-    if safe != text:
+    if _read_back(safe) != Path(name):
         return f"{safe[:_LONGEST]}-{_mark(name, 12)}"
     return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}-{_mark(name, 6)}"
 
 
+def _read_back(text: str) -> Path:
+    """The one path that may bear this id without a mark."""
+    path = Path(*text.split(_JOINT))
+    return path if path.suffix.lower() in _ENDINGS else Path(f"{path}{_LEFT_OUT}")
+
+
 def unique_ids(paths: Sequence[Path]) -> list[str]:
-    """Returns the ids of relative paths, no two alike, capitals or not.
-
-    Where several would be (a.mp4 and a.mov, a/b.mp4 and a__b.mp4), the first by extension (mp4 before all), depth and
-    name keeps its id, and each other one has a mark too.
+    """Returns the ids of relative paths. Only where a disk has one name in both ways of writing an accent, the one that
+    is not composed has a mark of its own.
     """
-    taken: set[str] = set()
-    ids: dict[Path, str] = {}
-    for path in sorted(paths, key=_rank):
-        name = clip_id(path)
-        ids[path] = name if name.lower() not in taken else f"{name}-{_mark(_written(path), 12)}"
-        taken.add(name.lower())
-    return [ids[path] for path in paths]
+    ids = [clip_id(path) for path in paths]
+    count = Counter(ids)
+    return [
+        f"{name}-{_mark(_written(path), 12)}" if count[name] > 1 and not _composed(path) else name
+        for name, path in zip(ids, paths, strict=True)
+    ]
 
 
-def _rank(path: Path) -> tuple[bool, int, bool, str]:
-    name = _written(path)
-    return path.suffix != _FIRST_SUFFIX, len(path.parts), not unicodedata.is_normalized("NFC", name), name
+def _composed(path: Path) -> bool:
+    return unicodedata.is_normalized("NFC", _written(path))
 
 
 def _written(path: Path) -> str:
