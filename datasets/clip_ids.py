@@ -1,8 +1,9 @@
 """The id of a clip in a folder follows from its own path there alone, on every machine: other clips may come and go.
 
-A path is its own id if it can be read back from it: of A-Z a-z 0-9 . _ - , folders joined by `__`, without `.mp4`
-(a.mp4 is `a`, a.mov is `a.mov`). Any other (演示.mp4; a__b.mp4, whose id would be that of a/b.mp4) has a mark of its
-whole name at the end. Composed and decomposed accents (Linux and macOS write é differently) are one name.
+A path is its own id if it can be read back from it: of A-Z a-z 0-9 . _ - , folders joined by `__`, without `.mp4` and
+endings of sound (a.mp4 is `a`, a.mov is `a.mov`). Any other (演示.mp4; a__b.mp4, whose id would be that of a/b.mp4)
+has a mark of its whole name at the end. Composed and decomposed accents (Linux and macOS write é differently) are one
+name.
 """
 
 from __future__ import annotations
@@ -19,24 +20,20 @@ from datasets.mead_layout import SOUND_SUFFIXES
 from harness.records import MEDIA_SUFFIXES
 
 _LONGEST = 160  # characters: room for the names that a run makes of it
-_LEFT_OUT, _JOINT = ".mp4", "__"
-_ENDINGS = (*MEDIA_SUFFIXES, *SOUND_SUFFIXES)
+_JOINT = "__"
+_LEFT_OUT = (".mp4", *SOUND_SUFFIXES)  # sound of the same name belongs to the same clip
 
 
 def clip_id(relative: Path) -> str:
     """Returns a file-name-safe id of a clip's path inside its folder."""
     name = unicodedata.normalize("NFC", _written(relative))
-    text = _JOINT.join(Path(name.removesuffix(_LEFT_OUT)).parts)
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "clip"
-    if _read_back(safe) != Path(name):
+    ending = Path(name).suffix if Path(name).suffix in _LEFT_OUT else ""
+    stem = Path(name.removesuffix(ending))
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", _JOINT.join(stem.parts)).lstrip(".-") or "clip"
+    read_back = Path(*safe.split(_JOINT)) == stem and bool(ending) != (stem.suffix.lower() in MEDIA_SUFFIXES)
+    if not read_back:
         return f"{safe[:_LONGEST]}-{_mark(name, 12)}"
     return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}-{_mark(name, 6)}"
-
-
-def _read_back(text: str) -> Path:
-    """The one path that may bear this id without a mark."""
-    path = Path(*text.split(_JOINT))
-    return path if path.suffix.lower() in _ENDINGS else Path(f"{path}{_LEFT_OUT}")
 
 
 def unique_ids(paths: Sequence[Path]) -> list[str]:

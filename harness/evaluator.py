@@ -144,7 +144,7 @@ class Evaluator(ABC):
 
     @abstractmethod
     def fields(self, metric: str) -> Fields:
-        """Returns all settings that change the number, as fields of its signature; loads nothing, but hashes weights."""
+        """Returns all settings that change the number, as fields of its signature; loads nothing but hashes."""
 
     @abstractmethod
     def start(self, context: ClipContext) -> Measurement | Refusal:

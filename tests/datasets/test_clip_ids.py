@@ -14,9 +14,20 @@ from datasets.clip_ids import clip_id, unique_ids
 from tests.places import ROOT
 
 PLAIN = {"a.mp4": "a", "A.mp4": "A", "M003_happy-3.v2.mp4": "M003_happy-3.v2", "sub/deep/a.mp4": "sub__deep__a"}
-ENDINGS = {"a.mov": "a.mov", "a.MP4": "a.MP4", "sub/a.AVI": "sub__a.AVI", "a.wav": "a.wav", "a/b.mp4": "a__b"}
+ENDINGS = {"a.mov": "a.mov", "a.MP4": "a.MP4", "sub/a.AVI": "sub__a.AVI", "b.wav": "b", "a/b.mp4": "a__b"}
 OTHER = ("演示.mp4", "测试.mp4", "b ü.mp4", "b_ü.mp4", "é.mp4", "-x.mp4", ".mp4", "folder é/a.mp4", "a" * 300 + ".mp4")
-ALIKE = ("a__b.mp4", "sub/a__b.mp4", "a_/b.mp4", "a/_b.mp4", "a___b.mp4", "a.mov.mp4", "a.mp4.mp4", "a.wmv", "a.b.wmv")
+ALIKE = (
+    "a__b.mp4",
+    "sub/a__b.mp4",
+    "a_/b.mp4",
+    "a/_b.mp4",
+    "a___b.mp4",
+    "a.mov.mp4",
+    "a.mp4.mp4",
+    "a.MP4.wav",
+    "a.wmv",
+    "a.b.wmv",
+)
 
 
 def test_plain_names_are_their_own_ids() -> None:
