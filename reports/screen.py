@@ -23,9 +23,9 @@ from reports.sentences import Sentence, sentences
 
 #: The metrics that a first look needs, in order; each the first of its columns.
 HEADLINES = ("emotion_acc", "ext_acc", "lse_c", "lse_d", "identity_sim", "fid", "fvd")
-_SENTENCES = (4, 2)  # differences that hold, and what is too small to tell
-_SENTENCES_NARROW = (3, 1)
-_NARROW = 100  # columns
+#: How many sentences are told of differences that hold, and of what is too small to tell: as many as there is room for.
+_SENTENCES = ((4, 2), (3, 2), (3, 1), (2, 1))
+_LINES = 28  # of the screen; reasons and places follow: 35 in all
 _HEAD_LINES = 3
 _ASKEW = 0.3  # of half an interval, from which on it is no ±
 _ROLES = {"contestant": "", "ceiling": "ceiling", "floor": "floors"}
@@ -53,7 +53,10 @@ def screen(runs: Sequence[RunData], width: int, ink: Ink = plain, metrics: Seque
         notes = [f"  {printable(note.text)}" for note in fairness(section, runs) if note.limit]
         parts += [wrapped(note, width) for note in notes]
     ranked = any(cell is not None and cell.rank for s in sections(runs) for line in s.lines for cell in line.cells)
-    return "\n".join([*parts, *_claims(sentences(runs), ranked, width, ink)]) + "\n"
+    above = "\n".join(parts)
+    tries = ("\n".join([above, *_claims(sentences(runs), ranked, width, ink, most)]) for most in _SENTENCES)
+    fitting = (text for text in tries if text.count("\n") < _LINES)
+    return next(fitting, "\n".join([above, *_claims(sentences(runs), ranked, width, ink, _SENTENCES[-1])])) + "\n"
 
 
 def _headlines(section: Section, wanted: Sequence[str]) -> list[int]:
@@ -124,11 +127,11 @@ def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | Non
     return "  ".join([ink(label, "bold") if line.role == "contestant" else label, *inked]).rstrip()
 
 
-def _claims(found: Sequence[Sentence], ranked: bool, width: int, ink: Ink) -> list[str]:
+def _claims(found: Sequence[Sentence], ranked: bool, width: int, ink: Ink, most: tuple[int, int]) -> list[str]:
     """Differences that hold, then what is too small to tell between contestants; headline metrics first."""
     order = {name: place for place, name in enumerate(HEADLINES)}
     known = sorted((one for one in found if one.metric in order), key=lambda one: order[one.metric])
-    most_held, most_unclear = _SENTENCES_NARROW if width < _NARROW else _SENTENCES
+    most_held, most_unclear = most
     held = _in_turn(one for one in known if one.different)[:most_held]
     unclear = _in_turn(one for one in known if not one.different and (one.kind == "contestants" or not held))
     unclear = unclear[:most_unclear]
