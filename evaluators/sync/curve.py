@@ -21,6 +21,7 @@ Pad = Literal["zero", "valid"]
 Rows = npt.NDArray[np.float32]
 VSHIFT = 15
 _EPSILON = np.float32(1e-6)  # the reference's pairwise distance adds it to every component of the difference
+_BLOCK_ROWS = 1024  # of differences at a time: those of ten minutes would be 60 MB each
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,17 @@ def distances(lip: Rows, audio: Rows, vshift: int = VSHIFT, pad: Pad = "zero") -
         raise ValueError("lip and audio must be finite")
     if pad not in ("zero", "valid") or vshift < 0:
         raise ValueError(f'pad is "zero" or "valid" and vshift at least 0, not {pad!r} and {vshift}')
-    outside = np.linalg.norm(lip + _EPSILON, axis=1) if pad == "zero" else np.full(len(lip), np.nan, np.float32)
-    table = np.repeat(outside[:, None], 2 * vshift + 1, axis=1).astype(np.float32)
-    for column in range(2 * vshift + 1):
-        shift = column - vshift
-        low, high = max(0, -shift), min(len(lip), len(lip) - shift)
-        if low < high:
-            difference = lip[low:high] - audio[low + shift : high + shift]
-            table[low:high, column] = np.linalg.norm(difference + _EPSILON, axis=1)
+    table = np.full((len(lip), 2 * vshift + 1), np.nan, np.float32)
+    for begin in range(0, len(lip), _BLOCK_ROWS):
+        end = min(begin + _BLOCK_ROWS, len(lip))
+        if pad == "zero":
+            table[begin:end] = np.linalg.norm(lip[begin:end] + _EPSILON, axis=1)[:, None]
+        for column in range(2 * vshift + 1):
+            shift = column - vshift
+            low, high = max(begin, -shift), min(end, len(lip) - shift)
+            if low < high:
+                difference = lip[low:high] - audio[low + shift : high + shift]
+                table[low:high, column] = np.linalg.norm(difference + _EPSILON, axis=1)
     return table
 
 

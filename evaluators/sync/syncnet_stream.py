@@ -120,5 +120,12 @@ def audio_rows(net: SyncNet, coefficients: npt.NDArray[np.float64], count: int, 
     needed = _MFCC_PER_FRAME * (count - 1) + WINDOW_MFCC
     if count < 1 or coefficients.ndim != 2 or coefficients.shape[1] != MFCC_COEFFICIENTS or len(coefficients) < needed:
         raise ValueError(f"{count} windows need MFCC of shape ({needed}, 13), not {coefficients.shape}")
-    parts = [net.forward_audio(batch.to(device)).cpu().numpy() for batch in _audio_batches(coefficients, count)]
-    return np.concatenate(parts)
+    found: Rows | None = None
+    first = 0
+    for batch in _audio_batches(coefficients, count):
+        rows = net.forward_audio(batch.to(device)).cpu().numpy()
+        found = np.empty((count, rows.shape[1]), np.float32) if found is None else found  # no second copy of them all
+        found[first : first + len(rows)] = rows
+        first += len(rows)
+    assert found is not None
+    return found
