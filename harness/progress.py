@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -15,6 +16,7 @@ _TIMES = "{n_fmt}/{total_fmt}  {elapsed} gone, {left}{postfix}"
 _ON_TERMINAL = "{desc} {percentage:3.0f}% |{bar}| " + _TIMES
 _IN_LOG = "{desc} {percentage:3.0f}% " + _TIMES
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.1, 15.0  # between two looks of a reader
+_TICK_SECONDS = 1.0
 _NOTE_LENGTH = 30
 
 
@@ -77,8 +79,16 @@ class Progress:
         self._live = self._stream.isatty()
         self._label, self._unit, self._pace = printable(label), unit, pace
         self._failed = 0
+        self._closed = threading.Event()
         self._bar: _Bar | None = self._drawn(total) if total else None
         self._ended = 0  # the total that was reached
+        if self._live and self._pace is not None and self._bar is not None:  # minutes may pass between two steps
+            threading.Thread(target=self._tick, args=(self._bar,), daemon=True).start()
+
+    def _tick(self, bar: _Bar) -> None:
+        """Let the clock go on while nothing is finished."""
+        while not self._closed.wait(_TICK_SECONDS):
+            bar.refresh()
 
     def _drawn(self, total: int) -> _Bar:
         return _Bar(
@@ -121,13 +131,15 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
-        if self._bar is not None:
-            self._bar.clear()
+        if self._bar is not None and self._live:
+            self._bar.write(printable(text), file=beneath(self._stream))
+            return
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def close(self) -> None:
         """Leave the line as it is now, and the terminal in order."""
+        self._closed.set()
         if self._bar is not None:
             if not self._live and self._bar.n > self._bar.last_print_n:
                 self._bar.refresh()
