@@ -27,6 +27,10 @@ class CellScores:
         self.samples = frozenset(row.sample for row in cell.scored)
         self._known: dict[frozenset[str], LeftOut] = {}
 
+    def by_clips(self, samples: frozenset[str], groups: int) -> LeftOut:
+        """Returns the score on these samples, and without each of so many groups of clips; it leaves out no person."""
+        return self._of_set(samples, self._items(), groups, people=False)
+
     def on(self, samples: frozenset[str], items: Sequence[Statistics] | None = None) -> LeftOut:
         """Returns the score on these samples, and without each person and clip of them; items: the cell's, if read."""
         if samples not in self._known:
@@ -43,29 +47,35 @@ class CellScores:
         rows = [row for row in self.cell.scored if row.sample in samples]
         return left_out_of_mean([float(row.value or 0.0) for row in rows], [self.cell.identity[r.sample] for r in rows])
 
-    def _of_set(self, samples: frozenset[str], every: Sequence[Statistics]) -> LeftOut:
+    def _of_set(
+        self,
+        samples: frozenset[str],
+        every: Sequence[Statistics],
+        groups: int = GROUPS_OF_CLIPS,
+        people: bool = True,
+    ) -> LeftOut:
         """Rows that only give their ground truth leave with their person, and are no clip that answers."""
         chosen = [place for place, row in enumerate(self.cell.scored) if row.sample in samples]
         rows = [self.cell.scored[place] for place in chosen]
         items = [every[place] for place in chosen]
         answering = ["reference_only" not in row.notes for row in rows]
-        people = _parts([self.cell.identity[row.sample] for row in rows])
-        clips = _parts(_dealt([row.sample for row in rows], answering))
+        persons = _parts([self.cell.identity[row.sample] for row in rows]) if people else []
+        clips = _parts(_dealt([row.sample for row in rows], answering, groups))
         value = float(self._evaluator.combine(self._metric, items))
-        without = self._evaluator.without(self._metric, items, [*people, *clips])
+        without = self._evaluator.without(self._metric, items, [*persons, *clips])
         scores = np.array(without, dtype=np.float64)
-        counts = np.array([sum(answering[place] for place in part) for part in (*people, *clips)], dtype=np.float64)
-        first, rest = slice(len(people)), slice(len(people), None)
+        counts = np.array([sum(answering[place] for place in part) for part in (*persons, *clips)], dtype=np.float64)
+        first, rest = slice(len(persons)), slice(len(persons), None)
         return LeftOut(value, scores[first], counts[first], scores[rest], counts[rest])
 
 
-def _dealt(samples: Sequence[str], answers: Sequence[bool]) -> list[int | None]:
+def _dealt(samples: Sequence[str], answers: Sequence[bool], groups: int) -> list[int | None]:
     """Each answering clip's group: dealt out in the order of a hash of the names, so that only they decide."""
     names = sorted(
         (name for name, answer in zip(samples, answers, strict=True) if answer),
         key=lambda name: hashlib.sha256(name.encode()).digest(),
     )
-    group = {name: place % GROUPS_OF_CLIPS for place, name in enumerate(names)}
+    group = {name: place % groups for place, name in enumerate(names)}
     return [group.get(name) for name in samples]
 
 

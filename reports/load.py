@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.cells import gathered
-from harness.errors import CannotCompareError, MissingError, SchemaError, UsageError
+from harness.errors import CannotCompareError, SchemaError, UsageError
 from harness.evaluator import Aggregation
-from harness.pairs import CellScores
 from harness.records import Clip, Failed, SummaryRow
 from harness.signature import Signature
 from harness.store import RunStore, StoredRow
-from harness.summary import items_of, unpack
+from harness.summary import unpack
 from reports.aggregation import undeclared
 from reports.confusion import counted
 from reports.model import Confusion, Making, MetricFact, RunData, RunRow, no_pool
+from reports.pools import Pools
 
-JUDGE = "evaluators.judge:Judge"
 DECISIONS = "evaluators.extended.decisions"  # numpy only
 _REWRITE = "Repeat the run with --resume; it is rewritten."
 
@@ -58,7 +55,7 @@ def load_run(folder: Path, to_compare: bool = False) -> RunData:
             folder=folder,
             existing=_existing(facts),
             stochastic=_stochastic(facts),
-            pool=partial(_pool, folder) if to_compare else no_pool,
+            pool=Pools(folder) if to_compare else no_pool,
         )
 
 
@@ -229,20 +226,3 @@ def _existing(facts: Mapping[str, Any]) -> bool:
     """Whether none of its methods has facts of its own: they only hand out clips (harness.method.facts_of)."""
     methods: Mapping[str, Any] = facts.get("methods") or {}
     return bool(methods) and not any(kept.get("facts", {"": ""}) for kept in methods.values())
-
-
-def _pool(folder: Path, key: tuple[str, str, str, str]) -> CellScores | None:
-    """One cell's scores of any of its samples; only here the judges are imported (for their `combine`)."""
-    line = _settings(key[3])
-    with RunStore(folder, create=False) as store:
-        asked = store.meta("asked") or {}
-        try:
-            judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu", str(asked.get("dataset", "")))
-        except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now
-            return None
-        columns = [one for one in judge.columns() if one[1:] == (key[2], line)]
-        cell = gathered(store).get((*key[:3], line))
-        if not columns or cell is None:
-            return None
-        kept = items_of(store, cell, *columns[0])
-    return CellScores(cell, columns[0][0], key[2], lambda: kept)

@@ -117,8 +117,8 @@ class PooledScores(Protocol):
     def score(self, samples: frozenset[str]) -> float:
         """Returns the score on these samples."""
 
-    def on(self, samples: frozenset[str]) -> LeftOut:
-        """Returns it with the scores without each clip."""
+    def by_clips(self, samples: frozenset[str], groups: int) -> LeftOut:
+        """Returns it with the scores without each of so many groups of clips."""
 
 
 def no_pool(key: tuple[str, str, str, str]) -> PooledScores | None:

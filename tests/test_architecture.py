@@ -28,7 +28,7 @@ FLOORS = (
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings.split()}
 NEVER = {("evaluators", "datasets"), ("evaluators", "reports"), ("datasets", "reports")}
 #: Whoever combines rows, or makes and judges clips, gets a class by name through harness.registry.
-BY_NAME = {("reports/load.py", "evaluators")}
+BY_NAME = {("reports/load.py", "evaluators"), ("reports/pools.py", "evaluators")}
 SPEC = re.compile(rf"^((?:{'|'.join(FLOOR)})(?:\.\w+)+)(?::(\w+))?$")
 
 

@@ -19,6 +19,7 @@ from reports.model import MetricFact, PooledScores, RunData, RunRow
 
 Rows = Mapping[str, RunRow]  # sample → row
 _COUNTS = ("n1", "n2")
+GROUPS = 20  # of clips, left out in turn from a score of a whole set
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class GateCell:
         shared = old.samples & now.samples
         if not self.stochastic:
             return self._changed(old.score(shared), now.score(shared), pairs, None)
-        then, later = old.on(shared), now.on(shared)
+        then, later = (one.by_clips(shared, GROUPS) for one in (old, now))
         return self._changed(then.value, later.value, pairs, (later - then).by_clip())
 
     def _pools(self) -> tuple[PooledScores, PooledScores] | None:

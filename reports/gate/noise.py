@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from reports.gate.cell import Rows, Side, counterpart, side
+from reports.gate.cell import GROUPS, Rows, Side, counterpart, side
 from reports.gate.closeness import by_closeness
 from reports.gate.verdict import Key
 from reports.model import RunData
@@ -45,7 +45,7 @@ def _spread(one: Side, other: Side, key: Key, twin: Key) -> float:
     if first is None or second is None:
         return 0.0
     shared = first.samples & second.samples
-    variance = (first.on(shared) - second.on(shared)).by_clip().variance
+    variance = (first.by_clips(shared, GROUPS) - second.by_clips(shared, GROUPS)).by_clip().variance
     return math.sqrt(variance) if math.isfinite(variance) else 0.0
 
 

@@ -288,7 +288,7 @@ class Pool:
     def score(self, samples: frozenset[str]) -> float:
         return float(np.std([self.items[name] for name in sorted(samples)]))
 
-    def on(self, samples: frozenset[str]) -> LeftOut:
+    def by_clips(self, samples: frozenset[str], groups: int) -> LeftOut:
         without = np.array([self.score(samples - {name}) for name in sorted(samples)])
         ones = np.ones(len(samples))
         return LeftOut(self.score(samples), without, ones, without, ones)
