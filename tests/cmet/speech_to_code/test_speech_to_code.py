@@ -204,7 +204,8 @@ def test_a_setting_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
         ("matrix", "W1", "not one finite vector"),
         ("cut", "W1", "no readable numpy array"),
         ("length", "W1", "different lengths"),
-        ("nothing further", "W1", "nothing holds no <emotion>/"),
+        ("nothing further", "W1", "further holds no <emotion>/"),
+        ("no folder further", "W1", "further' is not a folder"),
         ("further", "W1", "someone_2.npy has 1024 numbers, the features of --speech have 24"),
         ("code length", "W1", "must have one length from 5 to 12"),
         ("many numbers", "W1", "must have one length from 5 to 12"),
@@ -214,7 +215,9 @@ def test_faults_are_one_sentence(tmp_path: Path, kind: str, identity: str, messa
     speech, codes = write(made_up(), tmp_path)
     damage(speech, codes, kind)
     arguments = ["--speech", str(speech), "--codes", str(codes), "--test-identity", identity, "--out", str(tmp_path)]
-    arguments += ["--extended", str(tmp_path / "nothing")] if kind == "nothing further" else []
+    arguments += ["--extended", str(tmp_path / "further")] if kind in ("nothing further", "no folder further") else []
+    if kind == "nothing further":
+        (tmp_path / "further").mkdir()
     with pytest.raises(BenchError, match=re.escape(message)):
         command.main(arguments, standalone_mode=False)
 
