@@ -181,12 +181,13 @@ class RunStore:
             codes = tuple(json.loads(notes))
             yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, codes, data or b"")
 
-    def series(self, dataset: str, sample: str) -> list[tuple[str, str, str, bytes]]:
-        """Returns (method, metric, signature, packed series) of one sample; nothing in runs of versions without."""
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchone():
-            return []
-        asked = "SELECT method, metric, signature, data FROM series WHERE dataset = ? AND sample = ?"
-        return self._db.execute(f"{asked} ORDER BY method, metric, signature", (dataset, sample)).fetchall()
+    def series(self) -> Iterator[tuple[str, str, str, str, str, bytes]]:
+        """Yields (dataset, sample, method, metric, signature, packed series); nothing in runs of versions without."""
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchone():
+            yield from self._db.execute(
+                "SELECT dataset, sample, method, metric, signature, data FROM series "
+                "ORDER BY dataset, sample, method, metric, signature"
+            )
 
     def sample_records(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Returns (dataset, sample) → the Sample's fields as they were asked, in list order."""

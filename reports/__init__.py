@@ -15,7 +15,8 @@ __all__ = ["RunData", "write"]
 
 
 def write(run: RunData | Sequence[RunData], folder: Path, paper: TableOptions | None = None) -> list[Path]:
-    """Write the page (index.html), table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv, scores.json.
+    """Write the page (index.html), table.md, table.tex, appendix.tex, numbers.tex, scores.csv, clips.csv, scores.json,
+    and series/, which the page's cards load when they are seen.
 
     paper: how the table of a paper should look; reported.bib is written where it has numbers of others. Several runs
     have leaderboard.html too, and share a column only where their signatures agree. Each file appears whole or not at
@@ -23,14 +24,17 @@ def write(run: RunData | Sequence[RunData], folder: Path, paper: TableOptions | 
     the folder cannot be written.
     """
     from harness.atomic import replacing
-    from reports import markdown, page, scores
+    from reports import markdown, page, parts, scores
+    from reports.catalogue import catalogue
     from reports.leaderboard.render import render
     from reports.paper import appendix, macros, main_table, options, reported
 
     runs = [run] if isinstance(run, RunData) else list(run)
     asked = (paper or options.DEFAULT).for_runs(runs)
+    known = catalogue(runs)
+    kept = parts.write_parts(runs, folder, known)
     texts = {
-        "index.html": page.render(runs, folder),
+        "index.html": page.render(runs, folder, known, kept),
         **({"leaderboard.html": render(runs, folder)} if len(runs) > 1 else {}),
         "table.md": markdown.table(runs, asked),
         "table.tex": main_table.table_tex(runs, asked),

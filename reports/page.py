@@ -28,14 +28,17 @@ from reports.templates import part, template
 
 _KINDS = (("contestants", "Between contestants"), ("anchors", "Against the ceiling and the floors"))
 #: Parts of the page's script, in order.
-_SCRIPTS = ("start", "table", "address", "choice", "form", "transport", "cards", "keys", "links")
+_SCRIPTS = ("start", "table", "address", "choice", "form", "transport", "parts", "cards", "keys", "links")
 _LISTED = 40  # clips of one failure that the page spells out
 
 
-def render(runs: Sequence[RunData], folder: Path) -> str:
-    """Returns the page of one or more runs; `folder` is where it will lie, so that its links to clips are relative."""
+def render(runs: Sequence[RunData], folder: Path, known: Catalogue | None = None, parts: int = 0) -> str:
+    """Returns the page of one or more runs; `folder` is where it will lie, so that its links to clips are relative.
+
+    known: of these runs; parts: how many parts (reports.parts) lie beside it.
+    """
     script = _script()
-    known = catalogue(runs)
+    known = known or catalogue(runs)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template("index.html.j2").render(
         title=title(runs),
@@ -55,7 +58,7 @@ def render(runs: Sequence[RunData], folder: Path) -> str:
         failures=[_failure(failure, i, known) for i, run in enumerate(runs) for failure in failures(run)],
         notes=[(sentence(code), code, count) for run in runs for code, count in notes(run).items()],
         provenance=[(run.name, _tree(run.facts)) for run in runs],
-        data=player_data(runs, folder, known),
+        data={**player_data(runs, folder, known), "parts": parts},
     )
 
 

@@ -28,13 +28,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")  # a name that is the same in an addres
 
 def player_data(runs: Sequence[RunData], folder: Path, known: Catalogue) -> dict[str, Any]:
     """Returns the JSON block of the page: methods, metrics and samples by place; no sample where there are no clips."""
-    if not any(run.clips for run in runs):
+    samples = samples_of(runs, known)
+    if not samples:
         return {"ids": []}
-    samples: dict[SampleKey, RunRow] = {}
-    for index, run in enumerate(runs):
-        for row in run.rows:
-            if row.expected and (index, row.method) in known.labels:
-                samples.setdefault((row.dataset, row.sample), row)
     places = {key: place for place, key in enumerate(samples)}
     codes = list(dict.fromkeys(row.reason for run in runs for row in run.rows if row.reason))
     metrics, values = _values(runs, known, places, codes)
@@ -49,6 +45,16 @@ def player_data(runs: Sequence[RunData], folder: Path, known: Catalogue) -> dict
         "values": values,
         "answers": [_answers(one, known, index, places) for index, run in enumerate(runs) for one in run.confusions],
     }
+
+
+def samples_of(runs: Sequence[RunData], known: Catalogue) -> dict[SampleKey, RunRow]:
+    """Returns the samples of the page in order, each with one of its rows; none where no run has clips."""
+    samples: dict[SampleKey, RunRow] = {}
+    for index, run in enumerate(runs if any(run.clips for run in runs) else ()):
+        for row in run.rows:
+            if row.expected and (index, row.method) in known.labels:
+                samples.setdefault((row.dataset, row.sample), row)
+    return samples
 
 
 def packed(tokens: Iterable[str]) -> str:

@@ -11,6 +11,14 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "300px" });
 
+const onSight = new WeakMap(); // card → what happens when it is first seen
+const sight = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting) {
+    sight.unobserve(target);
+    onSight.get(target)();
+  }
+}, { rootMargin: "200px" });
+
 function numbersOf(i, k) {
   const list = make("dl"), about = metricOf(state);
   const heads = data.metrics.some((metric) => metric.head && metric.numbers);
@@ -59,9 +67,8 @@ function draw(i) {
   card.tabIndex = -1;
   card.dataset.i = i;
   card.append(head(i), players);
-  const videos = [...players.querySelectorAll("video")];
+  const videos = [...players.querySelectorAll("video")], watchers = [];
   if (videos.length) {
-    const watchers = [];
     const row = transport(videos, (one) => watchers.forEach((watch) => watch(one)));
     const made = controls(row, methods.filter((k) => clipOf(i, k)).map((k) => data.methods[k]));
     watchers.push(made.draw, remembered(card));
@@ -69,6 +76,8 @@ function draw(i) {
     rows.set(card, row);
     made.draw();
   }
+  onSight.set(card, () => opened(card, rows.get(card), watchers, methods));
+  sight.observe(card);
   return card;
 }
 function remembered(card) { // a row that stands still has its time in the address

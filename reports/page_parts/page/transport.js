@@ -1,9 +1,9 @@
 // One transport for all clips of a row. One of them leads (the one that is heard); the others follow it by their rate,
 // a little faster or slower, so that no picture jumps. Only one that is half a second off (a stalled disk) is set.
-const FRAME_SECONDS = 0.04, FAR_SECONDS = 0.5, DEAD_SECONDS = 0.006, MOST_RATE = 0.25, GAIN = 2;
+const FRAME_SECONDS = 0.04, FAR_SECONDS = 0.5, DEAD_SECONDS = 0.008, MOST_RATE = 0.25, EVERY_MS = 200, SOON_MS = 60;
 
 function transport(videos, changed) {
-  const row = { videos, time: 0, duration: 0, playing: false, loop: false, rate: 1, heard: 0, jumps: 0 };
+  const row = { videos, time: 0, duration: 0, playing: false, loop: false, rate: 1, heard: 0, jumps: 0, looked: 0, begun: 0 };
   const alive = () => row.videos.filter((video) => !video.error);
   const running = () => alive().filter((video) => !video.ended);
   const longest = (found) => found.reduce((a, b) => (b.duration > a.duration ? b : a), found[0]);
@@ -23,7 +23,7 @@ function transport(videos, changed) {
       row.jumps += 1;
       video.currentTime = time;
     }
-    const lean = Math.abs(late) < DEAD_SECONDS ? 0 : Math.max(-MOST_RATE, Math.min(MOST_RATE, GAIN * late));
+    const lean = Math.abs(late) < DEAD_SECONDS ? 0 : Math.max(-MOST_RATE, Math.min(MOST_RATE, late / 0.4));
     const rate = row.rate * (1 + Math.round(lean * 50) / 50);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
@@ -33,7 +33,10 @@ function transport(videos, changed) {
     if (first) {
       row.time = first.currentTime;
       if (first.playbackRate !== row.rate) first.playbackRate = row.rate;
-      for (const video of running()) if (video !== first && !video.seeking) follow(video, row.time);
+      if (performance.now() - row.looked > (performance.now() - row.begun < 600 ? SOON_MS : EVERY_MS)) { // each change of a rate costs the browser a moment
+        row.looked = performance.now();
+        for (const video of running()) if (video !== first && !video.seeking) follow(video, row.time);
+      }
       tell();
     }
     requestAnimationFrame(tick);
@@ -63,6 +66,7 @@ function transport(videos, changed) {
     await ready();
     if (!row.playing) return;
     for (const video of alive()) if (video.currentTime < video.duration) video.play().catch(() => {});
+    row.begun = performance.now(); // they do not start in the same moment
     requestAnimationFrame(tick);
   };
   row.pause = () => {
