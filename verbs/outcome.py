@@ -39,12 +39,12 @@ def print_outcome(outcome: runner.RunOutcome, columns: str) -> int:
     show([data], columns)
     took = f"in {tqdm.format_interval(outcome.seconds)}"
     click.echo()
-    _say(f"{_clips(outcome.made)} made, {outcome.failed} failed, {outcome.reused} already there, {took}.")
+    click.echo(f"{_clips(outcome.made)} made, {outcome.failed} failed, {outcome.reused} already there, {took}.")
     say_places(outcome.folder / "report")
     for line in not_made(outcome.folder):
-        _say(f"Failed: {line}")
+        click.echo(f"Failed: {line}")
     for line in lacking(data):
-        _say(f"Missing: {line}")
+        click.echo(f"Missing: {line}")
     if unable(outcome):
         click.echo("bench.py: none of the methods that were asked for could run.", err=True)
         return EXIT_MISSING
@@ -72,20 +72,16 @@ def show(runs: Sequence[RunData], columns: str) -> None:
             click.echo(piece, nl=False)
     lines = lost(runs)
     if lines:
-        _say("Not measured: " + "; ".join(map(printable, lines)) + ".")
+        click.echo(wrapped("Not measured: " + "; ".join(map(printable, lines)) + ".", _width()))
 
 
 def say_places(report: Path, files: Sequence[str] = ("table.md", "table.tex")) -> None:
-    """Prints where the page and the tables are."""
-    _say(f"Page: {report / 'index.html'}   Tables: {', '.join(files)} beside it   All metrics: --columns all")
+    """Prints where the page and the tables are. Paths and commands are not broken into lines: they are to be copied."""
+    click.echo(f"Page: {report / 'index.html'}   Tables: {', '.join(files)} beside it   All metrics: --columns all")
 
 
 def _width() -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
-
-
-def _say(text: str) -> None:
-    click.echo(wrapped(text, _width()))
 
 
 def _inked(text: str, kind: str) -> str:
