@@ -144,7 +144,7 @@ class GateCell:
         """The verdict on a change: beyond the limit or not; a p-value waits for its correction."""
         ideal = self.fact.ideal
         whole = float(ideal) if isinstance(ideal, (int, float)) else baseline
-        limit = self.limits.limit(self.key, self.old.unit, whole, _devices_differ(self.before, self.after))
+        limit = self.limits.limit(self.key, self.old.unit, whole, devices_differ(self.before, self.after))
         verdict = replace(self.answer("same", ""), baseline=baseline, run=run, change=run - baseline, pairs=pairs)
         verdict = replace(verdict, limit=limit)
         if run == baseline:  # no test, whatever the noise, could have shown a change: it is none of the corrected ones
@@ -177,7 +177,8 @@ class GateCell:
         return self.key[1] in self.before.data.stochastic | self.after.data.stochastic
 
 
-def _devices_differ(before: Side, after: Side) -> bool:
+def devices_differ(before: Side, after: Side) -> bool:
+    """Says whether one run was made on a CPU and the other on a GPU; False where a device is not known."""
     kinds = {str(one.data.facts.get("device") or "").partition(":")[0] for one in (before, after)} - {""}
     return len(kinds) > 1
 

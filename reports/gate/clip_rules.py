@@ -79,7 +79,7 @@ def applied(
 ) -> tuple[CellVerdict, ...]:
     """Returns the verdicts with the clips that fell: a number for which a rule fired is worse, whatever its mean says.
 
-    noisy: the methods that draw noise of their own.
+    noisy: the methods that draw noise of their own, or run on another device than the baseline's.
     """
     judged = [cell for cell in cells if cell.limit and cell.unit not in COST_UNITS and len(found.get(cell.key, ()))]
     rules = {

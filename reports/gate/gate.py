@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.atomic import replacing
 from harness.statistics import holm, units_needed
-from reports.gate.cell import Side, cells, counterpart, side
+from reports.gate.cell import Side, cells, counterpart, devices_differ, side
 from reports.gate.clip_rules import Changes, applied, changes
 from reports.gate.closeness import by_closeness
 from reports.gate.junit import Circumstances, junit
@@ -54,7 +54,8 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     judged = [key for key in wanted if key[1] not in anchors] or wanted
     tried = _corrected(cells(before, after, judged, limits), limits)
     moved, noisy = _changes(tried, before, after), baseline.stochastic | run.stochastic
-    tried = with_least(applied(tried, moved, limits, noisy), moved, noisy, limits.alpha)
+    unsteady = noisy | {cell.method for cell in tried} if devices_differ(before, after) else noisy
+    tried = with_least(applied(tried, moved, limits, unsteady), moved, noisy, limits.alpha)
     beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
     return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
 

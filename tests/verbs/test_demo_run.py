@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -68,10 +69,12 @@ def test_a_run_compared_with_itself_is_the_same(run_folder: Path, tmp_path: Path
     assert junit.is_file()
 
 
-def test_run_folders_are_compared_without_torch(run_folder: Path) -> None:
+def test_run_folders_are_compared_without_torch_and_at_once(run_folder: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     code = "import sys; sys.modules['torch'] = None; import bench; sys.exit(bench.main(['compare', *2 * sys.argv[1:]]))"
     done = subprocess.run(
         [sys.executable, "-c", code, run_folder], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode in (0, 4), done.stderr
     assert "FID" in done.stdout
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,8 +99,11 @@ def test_noise_that_jumps_is_counted_and_not_measured() -> None:
     few, many = (run_of("sync_offset", changed(values, range(n), 6.0), noisy=True) for n in (3, 10))
     assert compare(run_of("sync_offset", values, noisy=True), few).exit_code == 0
     assert compare(run_of("sync_offset", values, noisy=True), many).exit_code == 3
-    one = compare(run_of("sync_offset", values), run_of("sync_offset", changed(values, [4], 3.0)))
+    moved = changed(values, [4], 3.0)
+    one = compare(run_of("sync_offset", values), run_of("sync_offset", moved))
     assert (one.exit_code, clips_of(one)) == (3, ["s0004"])  # a method without noise: one clip is no accident
+    devices = [replace(run_of("sync_offset", v), facts={"device": d}) for v, d in ((values, "cpu"), (moved, "cuda"))]
+    assert compare(*devices).exit_code == 0  # but another device may turn one
 
 
 def test_a_mean_that_fell_names_the_clips_that_fell_most() -> None:
