@@ -48,7 +48,7 @@ def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
     """
     columns = column_names(runs)
     for run, name in zip(runs, run_names(runs), strict=True):
-        units = {row.metric: row.unit for row in run.summary}
+        units, paths = {row.metric: row.unit for row in run.summary}, _paths(run)
         for row in (row for row in run.rows if row.expected):
             column = columns.get((row.metric, row.signature), row.metric)
             yield {
@@ -67,7 +67,7 @@ def clips(runs: Sequence[RunData]) -> Iterator[dict[str, Any]]:
                 "detail": row.detail,
                 "notes": " ".join(row.notes),
                 "signature": row.signature,
-                "clip": _path(run, row.method, row.sample),
+                "clip": paths.get((row.method, row.sample)),
             }
 
 
@@ -99,7 +99,9 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _path(run: RunData, method: str, sample: str) -> str | None:
-    """Where the clip lies; None where the run does not say."""
-    path = run.clips.get((method, sample))
-    return path if path is None or run.folder is None else str(run.folder.resolve() / path)
+def _paths(run: RunData) -> Mapping[tuple[str, str], str]:
+    """(method, sample) → where the clip lies; each once, since a table asks for it in every metric."""
+    if run.folder is None:
+        return run.clips
+    home = run.folder.resolve()
+    return {key: str(home / path) for key, path in run.clips.items()}
