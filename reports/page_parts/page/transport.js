@@ -1,6 +1,6 @@
 // One transport for all clips of a row. One of them leads (the one that is heard); the others follow it by their rate,
 // a little faster or slower, so that no picture jumps. Only one that is half a second off (a stalled disk) is set.
-const FRAME_SECONDS = 0.04, FAR_SECONDS = 0.5, DEAD_SECONDS = 0.008, MOST_RATE = 0.25, EVERY_MS = 200, SOON_MS = 60;
+const FRAME_SECONDS = 0.04, FAR_SECONDS = 0.5, DEAD_SECONDS = 0.008, EVERY_MS = 200, SOON_MS = 60;
 
 function transport(videos, changed) {
   const row = { videos, time: 0, duration: 0, playing: false, loop: false, rate: 1, heard: 0, jumps: 0, looked: 0, begun: 0 };
@@ -17,13 +17,14 @@ function transport(videos, changed) {
     video.addEventListener("error", done, { once: true });
   });
 
-  function follow(video, time) {
+  function follow(video, time, soon) { // soon after the start they may lean more: they need unlike times to begin
     const late = time - video.currentTime;
     if (Math.abs(late) > FAR_SECONDS) {
       row.jumps += 1;
       video.currentTime = time;
     }
-    const lean = Math.abs(late) < DEAD_SECONDS ? 0 : Math.max(-MOST_RATE, Math.min(MOST_RATE, late / 0.4));
+    const most = soon ? 0.9 : 0.25;
+    const lean = Math.abs(late) < DEAD_SECONDS ? 0 : Math.max(-most, Math.min(most, late / (soon ? 0.15 : 0.4)));
     const rate = row.rate * (1 + Math.round(lean * 50) / 50);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
@@ -33,9 +34,10 @@ function transport(videos, changed) {
     if (first) {
       row.time = first.currentTime;
       if (first.playbackRate !== row.rate) first.playbackRate = row.rate;
-      if (performance.now() - row.looked > (performance.now() - row.begun < 600 ? SOON_MS : EVERY_MS)) { // each change of a rate costs the browser a moment
-        row.looked = performance.now();
-        for (const video of running()) if (video !== first && !video.seeking) follow(video, row.time);
+      const now = performance.now(), soon = now - row.begun < 700;
+      if (now - row.looked > (soon ? SOON_MS : EVERY_MS)) { // each change of a rate costs the browser a moment
+        row.looked = now;
+        for (const video of running()) if (video !== first && !video.seeking) follow(video, row.time, soon);
       }
       tell();
     }
