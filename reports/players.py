@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from harness.reasons import sentence
@@ -85,9 +85,7 @@ def _values(
     metrics, columns = [], []
     for metric, facts in known.metrics.items():
         found = [rows.get((metric, k), {}) for k in range(len(known.roles))]
-        numbers = [
-            r.value for column in found for r in column.values() if r.value is not None and math.isfinite(r.value)
-        ]
+        numbers = [row.value for column in found for row in column.values() if _finite(row.value)]
         digits = decimals(facts["unit"], numbers)
         head = metric[0] in HEADLINES
         metrics.append({**facts, "places": digits, "numbers": bool(numbers), "head": head})
@@ -96,15 +94,15 @@ def _values(
     return metrics, columns
 
 
-def _finite(row: RunRow) -> bool:
-    return row.value is not None and math.isfinite(row.value)
+def _finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _token(digits: int, codes: Mapping[str, str]) -> Callable[[RunRow | None], str]:
     def token(row: RunRow | None) -> str:
         if row is None or row.reason == "pooled":
             return ""
-        if row.value is not None and math.isfinite(row.value):
+        if _finite(row.value):
             return str(round(row.value * 10**digits))
         return codes.get(row.reason or "", "")
 

@@ -232,11 +232,10 @@ class IdentityMeasurement:
     def _pairs(self) -> dict[int, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
         """Frame → (clip, reference) embeddings, of the frames that have both, float64."""
         embeddings = {index: row.astype(np.float64) for index, row in self.embeddings.items()}
-        if self.reference_moves:
-            shared = {k: row for k, row in embeddings.items() if k in self.reference}
-            return {k: (row, self.reference[k].astype(np.float64)) for k, row in shared.items()}
         only = next(iter((self.reference or self.embeddings).values()), None)
-        return {} if only is None else {k: (row, only.astype(np.float64)) for k, row in embeddings.items()}
+        partners = self.reference if self.reference_moves else dict.fromkeys(embeddings, only)
+        found = ((k, row, partners.get(k)) for k, row in embeddings.items())
+        return {k: (row, other.astype(np.float64)) for k, row, other in found if other is not None}
 
     def _value(self, pairs: Sequence[tuple[Any, Any]], cosines: npt.NDArray[np.float64], lost: int) -> float:
         if not pairs:
