@@ -1,37 +1,61 @@
-"""A file is downloaded over https to a temporary name, resumed if it was cut off, verified, then renamed."""
+"""A file is downloaded over https to a temporary name, resumed if it was cut off, verified, then renamed.
+
+Hugging Face's answers say which revision they give, and what SHA-256 a large file has; that is handed back and checked.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
+from harness.digest import digest
 from harness.errors import MissingError, UsageError
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30.0
 _RESUMED = 206  # HTTP: partial content
 
+if TYPE_CHECKING:
+    from email.message import Message
+    from urllib.request import Request
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Holds what the answers to a download said of the file: its revision and its SHA-256, each "" if unsaid."""
+
+    revision: str = ""
+    sha256: str = ""
+
 
 def download(
-    url: str, target: Path, size: int, check: Callable[[Path], str], progress: Callable[[int, int], None]
-) -> None:
+    url: str,
+    target: Path,
+    size: int,
+    check: Callable[[Path], str],
+    progress: Callable[[int, int], None],
+    mark: str = "",
+) -> Origin:
     """Bring `url` to `target`. `size`: exact bytes or 0; `check(path)` returns the fault, "" if there is none.
 
-    An interrupted transfer leaves `<target>.part`, which the next call continues. Raises MissingError with one
-    sentence: no network, server refusal, disk too small, wrong bytes (which are then deleted).
+    An interrupted transfer leaves `<target>.part`, which the next call with the same `mark` continues. Raises
+    MissingError with one sentence: no network, server refusal, a web page for a file, disk too small, wrong bytes
+    (which are then deleted).
     """
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"'{url}' is not a web address.")
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f"{target.name}{mark}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(part) as file:
-            _transfer(url, file, size, target, progress)
-        problem = check(part)
+            origin = _transfer(url, file, size, target, progress)
+        problem = check(part) or _unlike(part, origin)
         if problem:
             part.unlink()
             raise MissingError(
@@ -39,8 +63,16 @@ def download(
                 "Try again; if it is the same again, the file there is no longer the one that was published.",
             )
         os.replace(part, target)
+        return origin
     except OSError as error:
         raise _explained(error, url, target) from error
+
+
+def _unlike(part: Path, origin: Origin) -> str:
+    """The fault of bytes that are not those which the server itself states; "" if there is none."""
+    if not origin.sha256 or digest(part) == origin.sha256:
+        return ""
+    return f"its server states the SHA-256 {origin.sha256}, what came has {digest(part)}."
 
 
 def _exclusive(part: Path) -> IO[bytes]:
@@ -58,16 +90,19 @@ def _exclusive(part: Path) -> IO[bytes]:
     return file
 
 
-def _transfer(url: str, file: IO[bytes], size: int, target: Path, progress: Callable[[int, int], None]) -> None:
+def _transfer(url: str, file: IO[bytes], size: int, target: Path, progress: Callable[[int, int], None]) -> Origin:
     from http.client import HTTPException
-    from urllib.request import Request, urlopen
+    from urllib.request import Request
 
     done = file.tell()
     if size and done >= size:  # complete, or too long and thus wrong: `check` decides
-        return
+        return Origin()
     request = Request(url, headers={"User-Agent": "cmet-bench", **({"Range": f"bytes={done}-"} if done else {})})
     try:
-        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+        answer, heads = _opened(request)
+        with answer:
+            if answer.headers.get_content_type() == "text/html":
+                raise MissingError(f"{url} answers with a web page, not the file.", f"Get it by hand: {target}.")
             if answer.status != _RESUMED:
                 file.truncate(0)
                 done = 0
@@ -82,6 +117,28 @@ def _transfer(url: str, file: IO[bytes], size: int, target: Path, progress: Call
         raise ConnectionError(f"the connection was cut ({type(error).__name__})") from error
     if whole and done < whole:
         raise ConnectionError(f"the connection was cut after {done} of {whole} bytes")
+    return Origin(_stated(heads, "X-Repo-Commit", 40), _stated(heads, "X-Linked-Etag", 64))
+
+
+def _opened(request: Request) -> tuple[Any, list[Message]]:
+    """Returns the answer, and the heads of every answer on the way to it: the file itself lies on another server."""
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    heads = []
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            heads.append(headers)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    answer = build_opener(Redirects).open(request, timeout=_TIMEOUT_SECONDS)
+    return answer, [*heads, answer.headers]
+
+
+def _stated(heads: Iterable[Message], name: str, digits: int) -> str:
+    """The first value of this field that has so many hexadecimal digits; "" where there is none."""
+    values = (str(head.get(name) or "").strip('"') for head in heads)
+    return next((value for value in values if re.fullmatch(f"[0-9a-f]{{{digits}}}", value)), "")
 
 
 def _demand_space(target: Path, needed: int) -> None:

@@ -127,7 +127,8 @@ def writable_by_others(folder: Path) -> Path | None:
     """
     if os.name != "posix":
         return None
-    kept = [folder / name for name in ("", "digests.json", "weights", "weights/recorded.json", "converted")]
+    records = ("digests.json", "weights/recorded.json", "weights/origins.json")
+    kept = [folder / name for name in ("", "weights", "converted", *records)]
     above = [place for place in folder.parents if not place.stat().st_mode & stat.S_ISVTX] if folder.exists() else []
     return next((place for place in (*kept, *above) if place.exists() and _open_to_others(place)), None)
 

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from harness import provenance, registry
+from harness import provenance, registry, weights
 from harness.atomic import replacing
 from harness.digest import recall
 from harness.evaluator import Column, Panel
@@ -22,6 +22,8 @@ NAME = "run.json"
 def write(folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, marks: Mapping[str, str]) -> None:
     """Write run.json atomically: request, versions, machine. Methods of earlier calls stay recorded."""
     before = recall(folder / NAME)
+    files = {**_part(before, "weights"), **{n: provenance.weights_of(bare(plan, n)) for n in plan.methods}}
+    long = abbreviated(judge.columns())
     facts = {
         "schema_version": SCHEMA_VERSION,
         "name": folder.name,
@@ -35,9 +37,10 @@ def write(folder: Path, asked: Mapping[str, Any], plan: RunPlan, judge: Panel, m
             **_part(before, "methods"),
             **provenance.made_by(plan.methods, marks, lambda name: bare(plan, name)),
         },
-        "weights": {**_part(before, "weights"), **{n: provenance.weights_of(bare(plan, n)) for n in plan.methods}},
+        "weights": files,
+        "weights_from": weights.origins(value for part in (*files.values(), *long.values()) for value in part.values()),
         "signatures": _by_metric(judge.columns()),
-        "abbreviated": {line: long for line, long in abbreviated(judge.columns()).items() if long},
+        "abbreviated": {line: fields for line, fields in long.items() if fields},
     }
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
     with replacing(folder / NAME) as partial:

@@ -19,6 +19,7 @@ from harness.digest import cache_dir, digest, recall, remember
 from harness.errors import MissingError, unknown_name
 
 TABLE = Path(__file__).with_name("weights.toml")
+BRANCH = "/resolve/main/"  # in an address: what its owner may replace
 
 Status = Literal["verified", "recorded", "new", "own", "wrong", "absent"]
 
@@ -44,8 +45,8 @@ class WeightsEntry:
 
     @property
     def moves(self) -> bool:
-        """Says whether the address is that of a branch, whose file its owner may replace."""
-        return "/resolve/main/" in self.url
+        """Says whether an address is that of a branch, whose file its owner may replace."""
+        return any(BRANCH in address for address in (self.url, *self.mirrors))
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,19 @@ class State:
     detail: str = ""
 
     @property
+    def origin(self) -> str:
+        """Returns the address that gave these bytes on this machine, at its revision; "" where that is not known."""
+        return recall(origins_file()).get(self.found, "") if self.found else ""
+
+    @property
     def published(self) -> bool:
         """Says whether a published hash vouches for the bytes (else: run a plausibility gate)."""
         return self.status == "verified"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the plain JSON-able form, for `weights list --json`."""
-        return {**asdict(self.entry), "path": str(self.path), "status": self.status, "found": self.found}
+        here = {"path": str(self.path), "status": self.status, "found": self.found, "origin": self.origin}
+        return {**asdict(self.entry), **here}
 
 
 def table() -> Mapping[str, WeightsEntry]:
@@ -212,6 +219,17 @@ def _size(entry: WeightsEntry) -> str:
     return f"{entry.bytes / 1e6:.0f} MB" if entry.bytes else entry.about
 
 
+def origins(told: Iterable[str]) -> dict[str, str]:
+    """Returns SHA-256 → the address that gave those bytes on this machine, for each that `told` (texts) names."""
+    texts = list(told)
+    return {sha256: address for sha256, address in recall(origins_file()).items() if any(sha256 in t for t in texts)}
+
+
 def recorded_file() -> Path:
     """Says where the hashes of files without a published one are recorded."""
     return cache_dir() / "weights" / "recorded.json"
+
+
+def origins_file() -> Path:
+    """Says where it is recorded which address, at which revision, gave the bytes of a SHA-256."""
+    return cache_dir() / "weights" / "origins.json"

@@ -43,6 +43,8 @@ def list_(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{entry.name:<24} {mark:<16} {_told_size(entry):<14} {entry.licence}")
         click.echo(f"{'':<24} {_address(entry)}")
         click.echo(f"{'':<24} sha256 {_hash(entry)}")
+        if state.origin and state.origin != entry.url:
+            click.echo(f"{'':<24} came from {state.origin}")
 
 
 def _address(entry: weights.WeightsEntry) -> str:
@@ -53,12 +55,15 @@ def _address(entry: weights.WeightsEntry) -> str:
 
 def _hash(entry: weights.WeightsEntry) -> str:
     """What holds the bytes of a file, in words."""
-    published, moves = entry.sha256, "; the address follows a branch, no fixed revision is known" if entry.moves else ""
+    published = entry.sha256
+    moves = (
+        "; an address follows a branch, no fixed revision is known: which one came is recorded" if entry.moves else ""
+    )
     if not published:
-        return f"not published{moves}: recorded at first sight, then held; loaded only if it shows traces of training"
+        return f"not published{moves}; recorded at first sight, then held; loaded only if it shows traces of training"
     if len(published) < 64:
         return f"{published}… (only the beginning is published){moves}"
-    return published + (f"{moves}: other bytes are refused" if moves else "")
+    return published + ("; an address follows a branch: other bytes are refused" if entry.moves else "")
 
 
 def _told_size(entry: weights.WeightsEntry) -> str:
@@ -71,17 +76,30 @@ def _size(count: int) -> str:
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, required=True)
-def fetch(names: tuple[str, ...]) -> None:
-    """Download and verify NAMES (files or groups such as `cmet`)."""
-    for entry in fetching.wanted(names):
+@click.option("--pin", "pins", multiple=True, metavar="NAME=REVISION:SHA256", help="As an earlier fetch told it.")
+def fetch(names: tuple[str, ...], pins: tuple[str, ...]) -> None:
+    """Download and verify NAMES (files or groups such as `cmet`).
+
+    What a file without a published hash was, and at which revision, is told at the end as a --pin for other machines.
+    """
+    held = dict(_pin(text) for text in pins)
+    for entry in fetching.wanted(names, held):
         click.echo(f"{entry.name:<24} {_told_size(entry):<14} {entry.licence}")
         if not entry.url:
             click.echo(f"{'':<24} {_address(entry)}")
         if not entry.sha256:
             click.echo(f"{'':<24} sha256 {_hash(entry)}")
     with closing(_Bars()) as bars:
-        for state in fetching.fetch(names, bars.at):
-            click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+        states = fetching.fetch(names, bars.at, held)
+    for state in states:
+        click.echo(f"{state.entry.name}: {state.path} ({state.status})")
+    if made := " ".join(f"--pin {fetching.pin_of(state)}" for state in states if not state.published):
+        click.echo(f"The same bytes on another machine: python bench.py weights fetch {' '.join(names)} {made}")
+
+
+def _pin(text: str) -> tuple[str, str]:
+    name, _, pin = text.partition("=")
+    return name, pin
 
 
 class _Bars:
@@ -109,5 +127,6 @@ def verify(names: tuple[str, ...]) -> int:
     states = weights.verify(names)
     bad = [s for s in states if s.status == "wrong" or (names and s.status == "absent")]
     for state in states:
-        click.echo(f"{state.entry.name:<24} {state.status:<10} {state.found[:16]} {state.detail}".rstrip())
+        said = state.detail or (f"from {state.origin}" if state.origin else "")
+        click.echo(f"{state.entry.name:<24} {state.status:<10} {state.found[:16]} {said}".rstrip())
     return EXIT_MISSING if bad else 0

@@ -14,14 +14,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from harness import weights
 from harness.errors import EXIT_MISSING, MissingError, UsageError
-from harness.fetching import fetch
+from harness.fetching import fetch, pin_of
 from tests.places import ROOT
+from verbs import weights as weights_verb
 
 GOOD = bytes(range(256)) * 40
 SHA = hashlib.sha256(GOOD).hexdigest()
+REVISION, LATER = "1" * 40, "2" * 40
 
 
 def _zipped(name: str, content: bytes) -> bytes:
@@ -37,9 +40,14 @@ NOT_YET = {"eat-latents", "eat-deepspeech"}
 
 
 class _Server(BaseHTTPRequestHandler):
-    """/good serves GOOD (with ranges), /cut promises more than it sends, /other serves other bytes."""
+    """/good serves GOOD (with ranges), /cut promises more than it sends, /other serves other bytes, /page a web page.
+
+    /…/resolve/BRANCH OR REVISION/NAME sends on to /NAME as Hugging Face does: its revision and the file's SHA-256 stand
+    in that first answer alone. /drive is a mirror's page at first and the file later.
+    """
 
     requests: list[tuple[str, str | None]]
+    main = REVISION
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -47,10 +55,20 @@ class _Server(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        if "/resolve/" in self.path:
+            place, name = self.path.split("/resolve/")[1].split("/")
+            self.send_response(302)
+            self.send_header("Location", f"/{name}")
+            self.send_header("X-Repo-Commit", self.main if place == "main" else place)
+            self.send_header("X-Linked-Etag", f'"{SHA}"')
+            self.end_headers()
+            return
         body = {"/other": b"other" * 50, "/zip": ZIP}.get(self.path, GOOD)
         first = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(body) - first))
+        if self.path == "/page":
+            self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
         self.wfile.write(body[first : 5000 if self.path == "/cut" else None])
 
@@ -61,7 +79,7 @@ class _Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Server]]:
     """A web server, a table that points at it, and an empty cache."""
-    handler = type("Handler", (_Server,), {"requests": []})
+    handler = type("Handler", (_Server,), {"requests": [], "main": REVISION})
     web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
     root = f"http://127.0.0.1:{web.server_address[1]}"
@@ -77,6 +95,10 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Se
         f'[no-member]\nfile = "in.bin"\nurl = "{root}/zip"\nmember = "b.bin"\n'
         f'[prefix]\nurl = "{root}/good"\nsha256 = "{SHA[:8]}"\n'
         '[byhand]\nfile = "by hand.pth"\nsource = "https://example.org/page"\nlicence = "NC"\ngroups = ["mixed"]\n'
+        f'[hub]\nfile = "hub.bin"\nurl = "{root}/hub/resolve/main/good"\nlicence = "MIT"\n'
+        f'[lying]\nfile = "lying.bin"\nurl = "{root}/hub/resolve/main/other"\n'
+        f'[drive]\nfile = "drive.bin"\nurl = "{root}/page"\nmirrors = ["{root}/hub/resolve/main/good"]\n'
+        f'[half]\nfile = "half.bin"\nurl = "{root}/cut"\nmirrors = ["{root}/good"]\n'
         f'[mixed-web]\nurl = "{root}/good"\ngroups = ["mixed"]\n',
         encoding="utf-8",
     )
@@ -171,6 +193,70 @@ def test_what_must_be_got_by_hand_says_how_after_the_rest_is_done(server: type[_
 def test_another_address_is_tried_when_one_fails_or_gives_other_bytes(server: type[_Server]) -> None:
     assert _statuses(fetch(["mirrored"])) == {"mirrored": "verified"}
     assert [path for path, _ in server.requests] == ["/missing", "/other", "/good"]
+
+
+def test_the_revision_that_a_branch_gave_is_recorded_and_can_be_asked_for(server: type[_Server]) -> None:
+    came = fetch(["hub"])[0]
+    assert came.origin.endswith(f"/hub/resolve/{REVISION}/good")
+    assert (came.status, pin_of(came)) == ("new", f"hub={REVISION}:{SHA}")
+    assert weights.verify(["hub"])[0].as_dict()["origin"] == came.origin
+    assert weights.origins([f"sha256 {SHA}"]) == {SHA: came.origin}
+    assert weights.origins(["another"]) == {}
+    server.requests.clear()
+    assert _statuses(fetch(["hub"], pins={"hub": f"{REVISION}:{SHA}"})) == {"hub": "verified"}
+    assert server.requests == []  # these bytes are here
+    fetch(["hub"], pins={"hub": LATER})  # another revision, whatever its bytes: nobody said that they are the same
+    assert [path for path, _ in server.requests] == [f"/hub/resolve/{LATER}/good", "/good"]
+    assert weights.verify(["hub"])[0].origin.endswith(f"/hub/resolve/{LATER}/good")
+    assert weights.verify(["hub"])[0].status == "recorded"
+    with pytest.raises(MissingError, match="expected SHA-256 00000"):
+        fetch(["hub"], pins={"hub": ":" + "0" * 64})
+    assert weights.locate("hub").read_bytes() == GOOD  # what is here is not lost for a pin that nothing meets
+
+
+@pytest.mark.parametrize(
+    ("name", "pin", "said"),
+    [
+        ("hub", "", "pins no weights file"),
+        ("hub", "main:short", "pins no weights file"),
+        ("good", "1234567", "follows a branch"),
+        ("elsewhere", "1234567", "not fetched"),
+    ],
+)
+def test_a_pin_that_says_nothing_is_a_sentence(server: type[_Server], name: str, pin: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        fetch(["hub", "good"], pins={name: pin})
+    assert server.requests == []
+
+
+def test_bytes_unlike_what_their_server_states_are_thrown_away(server: type[_Server]) -> None:
+    with pytest.raises(MissingError, match=f"its server states the SHA-256 {SHA}"):
+        fetch(["lying"])
+    assert _statuses(weights.verify(["lying"])) == {"lying": "absent"}
+
+
+def test_a_web_page_in_place_of_a_file_is_refused_and_the_mirror_taken(server: type[_Server]) -> None:
+    came = fetch(["drive"])[0]
+    assert came.path.read_bytes() == GOOD
+    assert came.origin.endswith(f"/resolve/{REVISION}/good")
+
+
+def test_without_a_hash_no_file_is_joined_from_two_addresses(server: type[_Server]) -> None:
+    """The first address broke off after 5000 bytes: the mirror begins at 0."""
+    assert fetch(["half"])[0].path.read_bytes() == GOOD
+    assert server.requests == [("/cut", None), ("/good", None)]
+
+
+def test_fetch_says_how_to_get_the_same_bytes_elsewhere(server: type[_Server]) -> None:
+    told = CliRunner().invoke(weights_verb.command, ["fetch", "hub"])
+    assert told.exit_code == 0
+    asked = f"weights fetch hub --pin hub={REVISION}:{SHA}"
+    assert told.output.splitlines()[-1] == f"The same bytes on another machine: python bench.py {asked}"
+    listed = CliRunner().invoke(weights_verb.command, ["list", "hub"]).output
+    assert f"/hub/resolve/{REVISION}/good" in listed
+    checked = CliRunner().invoke(weights_verb.command, ["verify", "hub"], standalone_mode=False)
+    assert checked.output.split()[:3] == ["hub", "recorded", SHA[:16]]
+    assert f"/resolve/{REVISION}/" in checked.output
 
 
 def test_a_member_is_taken_out_of_its_zip(server: type[_Server]) -> None:
