@@ -56,11 +56,9 @@ def _address(entry: weights.WeightsEntry) -> str:
 def _hash(entry: weights.WeightsEntry) -> str:
     """What holds the bytes of a file, in words."""
     published = entry.sha256
-    moves = (
-        "; an address follows a branch, no fixed revision is known: which one came is recorded" if entry.moves else ""
-    )
+    moves = " (an address follows a branch: which revision came is recorded too)" if entry.moves else ""
     if not published:
-        return f"not published{moves}; recorded at first sight, then held; loaded only if it shows traces of training"
+        return f"not published: recorded at first sight{moves}, then held; loaded only if it shows traces of training"
     if len(published) < 64:
         return f"{published}… (only the beginning is published){moves}"
     return published + ("; an address follows a branch: other bytes are refused" if entry.moves else "")

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from harness import provenance, runner
+from harness import provenance, runner, weights
+from harness.digest import remember
 from harness.errors import MissingError, UsageError
 from harness.executors import Local
 from harness.records import Clip, Failed
 from harness.store import RunStore
 from harness.worker import Item, RunPlan, request_for
-from tests.fakes import FakeDataset, FakeJudge
+from tests.fakes import FakeDataset, FakeJudge, Painter
 
 
 def plan_for(
@@ -168,6 +169,19 @@ def test_a_run_may_be_extended_by_a_method_with_its_options(tmp_path: Path) -> N
     facts = json.loads((folder / "run.json").read_text())
     assert set(facts["methods"]) == set(facts["weights"]) == set(facts["asked"]["methods"]) == {"painter", "other"}
     assert abs((datetime.now(timezone.utc) - datetime.fromisoformat(facts["made_with"]["date"])).total_seconds()) < 3600
+
+
+def test_run_json_says_where_the_bytes_of_a_methods_weights_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path / "cache"))
+    used, unused = "a" * 64, "b" * 64
+    remember(weights.origins_file(), {used: "https://example.org/resolve/1/a.pt", unused: "https://example.org/b.pt"})
+    monkeypatch.setattr(Painter, "weights", lambda self: {"a.pt": used}, raising=False)
+    go(tmp_path / "run", plan_for(tmp_path / "run"))
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["weights"] == {"painter": {"a.pt": used}}
+    assert facts["weights_from"] == {used: "https://example.org/resolve/1/a.pt"}
 
 
 @pytest.mark.slow

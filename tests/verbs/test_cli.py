@@ -308,8 +308,10 @@ def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFi
     code, out, _ = call(capsys, "weights", "list")
     assert all(digest in out for digest in published)
     held = {line.split()[0]: lines for line, *lines in zip(*[iter(out.splitlines())] * 3, strict=True)}
-    assert "follows a branch, no fixed revision is known: recorded at first sight" in held["cmet-connector"][1]
-    assert "follows a branch, no fixed revision is known: other bytes are refused" in held["edtalk"][1]
+    moving = "recorded at first sight (an address follows a branch: which revision came is recorded too)"
+    assert moving in held["cmet-connector"][1]
+    assert moving in held["audio2lip"][1]
+    assert "an address follows a branch: other bytes are refused" in held["edtalk"][1]
     assert held["eat"][0].split(": ", 1)[1].startswith("deepprompt_eam3d_all_final_313.pth.tar; inside ckpt.zip")
     code, out, _ = call(capsys, "weights", "verify", "edtalk")
     assert code == 5
