@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import reports
-from harness.media import VideoWriter
-from harness.records import Emotion, Sample, Scored
-from harness.series import packed
-from harness.store import RunStore
 from reports.confusion import counted
 from reports.model import Confusion, RunData
 from tests.chromium import BROWSER, Chromium
-from tests.media_samples import film
-from tests.reports.test_page import HOSTILE, hostile
+from tests.reports.test_page import hostile
 from tests.synthetic_runs import EMOTIONS, FACTS, make_run
 
 pytestmark = [
@@ -30,12 +21,6 @@ pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no Chromium here: the page is not shown to a browser"),
 ]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844, "phone": True}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with Chromium(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 def taken(run: RunData, method: str) -> Confusion:
@@ -168,95 +153,6 @@ def test_nothing_hostile_runs(browser: Chromium, tmp_path: Path) -> None:
     assert browser.run("document.querySelectorAll('.card').length") == 8
 
 
-FRAMES = 150
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with six seconds of film, what its methods were given, and curves with a name that would break it."""
-    folder = tmp_path_factory.mktemp("played")
-    run = make_run(folder=folder, clips=3, identities=3, methods=("cmet", "ground_truth", "edtalk"))
-    sound = 0.1 * np.sin(np.arange(FRAMES * 640) / 20).astype(np.float32)
-    with VideoWriter(folder / "film.mp4", 64, 64, audio=sound) as writer:
-        for frame in film(FRAMES):
-            writer.write(frame)
-    Image.new("RGB", (32, 32), "red").save(folder / "face.png")
-    face = Path(folder / "face.png")
-    with RunStore(folder) as store:
-        for row in (row for row in run.rows if row.metric == "lse_c"):
-            clip = folder / run.clips[row.method, row.sample]
-            clip.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(folder / "film.mp4", clip)
-        asked = dict.fromkeys((row.dataset, row.sample, row.identity, row.emotion) for row in run.rows)
-        store.add_samples(
-            Sample(sample, dataset, who, Emotion(emotion, label=HOSTILE), face, face, FRAMES)
-            for dataset, sample, who, emotion in asked
-        )
-        curves = {HOSTILE: np.linspace(0, 1, 30), "happy": np.linspace(1, 0, 30)}
-        for row in (row for row in run.rows if row.metric == "lse_c" and row.value is not None):
-            scored = Scored("lse_c", row.value, row.signature, series=packed(range(0, FRAMES, 5), curves))
-            store.put_rows(row.dataset, row.method, row.sample, [scored])
-    return reports.write(replace(run, lane="label"), folder / "report")[0].as_uri()
-
-
-VIDEOS = "[...document.querySelectorAll('.card:first-child video')]"
-TIMES = f"{VIDEOS}.map((v) => v.currentTime)"
-
-
-def test_a_row_plays_in_step_and_is_corrected_by_rate(browser: Chromium, played: str) -> None:
-    browser.open(played)
-    names = "[...document.querySelectorAll('.card:first-child h4')].map((e) => e.textContent)"
-    assert browser.run(names)[:3] == ["ground_truth", "cmet", "edtalk"]
-    browser.run("document.querySelector('.card').focus()")
-    browser.press(" ")
-    browser.wait(f"{TIMES}.every((t) => t > 0.3)")
-    browser.run(f"{VIDEOS}[1].currentTime += 0.15")
-    browser.wait(f"!{VIDEOS}[1].seeking")
-    jumped = "{ window.jumps = 0; VIDEOS.forEach((v) => v.addEventListener('seeking', () => { window.jumps += 1; })); }"
-    browser.run(jumped.replace("VIDEOS", VIDEOS))
-    browser.wait(f"{VIDEOS}.some((v) => v.playbackRate !== 1)", 3)
-    browser.wait(f"(() => {{ const t = {TIMES}; return Math.max(...t) - Math.min(...t) <= 0.04; }})()", 5)
-    assert browser.run("window.jumps") == 0
-    assert browser.run(f"{VIDEOS}.filter((v) => !v.muted).length") == 1
-    browser.press("m")
-    assert browser.run(f"{VIDEOS}.filter((v) => !v.muted).length") == 0
-    browser.press(" ")
-    browser.wait(f"{VIDEOS}.every((v) => v.paused)")
-
-
-def test_frames_are_stepped_and_samples_turned_by_keys(browser: Chromium, played: str) -> None:
-    sample = column(make_run(clips=3, identities=3), "lse_c", "cmet")
-    first, second = list(sample)[:2]
-    browser.open(f"{played}#clips?sample={first}&t=2.00")
-    browser.wait(f"{TIMES}.every((t) => Math.abs(t - 2) < 0.001)")
-    for key, time in ((".", 2.06), (",", 2.02), ("ArrowRight", 2.52)):
-        browser.press(key)
-        browser.wait(f"{TIMES}.every((t) => Math.abs(t - {time}) < 0.001)")
-    browser.wait("location.hash.endsWith('t=2.52')")
-    browser.press("j")
-    assert browser.run("document.activeElement.querySelector('h3').textContent") == second
-    browser.press("k")
-    assert browser.run("document.activeElement.querySelector('h3').textContent") == first
-    browser.press("?")
-    assert browser.run("document.querySelector('#keys').open")
-
-
-def test_what_was_given_and_curves_under_the_playhead(browser: Chromium, played: str) -> None:
-    browser.open(played + "#clips?")
-    browser.wait("document.querySelectorAll('.card:first-child .curve path').length > 0")
-    assert browser.run("document.querySelector('.given').textContent").count(HOSTILE) == 1
-    assert browser.run("document.querySelectorAll('.card:first-child .given img').length") == 1
-    assert browser.run("document.querySelectorAll('.card:first-child .curve .frame path').length") == 3
-    assert not browser.run("document.title").startswith("HACKED")
-    needle = "Number(document.querySelector('.curve .needle').getAttribute('x1'))"
-    assert browser.run(needle) == 0
-    browser.run("document.querySelector('.card').focus()")
-    for _ in range(6):
-        browser.press("ArrowRight")
-    browser.wait(f"Math.abs({needle} - 500) < 5")  # three of six seconds
-    assert "0.5" in browser.run("document.querySelector('.curve output').textContent")
-
-
 def test_without_parts_the_page_says_so(browser: Chromium, page: str, played: str) -> None:
     browser.open(page + "#clips?")
     told = "document.querySelector('.card:first-child .nothing')?.textContent"
@@ -267,12 +163,17 @@ def test_without_parts_the_page_says_so(browser: Chromium, page: str, played: st
     assert "is not beside the page" in browser.wait(told)
 
 
-def test_controls_on_a_phone_are_large_and_outside_the_face(browser: Chromium, page: str) -> None:
-    browser.open(page + "#clips?", **PHONE)
-    small = """[...document.querySelectorAll('button, select, summary, a:not(.skip), label')].filter((e) => {
-        const box = e.getBoundingClientRect();
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_everything_that_is_pressed_is_large_and_outside_the_face(browser: Chromium, played: str, size: dict) -> None:
+    browser.open(played + "#clips?order=apart&all=1", **size)
+    browser.run("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+    browser.run("[...document.querySelectorAll('.card')].forEach((card) => card.scrollIntoView())")
+    browser.wait("document.querySelectorAll('.card:first-child .along').length > 0")
+    kinds = "button, select, input, summary, video, a:not(.skip), label, [role=button], [tabindex='0'], [onclick]"
+    small = f"""[...document.querySelectorAll("{kinds}")].filter((e) => {{
+        const box = (e.type === 'checkbox' ? e.closest('label') : e).getBoundingClientRect();
         return box.width && (box.width < 24 || box.height < 23.5);
-    }).map((e) => e.outerHTML.slice(0, 80))"""
+    }}).map((e) => e.outerHTML.slice(0, 80))"""
     assert browser.run(small) == []
     assert browser.run("document.querySelectorAll('video[controls], .player button').length") == 0
 
