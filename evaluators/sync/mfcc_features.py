@@ -44,10 +44,10 @@ def _mel_filters() -> Array:
     return np.asarray(rising + falling)
 
 
-@lru_cache(maxsize=1)
-def _cosines() -> Array:
-    """(26, 13): orthonormal DCT-II of the log filter energies, lifted."""
-    n = np.arange(COEFFICIENTS)
+@lru_cache(maxsize=2)
+def _cosines(coefficients: int) -> Array:
+    """(26, coefficients): orthonormal DCT-II of the log filter energies, lifted."""
+    n = np.arange(coefficients)
     angles = np.pi * n * (np.arange(_FILTERS)[:, None] + 0.5) / _FILTERS
     scale = np.where(n == 0, np.sqrt(1 / _FILTERS), np.sqrt(2 / _FILTERS))
     lift = 1 + (_LIFTER / 2) * np.sin(np.pi * n / _LIFTER)
@@ -59,17 +59,19 @@ def _log(values: Array) -> Array:
     return np.asarray(np.log(np.where(values == 0, np.finfo(np.float64).eps, values)))
 
 
-def _block(emphasised: Array, first: int, frames: int) -> Array:
+def _block(emphasised: Array, first: int, frames: int, coefficients: int) -> Array:
     starts = (first + np.arange(frames)) * _STEP_SAMPLES
     windows = emphasised[starts[:, None] + np.arange(_WINDOW_SAMPLES)]
     power = np.abs(np.fft.rfft(windows, _FFT_SIZE)) ** 2 / _FFT_SIZE
-    coefficients = _log(power @ _mel_filters().T) @ _cosines()
-    coefficients[:, 0] = _log(power.sum(1))
-    return np.asarray(coefficients)
+    cepstra = _log(power @ _mel_filters().T) @ _cosines(coefficients)
+    cepstra[:, 0] = _log(power.sum(1))
+    return np.asarray(cepstra)
 
 
-def mfcc(samples: npt.NDArray[np.int16]) -> Array:
+def mfcc(samples: npt.NDArray[np.int16], coefficients: int = COEFFICIENTS) -> Array:
     """Returns the MFCC of 16 kHz mono sound on the int16 scale: (n,) -> (T, 13) float64, T = `frame_count(n)`.
+
+    coefficients: how many, up to 26; SyncNet takes 13.
 
     The scale matters: samples in -1..1 shift every log energy by about 20. Raises ValueError for no samples, for
     values that are not finite, and for fractions that never leave -1..1.
@@ -84,5 +86,6 @@ def mfcc(samples: npt.NDArray[np.int16]) -> Array:
     emphasised = np.zeros((frames - 1) * _STEP_SAMPLES + _WINDOW_SAMPLES)
     emphasised[0] = signal[0]
     emphasised[1 : signal.size] = signal[1:] - _PREEMPHASIS * signal[:-1]
-    blocks = [_block(emphasised, i, min(BLOCK_FRAMES, frames - i)) for i in range(0, frames, BLOCK_FRAMES)]
+    starts = range(0, frames, BLOCK_FRAMES)
+    blocks = [_block(emphasised, i, min(BLOCK_FRAMES, frames - i), coefficients) for i in starts]
     return np.concatenate(blocks)
