@@ -46,7 +46,18 @@ COPIED: dict[str, dict[str, int]] = {
     "save_video": {},
     "train_step": {},
 }
-TABLES = ("audio2lip", "cmet", "edtalk", "emotion2vec", "emotion_fan", "fid_inception", "float", "s3fd", "syncnet")
+TABLES = (
+    "audio2lip",
+    "cmet",
+    "eat",
+    "edtalk",
+    "emotion2vec",
+    "emotion_fan",
+    "fid_inception",
+    "float",
+    "s3fd",
+    "syncnet",
+)
 PORTRAITS = {"a": (61, "neutral"), "b": (12, "happy"), "c": (33, "angry")}
 #: Golden file -> {input picture: portraits}.
 PICTURES = {
