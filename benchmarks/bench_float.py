@@ -27,8 +27,8 @@ LONG_SOUND = """
 import sys, numpy, torch
 from pathlib import Path
 from baselines.float import checkpoint
-from baselines.float.sampler import Guidance
-from baselines.float.speaker import Speaker
+from networks.float.sampler import Guidance
+from networks.float.speaker import Speaker
 speaker = Speaker(checkpoint.load(Path(sys.argv[1])))
 wave = numpy.random.default_rng(7).normal(0, 0.1, round(float(sys.argv[2]) * 960_000)).astype(numpy.float32)
 with torch.no_grad():
@@ -84,7 +84,7 @@ def clip(seconds: float, rounds: int) -> None:
 def _stages(networks: Any, seconds: float) -> list[Stage]:
     import torch
 
-    from baselines.float.conditions import frames_of
+    from networks.float.conditions import frames_of
 
     draw = torch.Generator().manual_seed(7)
     wave = torch.randn(round(seconds * 16_000), generator=draw)
@@ -94,8 +94,8 @@ def _stages(networks: Any, seconds: float) -> list[Stage]:
 
 def _listening(networks: Any, wave: Any, frames: int) -> list[Stage]:
     """What is done once with the sound: its features, and the emotion in it."""
-    from baselines.float.wav2vec2 import BASE, LARGE
     from benchmarks import plain_float as plain
+    from networks.float.wav2vec2 import BASE, LARGE
 
     audio, recogniser = networks.audio_encoder, networks.emotion_encoder.wav2vec2_for_emotion
     base = plain.transformers_model(audio.wav2vec2, BASE)
@@ -113,10 +113,10 @@ def _drawing(networks: Any, frames: int, draw: Any) -> list[Stage]:
     """What is done with the portrait, in every stretch of the track, and in every frame."""
     import torch
 
-    from baselines.float.sampler import Guidance, velocity
-    from baselines.float.transformer import Conditions
     from benchmarks import plain_float as plain
     from benchmarks import plain_layers as layers
+    from networks.float.sampler import Guidance, velocity
+    from networks.float.transformer import Conditions
 
     autoencoder, flow = networks.motion_autoencoder, networks.fmt
     coarse = torch.rand(1, 3, 16, 16, generator=draw) * 2 - 1

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.float.conditions import AudioEncoder, whole_frames
-from baselines.float.transformer import Conditions, FlowTransformer
-from baselines.float.wav2vec2 import Shape, Wav2Vec2
+from networks.float.conditions import AudioEncoder, whole_frames
+from networks.float.transformer import Conditions, FlowTransformer
+from networks.float.wav2vec2 import Shape, Wav2Vec2
 
 
 def transformers_model(ours: Wav2Vec2, shape: Shape) -> Any:

@@ -34,6 +34,10 @@ class Alphabet:
         made = (exp @ self._exp.T, pose @ self._pose.T, lip @ self._lip.T)
         return Codes(*(part.to(device) for part in made))
 
+    def axes(self) -> Tensor:
+        """Returns (36, 13) orthonormal columns: codes in the order lip, pose, exp, of the parameters in that order."""
+        return torch.block_diag(self._lip, self._pose, self._exp)
+
     def moods(self, exp: Tensor) -> npt.NDArray[np.float64]:
         """Returns the points (n, 5) of the affect space that expression codes or directions (n, 10) stand for."""
         return (exp.double() @ self._exp.double() / 2.5).numpy()

@@ -14,7 +14,6 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.float.networks import FloatNetworks, Widths, constants, unfilled
 from harness import weights
 from harness.errors import MissingError, UsageError
 from harness.method import Missing
@@ -23,6 +22,7 @@ from networks.files.layout import Layout
 from networks.files.plausibility import ImplausibleError
 from networks.files.strict_loading import assign, matched
 from networks.files.torch_file import TorchFile, state_dict_in
+from networks.float.networks import FloatNetworks, Widths, constants, unfilled
 
 NAME = "float"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")

@@ -14,16 +14,19 @@ import torch
 from torch import Tensor
 
 from baselines.float import checkpoint
-from baselines.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
 from baselines.float.crop import Detector, cropped, detector, is_crop
-from baselines.float.networks import Widths
 from baselines.float.options import KNOWN, read_options
-from baselines.float.speaker import Speaker, Wave
 from harness import weights
 from harness.errors import MediaError, MissingError, UsageError
 from harness.media import read_image
 from harness.method import Frame, Missing, Output
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
+from networks.float.conditions import EMOTIONS, LEAST_SAMPLES, one_hot
+from networks.float.files import SHIPPED_FLOAT
+from networks.float.networks import Widths
+from networks.float.speaker import Speaker, Wave
+
+_LEAST_PX = 256  # of the frames: what the small networks that ship draw is enlarged, as EDTalk's are
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,10 @@ class _Told:
 
 
 class Float:
-    """FLOAT (ICCV 2025), an independent port. Its head motion is its own, so frames have no true counterpart."""
+    """FLOAT (ICCV 2025), an independent port. Its head motion is its own, so frames have no true counterpart.
+
+    `weights=demo` takes the small networks that ship, which are of our own training; puppets take them by themselves.
+    """
 
     name: ClassVar[str] = "float"
     emotion_sources: ClassVar[tuple[str, ...]] = ("speech", "label", "driving-speech")
@@ -48,6 +54,7 @@ class Float:
     options: ClassVar[tuple[str, ...]] = KNOWN
     takes_strength: ClassVar[bool] = True
     crops: ClassVar[bool] = True
+    demo_weights: ClassVar[bool] = False
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
@@ -58,8 +65,10 @@ class Float:
         self._heard: dict[Path, Tensor] = {}  # utterances serve many samples: seven numbers each
 
     def missing(self) -> list[Missing]:
-        """Returns what is not here of FLOAT's own file, the wav2vec2 files and the face detector that was asked for."""
-        found = checkpoint.missing()
+        """Returns what is not here of FLOAT's own file, the wav2vec2 files (or of the small networks that ship) and the
+        face detector that was asked for.
+        """
+        found = SHIPPED_FLOAT.weights().missing() if self._options.demo else checkpoint.missing()
         if self._options.detector == "s3fd" and weights.verify(["s3fd"])[0].status in ("absent", "wrong"):
             cure = "Type `python bench.py weights fetch s3fd`, or leave --set float.detector out."
             found.append(Missing("the weights 's3fd'", cure))
@@ -68,7 +77,7 @@ class Float:
     def weights(self) -> dict[str, str]:
         """Returns name → sha256 of the files this method loads; {} where one is not here or is none of FLOAT's."""
         try:
-            found = checkpoint.files()
+            found = {"float": SHIPPED_FLOAT.weights().path()} if self._options.demo else checkpoint.files()
         except (MissingError, UsageError):
             return {}
         if self._options.detector == "s3fd":
@@ -77,7 +86,8 @@ class Float:
 
     def load(self) -> None:
         """Load every network, and the face detector, once."""
-        self._speaker = Speaker(checkpoint.load(widths=self.widths), self._device)
+        networks = SHIPPED_FLOAT.load() if self._options.demo else checkpoint.load(widths=self.widths)
+        self._speaker = Speaker(networks, self._device, least=_LEAST_PX if self._options.demo else 1)
         if self._options.crop != "none":
             self._find = detector(self._options.detector, self._device)
 
@@ -107,7 +117,8 @@ class Float:
         except FloatingPointError as error:
             return Failed("bad-output", str(error), "Weights or options do not fit: try the defaults.")
         official = "compat: official (every stretch starts from the same noise)" if self._options.repeated_noise else ""
-        notes = (told.note, "head pose: its own", crop, f"seed: {seed}", official)
+        demo = "networks: demo width, trained on puppets, not FLOAT's own" if self._options.demo else ""
+        notes = (told.note, demo, "head pose: its own", crop, f"seed: {seed}", official)
         label = request.emotion.label or "" if told.used == "label" else ""
         return out.clip(used=told.used, notes="; ".join(note for note in notes if note), label=label)
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from baselines.float.sampler import Guidance
 from baselines.options import number, one_of, refuse_unknown
 from harness.errors import UsageError
+from networks.float.sampler import Guidance
 
 CROPS = ("auto", "face", "none")
 DETECTORS = ("mtcnn", "s3fd")
 SOURCES = ("label", "speech", "driving-speech")
-KNOWN = ("seed", "a_cfg", "e_cfg", "r_cfg", "nfe", "compat", "ode", "crop", "detector", "emotion")
+WEIGHTS = ("official", "demo")
+KNOWN = ("weights", "seed", "a_cfg", "e_cfg", "r_cfg", "nfe", "compat", "ode", "crop", "detector", "emotion")
 
 
 @dataclass(frozen=True)
 class Options:
     """What a user may set.
 
-    seed: of the noise, instead of the sample's own; guidance: a_cfg, e_cfg, nfe; repeated_noise: compat=official;
-    crop: `auto` leaves square pictures up to 256 px as they are; detector: which finds the face; emotion: where it
-    comes from, `auto` as the lane says.
+    demo: the small networks that ship, instead of FLOAT's own; seed: of the noise, instead of the sample's own;
+    guidance: a_cfg, e_cfg, nfe; repeated_noise: compat=official; crop: `auto` leaves square pictures up to 256 px as
+    they are; detector: which finds the face; emotion: where it comes from, `auto` as the lane says.
     """
 
+    demo: bool
     seed: int | None
     guidance: Guidance
     repeated_noise: bool
@@ -41,6 +43,7 @@ def read_options(given: Mapping[str, str]) -> Options:
     if nfe < 2:
         raise UsageError(f"Option nfe={nfe} leaves nothing but noise: N points of time make N - 1 steps.", "2 or more.")
     return Options(
+        demo=one_of(given, "float", "weights", WEIGHTS) == "demo",
         seed=_whole(given, "seed", 0) if "seed" in given else None,
         guidance=Guidance(number(given, "float", "a_cfg", 2.0), number(given, "float", "e_cfg", 1.0), nfe),
         repeated_noise=one_of(given, "float", "compat", ("none", "official")) == "official",

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from baselines.float.checkpoint import NAME, PARTS, SPELLINGS
-from baselines.float.networks import FloatNetworks, Widths
 from harness.atomic import replacing
 from harness.seeded import fill
 from harness.weights import table, variable
+from networks.float.networks import FloatNetworks, Widths
 
 
 def add_gain(autoencoder: nn.Module) -> None:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
-_EXACT = ("direction_", "codes.")  # prefixes of tensors whose rounding would tilt an axis
+_EXACT = (
+    "direction_",
+    "codes.",
+    "motion_autoencoder.dec.direction.",
+)  # prefixes of tensors whose rounding would tilt an axis
 _EXTRA = "codes."  # prefix of tensors that are stored next to a network
 Network = TypeVar("Network", bound="nn.Module")
 

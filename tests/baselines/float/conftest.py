@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from baselines.float import seeded_checkpoint
-from baselines.float.autoencoder import MotionAutoencoder
-from baselines.float.networks import FloatNetworks, Widths
-from baselines.float.wav2vec2 import Shape
 from harness.seeded import fill
 from networks.edtalk.frames import picture_input
+from networks.float.autoencoder import MotionAutoencoder
+from networks.float.networks import FloatNetworks, Widths
+from networks.float.wav2vec2 import Shape
 from tests.places import GOLDEN
 
 RECORDED = GOLDEN / "float"

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from baselines.float import checkpoint
-from baselines.float.networks import FloatNetworks, Widths
 from baselines.float.seeded_checkpoint import released_layout, write
 from harness import weights
 from harness.errors import BenchError, MissingError, UsageError
+from networks.float.networks import FloatNetworks, Widths
 
 AUDIO, EMOTION = checkpoint.PARTS
 

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from baselines.float.autoencoder import MotionAutoencoder
-from baselines.float.conditions import AudioEncoder, EmotionEncoder, frames_of, normalised, one_hot
-from baselines.float.sampler import Guidance, Speech, tracks, velocity
-from baselines.float.transformer import Conditions, FlowTransformer
 from networks.edtalk.frames import picture_input
+from networks.float.autoencoder import MotionAutoencoder
+from networks.float.conditions import AudioEncoder, EmotionEncoder, frames_of, normalised, one_hot
+from networks.float.sampler import Guidance, Speech, tracks, velocity
+from networks.float.transformer import Conditions, FlowTransformer
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.full_size

@@ -15,17 +15,17 @@ from PIL import Image
 
 from baselines import METHODS
 from baselines.conformance import check_method
-from baselines.float.conditions import EMOTIONS, normalised, one_hot
 from baselines.float.method import Float
-from baselines.float.networks import FloatNetworks, Widths
-from baselines.float.sampler import Guidance
 from baselines.float.seeded_checkpoint import write
-from baselines.float.speaker import Speaker
 from harness import registry, weights
 from harness.errors import UsageError
 from harness.media import read_audio, write_wav
 from harness.records import Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
 from harness.worker import ask, unsupported
+from networks.float.conditions import EMOTIONS, normalised, one_hot
+from networks.float.networks import FloatNetworks, Widths
+from networks.float.sampler import Guidance
+from networks.float.speaker import Speaker
 from tests.kept_frames import KeptFrames
 from tests.media_samples import voice
 

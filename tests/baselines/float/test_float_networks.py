@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.float.autoencoder import MotionAutoencoder
-from baselines.float.conditions import EMOTIONS, frames_of, normalised, one_hot, whole_frames
-from baselines.float.networks import FloatNetworks, Widths, constants, unfilled
-from baselines.float.sampler import Guidance, Speech, noise_for, tracks, velocity
-from baselines.float.transformer import Conditions, FlowTransformer
-from baselines.float.wav2vec2 import Shape, Wav2Vec2
 from harness.seeded import fill, seeded_array
+from networks.float.autoencoder import MotionAutoencoder
+from networks.float.conditions import EMOTIONS, frames_of, normalised, one_hot, whole_frames
+from networks.float.networks import FloatNetworks, Widths, constants, unfilled
+from networks.float.sampler import Guidance, Speech, noise_for, tracks, velocity
+from networks.float.transformer import Conditions, FlowTransformer
+from networks.float.wav2vec2 import Shape, Wav2Vec2
 from tests.places import names_and_shapes
 
 torch.set_num_threads(1)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from baselines.float.autoencoder import MOTION_WIDTH, SIZE_PX, STYLE_WIDTH, MotionAutoencoder
-from baselines.float.conditions import EMOTIONS, AudioEncoder, EmotionEncoder
-from baselines.float.transformer import FlowTransformer
-from baselines.float.wav2vec2 import BASE, LARGE, EmotionRecogniser, Shape
 from networks.edtalk.encoder import OFFICIAL_CHANNELS
+from networks.float.autoencoder import MOTION_WIDTH, SIZE_PX, STYLE_WIDTH, MotionAutoencoder
+from networks.float.conditions import EMOTIONS, AudioEncoder, EmotionEncoder
+from networks.float.transformer import FlowTransformer
+from networks.float.wav2vec2 import BASE, LARGE, EmotionRecogniser, Shape
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from baselines.float.transformer import Conditions, FlowTransformer
+from networks.float.transformer import Conditions, FlowTransformer
 
 
 @dataclass(frozen=True)

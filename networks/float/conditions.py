@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.float.wav2vec2 import BASE, LEAST_SAMPLES, EmotionRecogniser, Shape, Wav2Vec2
 from harness.records import SAMPLES_PER_FRAME
+from networks.float.wav2vec2 import BASE, LEAST_SAMPLES, EmotionRecogniser, Shape, Wav2Vec2
 
 #: FLOAT's seven emotions by index, in the words of this project (its own are disgust and surprise); no contempt.
 EMOTIONS = ("angry", "disgusted", "fear", "happy", "neutral", "sad", "surprised")

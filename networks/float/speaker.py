@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from baselines.float.conditions import frames_of, normalised
-from baselines.float.networks import FloatNetworks
-from baselines.float.sampler import Guidance, Speech, noise_for, tracks
 from harness.batches import batch
 from harness.method import Frame
 from networks.edtalk.frames import picture_input
+from networks.edtalk.talker import enlarged
+from networks.float.conditions import frames_of, normalised
+from networks.float.networks import FloatNetworks
+from networks.float.sampler import Guidance, Speech, noise_for, tracks
 
 Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)
 
@@ -28,11 +29,15 @@ _BATCH_BYTES = 4e8  # of a frame in a batch: EDTalk's were measured (docs/speed.
 
 
 class Speaker:
-    """FLOAT's networks on one device. Call its methods without recording gradients."""
+    """FLOAT's networks on one device. Call its methods without recording gradients.
 
-    def __init__(self, networks: FloatNetworks, device: str = "cpu") -> None:
+    least: smaller frames are enlarged to this many px.
+    """
+
+    def __init__(self, networks: FloatNetworks, device: str = "cpu", least: int = 1) -> None:
         self._networks = networks.to(device)
         self._device = device
+        self._least = least
 
     @property
     def size(self) -> int:
@@ -49,7 +54,7 @@ class Speaker:
         return noise_for(self._networks.fmt, frames_of(samples), seed, repeated)
 
     def frames(self, picture: Frame, wave: Wave, emotion: Tensor, noise: Tensor, guidance: Guidance) -> Iterator[Frame]:
-        """Yields ceil(n / 640) uint8 frames (size, size, 3) of (n,) samples at 16 kHz, n >= 400.
+        """Yields ceil(n / 640) uint8 frames (size, size, 3), or of `least` px, of (n,) samples at 16 kHz, n >= 400.
 
         picture: uint8 RGB (size, size, 3), the cropped face; emotion: (1, 7). Raises FloatingPointError where the
         networks' motion is not finite.
@@ -63,7 +68,8 @@ class Speaker:
             if not bool(torch.isfinite(track).all()):
                 raise FloatingPointError("the motion track holds values that are not finite")
             for rows in track.split(count):
-                yield from truncated_pixels(autoencoder.decode(portrait, rows))
+                for pictures in enlarged([autoencoder.decode(portrait, rows)], self._least):
+                    yield from truncated_pixels(pictures)
 
     def _normalised(self, wave: Wave) -> Tensor:
         return normalised(torch.from_numpy(wave).to(self._device))
