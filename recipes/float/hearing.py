@@ -2,7 +2,8 @@
 
 FLOAT takes wav2vec 2.0 from hundreds of hours of speech and trains its projection with the flow transformer. Here both
 learn at once, through a linear map that is thrown away, which mouth a sound belongs to. The other wav2vec 2.0 learns
-the names of moods, as the recogniser that FLOAT takes did.
+the names of moods, as the recogniser that FLOAT takes did, and through another such map how pleasant, excited, tense,
+averse and ironic a voice is.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from recipes.float.utterances import FRAMES, Spoken
 from recipes.recipe_run import RecipeRun
 
 AUDIO = Shape(width=64, heads=4, layers=2, feed_forward=128, stable=False, conv_width=32)
-EMOTION = Shape(width=48, heads=4, layers=2, feed_forward=96, stable=True, conv_width=32)
+EMOTION = Shape(width=48, heads=4, layers=2, feed_forward=96, stable=True, conv_width=16)
 AUDIO_BATCH, EMOTION_BATCH, SHORTEST = 12, 14, 36  # frames of the shortest window
-RATE = 2e-3
+RATE, AFFECT_WEIGHT = 2e-3, 2.0
 _MOUTH_MEAN, _MOUTH_SPREAD = (0.4, 0.0), (0.2, 0.5)  # as in the alphabet: numbers of about unit spread
 
 
@@ -36,6 +37,15 @@ class Listener(nn.Module):
         super().__init__()
         self.encoder = AudioEncoder(AUDIO, STYLE)
         self.mouth = nn.Linear(STYLE, 2)
+
+
+class Namer(nn.Module):
+    """Is an emotion recogniser with the linear map that tells the affect of a voice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recogniser = EmotionRecogniser(EMOTION, len(EMOTIONS))
+        self.affect = nn.Linear(EMOTION.width, 5)
 
 
 def features(network: Wav2Vec2, waves: Tensor) -> Tensor:
@@ -59,11 +69,10 @@ def heard(encoder: AudioEncoder, waves: Tensor, frames: int) -> Tensor:
     return conditions
 
 
-def named(recogniser: EmotionRecogniser, waves: Tensor) -> Tensor:
-    """Returns (B, 7) logits of normalised sounds of one length (B, n), as `EmotionRecogniser` of each."""
+def felt(recogniser: EmotionRecogniser, waves: Tensor) -> Tensor:
+    """Returns (B, width): what the recogniser's last linear layer gets of normalised sounds of one length (B, n)."""
     last = deque(recogniser.wav2vec2.hidden(features(recogniser.wav2vec2, waves)), maxlen=1).pop()
-    logits: Tensor = recogniser.classifier.out_proj(torch.tanh(recogniser.classifier.dense(last.mean(1))))
-    return logits
+    return torch.tanh(recogniser.classifier.dense(last.mean(1)))
 
 
 def window(waves: Tensor, start: int, frames: int) -> Tensor:
@@ -94,7 +103,7 @@ def train_audio(run: RecipeRun, spoken: Spoken) -> AudioEncoder:
 def train_emotion(run: RecipeRun, spoken: Spoken) -> EmotionRecogniser:
     """Returns the recogniser that heard the names of the utterances' moods."""
     with run.seeded():
-        network, average = (EmotionRecogniser(EMOTION, len(EMOTIONS)).to(run.device) for _ in range(2))
+        network, average = Namer().to(run.device), Namer().to(run.device)
     part = Part("emotion", network, average, [(list(network.parameters()), RATE)])
     by_label = [spoken.of_label(label) for label in range(len(EMOTIONS))]
 
@@ -105,6 +114,9 @@ def train_emotion(run: RecipeRun, spoken: Spoken) -> EmotionRecogniser:
         frames = int(rng.integers(SHORTEST, FRAMES + 1))
         start = int(rng.integers(0, FRAMES - frames + 1))
         sound = window(spoken.waves[pick], start, frames).to(run.device)
-        return {"names": F.cross_entropy(named(network, sound), torch.from_numpy(labels).to(run.device))}
+        inside = felt(network.recogniser, sound)
+        names = F.cross_entropy(network.recogniser.classifier.out_proj(inside), torch.from_numpy(labels).to(run.device))
+        affect = F.mse_loss(network.affect(inside), spoken.affect[pick].to(run.device))
+        return {"names": names, "affect": AFFECT_WEIGHT * affect}
 
-    return part.train(run, losses)
+    return part.train(run, losses).recogniser

@@ -1,9 +1,9 @@
 """Trains the flow transformer: from noise to tracks of exact motion, told by sound, portrait and emotion.
 
 A track is a puppet's: head motion and blinks at random, the mouth of the utterance, and one emotion for its whole
-length, which is not the voice's, since a driving sound is neutral, mostly. The emotion is told as a name or as what the
-emotion encoder makes of other utterances in it. As in FLOAT, sound and emotion are silenced in a part of all cases, for
-the guidance, and half of the tracks have ten frames before them.
+length, which is not the voice's, since a driving sound is neutral, mostly. The emotion is told as a name or as
+probabilities that doubt it, as an emotion encoder's do. As in FLOAT, sound and emotion are silenced in a part of all
+cases, for the guidance, and half of the tracks have ten frames before them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from datasets.puppets.affect import affect_point
 from datasets.puppets.motion import pose_track
 from networks.float.conditions import EMOTIONS, AudioEncoder
 from networks.float.transformer import Conditions, FlowTransformer
-from networks.float.wav2vec2 import EmotionRecogniser
 from recipes.faces import PictureState, random_states
-from recipes.float.hearing import heard, named, window
+from recipes.float.hearing import heard, window
 from recipes.float.part import Part
 from recipes.float.space import STYLE, MotionAlphabet
 from recipes.float.utterances import FRAMES, Spoken
@@ -30,30 +29,17 @@ from recipes.recipe_run import RecipeRun
 WIDTH, BLOCKS, HEADS = 96, 4, 4
 BATCH, RATE = 32, 1.5e-3
 WHOLE_SILENCE, NO_EMOTION = 0.1, 0.15  # shares of cases without sound and emotion, and without emotion
-NAMED = 0.6  # of the emotions are told by name, the others by ear
+NAMED, LEAST_SURE = 0.6, 0.4  # share of the emotions that are told by name; the least probability of the others
 LEAST_STRENGTH, MOST_STRENGTH, JITTER = 0.7, 1.1, 0.06
 PORTRAIT_ERROR = 0.25  # spread of the encoder's error about a portrait's own motion, per parameter
 _CACHED = 16  # utterances encoded at a time
-_TOLD_BY = 3  # utterances, as a sample has
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Holds what both encoders make of the utterances: `audio` (n, FRAMES, STYLE), `names` (n, 7) probabilities."""
-
-    audio: Tensor
-    names: Tensor
 
 
 @torch.no_grad()
-def listened(encoder: AudioEncoder, recogniser: EmotionRecogniser, spoken: Spoken, device: str) -> Heard:
-    """Returns both encoders' answers to every utterance, which do not change any more."""
-    audio, names = [], []
-    for waves in spoken.waves.split(_CACHED):
-        sound = window(waves, 0, FRAMES).to(device)
-        audio.append(heard(encoder, sound, FRAMES))
-        names.append(named(recogniser, sound).softmax(-1))
-    return Heard(torch.cat(audio), torch.cat(names))
+def listened(encoder: AudioEncoder, spoken: Spoken, device: str) -> Tensor:
+    """Returns audio conditions (n, FRAMES, STYLE) of every utterance, which do not change any more."""
+    parts = spoken.waves.split(_CACHED)
+    return torch.cat([heard(encoder, window(waves, 0, FRAMES).to(device), FRAMES) for waves in parts])
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ class Tracks:
     """Makes cases: motion tracks (BATCH, FRAMES, STYLE) with their conditions, from a seed."""
 
     spoken: Spoken
-    heard: Heard
+    audio: Tensor
     alphabet: MotionAlphabet
 
     def case(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -73,7 +59,7 @@ class Tracks:
         labels = rng.integers(0, len(EMOTIONS), BATCH)
         motion = torch.stack([self._track(rng, int(one), int(label)) for one, label in zip(pick, labels, strict=True)])
         emotion = torch.stack([self._told(rng, int(label)) for label in labels])
-        return motion, self.heard.audio[torch.from_numpy(pick)].cpu(), self._portraits(rng), emotion
+        return motion, self.audio[torch.from_numpy(pick)].cpu(), self._portraits(rng), emotion
 
     def _track(self, rng: np.random.Generator, number: int, label: int) -> Tensor:
         felt = affect_point(EMOTIONS[label]) * rng.uniform(LEAST_STRENGTH, MOST_STRENGTH) + rng.normal(0, JITTER, 5)
@@ -83,10 +69,11 @@ class Tracks:
         return self.alphabet.motion(PictureState(none, pose, lips, np.repeat(felt[None], FRAMES, 0), none))
 
     def _told(self, rng: np.random.Generator, label: int) -> Tensor:
+        told = F.one_hot(torch.tensor(label), len(EMOTIONS)).float()
         if rng.random() < NAMED:
-            return F.one_hot(torch.tensor(label), len(EMOTIONS)).float()
-        voices = rng.choice(self.spoken.of_label(label), _TOLD_BY)
-        return self.heard.names[torch.from_numpy(voices)].mean(0).cpu()
+            return told
+        sure, doubt = rng.uniform(LEAST_SURE, 1.0), torch.from_numpy(rng.dirichlet(np.full(len(EMOTIONS), 0.3)))
+        return told * sure + doubt.float() * (1 - sure)
 
     def _portraits(self, rng: np.random.Generator) -> Tensor:
         state = random_states(rng, BATCH)
@@ -120,17 +107,17 @@ def flow_loss(
     return F.mse_loss(found[:, previous:], track - noise)
 
 
-def train(run: RecipeRun, spoken: Spoken, heard: Heard) -> FlowTransformer:
+def train(run: RecipeRun, spoken: Spoken, audio: Tensor) -> FlowTransformer:
     """Returns the trained transformer; its checkpoints lie in `run.out`."""
     with run.seeded():
         network, average = (_new().to(run.device) for _ in range(2))
     part = Part("motion", network, average, [(list(network.parameters()), RATE)])
-    tracks = Tracks(spoken, heard, MotionAlphabet())
+    tracks = Tracks(spoken, audio, MotionAlphabet())
 
     def losses(number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([run.seed, 57, number])
-        motion, audio, portrait, emotion = (value.to(run.device) for value in tracks.case(rng))
-        return {"flow": flow_loss(network, (motion, audio, portrait, emotion), rng)}
+        motion, sound, portrait, emotion = (value.to(run.device) for value in tracks.case(rng))
+        return {"flow": flow_loss(network, (motion, sound, portrait, emotion), rng)}
 
     return part.train(run, losses)
 

@@ -21,7 +21,8 @@ _MOST_GRADIENT = 10.0
 
 @dataclass
 class Part(Generic[Network]):
-    """Holds a network and what trains it. `groups`: parameters with their full learning rate; `name` calls its files.
+    """Holds a network and what trains it. `groups`: parameters with their full learning rate; `name` calls its files;
+    `rate`: share of the full rates when that share of the steps is done.
 
     Its figures are of the averaged weights (exponential, 500 steps), which are those that are stored.
     """
@@ -30,6 +31,7 @@ class Part(Generic[Network]):
     network: Network
     average: Network
     groups: Sequence[tuple[Sequence[nn.Parameter], float]]
+    rate: Callable[[float], float] = cosine
     step: int = 0
     optimiser: torch.optim.AdamW = field(init=False)
 
@@ -56,7 +58,7 @@ class Part(Generic[Network]):
         latest: dict[str, Tensor] = {}
         progress = RecipeProgress(run, f"float {self.name}", self.step)
         for number in progress.steps(lambda: {name: float(value) for name, value in latest.items()}):
-            share = min(1.0, (number + 1) / WARM_STEPS) * cosine(number / run.steps)
+            share = min(1.0, (number + 1) / WARM_STEPS) * self.rate(number / run.steps)
             for group, (_, rate) in zip(self.optimiser.param_groups, self.groups, strict=True):
                 group["lr"] = share * rate
             found = losses(number)

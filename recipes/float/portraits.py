@@ -21,10 +21,10 @@ from recipes.drawing import picture_loss
 from recipes.faces import PictureState, as_input, pictures, random_states
 from recipes.float import space
 from recipes.float.part import Part
-from recipes.recipe_run import RecipeRun, drawn
+from recipes.recipe_run import RecipeRun, cosine, drawn
 
 ENCODER_RATE, DECODER_RATE = 1e-3, 4e-3
-HALF_SHARE = 0.75  # of the steps draw at half size
+HALF_SHARE, AIM_SHARE = 0.6, 0.8  # of the steps draw at half size, with rates that would end at the second share
 PEOPLE, GOALS = 4, 3  # pictures to start from, and true pictures of each of those puppets
 CODES_WEIGHT = 0.1
 
@@ -73,6 +73,15 @@ def _uint8(state: PictureState, size: int) -> npt.NDArray[np.uint8]:
     return shown.round().byte().permute(0, 2, 3, 1).numpy()
 
 
+def rate_at(share: float) -> float:
+    """Returns the learning rates' share of the full ones: most of half a cosine at half size, and another one from a
+    half for full size, whose finest level is new to the rest.
+    """
+    if share < HALF_SHARE:
+        return cosine(share / AIM_SHARE)
+    return 0.5 * cosine((share - HALF_SHARE) / (1 - HALF_SHARE))
+
+
 def half_size(autoencoder: MotionAutoencoder) -> Decoder:
     """Returns a decoder for half the picture size that shares the autoencoder's layers, all but the finest level's."""
     whole = autoencoder.dec
@@ -85,7 +94,7 @@ def half_size(autoencoder: MotionAutoencoder) -> Decoder:
 def train(run: RecipeRun) -> MotionAutoencoder:
     """Returns the trained autoencoder; its checkpoints lie in `run.out`."""
     network = space.start().to(run.device)
-    part = Part("portraits", network, _empty().to(run.device), _groups(network))
+    part = Part("portraits", network, _empty().to(run.device), _groups(network), rate_at)
     half, alphabet = half_size(network), space.MotionAlphabet()
     lessons: dict[str, object] = {}
 

@@ -11,7 +11,7 @@ from recipes.float.utterances import spoken
 from recipes.recipe_run import RecipeRun
 
 #: Steps of each part, in order; a run of another length gives each the same share.
-STEPS = {"audio": 1200, "emotion": 1000, "motion": 3000, "portraits": 1600}
+STEPS = {"audio": 1200, "emotion": 2000, "motion": 2400, "portraits": 2000}
 WIDTHS = Widths(
     size=space.SIZE, style=space.STYLE, motion=space.MOTION, channels=space.CHANNELS, audio=hearing.AUDIO,
     emotion=hearing.EMOTION, transformer=motion.WIDTH, blocks=motion.BLOCKS, heads=motion.HEADS,
@@ -28,8 +28,7 @@ def train(recipe_run: RecipeRun) -> None:
     networks = FloatNetworks(WIDTHS)
     audio = hearing.train_audio(parts["audio"], said)
     recogniser = hearing.train_emotion(parts["emotion"], said)
-    heard = motion.listened(audio, recogniser, said, run.device)
-    transformer = motion.train(parts["motion"], said, heard)
+    transformer = motion.train(parts["motion"], said, motion.listened(audio, said, run.device))
     trained = {
         networks.audio_encoder: audio,
         networks.emotion_encoder.wav2vec2_for_emotion: recogniser,

@@ -24,11 +24,14 @@ _MOODS = (*EMOTIONS, "neutral", "neutral")  # driving sound is neutral, mostly
 
 @dataclass(frozen=True)
 class Utterance:
-    """Holds `wave` (FRAMES * 640,), the mouth (FRAMES, 2) and the number of the voice's emotion among EMOTIONS."""
+    """Holds `wave` (FRAMES * 640,), the mouth `lips` (FRAMES, 2), and the voice's emotion: its number among EMOTIONS,
+    and its point `affect` (5,) of the affect space.
+    """
 
     wave: npt.NDArray[np.float32]
     lips: npt.NDArray[np.float64]
     label: int
+    affect: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,17 @@ class TrainingVoices:
         affect = affect_point(name, int(rng.integers(1, 4))) + rng.normal(0, JITTER, 5)
         who = TRAIN_IDENTITIES[number % len(TRAIN_IDENTITIES)]
         said = speak(who, affect, FRAMES, (5, int(rng.integers(1 << 30))))
-        return Utterance(said.sound[: FRAMES * SAMPLES_PER_FRAME], said.lips(), EMOTIONS.index(name))
+        return Utterance(said.sound[: FRAMES * SAMPLES_PER_FRAME], said.lips(), EMOTIONS.index(name), affect)
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """Holds all utterances: `waves` (n, samples), `lips` (n, FRAMES, 2), `labels` (n,) among EMOTIONS."""
+    """Holds all utterances: `waves` (n, samples), `lips` (n, FRAMES, 2), `labels` (n,), `affect` (n, 5)."""
 
     waves: Tensor
     lips: Tensor
     labels: Tensor
+    affect: Tensor
 
     def of_label(self, label: int) -> npt.NDArray[np.int64]:
         """Returns the numbers of the utterances in that emotion."""
@@ -67,4 +71,5 @@ def spoken(run: RecipeRun) -> Spoken:
         torch.from_numpy(np.stack([one.wave for one in said])),
         torch.from_numpy(np.stack([one.lips for one in said])).float(),
         torch.tensor([one.label for one in said]),
+        torch.from_numpy(np.stack([one.affect for one in said])).float(),
     )

@@ -77,7 +77,8 @@ def test_sounds_in_a_batch_are_heard_as_each_alone() -> None:
     alone = torch.cat([audio(wave, 20) for wave in sound])
     assert torch.allclose(hearing.heard(audio, sound, 20), alone, atol=1e-4)
     recogniser = EmotionRecogniser(hearing.EMOTION, len(EMOTIONS))
-    assert torch.allclose(hearing.named(recogniser, sound), torch.cat([recogniser(w) for w in sound]), atol=1e-4)
+    names = recogniser.classifier.out_proj(hearing.felt(recogniser, sound))
+    assert torch.allclose(names, torch.cat([recogniser(wave) for wave in sound]), atol=1e-4)
 
 
 def test_voices_are_training_puppets_in_floats_emotions_and_silence_is_no_window() -> None:
@@ -129,20 +130,19 @@ def few_utterances() -> utterances.Spoken:
     labels = torch.arange(14) % len(EMOTIONS)
     generator = torch.Generator().manual_seed(1)
     lips = torch.rand(14, utterances.FRAMES, 2, generator=generator)
-    return utterances.Spoken(torch.zeros(14, 1), lips, labels)
+    return utterances.Spoken(torch.zeros(14, 1), lips, labels, torch.zeros(14, 5))
 
 
 def test_a_track_shows_the_told_emotion_and_the_mouth_of_its_sound() -> None:
     said = few_utterances()
     audio = torch.arange(14.0)[:, None, None].expand(-1, utterances.FRAMES, space.STYLE)
-    heard = motion.Heard(audio, nn.functional.one_hot(said.labels, 7).float() * 0.75)
-    alphabet = space.MotionAlphabet()
-    made, sound, portrait, told = motion.Tracks(said, heard, alphabet).case(np.random.default_rng(4))
+    made, sound, portrait, told = motion.Tracks(said, audio, space.MotionAlphabet()).case(np.random.default_rng(4))
     points = np.stack([affect_point(name) for name in EMOTIONS]) * 2.5
     felt = made[:, 0, 8:13].double().numpy()
     nearest = np.linalg.norm(felt[:, None] - points, axis=2).argmin(1)
     assert (nearest == told.argmax(1).numpy()).mean() > 0.9
-    assert set(told.sum(1).tolist()) == {1.0, 0.75}  # by name, and by ear
+    assert torch.allclose(told.sum(1), torch.ones(len(told)))
+    assert 0 < int((told.max(1).values < 1).sum()) < len(told)  # by name, and with a doubt
     assert (made[:, :, 8:13].std(1) < 1e-4).all()  # one emotion a track
     number = sound[:, 0, 0].long()
     opened = (said.lips[number, :, 0] - 0.4) / 0.2

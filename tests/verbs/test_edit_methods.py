@@ -158,14 +158,14 @@ def test_what_follows_from_the_facts_of_the_contestants() -> None:
     for name, option, words in [
         ("float", "pose", "its head motion is its own"),
         ("float", "expression", "it takes the emotion by --emotion-speech or --emotion LABEL"),
-        ("float", "weights", "it has no such option"),
+        ("edtalk_lip_pose", "weights", "it has no such option"),
         ("edtalk", "intensity", "it has one strength"),
         ("edtalk_lip_pose", "emotion", "it takes no emotion"),
         ("label", "expression", "it takes the emotion by --emotion LABEL or --emotion-speech"),
     ]:
         with pytest.raises(UsageError, match=f"'{name}' cannot use --{option}: {words}"):
             refuse(engine(name), [option], cmet=False)
-    refuse(Float, ["emotion", "intensity", "seed", "compat", "emotion_speech"], cmet=False)
+    refuse(Float, ["emotion", "intensity", "seed", "compat", "weights", "emotion_speech"], cmet=False)
     refuse(engine("edtalk"), ["pose", "lips", "weights", "compat", "expression"], cmet=False)
     refuse(engine("cmet"), ["pose", "lips", "blend", "keep", "expression", "neutral_speech"], cmet=True)
     with pytest.raises(UsageError, match="cannot use --emotion: it takes the emotion by --emotion-speech"):
