@@ -24,7 +24,7 @@ from recipes.float.part import Part
 from recipes.recipe_run import RecipeRun, cosine, drawn
 
 ENCODER_RATE, DECODER_RATE = 1e-3, 4e-3
-HALF_SHARE, AIM_SHARE = 0.6, 0.8  # of the steps draw at half size, with rates that would end at the second share
+HALF_SHARE = 0.75  # of the steps draw at half size
 PEOPLE, GOALS = 4, 3  # pictures to start from, and true pictures of each of those puppets
 CODES_WEIGHT = 0.1
 
@@ -78,7 +78,7 @@ def rate_at(share: float) -> float:
     half for full size, whose finest level is new to the rest.
     """
     if share < HALF_SHARE:
-        return cosine(share / AIM_SHARE)
+        return cosine(share)
     return 0.5 * cosine((share - HALF_SHARE) / (1 - HALF_SHARE))
 
 

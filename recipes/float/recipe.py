@@ -11,7 +11,7 @@ from recipes.float.utterances import spoken
 from recipes.recipe_run import RecipeRun
 
 #: Steps of each part, in order; a run of another length gives each the same share.
-STEPS = {"audio": 1200, "emotion": 2000, "motion": 2400, "portraits": 2000}
+STEPS = {"audio": 1200, "emotion": 2000, "motion": 1800, "portraits": 1600}
 WIDTHS = Widths(
     size=space.SIZE, style=space.STYLE, motion=space.MOTION, channels=space.CHANNELS, audio=hearing.AUDIO,
     emotion=hearing.EMOTION, transformer=motion.WIDTH, blocks=motion.BLOCKS, heads=motion.HEADS,
