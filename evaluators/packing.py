@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import npz
+
 
 def pack(**arrays: Any) -> bytes:
     """Returns arrays, numbers and strings by name, as compressed npz bytes (nothing pickled)."""
@@ -19,5 +21,4 @@ def pack(**arrays: Any) -> bytes:
 
 def unpack(statistics: bytes) -> dict[str, npt.NDArray[Any]]:
     """Returns the arrays by name."""
-    with np.load(io.BytesIO(statistics), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    return npz.arrays(statistics)

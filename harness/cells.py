@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.reasons import reason
 from harness.store import RunStore, StoredRow
@@ -23,7 +24,7 @@ class StoredCell:
     identity: Mapping[str, str]  # sample → identity
     emotion: Mapping[str, str]  # sample → the emotion asked for
 
-    @property
+    @cached_property
     def scored(self) -> tuple[StoredRow, ...]:
         """Returns the rows that count."""
         return tuple(row for row in self.rows if row.scored)

@@ -177,8 +177,10 @@ class RunStore:
             "ORDER BY r.dataset, r.method, s.position, r.sample, r.metric, r.signature",
             cell or (),
         )
+        read: dict[str, tuple[str, ...]] = {}  # most rows have the same few notes, or none
         for dataset, method, sample, metric, signature, value, reason, detail, notes, data in cursor:
-            codes = tuple(json.loads(notes))
+            if (codes := read.get(notes)) is None:
+                codes = read[notes] = tuple(json.loads(notes))
             yield StoredRow(dataset, method, sample, metric, signature, value, reason, detail, codes, data or b"")
 
     def series(self) -> Iterator[tuple[str, str, str, str, str, bytes]]:

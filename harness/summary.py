@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from harness import agreement, statistics
+from harness import agreement, npz, statistics
 from harness.cells import Key, StoredCell, gathered
 from harness.evaluator import Column, Evaluator, MetricFacts, Statistics
 from harness.pairs import CellScores, compared
@@ -23,8 +22,7 @@ def unpack(row: StoredRow) -> Statistics:
     """Returns a row's sufficient statistics; its value alone where it stored none."""
     if not row.statistics:
         return {"value": np.array([row.value], dtype=np.float64)}
-    with np.load(io.BytesIO(row.statistics), allow_pickle=False) as arrays:  # a name or a number: as a plain scalar
-        return {key: array[()] for key in arrays.files for array in (arrays[key],)}
+    return {key: array[()] for key, array in npz.arrays(row.statistics).items()}  # a name or a number: a plain scalar
 
 
 def summarise(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from harness import registry
@@ -44,9 +44,14 @@ class Pools:
     def _columns(self) -> list[Column]:
         with RunStore(self._folder, create=False) as store:
             asked = store.meta("asked") or {}
-        try:
-            judge = registry.load(JUDGE)(str(asked.get("protocol", "")), "cpu", str(asked.get("dataset", "")))
-        except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now
-            return []
-        found: list[Column] = judge.columns()
-        return found
+        return list(_columns(str(asked.get("protocol", "")), str(asked.get("dataset", ""))))
+
+
+@lru_cache(maxsize=16)
+def _columns(protocol: str, dataset: str) -> tuple[Column, ...]:
+    """What a protocol measures, built once for all runs of it."""
+    try:
+        columns: list[Column] = registry.load(JUDGE)(protocol, "cpu", dataset).columns()
+    except (UsageError, MissingError):  # the user's own protocol or judge is elsewhere by now
+        return ()
+    return tuple(columns)

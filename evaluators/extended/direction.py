@@ -7,6 +7,7 @@ Facts: docs/reference/extended_emotions.md, 'Measures'.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import permutations
 
@@ -44,16 +45,23 @@ def centroid_guesses(
     rows, others = np.asarray(queries, dtype=np.float64), np.asarray(bank, dtype=np.float64)
     if cosine:
         rows, others = unit(rows), unit(others)
+    if not len(others):
+        return [""] * len(rows)
     (classes, codes), (people, who) = coded(bank_labels), coded(bank_identities)
-    guesses: dict[int, str] = {}
-    for identity in dict.fromkeys(query_identities):  # its clips share the centroids of all the others
-        mine = [k for k, name in enumerate(query_identities) if name == identity]
-        allowed = who != (people.index(identity) if identity in people else -1)
-        shown = np.flatnonzero(np.bincount(codes[allowed], minlength=len(classes)))
-        centroids = np.array([others[allowed & (codes == code)].mean(axis=0) for code in shown])
-        near = [classes[shown[k]] for k in _nearest(rows[mine], centroids, cosine)] if len(shown) else [""] * len(mine)
-        guesses.update(zip(mine, near, strict=True))
-    return [guesses[k] for k in range(len(rows))]
+    places = [np.flatnonzero(codes == code) for code in range(len(classes))]
+    far = _distances_to(np.array([others[place].mean(axis=0) for place in places]), rows, cosine)
+    asked: dict[str, list[int]] = defaultdict(list)
+    for k, identity in enumerate(query_identities):
+        asked[identity].append(k)
+    means, at = [], []  # of classes without the clips of a person in them: only these centroids are not everybody's
+    for code, person in dict.fromkeys(zip(codes.tolist(), who.tolist(), strict=True)):
+        mine, left = asked.get(people[person], []), places[code][who[places[code]] != person]
+        at += [(k, code) for k in mine]
+        means += [others[left].mean(axis=0) if len(left) else np.full(others.shape[1], np.nan)] * len(mine)
+    if at:
+        own, code_of = map(list, zip(*at, strict=True))
+        far[own, code_of] = np.nan_to_num(_each(np.array(means), rows[own], cosine), nan=np.inf)
+    return [classes[k] if np.isfinite(far[row, k]) else "" for row, k in enumerate(far.argmin(axis=1))]
 
 
 def coded(names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
@@ -63,12 +71,16 @@ def coded(names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
     return known, np.array([place[name] for name in names], dtype=np.intp)
 
 
-def _nearest(rows: Float, centroids: Float, cosine: bool) -> list[int]:
-    """Index of the nearest of (k, d) centroids for each of (n, d) rows; the first one of equals."""
+def _distances_to(centroids: Float, rows: Float, cosine: bool) -> Float:
+    """How far each of (n, d) rows is from each of (k, d) centroids, (n, k): −cosine for unit rows, or Euclidean."""
     if cosine:
-        directions = unit(centroids)
-        return [int(np.argmax(directions @ row)) for row in rows]
-    return [int(np.argmin(lengths(centroids - row))) for row in rows]
+        return np.asarray(-(rows @ unit(centroids).T))
+    return np.asarray(np.linalg.norm(centroids - rows[:, None], axis=2))
+
+
+def _each(centroids: Float, rows: Float, cosine: bool) -> Float:
+    """How far each of (n, d) rows is from its own of (n, d) centroids."""
+    return -np.einsum("nd,nd->n", rows, unit(centroids)) if cosine else lengths(centroids - rows)
 
 
 def macro_recall(labels: Sequence[str], guesses: Sequence[str]) -> float:

@@ -132,7 +132,8 @@ class ExtendedEmotion(Evaluator):
         """
         if metric == "ext_shift":
             return [float("nan")] * len(groups)
-        return super().without(metric, pool.halved(rows) if metric == "ext_profile" else rows, groups)
+        read = pool.read_once(rows)
+        return super().without(metric, pool.halved(read) if metric == "ext_profile" else read, groups)
 
     def with_wrong(self, metric: str, rows: Sequence[Statistics], lost: Sequence[str]) -> float | None:
         """Returns the score if clips of these emotions, which have no number, counted as wrong; None for other scores

@@ -40,6 +40,20 @@ def combine(metric: str, rows: Rows, cosine: bool, scale: float | None) -> float
     return direction.macro_recall(*pseudo_guesses(rows))
 
 
+def read_once(rows: Rows) -> list[Mapping[str, Any]]:
+    """Returns the rows with plain words and double precision, so that many scores of them need not convert them."""
+    plain = {"label": str, "identity": str, "pseudo": str, "extended": bool}
+    doubles = ("direction", "truth", "voice")
+    return [
+        {
+            **row,
+            **{key: kind(row[key]) for key, kind in plain.items() if key in row},
+            **{key: np.asarray(row[key], dtype=np.float64) for key in doubles if key in row},
+        }
+        for row in rows
+    ]
+
+
 def with_wrong(metric: str, rows: Rows, lost: Sequence[str], cosine: bool) -> float | None:
     """Returns the score if as many more clips, of the emotions `lost`, were wrong; None for no share.
 
