@@ -86,10 +86,14 @@ class Generator(nn.Module):
         volume = self.ea3d(self.resblocks_3d(as_volume(self.second(x), self._volume)), prompt)
         return Portrait(volume, self.dense_motion_network.compressed(volume), keypoints)
 
-    def frames(self, portrait: Portrait, keypoints: Tensor) -> Tensor:
-        """Returns pictures (B, 3, 256, 256) in [0, 1] of the portrait with keypoints (B, K, 3)."""
+    def guide(self, portrait: Portrait, keypoints: Tensor) -> Tensor:
+        """Returns maps (B, deepest, 64, 64) of what frames with keypoints (B, K, 3) show, for the decoder."""
         motion = self.dense_motion_network(portrait.compressed, portrait.keypoints, keypoints)
         volume = portrait.volume.expand(len(keypoints), -1, -1, -1, -1)
-        seen = self.fourth(self.third(as_map(resampled(volume, motion.deformation))))
-        pictures: Tensor = self.decoder(seen * motion.occlusion)
+        seen: Tensor = self.fourth(self.third(as_map(resampled(volume, motion.deformation))))
+        return seen * motion.occlusion
+
+    def frames(self, portrait: Portrait, keypoints: Tensor) -> Tensor:
+        """Returns pictures (B, 3, 256, 256) in [0, 1] of the portrait with keypoints (B, K, 3)."""
+        pictures: Tensor = self.decoder(self.guide(portrait, keypoints))
         return pictures

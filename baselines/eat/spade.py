@@ -7,11 +7,14 @@ convolutions of the feature map. State-dict names are those of `generator.decode
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.eat.convolution_blocks import doubled
+from baselines.eat.enlarged import convolved
 
 _SLOPE = 0.2
 _EPS = 1e-12
@@ -50,7 +53,7 @@ class SpectralConvolution(nn.Module):
 
 
 class _Spade(nn.Module):
-    """Normalises maps by instance; scales and shifts them by what it makes of a guide of the same size."""
+    """Scales and shifts maps that were normalised by instance, by convolutions of a guide."""
 
     def __init__(self, channels: int, guide: int, shared: int) -> None:
         super().__init__()
@@ -58,10 +61,11 @@ class _Spade(nn.Module):
         self.mlp_gamma = nn.Conv2d(shared, channels, 3, padding=1)
         self.mlp_beta = nn.Conv2d(shared, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, guide: Tensor) -> Tensor:
-        seen = self.mlp_shared(guide)
-        y: Tensor = F.instance_norm(x) * (1 + self.mlp_gamma(seen)) + self.mlp_beta(seen)
-        return y
+    def forward(self, normal: Tensor, guide: Tensor) -> Tensor:
+        """Returns normalised maps (B, channels, f * H, f * W) as a guide (B, guide, H, W) modulates them."""
+        first = cast("nn.Conv2d", self.mlp_shared[0])
+        seen = F.relu(convolved(guide, first.weight, first.bias, normal.shape[-1] // guide.shape[-1]))
+        return torch.addcmul(normal + self.mlp_beta(seen), normal, self.mlp_gamma(seen))
 
 
 class _Block(nn.Module):
@@ -75,11 +79,10 @@ class _Block(nn.Module):
             self.norm_s = _Spade(inputs, guide, shared)
 
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
-        guide = F.interpolate(guide, x.shape[-2:])
-        y = self.conv_0(F.leaky_relu(self.norm_0(x, guide), _SLOPE))
+        normal = F.instance_norm(x)
+        y = F.instance_norm(self.conv_0(F.leaky_relu(self.norm_0(normal, guide), _SLOPE)))
         y = self.conv_1(F.leaky_relu(self.norm_1(y, guide), _SLOPE))
-        straight = self.conv_s(self.norm_s(x, guide)) if hasattr(self, "conv_s") else x
-        added: Tensor = straight + y
+        added: Tensor = y + (self.conv_s(self.norm_s(normal, guide)) if hasattr(self, "conv_s") else x)
         return added
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from baselines.eat.dense_motion import DenseMotionNetwork
 from baselines.eat.emotion_modulation import EmotionModulation
+from baselines.eat.enlarged import convolved
 from baselines.eat.generator import Generator, Widths
 from baselines.eat.grids import coordinates
 from baselines.eat.keypoint_motion import hull_volume, placed, recentred
@@ -191,6 +192,14 @@ def test_keypoints_that_stay_move_nothing(small: Generator) -> None:
     torch.testing.assert_close(share[..., 0], share[..., 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(share[..., 0], share[..., 2], atol=1e-5, rtol=0)
     assert 0 < float(share.min()) < float(share.max()) < 1
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_convolution_of_an_enlarged_map(factor: int) -> None:
+    x, weight, bias = formula("x", 2, 3, 4, 5), formula("w", 6, 3, 3, 3), formula("b", 6)
+    large = x.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    wanted = nn.functional.conv2d(large, weight, bias, padding=1)
+    torch.testing.assert_close(convolved(x, weight, bias, factor), wanted, atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("training", [False, True])
