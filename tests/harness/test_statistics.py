@@ -119,6 +119,16 @@ def test_no_p_value_is_below_that_of_all_people_agreeing(people: int) -> None:
     assert nearly.p_value >= least_p(people)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_below_one_per_cent_no_skewness_makes_a_p_value_smaller_than_students(seed: int) -> None:
+    values = np.exp(rng(seed).normal(size=14))
+    one = replace(left_out_of_mean(values, range(14)).by_person(), differing=99)
+    for t in (1.5, 2.5, 4.0, 7.0, -2.5, -4.0):
+        moved = replace(one, value=t * one.variance**0.5)
+        student = 2 * stats.t.sf(abs(t), one.freedom)
+        assert moved.p_value >= min(student, 0.01) * (1 - 1e-9)
+
+
 def test_nearly_all_agreeing_is_no_skewness_to_be_afraid_of() -> None:
     """Eleven of thirteen one way and none the other: the flat place of the expansion would call it nothing."""
     one = left_out_of_mean([100.0] * 11 + [0.0] * 2, range(13)).by_person()
