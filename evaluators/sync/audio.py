@@ -4,8 +4,9 @@
 samples of its own rate (401 at 16 kHz if that is 44.1 kHz). `aac`: after one AAC pass, as EAT's crops; `aac2`: after
 two, as LatentSync's evaluation. In all of these late sound is padded as ``-async 1`` did in ffmpeg 5.1. `clean`: the
 harness's own reading, nothing added; `level`: the same at one loudness.
-Measured against ffmpeg 5.1.9: `direct` and `mp3` from MP3 equal; `direct` from AAC within one level, `mp3` from AAC
-within 85: AAC is decoded up to 1.5e-8 otherwise, which LAME makes more of.
+Measured against ffmpeg 8.0: `mp3` equal, from MP3 and from AAC. Against 5.1.9: `direct` and `mp3` from MP3 equal;
+`direct` from AAC within one level, `mp3` from AAC within 85: AAC is decoded up to 1.5e-8 otherwise, which LAME makes
+more of.
 Facts: docs/reference/metrics.md, 'Sound in published pipelines' and 'Pipeline conversion'.
 """
 

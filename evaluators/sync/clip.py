@@ -23,7 +23,6 @@ from harness.records import SAMPLES_PER_FRAME, Row
 from harness.series import packed
 
 _UNLIKE_FRAMES = 3  # AAC ends up to two frames late in every file: not worth a note
-_BARELY = "; the reference scores it only because its AVI file repeats a frame or two"
 _Values = dict[str, float]
 
 
@@ -94,16 +93,14 @@ class SyncClip:
             if d.whole and log.crowded:
                 return Refusal("multiple_faces", "this protocol takes the picture as one face crop")
             return [None]
-        repeats = self._inputs.store.repeats
-        fit = self._long_enough(log.tracks(d, repeats))
-        if not fit:
-            barely = repeats and self._long_enough(log.tracks(d))
-            return Refusal("track_too_short", self._longest() + (_BARELY if barely else ""))
-        return fit
+        fit = self._long_enough(log.tracks(d, self._inputs.store.scene))
+        return fit or Refusal("track_too_short", self._longest())
 
     def _longest(self) -> str:
         """The shortcoming of the longest face track."""
-        d, one = self._dialect, self._inputs.log.longest(self._dialect)
+        d, one = self._dialect, self._inputs.log.longest(self._dialect, self._inputs.store.scene)
+        if one is None:
+            return "no face in the frames that the pipeline's AVI holds"
         size = f"{one.detections} detections in {len(one.boxes)} frames, {one.side_px:.0f} px wide"
         need = f"more than {d.more_than} detections, {d.least + 5} frames, wider than {d.wider_than_px} px"
         return f"the longest face track has {size}; needed are {need}"

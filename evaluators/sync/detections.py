@@ -4,7 +4,6 @@ pictures.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,20 +53,22 @@ class FaceLog:
             boxes = s3fd.detect(self.net, chunk.frames)
             self._boxes += [(chunk.first + place, detected[:, :4].tolist()) for place, detected in enumerate(boxes)]
 
-    def tracks(self, dialect: Dialect, repeats: Collection[int] = ()) -> list[Track]:
+    def tracks(self, dialect: Dialect, scene: int | None = None) -> list[Track]:
         """Returns the tracks by the dialect's rule, held to the clip's ends where frames between searches were
-        skipped.
+        skipped. `scene`: how many frames from the first on are looked at; None: all.
         """
-        built = tracks.build(self.found, dialect.rule, dialect.more_than, dialect.wider_than_px, repeats)
+        built = tracks.build(self._in(scene), dialect.rule, dialect.more_than, dialect.wider_than_px)
         if self.every == 1:
             return built
         return [tracks.extended(track, 0, self.frames - 1, self.every - 1) for track in built]
 
-    def longest(self, dialect: Dialect) -> Track:
-        """Returns the track with most detections, whatever its length and width; some searched frame must show
-        a face.
-        """
-        return max(tracks.build(self.found, dialect.rule), key=lambda track: track.detections)
+    def longest(self, dialect: Dialect, scene: int | None = None) -> Track | None:
+        """Returns the track with most detections, whatever its length and width; None where no frame shows a face."""
+        built = tracks.build(self._in(scene), dialect.rule)
+        return max(built, key=lambda track: track.detections, default=None)
+
+    def _in(self, scene: int | None) -> list[tuple[int, Float]]:
+        return [(index, boxes) for index, boxes in self.found if scene is None or index < scene]
 
     @property
     def any(self) -> bool:

@@ -105,11 +105,11 @@ class Dialect:
         if not self.tracked:
             return (("crop", self.crop),)
         every = "" if self.every == 1 else f"/{self.every}"
-        own = "own" if self.frames == "pipeline" else ""  # frames that its AVI repeats do not count
+        scene = "avi" if self.frames == "pipeline" else ""  # of as many frames as its AVI holds
         return (
             ("crop", f"track-cs.4-med13{self.ends}-gray110"),
             ("det", DETECTORS[self.detector] + every),
-            ("trk", f"{self.rule}>{self.more_than}{own}@{self.wider_than_px}px"),
+            ("trk", f"{self.rule}>{self.more_than}{scene}@{self.wider_than_px}px"),
         )
 
 

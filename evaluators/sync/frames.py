@@ -84,7 +84,7 @@ class FrameStore:
         self, path: Path, own: OwnFrames | None = None, keep_bytes: int = KEEP_BYTES, fed: VideoReader | None = None
     ) -> None:
         self._path, self._own, self._room = path, own, keep_bytes
-        self.repeats: frozenset[int] = frozenset()  # of the pipeline's pictures, once they were read
+        self.scene: int | None = None  # of the pipeline's pictures, how many are its scene; None: all frames are
         self._kept: list[Chunk] | None = []
         self.frames = 0
         self.complete = False
@@ -170,5 +170,5 @@ class FrameStore:
             return VideoReader(self._path)
         reader = self._own()
         if isinstance(reader, PipelineReader):
-            self.repeats = reader.repeats
+            self.scene = reader.scene
         return reader

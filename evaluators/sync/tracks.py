@@ -7,7 +7,7 @@ Facts: docs/reference/metrics.md, 'Face tracks'.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,22 +102,17 @@ def build(
     rule: Rule = "clean",
     more_than: int = 0,
     wider_than_px: float = 0.0,
-    repeats: Collection[int] = (),
 ) -> list[Track]:
     """Returns the tracks of the faces (frame index, boxes (k, 4)) of one scene, frames ascending; in order of their
     start.
 
-    A track needs more than `more_than` detections and a mean side above `wider_than_px` (both strict). Detections in
-    the frames `repeats` are not counted: they show what the frame before or after them shows.
+    A track needs more than `more_than` detections and a mean side above `wider_than_px` (both strict).
     """
     free = {frame: [np.asarray(box, dtype=np.float64)[:4] for box in boxes] for frame, boxes in faces}
     tracks = []
     while any(free.values()):
         path = _take_path(free, rule)
-        if (
-            sum(frame not in repeats for frame, _ in path) > more_than
-            and (track := _filled(path)).side_px > wider_than_px
-        ):
+        if len(path) > more_than and (track := _filled(path)).side_px > wider_than_px:
             tracks.append(track)
     return tracks
 

@@ -89,7 +89,7 @@ def test_the_dialects_are_said() -> None:
     assert "|net:cmet7-crema-d|align:dlib5-cmet-224|det:hog1+mmod@absent+dlib5@absent|" in paper["emotion_acc"]
     assert "|samp:even16|form:mean-logits|" in paper["emotion_acc"]
     assert paper["fid_pair"].count("|agg:pair-mean|") == 1
-    assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100own@100px"))
+    assert all(f"|{part}|" in paper["lse_c"] for part in ("aud:mp3@driving", "face:mean", "trk:sp>100avi@100px"))
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,14 @@ _FREE, _FILLED_BEFORE, _LAGS = 1.1, 0.6, -1.1
 
 @dataclass(frozen=True)
 class Pictures:
-    """Says how often each coded frame is shown (0: dropped), and which pictures are there only because of the delay."""
+    """Says how often each coded frame is shown (0: dropped), and how many frames the AVI itself holds.
+
+    OpenCV reads no more than these: it fills no place. Scenes, and with them tracks, end there, however many pictures
+    there are.
+    """
 
     counts: tuple[int, ...]
-    repeats: frozenset[int]
+    held: int
 
 
 def delay_places(rate: int) -> int:
@@ -48,14 +52,9 @@ def late_seconds(path: Path) -> float:
 def pictures(timing: Timing, late: float, delay: int) -> Pictures:
     """Returns the pictures of a clip whose first frame is `late` seconds behind the file's begin."""
     kept = placed(timing, late)
-    counts, plain = (filled([place for _, place in kept], by) for by in (delay, 0))
-    repeats: set[int] = set()
-    index = 0
-    for count, own in zip(counts, plain, strict=True):
-        repeats.update(range(index + own, index + count))
-        index += count
+    counts = filled([place for _, place in kept], delay)
     times_shown = {frame: count for (frame, _), count in zip(kept, counts, strict=True)}
-    return Pictures(tuple(times_shown.get(frame, 0) for frame in range(len(timing.times))), frozenset(repeats))
+    return Pictures(tuple(times_shown.get(frame, 0) for frame in range(len(timing.times))), len(kept))
 
 
 def constant(timing: Timing, late: float = 0.0) -> tuple[int, ...]:

@@ -79,8 +79,8 @@ class Mpeg4Pass:
 class PipelineReader(VideoReader):
     """Reads a clip at 25 fps as syncnet_python's detector and cropper see it: a frame or two longer than the clip.
 
-    `sound_rate` (Hz) is that of the separate sound where it is not the clip's own. `repeats`: indices of the pictures
-    that are there only because that sound goes through MP3.
+    `sound_rate` (Hz) is that of the separate sound where it is not the clip's own. `scene`: how many of the pictures,
+    from the first on, belong to the scene that PySceneDetect sees.
     """
 
     def __init__(self, path: Path | str, sound_rate: int | None = None, like: VideoReader | None = None) -> None:
@@ -90,7 +90,7 @@ class PipelineReader(VideoReader):
     def _counted(self) -> grids.Counts:
         delay = avi_timing.delay_places(self.info.audio_rate if self._sound_rate is None else self._sound_rate)
         made = avi_timing.pictures(self._timing, avi_timing.late_seconds(self.path), delay)
-        self.repeats = made.repeats
+        self.scene = made.held
         return made.counts
 
     def begin(self) -> None:
