@@ -16,6 +16,7 @@ from harness.reasons import sentence
 from harness.streams import printable
 from reports.failures import failures
 from reports.fairness import fairness
+from reports.fitting import Block, fitted, shortened, wrapped
 from reports.layout import Column, Section, TableCell, TableLine, sections
 from reports.model import RunData
 from reports.numbers import coverage, interval, number
@@ -24,8 +25,8 @@ from reports.sentences import Sentence, sentences
 #: The metrics that a first look needs, in order; each the first of its columns.
 HEADLINES = ("emotion_acc", "ext_acc", "lse_c", "lse_d", "identity_sim", "fid", "fvd")
 #: How many sentences are told of differences that hold, and of what is too small to tell: as many as there is room for.
-_SENTENCES = ((4, 2), (3, 2), (3, 1), (2, 1))
-_LINES = 28  # of the screen; reasons and places follow: 35 in all
+_SENTENCES = ((4, 2), (3, 2), (3, 1), (2, 1), (1, 1))
+LINES = 28  # where nobody says how many; reasons and places follow
 _HEAD_LINES = 3
 _ASKEW = 0.3  # of half an interval, from which on it is no ±
 _ROLES = {"contestant": "", "ceiling": "ceiling", "floor": "floors"}
@@ -38,25 +39,20 @@ def plain(text: str, kind: str) -> str:
     return text
 
 
-def screen(runs: Sequence[RunData], width: int, ink: Ink = plain, metrics: Sequence[str] = ()) -> str:
-    """Returns the screen of one or more runs, at most `width` columns wide; metrics: keys, instead of `HEADLINES`."""
-    parts: list[str] = []
-    for section in sections(runs):
-        columns = _headlines(section, metrics or HEADLINES)
-        small = any("net:demo" in column.signature for column in section.columns)
-        what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
-        people = (
-            f", {section.identities} {'person' if section.identities == 1 else 'people'}" if section.identities else ""
-        )
-        parts.append(ink(printable(what + people), "bold") + (" (small demo networks)" if small else ""))
-        parts += [*_block(section, columns, width, ink), ""]
-        notes = [f"  {printable(note.text)}" for note in fairness(section, runs) if note.limit]
-        parts += [wrapped(note, width) for note in notes]
-    ranked = any(cell is not None and cell.rank for s in sections(runs) for line in s.lines for cell in line.cells)
-    above = "\n".join(parts)
-    tries = ("\n".join([above, *_claims(sentences(runs), ranked, width, ink, most)]) for most in _SENTENCES)
-    fitting = (text for text in tries if text.count("\n") < _LINES)
-    return next(fitting, "\n".join([above, *_claims(sentences(runs), ranked, width, ink, _SENTENCES[-1])])) + "\n"
+def screen(
+    runs: Sequence[RunData], width: int, ink: Ink = plain, metrics: Sequence[str] = (), room: int = LINES
+) -> str:
+    """Returns the screen of one or more runs: at most `width` columns wide, and `room` lines long if a few rows of each
+    table fit in there.
+
+    metrics: keys, instead of `HEADLINES`.
+    """
+    known = sections(runs)
+    blocks = [_block(section, _headlines(section, metrics or HEADLINES), runs, width, ink) for section in known]
+    ranked = any(cell is not None and cell.rank for s in known for line in s.lines for cell in line.cells)
+    found = sentences(runs)
+    claims = [_claims(found, ranked, width, ink, most) for most in _SENTENCES]
+    return "\n".join(fitted(blocks, claims, room)) + "\n"
 
 
 def _headlines(section: Section, wanted: Sequence[str]) -> list[int]:
@@ -67,9 +63,9 @@ def _headlines(section: Section, wanted: Sequence[str]) -> list[int]:
     return [first[name] for name in wanted if name in first] or list(range(len(section.columns)))
 
 
-def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> list[str]:
+def _block(section: Section, places: Sequence[int], runs: Sequence[RunData], width: int, ink: Ink) -> Block:
     """One row a method; columns that do not fit are left to the page, and a line says so."""
-    names = max(len(printable(line.label)) for line in section.lines)
+    names = min(_longest_name(width), max(len(printable(line.label)) for line in section.lines))
     texts = {place: [_text(line.cells[place]) for line in section.lines] for place in places}
     heads = {place: _head(section.columns[place], max(map(len, texts[place]))) for place in places}
     sizes = {place: max(map(len, (*heads[place], *texts[place]))) for place in places}
@@ -80,7 +76,7 @@ def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> lis
     deep = max((len(heads[k]) for k in shown), default=0)  # no column: nothing was measured
     stacked = {k: [*[""] * (deep - len(heads[k])), *heads[k]] for k in shown}
     above = [(" " * names + "".join(f"  {stacked[k][d].rjust(sizes[k])}" for k in shown)).rstrip() for d in range(deep)]
-    rows = [ink(text, "dim") for text in above]
+    rows: list[str] = []
     role = "contestant"
     for number_of, line in enumerate(section.lines):
         if line.role != role:
@@ -89,7 +85,24 @@ def _block(section: Section, places: Sequence[int], width: int, ink: Ink) -> lis
         rows.append(_row(line, names, [(texts[k][number_of].rjust(sizes[k]), line.cells[k]) for k in shown], ink))
     left_out = [section.columns[k].fact.short for k in places if k not in shown]
     rest = f"(no room for {', '.join(left_out)}: a wider terminal, or --columns, shows them)"
-    return rows + ([wrapped(rest, width)] if left_out else [])
+    notes = [wrapped(f"  {printable(note.text)}", width) for note in fairness(section, runs) if note.limit]
+    head = [*_heading(section, width, ink), *(ink(text, "dim") for text in above)]
+    return Block(tuple(head), tuple(rows), tuple(wrapped(rest, width).split("\n")) if left_out else (), tuple(notes))
+
+
+def _longest_name(width: int) -> int:
+    """How much of a row a method's name may take."""
+    return max(12, width // 3)
+
+
+def _heading(section: Section, width: int, ink: Ink) -> list[str]:
+    """What the table is of: dataset, lane, protocols, people, and whether small networks judged."""
+    what = f"{section.dataset}, lane {section.lane}, protocol {' + '.join(section.protocols)}"
+    count = section.identities
+    people = f", {count} {'person' if count == 1 else 'people'}" if count else ""
+    small = any("net:demo" in column.signature for column in section.columns)
+    lines = wrapped(printable(what + people) + " (small demo networks)" * small, width).split("\n")
+    return [ink(line, "bold") for line in lines]
 
 
 def _head(column: Column, room: int) -> list[str]:
@@ -122,7 +135,7 @@ def _with_reach(cell: TableCell) -> tuple[str, str]:
 
 
 def _row(line: TableLine, names: int, cells: Sequence[tuple[str, TableCell | None]], ink: Ink) -> str:
-    label = printable(line.label).ljust(names)
+    label = shortened(printable(line.label), names).ljust(names)
     inked = [ink(text, "good") if cell is not None and cell.rank == "best" else text for text, cell in cells]
     return "  ".join([ink(label, "bold") if line.role == "contestant" else label, *inked]).rstrip()
 
@@ -142,7 +155,8 @@ def _claims(found: Sequence[Sentence], ranked: bool, width: int, ink: Ink, most:
     rest = sum(not one.different for one in found) - len(unclear)
     told = [f"{more} more differences hold" if more else "", f"{rest} more comparisons show none" if rest else ""]
     closing = "; ".join(part for part in told if part)
-    return [*lines, wrapped(f"  {closing}: see the page.", width)] if closing else lines if found else []
+    lines += [wrapped(f"  {closing}: see the page.", width)] if closing else []
+    return [row for line in lines for row in line.split("\n")] if found else []
 
 
 def _in_turn(found: Iterable[Sentence]) -> list[Sentence]:
@@ -153,11 +167,6 @@ def _in_turn(found: Iterable[Sentence]) -> list[Sentence]:
         ranked.append((one.kind != "contestants", seen[one.kind, one.metric], one))
         seen[one.kind, one.metric] += 1
     return [one for *_, one in sorted(ranked, key=lambda entry: entry[:2])]
-
-
-def wrapped(text: str, width: int) -> str:
-    """Returns a paragraph in lines of the width, all but the first indented."""
-    return textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def lost(runs: Sequence[RunData], most: int = 4) -> list[str]:

@@ -18,9 +18,10 @@ from harness.errors import EXIT_CANNOT_COMPARE, EXIT_MISSING
 from harness.records import Clip, Failed
 from harness.store import RunStore
 from harness.streams import control, printable
+from reports.fitting import height, shortened, wrapped
 from reports.load import load_run
 from reports.model import RunData
-from reports.screen import lost, plain, screen, wrapped
+from reports.screen import lost, plain, screen
 from reports.terminal import WIDTH, table
 from verbs.session import contestants
 
@@ -28,6 +29,8 @@ _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "jud
 _INKS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "good": "\x1b[32m"}
 _SEQUENCE = r"\x1b\[[0-9]+m"
 _FETCHED = re.compile(r"python bench\.py weights fetch ((?:[\w.-]+ ?)+)")
+_LINES = 34  # of the whole screen: one more may say that nothing could be measured
+_ENDS, _ROWS_EACH = 12, 3  # rows of what follows the table, and of one line of it
 _MOST = 5  # reasons that are printed here; the page has all of them
 
 
@@ -36,15 +39,11 @@ def print_outcome(outcome: runner.RunOutcome, columns: str) -> int:
     was measured: 5 if files are all it lacks, else 4.
     """
     data = load_run(outcome.folder)
-    show([data], columns)
     took = f"in {tqdm.format_interval(outcome.seconds)}"
-    click.echo()
-    click.echo(f"{_clips(outcome.made)} made, {outcome.failed} failed, {outcome.reused} already there, {took}.")
-    say_places(outcome.folder / "report")
-    for line in not_made(outcome.folder):
-        click.echo(f"Failed: {line}")
-    for line in lacking(data):
-        click.echo(f"Missing: {line}")
+    counts = f"{_clips(outcome.made)} made, {outcome.failed} failed, {outcome.reused} already there, {took}."
+    failed = [f"Failed: {line}" for line in not_made(outcome.folder)]
+    missing = [f"Missing: {line}" for line in lacking(data)]
+    show([data], columns, [counts, places(outcome.folder / "report"), *failed, *missing])
     if unable(outcome):
         click.echo("bench.py: none of the methods that were asked for could run.", err=True)
         return EXIT_MISSING
@@ -55,29 +54,40 @@ def print_outcome(outcome: runner.RunOutcome, columns: str) -> int:
     return 0
 
 
-def show(runs: Sequence[RunData], columns: str) -> None:
-    """Prints runs on one screen: the headline metrics, `all` for the whole table, or metrics by name with commas."""
+def show(runs: Sequence[RunData], columns: str, below: Sequence[str] = ()) -> None:
+    """Prints runs on one screen of 35 lines: the headline metrics, `all` for the whole table, or metrics by name with
+    commas; below: what follows, a line each, those that are not most important shortened.
+    """
     if columns == "all":
         for run in runs:
             click.echo(table(run))
+        click.echo("\n".join(["", *below]))
         return
+    width, rest = _width(), list(map(printable, lost(runs)))
+    ends = [wrapped(f"Not measured: {'; '.join(rest)}.", width)] * bool(rest) + ["", *_few(below, width)]
     known = {row.metric for run in runs for row in run.summary}
     metrics = [] if columns == "headline" else metric_names.several(columns, known)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    text = screen(runs, _width(), _inked if colour else plain, metrics)
+    text = screen(runs, width, _inked if colour else plain, metrics, _LINES - height(ends, width))
     for piece in re.split(f"({_SEQUENCE})", text):
         if re.fullmatch(_SEQUENCE, piece):
             control(sys.stdout, piece)
         else:
             click.echo(piece, nl=False)
-    lines = lost(runs)
-    if lines:
-        click.echo(wrapped("Not measured: " + "; ".join(map(printable, lines)) + ".", _width()))
+    click.echo("\n".join(ends))
 
 
-def say_places(report: Path, files: Sequence[str] = ("table.md", "table.tex")) -> None:
-    """Prints where the page and the tables are. Paths and commands are not broken into lines: they are to be copied."""
-    click.echo(f"Page: {report / 'index.html'}   Tables: {', '.join(files)} beside it   All metrics: --columns all")
+def _few(lines: Sequence[str], width: int) -> list[str]:
+    """The first lines, each of at most three rows of the terminal, with room for a table above; the rest is counted."""
+    short = [shortened(line, _ROWS_EACH * width) for line in lines]
+    kept = [line for count, line in enumerate(short, 1) if height(short[:count], width) <= _ENDS]
+    gone = len(short) - len(kept)
+    return kept + ([f"{gone} more of these: the page lists them."] if gone else [])
+
+
+def places(report: Path, files: Sequence[str] = ("table.md", "table.tex")) -> str:
+    """Says where the page and the tables are. Paths and commands are not broken into lines: they are to be copied."""
+    return f"Page: {report / 'index.html'}   Tables: {', '.join(files)} beside it   All metrics: --columns all"
 
 
 def _width() -> int:

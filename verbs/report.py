@@ -48,16 +48,13 @@ def command(runs: tuple[Path, ...], out: Path | None, columns: str, **given: Any
         return 0
     from reports import write
     from reports.load import load_run
-    from verbs.outcome import say_places, show
+    from verbs.outcome import places, show
 
     data = [load_run(run) for run in runs]
     folder = out or (runs[0].parent if len(runs) > 1 else runs[0]) / "report"  # each run keeps its own page
     paths = write(data if len(data) > 1 else data[0], folder, asked(folder, columns, paper))
-    show(data, columns)
-    click.echo()
-    if len(data) > 1:
-        click.echo(f"Leaderboard: {folder / 'leaderboard.html'}")
-    say_places(folder, [path.name for path in paths if path.suffix != ".html"])
+    board = [f"Leaderboard: {folder / 'leaderboard.html'}"] if len(data) > 1 else []
+    show(data, columns, [*board, places(folder, [path.name for path in paths if path.suffix != ".html"])])
     killed = next((str(folder) for folder, run in zip(runs, data, strict=True) if not run.summary), "")
     if killed:
         click.echo(f"bench.py: '{killed}' has no numbers yet: it was killed before they were summed up.", err=True)

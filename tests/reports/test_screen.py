@@ -18,7 +18,7 @@ HOSTILE = "evil\x1b[31m\u202e"
 def test_it_fits(width: int) -> None:
     lines = screen([make_run("ours", 0)], width).splitlines()
     assert max(map(len, lines)) <= width
-    assert len(lines) <= (28 if width >= 80 else 36)  # places and reasons follow: 35 in all
+    assert len(lines) <= 28  # places and reasons follow: 35 in all
 
 
 def test_words_are_whole_and_uncertainty_has_two_digits() -> None:
