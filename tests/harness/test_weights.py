@@ -250,6 +250,7 @@ def test_without_a_hash_no_file_is_joined_from_two_addresses(server: type[_Serve
 def test_fetch_says_how_to_get_the_same_bytes_elsewhere(server: type[_Server]) -> None:
     told = CliRunner().invoke(weights_verb.command, ["fetch", "hub"])
     assert told.exit_code == 0
+    assert told.output.splitlines()[0].split() == ["hub", "size", "unknown", "MIT"]  # before anything is taken
     asked = f"weights fetch hub --pin hub={REVISION}:{SHA}"
     assert told.output.splitlines()[-1] == f"The same bytes on another machine: python bench.py {asked}"
     listed = CliRunner().invoke(weights_verb.command, ["list", "hub"]).output
