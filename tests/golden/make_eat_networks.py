@@ -1,4 +1,4 @@
-"""Thins the official goldens of EAT's picture and emotion networks to what a repository can hold.
+"""Thins the official goldens of EAT's networks to what a repository can hold.
 
 python -m tests.golden.make_eat_networks ../shared
 """
@@ -23,11 +23,12 @@ PICTURE = {
     "frame3_deformation_probe": ..., "frame3_occlusion_probe": ...,
 }  # fmt: skip
 KEPT = {"latents": LATENTS, "emotionprompt": PROMPTS, "audio2kp": MOTION, "generator": PICTURE}
+#: Of the five frames of sound these are kept; frames do not depend on each other. Their head poses are in networks.npz.
+SOUND_FRAMES = (0, 3)
 
 
-def main() -> None:
+def write_networks(official: Path) -> None:
     """Write networks.npz: all kept arrays, and the official tolerances."""
-    official = Path(sys.argv[1]) / "golden" / "eat"
     arrays: dict[str, np.ndarray] = {}
     tolerance: dict[str, float] = {}
     for file, parts in KEPT.items():
@@ -40,9 +41,32 @@ def main() -> None:
             arrays[kept] = given[name][part]
             tolerance |= {kept: limits[name]} if name in limits else {}
     path = HERE / "eat" / "networks.npz"
-    path.parent.mkdir(exist_ok=True)
     np.savez_compressed(path, **arrays, tolerance_json=np.array(json.dumps(tolerance)))
     print(f"{path}: {path.stat().st_size} bytes")
+
+
+def write_sound(official: Path) -> None:
+    """Write expression.npz: inputs of the audio transformer and its coefficients for two frames, one bit a pixel."""
+    given = np.load(official / "audio2kp.npz")
+    shape = tuple(given["pose_shape"])
+    pictures = np.unpackbits(given["pose"])[: np.prod(shape)].reshape(shape)
+    frames = list(SOUND_FRAMES)
+    path = HERE / "eat" / "expression.npz"
+    np.savez_compressed(
+        path, frames=np.array(frames), mel=given["mel"][0, frames, 0], letters=given["deep"][0, frames],
+        pictures=np.packbits(pictures[frames]), pictures_shape=np.array((len(frames), *shape[1:])),
+        pca=given["pca"][frames],
+        tolerance_json=np.array(json.dumps({"pca": json.loads(str(given["tolerance_json"]))["pca"]})),
+    )  # fmt: skip
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
+def main() -> None:
+    """Write both files."""
+    official = Path(sys.argv[1]) / "golden" / "eat"
+    (HERE / "eat").mkdir(exist_ok=True)
+    write_networks(official)
+    write_sound(official)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ from baselines.eat.seeded_weights import filled
 from baselines.eat.side_branch import SideBranch
 from baselines.eat.spade import SpectralConvolution
 from harness.seeded import seeded_array
+from tests.baselines.eat.portrait import formula_picture, seen_face
 from tests.places import names_and_shapes
 
 torch.set_num_threads(1)
@@ -63,21 +63,14 @@ def test_names_and_shapes_are_the_official_ones(prefix: str) -> None:
 
 @pytest.fixture(scope="module")
 def picture() -> Tensor:
-    """The 256 px picture that the goldens' README makes by a formula, (1, 3, 256, 256) in [0, 1]."""
-    y, x = (axis / 256 for axis in np.mgrid[:256, :256].astype(np.float64))
-    red = np.sin(2 * np.pi * (3 * x + 1.5 * y))
-    green = np.sin(2 * np.pi * (x - 2.5 * y) + 1)
-    blue = np.cos(12 * np.pi * ((x - 0.5) ** 2 + (y - 0.5) ** 2))
-    levels = np.rint(127.5 + 127.5 * np.stack((red, green, blue), axis=-1)).astype(np.uint8)
-    assert hashlib.sha256(levels.tobytes()).hexdigest().startswith("673abcbc")
-    return torch.from_numpy(levels).permute(2, 0, 1)[None] / 255
+    return formula_picture()
 
 
 @pytest.fixture(scope="module")
 def found(picture: Tensor) -> tuple[Face, HeadPose]:
     """What the released networks see in that picture."""
     with torch.no_grad():
-        return filled(KeypointDetector(), "kp_detector.")(picture), filled(PoseNetwork(), "he_estimator.")(picture)
+        return seen_face(), filled(PoseNetwork(), "he_estimator.")(picture)
 
 
 @pytest.fixture(scope="module")
