@@ -74,7 +74,7 @@ class EncodingBlock(_Residual):
 
 
 class DecodingBlock(_Residual):
-    """Applies instance norm, an emotion's modulation, leaky ReLU and a convolution, twice; may double the bands first."""
+    """Applies instance norm, an emotion's modulation, leaky ReLU and a convolution, twice; may double the bands."""
 
     def __init__(self, inputs: int, outputs: int, prompt: int, doubles: bool) -> None:
         super().__init__(inputs, outputs, outputs, doubles)
