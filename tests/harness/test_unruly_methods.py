@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,6 +126,15 @@ def test_the_contract_test_meets_it_too(tmp_path: Path, trouble: str) -> None:
     assert not [path for path in (tmp_path / "clips").rglob("*") if path.is_file()]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches this process, also where a shell started the tests in the background and shut it out."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_clip_and_what_a_kill_left_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(out: Output) -> Any:
         paint(out, 2)
