@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METHODS: dict[str, str] = {
     "cmet": "baselines.cmet:CMet",
+    "eat": "baselines.eat.method:Eat",
     "edtalk": "baselines.edtalk.method:EDTalk",
     "edtalk_lip_pose": "baselines.edtalk.method:LipPose",
     "float": "baselines.float.method:Float",

@@ -35,4 +35,4 @@ class KeptFrames:
     def clip(self, used: str, notes: str = "", label: str = "") -> Clip:
         self.told = (used, notes)
         height, width = self.frames[0].shape[:2]
-        return Clip(Path("none.mp4"), len(self.frames), height, width, used, notes=notes)
+        return Clip(Path("none.mp4"), len(self.frames), height, width, used, notes=notes, label=label)

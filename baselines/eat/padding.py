@@ -25,7 +25,7 @@ from harness.errors import UsageError
 from networks.files.inert_pickle import MALFORMED
 
 _MAGIC = b"\x93NUMPY"
-_CURE = "Get pad.npy again (`python bench.py weights fetch eat-pad`)."
+_CURE = "Get pad.npy again (`python bench.py weights fetch eat-pad`), or type --set eat.ends=nearest."
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ _BUILDERS = {
     ("collections", "OrderedDict"): OrderedDict,
     ("numpy", "dtype"): np.dtype,
     ("numpy", "ndarray"): np.ndarray,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,  # type: ignore[attr-defined]
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
     ("torch.storage", "_load_from_bytes"): _storage,
 }
 

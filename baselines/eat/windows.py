@@ -46,17 +46,18 @@ class Windows:
     pictures: Tensor
 
 
-def windows(tracks: Tracks, padding: Padding, first: int, stop: int) -> Windows:
-    """Returns the windows of frames first .. stop - 1."""
+def windows(tracks: Tracks, padding: Padding | None, first: int, stop: int) -> Windows:
+    """Returns the windows of frames first .. stop - 1. padding: None repeats the nearest sound, too."""
     places = torch.arange(first, stop)[:, None] + torch.arange(-REACH, REACH + 1)
-    mel = _or_stored(tracks.mel, padding.mel, places)
-    deep = _or_stored(tracks.deep, padding.deep, places)
-    pictures = tracks.pictures[places.clamp(0, len(tracks.pictures) - 1).to(tracks.pictures.device)]
-    return Windows(mel.transpose(1, 2), deep, pictures)
+    mel = _rows(tracks.mel, places, None if padding is None else padding.mel)
+    deep = _rows(tracks.deep, places, None if padding is None else padding.deep)
+    return Windows(mel.transpose(1, 2), deep, _rows(tracks.pictures, places, None))
 
 
-def _or_stored(track: Tensor, stored: Tensor, places: Tensor) -> Tensor:
-    """Rows of a track at `places` (B, 11), and `stored` where it has none."""
+def _rows(track: Tensor, places: Tensor, stored: Tensor | None) -> Tensor:
+    """Rows of a track at `places` (B, 11); where it has none, `stored`, or for None its nearest row."""
     rows = track[places.clamp(0, len(track) - 1).to(track.device)]
+    if stored is None:
+        return rows
     outside = ((places < 0) | (places >= len(track))).to(track.device)
     return torch.where(outside.reshape(*places.shape, *(1,) * stored.dim()), stored.to(track), rows)

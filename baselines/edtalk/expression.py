@@ -11,16 +11,13 @@ import torch
 from torch import Tensor
 
 from baselines.edtalk.driving import Driving
-from harness.emotions import CORPUS_LABELS
+from baselines.heard_label import heard_label
 from harness.errors import UsageError
-from harness.media import probe, read_audio, read_image
+from harness.media import probe, read_image
 from harness.records import MEDIA_SUFFIXES, Failed
 from networks.edtalk.talker import Talker
 from networks.edtalk.tracks import OFFICIAL_TRIM
 from networks.files.array_file import read_array
-
-#: emotion2vec's name of a basic emotion where it is not ours; no name leaves the face neutral.
-HEARD = {**CORPUS_LABELS["emotion2vec"], "other": "neutral", "<unk>": "neutral", "unknown": "neutral"}
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,8 @@ def stored(talker: Talker, label: str, note: str = "") -> Expression | Failed:
 
 def heard(talker: Talker, utterances: Sequence[Path]) -> Expression | Failed:
     """Returns the stored code of the label that emotion2vec+ hears in the utterances on average."""
-    names, scores = talker.networks.speech.scores([read_audio(path).samples for path in utterances])
-    name = str(names[int(np.mean(scores, axis=0).argmax())])
-    return stored(talker, HEARD.get(name, name), f"label heard in the speech: {name}")
+    label, note = heard_label(talker.networks.speech, utterances)
+    return stored(talker, label, note)
 
 
 def of_picture(talker: Talker, path: Path) -> Expression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.edtalk.expression import HEARD
+from baselines.heard_label import HEARD
 from evaluators.emotion.labels import canonical, map_digest
 from harness import emotions, records
 from networks.emotion2vec.encoder import LABELS

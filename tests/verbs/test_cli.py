@@ -312,7 +312,7 @@ def test_weights_list_tells_where_everything_comes_from(capsys: pytest.CaptureFi
     assert moving in held["cmet-connector"][1]
     assert moving in held["audio2lip"][1]
     assert "an address follows a branch: other bytes are refused" in held["edtalk"][1]
-    assert held["eat"][0].split(": ", 1)[1].startswith("deepprompt_eam3d_all_final_313.pth.tar; inside ckpt.zip")
+    assert held["eat"][0].split(": ", 1)[1].startswith("deepprompt_eam3d_all_final_313.pth.tar; inside ckpt.zip, ")
     code, out, _ = call(capsys, "weights", "verify", "edtalk")
     assert code == 5
     assert "absent" in out

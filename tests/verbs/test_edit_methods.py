@@ -160,6 +160,8 @@ def test_what_follows_from_the_facts_of_the_contestants() -> None:
         ("float", "expression", "it takes the emotion by --emotion-speech or --emotion LABEL"),
         ("edtalk_lip_pose", "weights", "it has no such option"),
         ("edtalk", "intensity", "it has one strength"),
+        ("eat", "intensity", "it has one strength"),
+        ("eat", "expression", "it takes the emotion by --emotion LABEL or --emotion-speech"),
         ("edtalk_lip_pose", "emotion", "it takes no emotion"),
         ("label", "expression", "it takes the emotion by --emotion LABEL or --emotion-speech"),
     ]:

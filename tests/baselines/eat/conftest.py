@@ -1,4 +1,4 @@
-"""What the tests of EAT share: goldens with their tolerances."""
+"""What the tests of EAT share: goldens with their tolerances, and networks of small widths with their files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from baselines.eat.generator import Widths as GeneratorWidths
+from baselines.eat.networks import EatNetworks, Widths
+from baselines.eat.seeded_checkpoint import stand_in, write
+from harness import weights
 from tests.places import GOLDEN
 
 RECORDED = GOLDEN / "eat"
@@ -49,3 +53,34 @@ def golden(shared: Path) -> Callable[[str], Golden]:
 def recorded() -> Callable[[str], Golden]:
     """A golden of this repository by name."""
     return lambda name: Golden(RECORDED / f"{name}.npz")
+
+
+#: Networks of the released kinds that run in a fraction of a second, with pictures of 256 px.
+SMALL = Widths(
+    generator=GeneratorWidths(
+        stem=(4, 4, 8), volume=4, depth=4, residuals=1, hourglass=(8, 8), last=4, compressed=2, middle=1, shared=4,
+        picture=4,
+    ),
+    detector={"widths": (8, 8, 8), "last": 4},
+    pose={"stem": 8, "widths": (8, 8, 16, 16), "blocks": (1, 1, 1, 1)},
+    mapping={"hidden": 16},
+    side={"layers": 1, "feed_forward": 16},
+)  # fmt: skip
+GRAPH_WIDTH = 8
+
+
+@pytest.fixture(scope="session")
+def small() -> EatNetworks:
+    """All of EAT's networks at small widths with stand-in weights."""
+    return stand_in(SMALL)
+
+
+@pytest.fixture
+def files(small: EatNetworks, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The files of a small EAT, by their names in weights.toml, as the ones that the user points at."""
+    folder = tmp_path_factory.mktemp("weights")
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(folder / "cache"))
+    paths = write(folder, small, GRAPH_WIDTH)
+    for name, path in paths.items():
+        monkeypatch.setenv(weights.variable(name), str(path))
+    return paths

@@ -105,6 +105,12 @@ def test_stored_speech_and_the_nearest_picture_stand_at_both_ends() -> None:
     assert cut.pictures[19, :, 0, 0, 0].tolist() == [15, 16, 17, 18, 19] + [20] * 6
 
 
+def test_without_stored_speech_the_nearest_sound_stands_there() -> None:
+    cut = windows(_tracks(21, 20, 20), None, 0, 20)
+    assert cut.mel[0, 0].tolist() == [1] * 5 + [1, 2, 3, 4, 5, 6]
+    assert cut.deep[19, :, 0, 0].tolist() == [15, 16, 17, 18, 19] + [20] * 6
+
+
 def test_parts_are_the_whole() -> None:
     tracks = _tracks(21, 20, 22)
     whole = windows(tracks, PADDING, 0, 22)

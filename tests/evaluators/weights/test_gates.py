@@ -28,7 +28,10 @@ from networks.files.plausibility import ImplausibleError, require_separating, re
 from tests import onnx_bytes
 
 #: Rows of weights.toml without a published hash that make clips, and judge none.
-METHODS = {"cmet-connector", "audio2lip", "float", "float-speech-emotion", "eat", "eat-latents", "eat-deepspeech"}
+METHODS = {
+    "cmet-connector", "audio2lip", "float", "float-speech-emotion", "eat", "eat-latents", "eat-deepspeech", "eat-pad",
+    "eat-basis", "eat-mean",
+}  # fmt: skip
 #: Those that judge -> where their gate is tried below.
 JUDGES = {"emotion-fan-eat", "emotion-cmet-mead", "emotion-cmet-crema-d", "i3d-tfhub-onnx"}
 #: Rows with a published hash whose judge takes another file by hash = any.
