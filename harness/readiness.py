@@ -40,7 +40,7 @@ def findings() -> Iterator[Finding]:
     yield _cache()
     yield _device()
     yield from _weights()
-    yield _optional("dlib", "protocols eat and cmet-paper align faces with it")
+    yield _optional("dlib", "protocols eat and cmet-paper align faces with it, method eat cuts them out")
 
 
 def _python() -> Finding:

@@ -1,11 +1,9 @@
-"""A request's pictures are made ready for EAT: the portrait is cut out, and the pose clip is read and its heads found.
-
-Which way a picture was cut is part of a clip's notes: `crop.is_crop` says which pictures are left as they are.
-"""
+"""A request's pictures are made ready for EAT: the portrait is cut out, the pose clip is read and its heads found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,34 +16,44 @@ from harness.media.face_track import Square
 from harness.method import Frame
 
 Frames = npt.NDArray[np.uint8]  # (k, h, w, 3)
+_CLIP_CROP = "dlib68 width x 2.1"
 
 
-def portrait(path: Path, way: str) -> tuple[Frame, str]:
-    """Returns a portrait (256, 256, 3), cut as `way` (an option) says, and how that was.
+class Cutter:
+    """Cuts pictures as an option (one of `options.CROPS`) says; landmarks are loaded when the first picture needs them.
 
-    Raises MediaError for a picture that cannot be read or does not show one face, MissingError without landmarks.
+    Its methods also return how a picture was cut, for the notes of a clip. They raise MediaError for what cannot be
+    read or does not show a face, MissingError without the means to find landmarks.
     """
-    picture = read_image(path)
-    if way == "none" or (way == "auto" and crop.is_crop(picture)):
-        return crop.scaled(picture), "none"
-    points = crop.only_face(crop.finder()(picture), path)
-    if way == "face":
-        cut = crop.clip_square(points, *picture.shape[:2]).cut(picture)
-        return crop.scaled(cut), "dlib68 width x 2.1"
-    return crop.aligned(picture, points, crop.template()), "dlib68 to template"
 
+    def __init__(self, way: str) -> None:
+        self._way = way
 
-def head_poses(speaker: Speaker, clip: Path, most: int, way: str) -> tuple[Heads, str]:
-    """Returns the head poses of at most `most` frames of a clip at 25 fps, and how its pictures were cut.
+    @cached_property
+    def _find(self) -> crop.Finder:
+        return crop.finder()
 
-    Raises MediaError for a clip that cannot be read or shows no face, MissingError without landmarks.
-    """
-    reader = VideoReader(clip, chunk=speaker.batch)
-    first = next(iter(reader))[0]
-    if way == "none" or (way == "auto" and crop.is_crop(first)):
-        return speaker.heads(_first(reader, most)), "none"
-    square = crop.square_of((frame for chunk in reader for frame in chunk), crop.finder(), clip)
-    return speaker.heads(_cut(_first(reader, most), square)), "dlib68 width x 2.1"
+    def portrait(self, path: Path) -> tuple[Frame, str]:
+        """Returns a portrait (256, 256, 3)."""
+        picture = read_image(path)
+        if self._whole(picture):
+            return crop.scaled(picture), "none"
+        points = crop.only_face(self._find(picture), path)
+        if self._way == "face":
+            return crop.scaled(crop.clip_square(points, *picture.shape[:2]).cut(picture)), _CLIP_CROP
+        return crop.aligned(picture, points, crop.template()), "dlib68 to template"
+
+    def heads(self, speaker: Speaker, clip: Path, most: int) -> tuple[Heads, str]:
+        """Returns the head poses of at most `most` frames of a clip at 25 fps."""
+        reader = VideoReader(clip, chunk=speaker.batch)
+        if self._whole(next(iter(reader))[0]):
+            return speaker.heads(_first(reader, most)), "none"
+        square = crop.square_of((frame for chunk in reader for frame in chunk), self._find, clip)
+        return speaker.heads(_cut(_first(reader, most), square)), _CLIP_CROP
+
+    def _whole(self, picture: Frame) -> bool:
+        """Whether a picture stays uncut."""
+        return self._way == "none" or (self._way == "auto" and crop.is_crop(picture))
 
 
 def _first(reader: VideoReader, most: int) -> Iterator[Frames]:

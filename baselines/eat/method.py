@@ -6,12 +6,14 @@ Facts: docs/reference/methods.md, 'EAT' and 'Lanes'.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 
 from baselines.eat import checkpoint, crop
-from baselines.eat.driving import head_poses, portrait
+from baselines.eat.driving import Cutter
 from baselines.eat.mapping import EMOTIONS
 from baselines.eat.mel import LEAST_SAMPLES
 from baselines.eat.networks import Widths
@@ -27,6 +29,14 @@ from networks.emotion2vec.features import SpeechFeatures
 from networks.emotion2vec.files import EMOTION2VEC
 
 _HELD = 2  # frames that the harness adds by itself where a clip is short
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Holds the label of a clip and a remark on where it comes from."""
+
+    label: str
+    note: str = ""
 
 
 class Eat:
@@ -51,6 +61,7 @@ class Eat:
         self._device = device
         self._speaker: Speaker | None = None
         self._speech: SpeechFeatures | None = None
+        self._cutter = Cutter(self._options.crop)
 
     def missing(self) -> list[Missing]:
         """Returns what is not here of EAT's files, and of what the options ask for: a recogniser of emotion in speech,
@@ -84,11 +95,11 @@ class Eat:
             self.load()
         try:
             with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                return self._made(request, out)
+                return self._made(request, request.pose_video, out)
         except FloatingPointError as error:
             return Failed("bad-output", str(error), "Weights do not fit: get the released ones.")
 
-    def _made(self, request: Request, out: Output) -> Clip | Failed:
+    def _made(self, request: Request, pose_clip: Path, out: Output) -> Clip | Failed:
         speaker = self._ready()
         wave = out.audio(request.driving_audio)[: request.frames * SAMPLES_PER_FRAME]
         if len(wave) < LEAST_SAMPLES:
@@ -96,41 +107,33 @@ class Eat:
         told = self._told(request)
         if isinstance(told, Failed):
             return told
-        label, used, remark = told
-        picture, picture_crop = portrait(request.source_image, self._options.crop)
-        assert request.pose_video is not None
-        heads, clip_crop = head_poses(speaker, request.pose_video, request.frames, self._options.crop)
+        picture, picture_crop = self._cutter.portrait(request.source_image)
+        heads, clip_crop = self._cutter.heads(speaker, pose_clip, request.frames)
         tracks = speaker.tracks(wave, heads)
         count = min(tracks.frames, request.frames)
         if count < request.frames - _HELD:
             out.timing(count, request.fps)
         seed = request.seed if self._options.seed is None else self._options.seed
-        for frame in speaker.frames(picture, tracks, heads, label, speaker.noise(seed), count):
+        for frame in speaker.frames(picture, tracks, heads, told.label, speaker.noise(seed), count):
             out.frame(frame)
-        notes = [
-            remark, f"crop: {picture_crop}", f"pose clip's crop: {clip_crop}", f"pose pictures: {DRAWING}",
-            f"seed: {seed}",
-        ]  # fmt: skip
-        if not self._options.stored:
-            notes.append("ends: nearest")
-        if count < request.frames:
-            notes.append(f"ends with the pose clip, after {count} of {request.frames} frames")
-        return out.clip(used=used, notes="; ".join(note for note in notes if note), label=label)
+        notes = [told.note, f"crop: {picture_crop}", f"pose clip's crop: {clip_crop}", f"pose pictures: {DRAWING}"]
+        notes += [f"seed: {seed}", "" if self._options.stored else "ends: nearest", _early(count, request.frames)]
+        return out.clip(used="label", notes="; ".join(note for note in notes if note), label=told.label)
 
-    def _told(self, request: Request) -> tuple[str, str, str] | Failed:
-        """Label, source and remark from where the lane or the user says; never from elsewhere in silence."""
+    def _told(self, request: Request) -> _Told | Failed:
+        """The label from where the lane or the user says; never from elsewhere in silence."""
         emotion, source = request.emotion, self._options.emotion
         if source != "speech" and emotion.label is not None:
             if emotion.label not in EMOTIONS:
                 return Failed("unsupported", f"EAT does not know the label '{emotion.label}'")
-            return emotion.label, "label", ""
+            return _Told(emotion.label)
         if source != "label" and emotion.speech:
             return self._heard(emotion)
         forms = {"auto": "neither as a label nor as recorded utterances", "label": "not as a label"}
         said = forms.get(source, "not as recorded utterances")
         return Failed("unsupported", f"lane '{request.lane}' offers this sample's emotion {said}")
 
-    def _heard(self, emotion: Emotion) -> tuple[str, str, str] | Failed:
+    def _heard(self, emotion: Emotion) -> _Told | Failed:
         """The label that a recogniser hears in the utterances: EAT itself takes labels alone."""
         try:
             if self._speech is None:
@@ -138,8 +141,7 @@ class Eat:
         except MissingError as error:
             what = f"EAT takes labels alone, and the recogniser that hears one in speech is not here: {error.what}"
             return Failed("unavailable", what, f"{error.cure} Or type --lane label.")
-        label, remark = heard_label(self._speech, emotion.speech)
-        return label, "label", remark
+        return _Told(*heard_label(self._speech, emotion.speech))
 
     def _ready(self) -> Speaker:
         assert self._speaker is not None
@@ -148,6 +150,12 @@ class Eat:
     def close(self) -> None:
         """Forget the networks."""
         self._speaker, self._speech = None, None
+        self._cutter = Cutter(self._options.crop)
+
+
+def _early(count: int, asked: int) -> str:
+    """What a clip's notes say where it is shorter than its sound."""
+    return f"ends with the pose clip, after {count} of {asked} frames" if count < asked else ""
 
 
 def _absent(name: str) -> list[Missing]:

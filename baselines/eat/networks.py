@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from baselines.eat.audio_to_keypoints import AudioToKeypoints
+from baselines.eat.audio_to_keypoints import Widths as AudioWidths
 from baselines.eat.generator import Generator
 from baselines.eat.generator import Widths as GeneratorWidths
 from baselines.eat.keypoints import KeypointDetector
@@ -20,16 +21,16 @@ from baselines.eat.side_branch import SideBranch
 
 @dataclass(frozen=True)
 class Widths:
-    """How large the networks are, as keywords of their classes; the defaults are the released sizes. Small ones run in
-    a fraction of a second.
+    """How large the networks are, as their own widths or keywords of their classes; the defaults are the released
+    sizes. Small ones run in a fraction of a second.
     """
 
     generator: GeneratorWidths | None = None
+    audio: AudioWidths | None = None
     detector: Mapping[str, Any] = field(default_factory=dict)
     pose: Mapping[str, Any] = field(default_factory=dict)
     mapping: Mapping[str, Any] = field(default_factory=dict)
     side: Mapping[str, Any] = field(default_factory=dict)
-    audio: Mapping[str, Any] = field(default_factory=dict)
 
 
 class EatNetworks(nn.Module):
@@ -40,7 +41,7 @@ class EatNetworks(nn.Module):
         w = widths or Widths()
         self.generator = Generator(w.generator)
         self.kp_detector = KeypointDetector(**w.detector)
-        self.audio2kptransformer = AudioToKeypoints(**w.audio)
+        self.audio2kptransformer = AudioToKeypoints(w.audio)
         self.sidetuning = SideBranch(**w.side)
         self.emotionprompt = MappingNetwork(**w.mapping)
         self.he_estimator = PoseNetwork(**w.pose)

@@ -86,14 +86,14 @@ class Speaker:
         """Yields `count` uint8 frames (256, 256, 3), at most as many as the pose clip has.
 
         picture: uint8 RGB (256, 256, 3), the cropped portrait; label: one of `mapping.EMOTIONS`; noise: (1, 16). Raises
-        FloatingPointError where keypoints are not finite, ValueError where the portrait's span no volume.
+        FloatingPointError where keypoints are not finite or the portrait's span no volume.
         """
         networks, portrait = self._networks, self._pictures(picture[None])
         prompts = networks.emotionprompt(noise.to(self._device), EMOTIONS.index(label))
         face, own = networks.kp_detector(portrait), networks.he_estimator(portrait)
         modulated = networks.audio2kptransformer.modulated(face.map, prompts[:, 0])
         emotional = networks.sidetuning(modulated, prompts)
-        volume, at_rest = hull_volume(face.keypoints[0]), placed(face.keypoints, own, own.exp)
+        volume, at_rest = _volume(face.keypoints[0]), placed(face.keypoints, own, own.exp)
         coefficients = self._coefficients(tracks, heads, modulated, prompts, count)
         basis, mean = (part.to(self._device) for part in (self._eat.basis, self._eat.mean))
         offsets = deformation(coefficients, basis, mean, emotional, volume)
@@ -119,6 +119,13 @@ class Speaker:
         """(N, 3, 256, 256) in [0, 1] of RGB frames, brought to 256 px."""
         sized = np.stack([scaled(frame, SIZE_PX) for frame in frames])
         return torch.from_numpy(sized).to(self._device).permute(0, 3, 1, 2).float() / 255
+
+
+def _volume(keypoints: Tensor) -> float:
+    try:
+        return hull_volume(keypoints)
+    except ValueError as error:
+        raise FloatingPointError(str(error)) from error
 
 
 def _rows(pose: HeadPose, first: int, stop: int) -> HeadPose:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from baselines.eat.audio_to_keypoints import Widths as AudioWidths
 from baselines.eat.generator import Widths as GeneratorWidths
 from baselines.eat.networks import EatNetworks, Widths
 from baselines.eat.seeded_checkpoint import stand_in, write
@@ -65,6 +66,10 @@ SMALL = Widths(
     pose={"stem": 8, "widths": (8, 8, 16, 16), "blocks": (1, 1, 1, 1)},
     mapping={"hidden": 16},
     side={"layers": 1, "feed_forward": 16},
+    audio=AudioWidths(
+        sound=(64, 8, 8, 8), pitch=(8, 8, 8, 16), pitch_hidden=8, letters=(8, 8, 8, 8), pictures=(4, 4, 4, 4, 8),
+        face=(4, 4, 4, 8, 128), layers=1, feed_forward=16,
+    ),
 )  # fmt: skip
 GRAPH_WIDTH = 8
 
