@@ -123,6 +123,8 @@ def _bring(entry: WeightsEntry, target: Path, progress: Callable[[int, int], Non
                 _unpack(entry, address, target, progress)
                 return address
             origin = download(address, target, entry.bytes, partial(fault, entry), progress, mark)
+            for half in target.parent.glob("*.part"):  # of addresses that broke off
+                half.unlink(missing_ok=True)
             return address.replace(BRANCH, f"/resolve/{origin.revision}/") if origin.revision else address
         except MissingError as error:
             first = first or error

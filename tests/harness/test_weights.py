@@ -241,7 +241,9 @@ def test_a_web_page_in_place_of_a_file_is_refused_and_the_mirror_taken(server: t
 
 def test_without_a_hash_no_file_is_joined_from_two_addresses(server: type[_Server]) -> None:
     """The first address broke off after 5000 bytes: the mirror begins at 0."""
-    assert fetch(["half"])[0].path.read_bytes() == GOOD
+    path = fetch(["half"])[0].path
+    assert path.read_bytes() == GOOD
+    assert list(path.parent.iterdir()) == [path]  # the half is not kept either
     assert server.requests == [("/cut", None), ("/good", None)]
 
 
