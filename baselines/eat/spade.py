@@ -34,9 +34,11 @@ class SpectralConvolution(nn.Module):
         plain = nn.Conv2d(inputs, outputs, kernel, bias=bias)
         self.weight_orig = nn.Parameter(plain.weight.detach())
         self.bias = plain.bias
-        self.register_buffer("weight_u", F.normalize(torch.randn(outputs), dim=0, eps=_EPS))
-        self.register_buffer("weight_v", F.normalize(torch.randn(inputs * kernel * kernel), dim=0, eps=_EPS))
+        self.register_buffer("weight_u", torch.full((outputs,), outputs**-0.5))
+        self.register_buffer("weight_v", torch.empty(inputs * kernel * kernel))
         self._padding = kernel // 2
+        if not self.weight_orig.is_meta:
+            self.iterate()
 
     @torch.no_grad()
     def iterate(self) -> None:
@@ -45,11 +47,16 @@ class SpectralConvolution(nn.Module):
         self.weight_v.copy_(F.normalize(matrix.T @ self.weight_u, dim=0, eps=_EPS))
         self.weight_u.copy_(F.normalize(matrix @ self.weight_v, dim=0, eps=_EPS))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def kernel(self) -> Tensor:
+        """Returns the weight (outputs, inputs, k, k) that is applied."""
         if self.training:
             self.iterate()
         largest = torch.dot(self.weight_u.clone(), self.weight_orig.flatten(1) @ self.weight_v.clone())
-        return F.conv2d(x, self.weight_orig / largest, self.bias, padding=self._padding)
+        return self.weight_orig / largest
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns (B, outputs, H, W) of (B, inputs, H, W)."""
+        return F.conv2d(x, self.kernel(), self.bias, padding=self._padding)
 
 
 class _Spade(nn.Module):
@@ -63,9 +70,23 @@ class _Spade(nn.Module):
 
     def forward(self, normal: Tensor, guide: Tensor) -> Tensor:
         """Returns normalised maps (B, channels, f * H, f * W) as a guide (B, guide, H, W) modulates them."""
-        first = cast("nn.Conv2d", self.mlp_shared[0])
-        seen = F.relu(convolved(guide, first.weight, first.bias, normal.shape[-1] // guide.shape[-1]))
+        seen = self._seen(guide, normal.shape[-1] // guide.shape[-1])
         return torch.addcmul(normal + self.mlp_beta(seen), normal, self.mlp_gamma(seen))
+
+    def projected(self, normal: Tensor, guide: Tensor, kernel: Tensor) -> Tensor:
+        """Returns what a 1 x 1 convolution with `kernel` (O, channels, 1, 1) makes of `forward`'s maps.
+
+        The shift is convolved with both kernels in one, which has O outputs in place of `channels`, several times more.
+        """
+        seen = self._seen(guide, normal.shape[-1] // guide.shape[-1])
+        matrix, bias = kernel.flatten(1), cast("Tensor", self.mlp_beta.bias)
+        both = (matrix @ self.mlp_beta.weight.flatten(1)).unflatten(1, self.mlp_beta.weight.shape[1:])
+        shift = F.conv2d(seen, both, matrix @ bias, padding=1)
+        return F.conv2d(torch.addcmul(normal, normal, self.mlp_gamma(seen)), kernel) + shift
+
+    def _seen(self, guide: Tensor, factor: int) -> Tensor:
+        first = cast("nn.Conv2d", self.mlp_shared[0])
+        return F.relu(convolved(guide, first.weight, first.bias, factor))
 
 
 class _Block(nn.Module):
@@ -82,8 +103,9 @@ class _Block(nn.Module):
         normal = F.instance_norm(x)
         y = F.instance_norm(self.conv_0(F.leaky_relu(self.norm_0(normal, guide), _SLOPE)))
         y = self.conv_1(F.leaky_relu(self.norm_1(y, guide), _SLOPE))
-        added: Tensor = y + (self.conv_s(self.norm_s(normal, guide)) if hasattr(self, "conv_s") else x)
-        return added
+        if hasattr(self, "conv_s"):
+            return y + self.norm_s.projected(normal, guide, self.conv_s.kernel())
+        return y + x
 
 
 class SpadeDecoder(nn.Module):
