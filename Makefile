@@ -24,14 +24,15 @@ lint: ready
 	@cd "$(ROOT)" && $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
 	    { .venv/bin/lint-imports --no-cache >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }; }
 
+# The lock that was installed is kept: a fresh checkout beside a cached .venv has newer files, and nothing to install.
 # --no-deps: the lock is complete, and facenet-pytorch's old pins (numpy<2, torch<2.3) do not bind.
 ready:
-	@cd "$(ROOT)" && if [ ! -e $(READY) ] || [ requirements.lock -nt $(READY) ]; then \
+	@cd "$(ROOT)" && if ! cmp -s requirements.lock $(READY); then \
 	    "$(PYTHON)" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 	        { echo 'Python 3.10 to 3.13 is needed. Name one: make bench PYTHON=python3.12' >&2; exit 1; }; \
 	    echo 'Installing requirements.lock into .venv (once) …' && "$(PYTHON)" -m venv .venv && \
 	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
-	    touch $(READY); \
+	    cp requirements.lock $(READY); \
 	fi
 
 # The lowest versions that pyproject.toml allows, over those of the lock: the bounds are true. CI runs it once a change.

@@ -11,11 +11,14 @@ are stored without loss, so that nothing but the damage moves a number.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench
 from evaluators.calibration.corruption import Donors, Take, blurred, shifted_sound

@@ -23,13 +23,15 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from evaluators.judge import Judge
 from harness.records import SummaryRow
 from harness.store import RunStore
 from harness.summary import summarise
 from reports.gate.gate import Thresholds, compare
 from reports.gate.noise import measured
-from reports.gate.verdict import Key
+from reports.gate.repeats import decided_twice
 from reports.load import load_run
 from reports.model import MetricFact, RunData, RunRow
 
@@ -115,13 +117,13 @@ class Twice:
     """Holds the runs that draw noise, and what two of them measure of it, once."""
 
     runs: Sequence[RunData]
-    known: dict[int, dict[Key, float]] = field(default_factory=dict)
+    known: dict[int, Thresholds] = field(default_factory=dict)
 
-    def without(self, place: int) -> dict[Key, float]:
-        """Returns the noise that the first two runs but the one at `place` measure."""
+    def without(self, place: int) -> Thresholds:
+        """Returns what the first two runs but the one at `place` say of noise."""
         if place not in self.known:
-            first, second, *_ = [run for k, run in enumerate(self.runs) if k != place]
-            self.known[place] = measured(_core(first), _core(second))
+            first, second, *_ = [_core(run) for k, run in enumerate(self.runs) if k != place]
+            self.known[place] = Thresholds(noise=measured(first, second), twice=decided_twice(first, second))
         return self.known[place]
 
 
@@ -129,9 +131,9 @@ def _core(run: RunData) -> RunData:
     return replace(run, summary=tuple(row for row in run.summary if row.metric not in _SLOW))
 
 
-def _found(baseline: RunData, run: RunData, noise: dict[Key, float] | None = None, noisy: bool = False) -> bool:
+def _found(baseline: RunData, run: RunData, limits: Thresholds | None = None, noisy: bool = False) -> bool:
     pair = [_core(one if noisy else replace(one, stochastic=_CALM)) for one in (baseline, run)]
-    return compare(*pair, Thresholds(noise=noise or {})).exit_code == 3
+    return compare(*pair, limits).exit_code == 3
 
 
 def verdicts(run: RunData, damaged: RunData, others: Twice, draw: int) -> tuple[bool, bool, bool]:
@@ -219,21 +221,27 @@ def _values(
 
 @main.command("false-alarms")
 @click.option("--runs", default=400, show_default=True)
-def false_alarms(runs: int) -> None:
+@click.option("--noise", "twice", is_flag=True, help="Of methods whose noise two more runs have measured.")
+def false_alarms(runs: int, twice: bool) -> None:
     """How often two runs that differ by noise alone end with exit code 3, in per cent."""
     columns = [(clips, methods) for clips in (22, 96) for methods in (1, 3)]
     head = " | ".join(f"{clips} clips, {methods} method{'s' if methods > 1 else ''}" for clips, methods in columns)
     click.echo(f"| noise | {head} |\n|{'---|' * (len(columns) + 1)}")
     for title, tails in TAILS.items():
-        shares = [_alarms(runs, clips, methods, tails) for clips, methods in columns]
+        shares = [_alarms(runs, clips, methods, tails, twice) for clips, methods in columns]
         click.echo(f"| {title} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |")
 
 
-def _alarms(runs: int, clips: int, methods: int, tails: Noise) -> float:
+def _alarms(runs: int, clips: int, methods: int, tails: Noise, twice: bool) -> float:
     def alarms() -> Iterator[bool]:
         for world in range(runs):
-            pair = [made_up(world, seed, clips, methods, tails) for seed in (0, 1)]
-            yield compare(*pair).exit_code == 3
+            found = [made_up(world, seed, clips, methods, tails) for seed in range(4 if twice else 2)]
+            if not twice:
+                yield compare(*found).exit_code == 3
+                continue
+            baseline, run, *again = [replace(one, stochastic=_CALM) for one in found]
+            limits = Thresholds(noise=measured(*again), twice=decided_twice(*again))
+            yield compare(baseline, run, limits).exit_code == 3
 
     return float(np.mean(list(alarms())))
 

@@ -1,10 +1,11 @@
 """A mean hides a clip: these rules look at every clip for itself, and name those that fell.
 
 Three rules (docs/gate.md). Right before and wrong now: a share whose clips are right or wrong lost more of them than it
-gained, by a sign test. Out of the spread: a clip fell by more than three spreads of the baseline's own clips. Under its
-person's threshold: identity lies more than three spreads of clips about their own person below that person's clips.
-The last two ask as well that the clip fell much farther than the clips' changes scatter, and than any clip rose: what a
-method's own noise does, it does in both directions.
+gained, by a sign test; where the same method was run twice, more than one of four such runs would have (repeats). Out
+of the spread: a clip fell by more than three spreads of the baseline's own clips. Under its person's threshold:
+identity lies more than three spreads of clips about their own person below that person's clips. The last two ask as
+well that the clip fell much farther than the clips' changes scatter, and than any clip rose: what a method's own noise
+does, it does in both directions.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.gate.cell import Side
+from reports.gate.repeats import Twice, wrong_by_chance
 from reports.gate.verdict import COST_UNITS, CellVerdict, Key, MovedClip, Thresholds
 
 Floats = npt.NDArray[np.float64]
@@ -55,6 +57,17 @@ class Changes:
         """Says whether each clip is right or wrong, and nothing between."""
         return bool(np.isin(np.concatenate([self.before, self.now]), (0.0, 100.0)).all())
 
+    def wrong(self, twice: Twice) -> tuple[tuple[int, bool], ...]:
+        """Returns, of each decided clip that two more runs have, in how many of the four runs it is wrong, and whether
+        in this one.
+        """
+        right = 100.0 if self.sign > 0 else 0.0
+        return tuple(
+            (sum(value != right for value in (then, now, *twice[sample])), now != right)
+            for sample, then, now in zip(self.samples, self.before.tolist(), self.now.tolist(), strict=True)
+            if sample in twice
+        )
+
 
 def changes(key: Key, other: Key, higher_is_better: bool, before: Side, after: Side) -> Changes:
     """Returns the shared clips of a number with a finite value on both sides, in order of their names."""
@@ -74,20 +87,35 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def applied(
-    cells: Sequence[CellVerdict], found: Mapping[Key, Changes], limits: Thresholds, noisy: Collection[str]
-) -> tuple[CellVerdict, ...]:
-    """Returns the verdicts with the clips that fell: a number for which a rule fired is worse, whatever its mean says.
+@dataclass(frozen=True)
+class Rules:
+    """Holds the rule of every number that single clips can make worse, and the level of those that count clips."""
 
-    noisy: the methods that draw noise of their own, or run on another device than the baseline's.
+    of: Mapping[Key, Rule]
+    level: float
+
+
+def rules(
+    cells: Sequence[CellVerdict], found: Mapping[Key, Changes], limits: Thresholds, noisy: Collection[str]
+) -> Rules:
+    """Returns the rules; noisy: the methods that draw noise of their own, or run on another device than the baseline's.
+
+    Those that count clips share the level.
     """
     judged = [cell for cell in cells if cell.limit and cell.unit not in COST_UNITS and len(found.get(cell.key, ()))]
-    rules = {
-        cell.key: Rule.of(cell, found[cell.key], cell.method in noisy or cell.key in limits.noise) for cell in judged
+    known = {
+        cell.key: Rule.of(cell, found[cell.key], cell.method in noisy or cell.key in limits.noise, limits)
+        for cell in judged
     }
-    level = limits.alpha / max(1, sum(rule.counts for rule in rules.values()))
-    ruled = {cell.key: _ruled(cell, found[cell.key], rules[cell.key], level) for cell in judged}
-    return tuple(ruled.get(cell.key, cell) for cell in cells)
+    return Rules(known, limits.alpha / max(1, sum(rule.counts for rule in known.values())))
+
+
+def applied(cells: Sequence[CellVerdict], found: Mapping[Key, Changes], known: Rules) -> tuple[CellVerdict, ...]:
+    """Returns the verdicts with the clips that fell; a number for which a rule fired is worse, whatever its mean."""
+    return tuple(
+        _ruled(cell, found[cell.key], known.of[cell.key], known.level) if cell.key in known.of else cell
+        for cell in cells
+    )
 
 
 @dataclass(frozen=True)
@@ -97,21 +125,30 @@ class Rule:
     decisions: bool  # its clips are right or wrong
     noisy: bool  # its method draws noise of its own, or noise of the same method run twice was measured
     jumps: bool  # noise moves a few of its clips far, and most not at all
+    wrong: tuple[tuple[int, bool], ...] = ()  # of decided clips: in how many of four runs each is wrong, and if in this
 
     @classmethod
-    def of(cls, cell: CellVerdict, clips: Changes, noisy: bool) -> Rule:
+    def of(cls, cell: CellVerdict, clips: Changes, noisy: bool, limits: Thresholds) -> Rule:
         """Returns the rule for the number of a cell."""
         decisions = cell.unit == "%" and not cell.from_ideal and clips.decisions
-        return cls(decisions, noisy, noisy and not decisions and not _typical(clips.falls))
+        jumps = noisy and not decisions and not _typical(clips.falls)
+        twice = limits.twice.get(cell.key, {})
+        return cls(decisions, noisy, jumps, clips.wrong(twice) if decisions else ())
 
     @property
     def counts(self) -> bool:
         """Says whether clips that fell are counted against those that rose: no size tells damage from noise."""
-        return self.jumps or (self.decisions and not self.noisy)
+        return self.jumps or (self.decisions and (not self.noisy or bool(self.wrong)))
+
+    def chance(self, lost: int, gained: int) -> float:
+        """Returns the chance of so many clips lost where nothing changed."""
+        return wrong_by_chance(self.wrong) if self.wrong else sign_test(lost, gained)
 
     def fires(self, cell: CellVerdict, hit: Hits, rises: int, level: float) -> bool:
-        """Says whether the clips that were hit are beyond chance; the test of its mean has counted a noisy share."""
-        counted = self.counts and sign_test(int(hit.sum()), rises) <= level
+        """Says whether the clips that were hit are beyond chance; the test of its mean has counted a noisy share whose
+        clips nobody knows from other runs.
+        """
+        counted = self.counts and self.chance(int(hit.sum()), rises) <= level
         return bool(hit.any()) and (counted or not (self.counts or self.decisions) or cell.state == "worse")
 
 

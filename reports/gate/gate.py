@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.atomic import replacing
 from harness.statistics import holm, units_needed
 from reports.gate.cell import Side, cells, counterpart, devices_differ, side
-from reports.gate.clip_rules import Changes, applied, changes
+from reports.gate.clip_rules import Changes, applied, changes, rules
 from reports.gate.closeness import by_closeness
 from reports.gate.junit import Circumstances, junit
 from reports.gate.page import Place, markdown
@@ -55,7 +55,8 @@ def compare(baseline: RunData, run: RunData, thresholds: Thresholds | None = Non
     tried = _corrected(cells(before, after, judged, limits), limits)
     moved, noisy = _changes(tried, before, after), baseline.stochastic | run.stochastic
     unsteady = noisy | {cell.method for cell in tried} if devices_differ(before, after) else noisy
-    tried = with_least(applied(tried, moved, limits, unsteady), moved, noisy, limits.alpha)
+    known = rules(tried, moved, limits, unsteady)
+    tried = with_least(applied(tried, moved, known), moved, noisy, limits.alpha, known)
     beside = _corrected(cells(before, after, [key for key in wanted if key not in judged], limits), limits)
     return Verdict(baseline.name, run.name, tried, (*_remarks(before, after, ranked), *_moved(beside)))
 

@@ -11,6 +11,7 @@ from typing import Any
 from harness import metric_names
 from harness.errors import UsageError, unknown_name
 from reports.gate.noise import measured
+from reports.gate.repeats import decided_twice
 from reports.gate.verdict import Thresholds
 from reports.load import load_any
 from reports.model import RunData
@@ -89,6 +90,7 @@ def thresholds(knobs: Knobs, runs: Iterable[RunData]) -> Thresholds:
     only, ignore = (
         frozenset(metric_names.metric(name, known) for name in names) for names in (knobs.only, knobs.ignore)
     )
-    noise = measured(*map(load_any, knobs.noise)) if knobs.noise else {}
-    limits = Thresholds(minimum_effect=effects, noise=noise, only=only, ignore=ignore)
+    again = [load_any(path) for path in knobs.noise]
+    noise, twice = (measured(*again), decided_twice(*again)) if again else ({}, {})
+    limits = Thresholds(minimum_effect=effects, noise=noise, twice=twice, only=only, ignore=ignore)
     return replace(limits, alpha=knobs.alpha) if knobs.alpha else limits

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.statistics import units_needed
-from reports.gate.clip_rules import Changes
+from reports.gate.clip_rules import Changes, Rules
+from reports.gate.repeats import least_lost
 from reports.gate.verdict import CellVerdict, Key
 
 POWER = 0.8  # a fall that is called seen is found in so many of such comparisons
@@ -17,21 +18,26 @@ TOLD = 3
 
 
 def with_least(
-    cells: Sequence[CellVerdict], found: Mapping[Key, Changes], noisy: frozenset[str], alpha: float
+    cells: Sequence[CellVerdict], found: Mapping[Key, Changes], noisy: frozenset[str], alpha: float, known: Rules
 ) -> tuple[CellVerdict, ...]:
     """Returns the verdicts with the least fall that each would have seen; noisy: the methods that draw noise."""
     tests = sum(cell.error is not None for cell in cells)
     return tuple(
-        replace(cell, least=_least(cell, found.get(cell.key), units_needed(tests, alpha), alpha / max(1, tests), noisy))
+        replace(
+            cell,
+            least=_seen_by_clips(
+                cell,
+                known,
+                _least(cell, found.get(cell.key), units_needed(tests, alpha), alpha / max(1, tests), noisy),
+            ),
+        )
         if cell.limit is not None
         else cell
         for cell in cells
     )
 
 
-def _least(
-    cell: CellVerdict, clips: Changes | None, differing: int, level: float, noisy: frozenset[str]
-) -> float | None:
+def _least(cell: CellVerdict, clips: Changes | None, differing: int, level: float, noisy: frozenset[str]) -> float:
     """The least fall that is seen: beyond the limit; of decisions, in whole clips; of noise, by its test."""
     assert cell.limit is not None
     least = cell.limit.value
@@ -42,6 +48,14 @@ def _least(
     if cell.error is not None:
         least = max(least, cell.error * (_quantile(1 - level / 2, cell.pairs) + _quantile(POWER, cell.pairs)))
     return least
+
+
+def _seen_by_clips(cell: CellVerdict, known: Rules, least: float) -> float:
+    """That fall, or a smaller one that two more runs of the method show in single clips, beside those that flip."""
+    rule = known.of.get(cell.key)
+    if rule is None or not rule.wrong or cell.state != "same":
+        return least
+    return min(least, 100.0 / len(rule.wrong) * least_lost(rule.wrong, known.level))
 
 
 def _quantile(share: float, clips: int) -> float:

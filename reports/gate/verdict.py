@@ -35,6 +35,7 @@ class Thresholds:
     only: frozenset[str] = frozenset()  # metrics to judge; empty: all
     ignore: frozenset[str] = frozenset()  # metrics not to judge
     noise: Mapping[Key, float] = field(default_factory=dict)  # of a cell, in its unit: reports.gate.noise
+    twice: Mapping[Key, Mapping[str, tuple[float, float]]] = field(default_factory=dict)  # clips: reports.gate.repeats
     device_share: float = 0.005  # of the baseline's value (shares: of 100), where one run used a GPU and one did not
     alpha: float = 0.02  # two-sided, for all stochastic methods' numbers together
     minimum_pairs: int = 8  # fewer shared scored clips decide nothing
