@@ -152,12 +152,13 @@ def main() -> None:
 @click.argument("material", type=click.Path(path_type=Path, exists=True))
 @click.option("--seed", "seeds", multiple=True, type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--draws", default=20, show_default=True)
-def detection(material: Path, seeds: tuple[Path, ...], draws: int) -> None:
+@click.option("--only", default="", help="Damages whose title begins so.")
+def detection(material: Path, seeds: tuple[Path, ...], draws: int, only: str) -> None:
     """Plant each damage into the first seed's run; the others are its baselines where the method draws noise."""
     run, *others = [load_run(path, to_compare=True) for path in seeds]
     twice = Twice(others)
     click.echo("| planted | without noise | noise measured (`--noise`) | stochastic |\n|---|---|---|---|")
-    for damage in DAMAGES:
+    for damage in (one for one in DAMAGES if one.title.startswith(only)):
         rng, found = np.random.default_rng(0), []
         many = draws if damage.share < 1 else len(others)
         for draw in range(many):

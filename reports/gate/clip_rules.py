@@ -125,6 +125,7 @@ class Rule:
     decisions: bool  # its clips are right or wrong
     noisy: bool  # its method draws noise of its own, or noise of the same method run twice was measured
     jumps: bool  # noise moves a few of its clips far, and most not at all
+    drawn: bool = False  # its noise was measured, is not 0, and no test of its mean knows it
     wrong: tuple[tuple[int, bool], ...] = ()  # of decided clips: in how many of four runs each is wrong, and if in this
 
     @classmethod
@@ -133,7 +134,9 @@ class Rule:
         decisions = cell.unit == "%" and not cell.from_ideal and clips.decisions
         jumps = noisy and not decisions and not _typical(clips.falls)
         twice = limits.twice.get(cell.key, {})
-        return cls(decisions, noisy, jumps, clips.wrong(twice) if decisions else ())
+        measured = [noise for key, noise in limits.noise.items() if key[1] == cell.method]
+        drawn = cell.p_value is None and cell.key in limits.noise and any(measured)
+        return cls(decisions, noisy, jumps, drawn, clips.wrong(twice) if decisions else ())
 
     @property
     def counts(self) -> bool:
@@ -149,13 +152,16 @@ class Rule:
         clips nobody knows from other runs.
         """
         counted = self.counts and self.chance(int(hit.sum()), rises) <= level
-        return bool(hit.any()) and (counted or not (self.counts or self.decisions) or cell.state == "worse")
+        by_mean = cell.state == "worse" and not (self.jumps and self.drawn)  # two runs may not have seen a jump
+        return bool(hit.any()) and (counted or not (self.counts or self.decisions) or by_mean)
 
 
 def _ruled(cell: CellVerdict, clips: Changes, rule: Rule, level: float) -> CellVerdict:
     hit, what = _wrong_now(clips) if rule.decisions else _out_of_spread(cell, clips, rule)
     if rule.fires(cell, hit, int((clips.falls < 0).sum()), level):
         return replace(cell, state="worse", fired=what, clips=_named(clips, np.flatnonzero(hit), cell))
+    if cell.state == "worse" and rule.jumps and rule.drawn:
+        return replace(cell, state="same", reason="a few clips that jump, as noise makes them, and not most")
     if cell.state != "worse":
         return cell
     worst = np.argsort(-clips.falls, kind="stable")[:SHOWN]

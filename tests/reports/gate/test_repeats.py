@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.gate.gate import Thresholds, compare
-from reports.gate.noise import measured
+from reports.gate.noise import measured, quantile
 from reports.gate.repeats import decided_twice, least_lost, wrong_by_chance
 from reports.gate.text import plain
 from reports.gate.verdict import Verdict
@@ -98,3 +98,33 @@ def test_numbers_that_are_no_decisions_have_no_clips_that_flip() -> None:
     assert set(decided_twice(run_of("acc", RIGHT), run_of("acc", RIGHT))) == {KEY}
     bare: RunData = replace(run_of("acc", RIGHT), rows=())
     assert decided_twice(bare, bare) == {}
+
+
+def test_one_clip_that_jumps_is_no_loss_where_noise_moves_other_numbers() -> None:
+    """A jump that two runs did not show is none that the method does not make; many clips at once are."""
+
+    def both(offsets: np.ndarray, seed: int) -> RunData:
+        one, other = run_of("sync_offset", offsets), run_of("psnr", np.random.default_rng(seed).normal(29, 1, 48))
+        return replace(
+            one,
+            rows=(*one.rows, *other.rows),
+            summary=(*one.summary, *other.summary),
+            metric_facts={**one.metric_facts, **other.metric_facts},
+        )
+
+    still = np.zeros(48)
+    limits = Thresholds(noise=measured(both(still, 1), both(still, 2)))
+    for clips, code in ((2, 0), (12, 3)):
+        hit = changed(still, range(clips), 14.0)
+        assert compare(both(still, 3), both(hit, 4), limits).exit_code == code
+    calm = Thresholds(noise=measured(run_of("sync_offset", still), run_of("sync_offset", still)))
+    hit = run_of("sync_offset", changed(still, range(2), 14.0))
+    assert compare(run_of("sync_offset", still), hit, calm).exit_code == 3  # a method without noise makes no jumps
+
+
+def test_the_quantile_is_students() -> None:
+    from scipy.special import stdtrit
+
+    for freedom in (7, 21, 95, 1000):
+        for share in (0.99, 1 - 0.02 / 2 / 13, 1 - 0.02 / 2 / 60):
+            assert quantile(share, freedom) == pytest.approx(float(stdtrit(freedom, share)), rel=0.02)
