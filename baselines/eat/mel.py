@@ -8,7 +8,6 @@ the recorded values hold (docs/reference/methods.md, 'EAT').
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -21,9 +20,8 @@ LEAST_SAMPLES = N_FFT // 2 + 1  # fewer cannot be reflected at both ends
 _FLOOR = 1e-5
 
 
-@lru_cache(maxsize=1)
 def _filters() -> Tensor:
-    """(N_FFT / 2 + 1, BANDS): triangles of height 1."""
+    """(N_FFT / 2 + 1, BANDS): triangles of height 1, computed on the CPU, so that they are the same everywhere."""
     top_hz = SAMPLE_RATE_HZ / 2
     mels = torch.linspace(0, 2595 * math.log10(1 + top_hz / 700), BANDS + 2)
     corners_hz = 700 * (10 ** (mels / 2595) - 1)

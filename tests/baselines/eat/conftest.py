@@ -59,7 +59,7 @@ def recorded() -> Callable[[str], Golden]:
 #: Networks of the released kinds that run in a fraction of a second, with pictures of 256 px.
 SMALL = Widths(
     generator=GeneratorWidths(
-        stem=(4, 4, 8), volume=4, depth=4, residuals=1, hourglass=(8, 8), last=4, compressed=2, middle=1, shared=4,
+        stem=(4, 4, 8), volume=4, depth=2, residuals=1, hourglass=(8, 8), last=4, compressed=1, middle=1, shared=4,
         picture=4,
     ),
     detector={"widths": (8, 8, 8), "last": 4},
