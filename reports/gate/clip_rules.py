@@ -100,14 +100,25 @@ def rules(
 ) -> Rules:
     """Returns the rules; noisy: the methods that draw noise of their own, or run on another device than the baseline's.
 
-    Those that count clips share the level.
+    Those that count clips share the level, if they have clips to count.
     """
     judged = [cell for cell in cells if cell.limit and cell.unit not in COST_UNITS and len(found.get(cell.key, ()))]
     known = {
         cell.key: Rule.of(cell, found[cell.key], cell.method in noisy or cell.key in limits.noise, limits)
         for cell in judged
     }
-    return Rules(known, limits.alpha / max(1, sum(rule.counts for rule in known.values())))
+    least = [rule.least_chance(found[key]) for key, rule in known.items() if rule.counts]
+    return Rules(known, shared_level(least, limits.alpha))
+
+
+def shared_level(least: Sequence[float], alpha: float) -> float:
+    """Returns the level of each of several tests that are wrong in no more than alpha together; least: the smallest
+    chance that each could give (Tarone 1990). Those that could not alarm at that level take nothing from the others.
+    """
+    tests = 1
+    while sum(chance <= alpha / tests for chance in least) > tests:
+        tests += 1
+    return alpha / tests
 
 
 def applied(cells: Sequence[CellVerdict], found: Mapping[Key, Changes], known: Rules) -> tuple[CellVerdict, ...]:
@@ -146,6 +157,12 @@ class Rule:
     def chance(self, lost: int, gained: int) -> float:
         """Returns the chance of so many clips lost where nothing changed."""
         return wrong_by_chance(self.wrong) if self.wrong else sign_test(lost, gained)
+
+    def least_chance(self, clips: Changes) -> float:
+        """Returns the chance if every clip that changed had been lost: no comparison of these clips gives a smaller."""
+        if self.wrong:
+            return wrong_by_chance([(times, times > 0) for times, _ in self.wrong])
+        return float(0.5 ** np.count_nonzero(clips.falls))
 
     def fires(self, cell: CellVerdict, hit: Hits, rises: int, level: float) -> bool:
         """Says whether the clips that were hit are beyond chance; the test of its mean has counted a noisy share whose

@@ -176,6 +176,9 @@ def test_everything_that_is_pressed_is_large_and_outside_the_face(browser: Chrom
     }}).map((e) => e.outerHTML.slice(0, 80))"""
     assert browser.run(small) == []
     assert browser.run("document.querySelectorAll('video[controls], .player button').length") == 0
+    marks = "[...document.querySelectorAll('[data-at]')].map((e) => getComputedStyle(e).pointerEvents)"
+    small_marks = set(browser.run(marks))
+    assert small_marks == ({"none"} if size is PHONE else {"auto"})  # the table of the figure has the same links
 
 
 def test_no_console_error(browser: Chromium) -> None:

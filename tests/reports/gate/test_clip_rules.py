@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.records import SummaryRow
-from reports.gate.clip_rules import sign_test
+from reports.gate.clip_rules import shared_level, sign_test
 from reports.gate.gate import Thresholds, Verdict, compare
 from reports.gate.text import plain
 from reports.model import MetricFact, RunData, RunRow
@@ -127,3 +127,11 @@ def test_lost_clips_are_named_and_noise_run_twice_is_noise() -> None:
     moved = changed(values, [5, 6], [values[5] - 4.0, values[6] + 3.0])
     assert compare(baseline, run_of("psnr", moved)).exit_code == 3
     assert compare(baseline, run_of("psnr", moved), twice).exit_code == 0
+
+
+def test_tests_that_cannot_alarm_take_nothing_from_the_others() -> None:
+    assert shared_level([], 0.02) == 0.02
+    assert shared_level([0.001, 1.0, 1.0, 0.5], 0.02) == 0.02
+    assert shared_level([0.001, 0.002, 1.0], 0.02) == 0.01
+    assert shared_level([0.001, 0.015], 0.02) == 0.01
+    assert shared_level([0.001, 0.015, 0.001, 0.008], 0.02) == 0.02 / 3
