@@ -20,6 +20,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness import student
+
 Floats = npt.NDArray[np.float64]
 Scale = Literal["plain", "share", "positive"]  # share: 0 to 100; positive: never below 0, as a distance
 
@@ -80,9 +82,8 @@ class Estimate:
         return min(1.0, max(skewed, min(even, _FAR_TAIL), least_p(self.differing)))
 
     def _two_sided(self, t: float) -> float:
-        from scipy.special import stdtr
 
-        return 2.0 * float(stdtr(self.freedom, -abs(t)))
+        return 2.0 * student.tail(self.freedom, t)
 
 
 def _skewed(t: float, skewness: float) -> float:

@@ -9,10 +9,10 @@ have it is the spread of the difference when clips are left out.
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 
+from harness import student
 from reports.gate.cell import GROUPS, Rows, Side, counterpart, side
 from reports.gate.closeness import by_closeness
 from reports.gate.verdict import Key
@@ -38,16 +38,8 @@ def _noise(one: Side, other: Side, key: Key, twin: Key, share: float) -> float:
     if own is None or theirs is None:
         return math.nan
     clips = min(one.summary[key].n_scored, other.summary[twin].n_scored)
-    return max(abs(own - theirs), max(SPREADS, quantile(share, clips - 1)) * _spread(one, other, key, twin))
-
-
-def quantile(share: float, freedom: int) -> float:
-    """Returns Student's quantile, by Cornish and Fisher's expansion about the normal one: to 1 % from 7 degrees of
-    freedom on (fewer clips decide nothing), without the third of a second that scipy takes to be loaded.
-    """
-    z, n = NormalDist().inv_cdf(share), max(7, freedom)
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-    return z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2) + third
+    spreads = max(SPREADS, student.quantile(max(1, clips - 1), share))
+    return max(abs(own - theirs), spreads * _spread(one, other, key, twin))
 
 
 def _spread(one: Side, other: Side, key: Key, twin: Key) -> float:

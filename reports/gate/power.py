@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness import student
 from harness.statistics import units_needed
 from reports.gate.clip_rules import Changes, Rules
 from reports.gate.repeats import least_lost
@@ -59,9 +60,7 @@ def _seen_by_clips(cell: CellVerdict, known: Rules, least: float) -> float:
 
 
 def _quantile(share: float, clips: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(1, clips - 1), share))
+    return student.quantile(max(1, clips - 1), share)
 
 
 def needed(cell: CellVerdict) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.gate.gate import Thresholds, compare
-from reports.gate.noise import measured, quantile
+from reports.gate.noise import measured
 from reports.gate.repeats import decided_twice, least_lost, wrong_by_chance
 from reports.gate.text import plain
 from reports.gate.verdict import Verdict
@@ -120,11 +120,3 @@ def test_one_clip_that_jumps_is_no_loss_where_noise_moves_other_numbers() -> Non
     calm = Thresholds(noise=measured(run_of("sync_offset", still), run_of("sync_offset", still)))
     hit = run_of("sync_offset", changed(still, range(2), 14.0))
     assert compare(run_of("sync_offset", still), hit, calm).exit_code == 3  # a method without noise makes no jumps
-
-
-def test_the_quantile_is_students() -> None:
-    from scipy.special import stdtrit
-
-    for freedom in (7, 21, 95, 1000):
-        for share in (0.99, 1 - 0.02 / 2 / 13, 1 - 0.02 / 2 / 60):
-            assert quantile(share, freedom) == pytest.approx(float(stdtrit(freedom, share)), rel=0.02)
