@@ -23,7 +23,7 @@ from reports.load import load_run
 from reports.model import RunData
 from reports.screen import lost, plain, screen
 from reports.terminal import WIDTH, table
-from verbs.session import contestants
+from verbs.contestants import contestants
 
 _PREREQUISITES = ("weights_missing", "weights_implausible", "tool_missing", "judge_unnamed")
 _INKS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "good": "\x1b[32m"}

@@ -31,13 +31,15 @@ from verbs.help import Known, Verb
     "run",
     cls=Verb,
     groups={
-        "Who and what": ("--method", "--no-anchors", "--set", "--lane", "--dataset", "--root", "--list", "--limit"),
+        "Who": ("--method", "--methods", "--no-anchors", "--set", "--lane"),
+        "On what": ("--dataset", "--root", "--list", "--limit"),
         "How": ("--protocol", "--seed", "--device", "--jobs", "--executor"),
         "Where to": ("--out", "--resume", "--columns", "--dry-run"),
     },
     examples=(
         "run --method cmet --limit 22",
         "run --method cmet --dry-run",
+        "run --methods all --lane label",
         "run --method cmet --method edtalk --method label --resume",
         "run --method my.py:Mine --lane label",
         "run --method cmet --dataset mead --root /data/FPS25 --list cmet-1143@part",
@@ -48,9 +50,9 @@ from verbs.help import Known, Verb
     "methods",
     type=Known(METHODS, shown=False),
     multiple=True,
-    required=True,
     help=f"{', '.join(METHODS)}; or path/to/file.py:Class. Many.",
 )
+@click.option("--methods", "every", type=click.Choice(["all"]), help="all: each contestant that can run here.")
 @dataset_options("puppets", "Whom they show; or path/to/file.py:Class.")
 @protocol_option("demo for puppets, else standard")
 @click.option(
@@ -85,12 +87,15 @@ def command(**given: Any) -> int:
     Without --dataset the dataset is `puppets`: built in, nothing to download. Others need --root DIR; a folder that
     holds a part of a corpus is used with --list NAME@part, and `verify` says what the rest would need.
     """
+    from verbs.contestants import all_here
     from verbs.dry_run import tell
     from verbs.machine import machine
     from verbs.outcome import print_outcome
     from verbs.session import Session
 
     dataset = str(given["dataset"])
+    if not (given["methods"] or given["every"]):
+        raise click.MissingParameter(param_hint="'--method'", param_type="option")
     for method in given["methods"]:  # slips are told before anything is said of the machine
         registry.resolve("method", method, METHODS)
     registry.resolve("dataset", dataset, DATASETS)
@@ -101,8 +106,9 @@ def command(**given: Any) -> int:
     where = machine(given["device"], chosen, given["jobs"], protocol, out, given["resume"])
     options = settings(given["sets"])
     corpus = options.pop(name, {})
+    every = all_here(name, options, where.device) if given["every"] else ()
     session = Session.for_run(
-        methods=given["methods"],
+        methods=tuple(dict.fromkeys((*given["methods"], *every))),
         anchors=not given["no_anchors"],
         dataset=dataset,
         dataset_options={"root": given["root"], "list_name": given["list_name"], **corpus},

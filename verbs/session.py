@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from harness.records import Lane, Sample
 from harness.store import RunStore
 from harness.worker import Item, RunPlan
 from verbs.choices import own_name, split_timeouts
+from verbs.contestants import contestants, missing_of, with_demo_weights
 
 T = TypeVar("T")
 JUDGE = "evaluators.judge:Judge"
@@ -63,7 +64,7 @@ class Session:
         spec = registry.resolve("dataset", dataset, DATASETS)
         options = {key: value for key, value in dataset_options.items() if value is not None}
         method_options, timeouts = split_timeouts(method_options)
-        method_options = _with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
+        method_options = with_demo_weights(specs, method_options) if dataset == "puppets" else method_options
         plan = RunPlan(spec, options, specs, method_options, JUDGE, protocol, lane, seed, device, Path(), timeouts)
         asked = runner.Asked(tuple(specs), dataset, options, protocol, lane, seed, limit, method_options)
         judge = Judge(protocol, device, dataset)
@@ -194,15 +195,6 @@ def _known_settings(given: Mapping[str, Any], specs: Mapping[str, str]) -> None:
             raise UsageError(f"--set {name}.… is about no method or dataset of this run.", f"Add --method {name}?")
 
 
-def _with_demo_weights(specs: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """On puppets every method that ships small networks uses them, unless its options say otherwise."""
-    options = {name: dict(values) for name, values in given.items()}
-    for name, spec in specs.items():
-        if getattr(registry.load(spec), "demo_weights", False):
-            options.setdefault(name, {}).setdefault("weights", "demo")
-    return options
-
-
 def _tell(dataset: Dataset, samples: Sequence[Sample]) -> None:
     """Prints the dataset's remarks before the work, e.g. that it is a part, and each label that names no emotion."""
     for line in (*dataset.notices(), *slips(samples, dataset)):
@@ -215,7 +207,7 @@ def _check_methods(plan: RunPlan) -> None:
     """
     lacks: dict[str, Missing] = {}
     for name, spec in plan.methods.items():
-        missing = attempt(partial(_missing, spec, plan.method_options.get(name, {}), plan.device))
+        missing = attempt(partial(missing_of, spec, plan.method_options.get(name, {}), plan.device))
         if isinstance(missing, Crash):
             what = missing.reason if missing.expected else f"Method '{name}' cannot be built: {missing.reason}."
             raise UsageError(what, missing.cure or f"`python bench.py list --check {spec}` tests a method of yours.")
@@ -226,13 +218,3 @@ def _check_methods(plan: RunPlan) -> None:
         raise MissingError(f"Method '{name}' needs {lack.what}.", lack.cure)
     for name, lack in lacks.items():
         click.echo(f"note: method '{name}' cannot run here: it needs {lack.what}. {lack.cure}".rstrip(), err=True)
-
-
-def contestants(names: Collection[str]) -> list[str]:
-    """Returns the methods that compete; all where only anchors were asked for."""
-    return [name for name in names if name not in ANCHORS] or list(names)
-
-
-def _missing(spec: str, options: Mapping[str, str], device: str) -> list[Missing]:
-    method = registry.load(spec)(options, device)
-    return list(method.missing()) if hasattr(method, "missing") else []
