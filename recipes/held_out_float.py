@@ -41,9 +41,10 @@ GUIDANCES = {"a 2, e 1": Guidance(), "a 2, e 5": Guidance(emotion=5.0)}
 _FELT = tuple(name for name in EMOTIONS if name != "neutral")
 
 
-def _posed(
+def posed(
     who: int, pose: npt.NDArray[np.float64], lip: npt.NDArray[np.float64], felt: npt.NDArray[np.float64]
 ) -> PictureState:
+    """Returns the states of one puppet with one affect, for each row of `pose` and `lip`."""
     count = len(pose)
     return PictureState(np.full(count, who), pose, lip, np.repeat(felt[None], count, 0), np.zeros(count, np.int64))
 
@@ -87,13 +88,13 @@ class Studio:
 
     def source(self, who: int) -> Tensor:
         """Returns the portrait (1, 3, size, size) that a clip begins from: no emotion, mouth nearly closed."""
-        calm = _posed(who, np.zeros((1, 6)), np.array([[0.05, 0.0]]), np.zeros(5))
+        calm = posed(who, np.zeros((1, 6)), np.array([[0.05, 0.0]]), np.zeros(5))
         return pictures(calm, self.networks.motion_autoencoder.size)
 
     def exact(self, who: int, emotion: str) -> Tensor:
         """Returns the exact motion (FRAMES, style) of a puppet that speaks with the emotion."""
         pose = pose_track(FRAMES, (92, who))
-        return self.alphabet.motion(_posed(who, pose, said_by(who).lips(), affect_point(emotion, 3)))
+        return self.alphabet.motion(posed(who, pose, said_by(who).lips(), affect_point(emotion, 3)))
 
     def imagined(self, who: int, emotion: str, guidance: Guidance) -> Tensor:
         """Returns the transformer's motion (FRAMES, style) for the same sound."""

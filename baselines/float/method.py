@@ -39,9 +39,9 @@ class _Told:
 
 
 class Float:
-    """FLOAT (ICCV 2025), an independent port. Its head motion is its own, so frames have no true counterpart.
+    """Runs FLOAT (ICCV 2025), an independent port; small networks of our own training ship. Its head motion is its own.
 
-    `weights=demo` takes the small networks that ship, which are of our own training; puppets take them by themselves.
+    `weights=demo` takes those that ship, as puppets do by themselves. Frames of a clip have no true counterpart.
     """
 
     name: ClassVar[str] = "float"
@@ -54,7 +54,7 @@ class Float:
     options: ClassVar[tuple[str, ...]] = KNOWN
     takes_strength: ClassVar[bool] = True
     crops: ClassVar[bool] = True
-    demo_weights: ClassVar[bool] = False
+    demo_weights: ClassVar[bool] = True
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:

@@ -1,12 +1,14 @@
 """Trains the motion autoencoder: from a picture of a puppet and exact motion, the true picture of that motion.
 
 It starts as the shipped generator without its expression block (space), so what it has to learn is to draw expressions
-by warping alone. Directions stay as they are. Most steps draw at half size, the last ones at full size.
+by warping alone. Directions stay as they are. First everything learns at half size; then its painters are solved for
+full size (painters), and the decoder goes on from there, on codes and maps that stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +21,13 @@ from networks.edtalk.decoder import Decoder
 from networks.float.autoencoder import MotionAutoencoder
 from recipes.drawing import picture_loss
 from recipes.faces import PictureState, as_input, pictures, random_states
-from recipes.float import space
+from recipes.float import painters, space
 from recipes.float.part import Part
 from recipes.recipe_run import RecipeRun, cosine, drawn
 
 ENCODER_RATE, DECODER_RATE = 1e-3, 4e-3
-HALF_SHARE = 0.75  # of the steps draw at half size
+SOLVED_BY, MOST_WEIGHT = 24, 4.0  # lessons that painters are solved by, and what a changed place counts in them
+AGAIN_AT = 4 / 9  # of the steps at full size
 PEOPLE, GOALS = 4, 3  # pictures to start from, and true pictures of each of those puppets
 CODES_WEIGHT = 0.1
 
@@ -45,9 +48,10 @@ class PortraitLessons:
 
     seed: int
     size: int
+    tag: int
 
     def __call__(self, number: int) -> PortraitLesson:
-        rng = np.random.default_rng([self.seed, 52, number])
+        rng = np.random.default_rng([self.seed, self.tag, number])
         who = rng.choice(np.array(TRAIN_IDENTITIES), PEOPLE, replace=False)
         state = replace(_calmed(random_states(rng, PEOPLE), rng), who=who)
         goal = replace(random_states(rng, PEOPLE * GOALS), who=np.repeat(who, GOALS))
@@ -74,12 +78,15 @@ def _uint8(state: PictureState, size: int) -> npt.NDArray[np.uint8]:
 
 
 def rate_at(share: float) -> float:
-    """Returns the learning rates' share of the full ones: most of half a cosine at half size, and another one from a
-    half for full size, whose finest level is new to the rest.
-    """
-    if share < HALF_SHARE:
-        return cosine(share)
-    return 0.5 * cosine((share - HALF_SHARE) / (1 - HALF_SHARE))
+    """Returns the learning rates' share of the full ones at half size: the first three quarters of half a cosine."""
+    return cosine(0.75 * share)
+
+
+def detail_rate(share: float) -> float:
+    """Returns the same at full size: half a cosine, and a longer one from less."""
+    if share < AGAIN_AT:
+        return cosine(share / AGAIN_AT)
+    return 0.7 * cosine((share - AGAIN_AT) / (1 - AGAIN_AT))
 
 
 def half_size(autoencoder: MotionAutoencoder) -> Decoder:
@@ -92,30 +99,83 @@ def half_size(autoencoder: MotionAutoencoder) -> Decoder:
 
 
 def train(run: RecipeRun) -> MotionAutoencoder:
-    """Returns the trained autoencoder; its checkpoints lie in `run.out`."""
+    """Returns the autoencoder after its steps at half size; checkpoints lie in `run.out`."""
     network = space.start().to(run.device)
-    part = Part("portraits", network, _empty().to(run.device), _groups(network), rate_at)
-    half, alphabet = half_size(network), space.MotionAlphabet()
-    lessons: dict[str, object] = {}
+    network.dec.direction.requires_grad_(False)
+    decoder = [parameter for parameter in network.dec.parameters() if parameter.requires_grad]
+    groups = [(list(network.enc.parameters()), ENCODER_RATE), (decoder, DECODER_RATE)]
+    part = Part("portraits", network, _empty().to(run.device), groups, rate_at)
+    return part.train(run, Course(network, half_size(network), run, tag=52))
 
-    def losses(number: int) -> dict[str, Tensor]:
-        if "them" not in lessons:
-            lessons["them"] = drawn(PortraitLessons(run.seed, space.SIZE), run.steps, run.workers, number)
-        lesson = next(lessons["them"])  # type: ignore[call-overload]
-        coarse = number < HALF_SHARE * run.steps
-        return lesson_losses(network, half if coarse else None, alphabet, lesson, run.device)
 
-    return part.train(run, losses)
+def refine(run: RecipeRun, network: MotionAutoencoder) -> MotionAutoencoder:
+    """Returns the autoencoder after the decoder's steps at full size; checkpoints lie in `run.out`."""
+    network.requires_grad_(False).train()
+    if not (run.out / "float-detail.ckpt").is_file():
+        painters.solve(network, _known(run, network))
+    network.dec.requires_grad_()
+    network.dec.direction.requires_grad_(False)
+    decoder = [parameter for parameter in network.dec.parameters() if parameter.requires_grad]
+    part = Part("detail", network, _empty().to(run.device), [(decoder, DECODER_RATE)], detail_rate)
+    return part.train(run, Course(network, None, run, tag=58))
+
+
+@torch.no_grad()
+def _known(run: RecipeRun, network: MotionAutoencoder) -> Iterator[tuple[Tensor, list[Tensor], Tensor, Tensor]]:
+    """Latents, maps, true pictures and weights of lessons, for the painters."""
+    alphabet, plan = space.MotionAlphabet(), PortraitLessons(run.seed, space.SIZE, tag=59)
+    for lesson in drawn(plan, SOLVED_BY, run.workers):
+        drawing = _drawing(network, alphabet, lesson, run.device)
+        change = (drawing.true - drawing.source).abs().mean(1, keepdim=True)
+        weight = 0.3 + (change / (change.mean((1, 2, 3), keepdim=True) + 0.004)).clamp(max=MOST_WEIGHT)
+        yield drawing.latent, drawing.maps, drawing.true, weight
 
 
 def _empty() -> MotionAutoencoder:
     return MotionAutoencoder(space.SIZE, space.STYLE, space.MOTION, space.CHANNELS)
 
 
-def _groups(network: MotionAutoencoder) -> list[tuple[list[torch.nn.Parameter], float]]:
-    network.dec.direction.requires_grad_(False)
-    decoder = [p for p in network.dec.parameters() if p.requires_grad]
-    return [(list(network.enc.parameters()), ENCODER_RATE), (decoder, DECODER_RATE)]
+@dataclass
+class Course:
+    """Gives the losses of lesson after lesson, drawn ahead from the first one that is asked for. `half`: the decoder to
+    draw with at half size; `tag`: tells the lessons of different parts apart.
+    """
+
+    network: MotionAutoencoder
+    half: Decoder | None
+    run: RecipeRun
+    tag: int
+    alphabet: space.MotionAlphabet = field(default_factory=space.MotionAlphabet)
+    _ahead: Iterator[PortraitLesson] | None = None
+
+    def __call__(self, number: int) -> dict[str, Tensor]:
+        if self._ahead is None:
+            lessons = PortraitLessons(self.run.seed, space.SIZE, self.tag)
+            self._ahead = drawn(lessons, self.run.steps, self.run.workers, number)
+        return lesson_losses(self.network, self.half, self.alphabet, next(self._ahead), self.run.device)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Holds what the decoder is given for a lesson's goals, the true pictures, the sources', and the sources' motion as
+    the encoder reads it.
+    """
+
+    latent: Tensor
+    maps: list[Tensor]
+    true: Tensor
+    source: Tensor
+    read: Tensor
+
+
+def _drawing(
+    network: MotionAutoencoder, alphabet: space.MotionAlphabet, lesson: PortraitLesson, device: str
+) -> Drawing:
+    source, true = as_input(lesson.sources, device), as_input(lesson.goals, device)
+    s_r, features = network.enc(source)
+    who = torch.arange(PEOPLE, device=device).repeat_interleave(GOALS)
+    latent, maps = s_r[who] + alphabet.motion(lesson.goal).to(device), [feature[who] for feature in features]
+    return Drawing(latent, maps, true, source[who], network.motion(network.coefficients(s_r)))
 
 
 def lesson_losses(
@@ -126,15 +186,12 @@ def lesson_losses(
     device: str,
 ) -> dict[str, Tensor]:
     """Returns the losses of a lesson: its pictures (at half size where that decoder is given), the sources' codes."""
-    source, true = as_input(lesson.sources, device), as_input(lesson.goals, device)
-    s_r, features = network.enc(source)
-    who = torch.arange(PEOPLE, device=device).repeat_interleave(GOALS)
-    codes = network.motion(network.coefficients(s_r)) - alphabet.motion(lesson.state).to(device)
-    latent, maps = s_r[who] + alphabet.motion(lesson.goal).to(device), [feature[who] for feature in features]
-    before = source[who]
+    drawing = _drawing(network, alphabet, lesson, device)
+    true, before = drawing.true, drawing.source
     if half is None:
-        made = network.dec(latent, maps)
+        made = network.dec(drawing.latent, drawing.maps)
     else:
-        made, true, before = half(latent, maps[:-1]), F.avg_pool2d(true, 2), F.avg_pool2d(before, 2)
-    read = CODES_WEIGHT * codes.square().sum(1).mean()
-    return {"pictures": picture_loss(made, true, before), "codes": read}
+        made = half(drawing.latent, drawing.maps[:-1])
+        true, before = F.avg_pool2d(true, 2), F.avg_pool2d(before, 2)
+    codes = CODES_WEIGHT * (drawing.read - alphabet.motion(lesson.state).to(device)).square().sum(1).mean()
+    return {"pictures": picture_loss(made, true, before), "codes": codes}

@@ -11,7 +11,7 @@ from recipes.float.utterances import spoken
 from recipes.recipe_run import RecipeRun
 
 #: Steps of each part, in order; a run of another length gives each the same share.
-STEPS = {"audio": 1200, "emotion": 2000, "motion": 1800, "portraits": 1600}
+STEPS = {"audio": 1200, "emotion": 2000, "motion": 1800, "portraits": 1200, "detail": 1800}
 WIDTHS = Widths(
     size=space.SIZE, style=space.STYLE, motion=space.MOTION, channels=space.CHANNELS, audio=hearing.AUDIO,
     emotion=hearing.EMOTION, transformer=motion.WIDTH, blocks=motion.BLOCKS, heads=motion.HEADS,
@@ -29,11 +29,12 @@ def train(recipe_run: RecipeRun) -> None:
     audio = hearing.train_audio(parts["audio"], said)
     recogniser = hearing.train_emotion(parts["emotion"], said)
     transformer = motion.train(parts["motion"], said, motion.listened(audio, said, run.device))
+    autoencoder = portraits.refine(parts["detail"], portraits.train(parts["portraits"]))
     trained = {
         networks.audio_encoder: audio,
         networks.emotion_encoder.wav2vec2_for_emotion: recogniser,
         networks.fmt: transformer,
-        networks.motion_autoencoder: portraits.train(parts["portraits"]),
+        networks.motion_autoencoder: autoencoder,
     }
     for into, found in trained.items():
         into.load_state_dict(found.state_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,20 @@ from torch import Tensor, nn
 
 from datasets.puppets.affect import affect_point
 from datasets.puppets.identity import TRAIN_IDENTITIES
+from datasets.puppets.motion import pose_track
 from networks.edtalk.files import SHIPPED_GENERATOR
 from networks.files import shipped
+from networks.float.autoencoder import MotionAutoencoder
 from networks.float.conditions import EMOTIONS, AudioEncoder, normalised
 from networks.float.files import SHIPPED_FLOAT
+from networks.float.sampler import Guidance
 from networks.float.transformer import Conditions, FlowTransformer
 from networks.float.wav2vec2 import EmotionRecogniser
+from recipes import held_out_float
 from recipes.alphabet import Alphabet
 from recipes.faces import pictures, random_states
-from recipes.float import hearing, motion, part, portraits, recipe, space, utterances
+from recipes.float import hearing, motion, painters, part, portraits, recipe, space, utterances
+from recipes.held_out_float import posed
 from recipes.recipe_run import RecipeRun
 
 pytestmark = pytest.mark.slow
@@ -184,6 +188,7 @@ def test_the_recipe_gives_one_file_of_floats_networks_and_the_same_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(utterances, "UTTERANCES", 36)
+    monkeypatch.setattr(portraits, "SOLVED_BY", 1)
     monkeypatch.setattr(space, "_SEEN", 48)
     monkeypatch.setattr(portraits, "TRAIN_IDENTITIES", TRAIN_IDENTITIES[:4])
     monkeypatch.setattr("recipes.faces.TRAIN_IDENTITIES", TRAIN_IDENTITIES[:4])
@@ -195,12 +200,53 @@ def test_the_recipe_gives_one_file_of_floats_networks_and_the_same_twice(
     network = SHIPPED_FLOAT.load(tmp_path / "one" / "float.safetensors")
     assert network.motion_autoencoder.size == space.SIZE
     assert torch.equal(network.motion_autoencoder.dec.direction.weight, torch.eye(space.STYLE)[:, : space.MOTION])
+    before = torch.load(tmp_path / "one" / "float-portraits.ckpt", weights_only=True)["average"]
+    inside = {name: one[0][f"motion_autoencoder.{name}"] for name in before}
+    moved = {name for name, tensor in before.items() if not torch.equal(tensor.half().float(), inside[name])}
+    assert moved
+    assert all(name.startswith("dec.") for name in moved)  # at full size the encoder stays
 
 
 def test_a_lesson_of_portraits_is_the_same_whoever_draws_it() -> None:
-    plan = replace(portraits.PortraitLessons(1, 16))
+    plan = portraits.PortraitLessons(1, 16, tag=52)
     one, other = plan(5), plan(5)
     assert np.array_equal(one.goals, other.goals)
     assert not np.array_equal(one.goals, plan(6).goals)
     assert np.array_equal(np.repeat(one.state.who, portraits.GOALS), one.goal.who)
     assert len(set(one.state.who)) == portraits.PEOPLE
+
+
+@torch.no_grad()
+def test_solved_painters_draw_what_warped_maps_can_show() -> None:
+    """Pictures that are a sum of the warped maps are found again, whatever the painters were before."""
+    widths = {4: 6, 8: 6, 16: 5}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MotionAutoencoder(16, 12, 4, widths)
+        latent, maps = network.enc(torch.randn(5, 3, 16, 16))
+        known = painters.joined(network, latent, maps)
+        assert known.shape == (5, 6 + 5 + 1, 16, 16)
+        true = torch.einsum("bcyx,cr->bryx", known, 0.2 * torch.randn(12, 3))
+    before = float((network.dec(latent, maps) - true).abs().mean())
+    painters.solve(network, [(latent, maps, true, torch.ones(5, 1, 16, 16))])
+    assert float((network.dec(latent, maps) - true).abs().mean()) < 0.02 * before
+
+
+@torch.no_grad()
+def test_the_shipped_float_shows_what_it_is_told_and_speaks_with_the_sound(tmp_path: Path) -> None:
+    networks, alphabet = SHIPPED_FLOAT.load(), space.MotionAlphabet()
+    studio = held_out_float.Studio(tmp_path, networks, alphabet)
+    points = np.stack([affect_point(name) for name in EMOTIONS]) * 2.5
+    for who, name in zip(range(65, 128, 9), EMOTIONS, strict=True):
+        made = studio.imagined(who, name, Guidance())
+        assert made.shape == (held_out_float.FRAMES, space.STYLE)
+        felt = made[:, 8:13].mean(0).double().numpy()
+        assert EMOTIONS[int(np.linalg.norm(points - felt, axis=1).argmin())] == name
+        opened = torch.from_numpy(held_out_float.said_by(who).lips()[:, 0]).float()
+        assert float(torch.corrcoef(torch.stack((made[:, 0], opened)))[0, 1]) > 0.9
+        source, exact = studio.source(who), studio.exact(who, name)[24:25]
+        pose = pose_track(held_out_float.FRAMES, (92, who))[24:25]
+        truth = pictures(posed(who, pose, held_out_float.said_by(who).lips()[24:25], affect_point(name, 3)), space.SIZE)
+        drawn = networks.motion_autoencoder.decode(networks.motion_autoencoder.portrait(source), exact)
+        face = (..., slice(40, 104), slice(36, 92))  # brows to chin
+        assert float((drawn - truth)[face].abs().mean()) < float((source - truth)[face].abs().mean())

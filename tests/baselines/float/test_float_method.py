@@ -22,6 +22,7 @@ from harness.errors import UsageError
 from harness.media import read_audio, write_wav
 from harness.records import Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
 from harness.worker import ask, unsupported
+from networks.files import shipped
 from networks.float.conditions import EMOTIONS, normalised, one_hot
 from networks.float.networks import FloatNetworks, Widths
 from networks.float.sampler import Guidance
@@ -304,10 +305,28 @@ def test_it_passes_the_contract_test(small: FloatNetworks, tmp_path: Path, monke
         "from baselines.float.method import Float",
         "from tests.baselines.float.conftest import SMALL",
         "class Small(Float):",
-        "    widths = SMALL",
+        "    widths, demo_weights = SMALL, False",
     )
     (tmp_path / "mine.py").write_text("\n".join(source), encoding="utf-8")
     said: list[str] = []
     assert check_method(f"{tmp_path / 'mine.py'}:Small", said.append) == 0, said
     assert "ok   reacts to the emotion" in said
     assert any(line.startswith("ok   refuses a label it does not know") for line in said)
+
+
+def test_the_small_networks_that_ship_need_nothing_and_say_that_they_are_not_floats_own(
+    request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CMET_BENCH_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv(weights.variable("float"), raising=False)
+    demo = Float({"weights": "demo"}, "cpu")
+    assert demo.missing() == []
+    assert demo.weights() == {"float": weights.digest(shipped.place("float"))}
+    assert Float({}, "cpu").missing()
+    out = KeptFrames()
+    made = demo.generate(request_of(frames=3), out)
+    assert isinstance(made, Clip)
+    assert "networks: demo width, trained on puppets, not FLOAT's own" in made.notes
+    assert [frame.shape for frame in out.frames] == [(256, 256, 3)] * 3
+    with pytest.raises(UsageError, match="Did you mean 'demo'"):
+        Float({"weights": "demoo"}, "cpu")

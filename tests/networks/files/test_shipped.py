@@ -21,12 +21,14 @@ from networks.files import shipped
 from networks.files.official import Official
 from networks.files.plausibility import ImplausibleError
 from networks.files.shipped import Shipped, ShippedFile
+from networks.float.files import SHIPPED_FLOAT
 
 FILES: tuple[ShippedFile[Any], ...] = (
     SHIPPED_GENERATOR,
     SHIPPED_AUDIO2LIP,
     SHIPPED_SPEECH,
     SHIPPED_CONNECTOR,
+    SHIPPED_FLOAT,
     emotion.SHIPPED,
     identity.SHIPPED,
     sync.SHIPPED,
