@@ -7,6 +7,7 @@ method); it agrees with scipy's to ten digits.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _TINY = 1e-300
@@ -23,6 +24,7 @@ def tail(freedom: float, t: float) -> float:
     return 0.5 * _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t), t * t / (freedom + t * t))
 
 
+@lru_cache(maxsize=1024)
 def quantile(freedom: float, share: float) -> float:
     """Returns the value below which this share lies, 0 < share < 1."""
     if share < 0.5:

@@ -57,7 +57,9 @@ def centroid_guesses(
     for code, person in dict.fromkeys(zip(codes.tolist(), who.tolist(), strict=True)):
         mine, left = asked.get(people[person], []), places[code][who[places[code]] != person]
         at += [(k, code) for k in mine]
-        means += [others[left].mean(axis=0) if len(left) else np.full(others.shape[1], np.nan)] * len(mine)
+        means += [
+            np.add.reduce(others[left], axis=0) / len(left) if len(left) else np.full(others.shape[1], np.nan)
+        ] * len(mine)
     if at:
         own, code_of = map(list, zip(*at, strict=True))
         far[own, code_of] = np.nan_to_num(_each(np.array(means), rows[own], cosine), nan=np.inf)
