@@ -8,12 +8,16 @@ with the official tolerances. Run the `official` tests first: they show that thi
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -96,6 +100,8 @@ def copied(shared: Path) -> None:
 class Recording(Golden):
     """A golden file in the making: `check` keeps what it is given, under the official file's tolerance."""
 
+    share = 4e-6  # of the largest value: the least tolerance
+
     def __init__(self, given: dict[str, Any], tolerance: dict[str, float], pictures: dict[str, str] | None = None):
         self._file, self._folder = dict(given), CMET
         self.tolerance, self.columns = {}, {}
@@ -107,7 +113,7 @@ class Recording(Golden):
         self._file[name] = values
         if values.dtype.kind == "f":
             theirs = self._official.get(name, 0.0)
-            self.tolerance[name] = max(theirs, 4e-6 * float(np.abs(values).max()))
+            self.tolerance[name] = max(theirs, self.share * float(np.abs(values).max()))
 
     def check_picture(self, name: str, picture: Tensor) -> None:
         side = picture.shape[-1]
@@ -119,6 +125,25 @@ class Recording(Golden):
     def save(self, name: str) -> None:
         told = {"tolerance_json": json.dumps(self.tolerance), "pictures_json": json.dumps(self.pictures)}
         np.savez_compressed(CMET / f"{name}.npz", **self._file, **told)
+
+
+class DoubleRecording(Recording):
+    """A recording whose inputs are float64; what it keeps is rounded to float32 once.
+
+    The float32 answers of two kinds of processors lay up to 1.8e-5 of the largest value away from these.
+    """
+
+    share = 3e-5
+
+    def tensor(self, name: str) -> Tensor:
+        given = super().tensor(name)
+        return given.double() if given.is_floating_point() else given
+
+    def picture(self, name: str, index: int | None = None) -> Tensor:
+        return super().picture(name, index).double()
+
+    def check(self, name: str, ours: Any) -> None:
+        super().check(name, ours.float() if isinstance(ours, Tensor) and ours.dtype == torch.float64 else ours)
 
 
 def portraits() -> None:
@@ -141,12 +166,27 @@ def tolerances(shared: Path, name: str) -> dict[str, float]:
     return told
 
 
+@contextmanager
+def in_double_precision() -> Iterator[None]:
+    """Lets the comparisons about pictures compute in float64, so that a stored answer bears no processor's rounding.
+
+    Float32 sums round otherwise from one kind of processor to another; an answer stored from one of them would hold
+    its rounding against that of another, and official tolerances have room for one.
+    """
+    networks = {name: copy.deepcopy(getattr(edtalk, name)()).double() for name in ("generator", "lip_pose_generator")}
+    with (
+        patch.object(edtalk, "generator", lambda: networks["generator"]),
+        patch.object(edtalk, "lip_pose_generator", lambda: networks["lip_pose_generator"]),
+    ):
+        yield
+
+
 def generator(shared: Path) -> None:
     for name, pictures in PICTURES.items():
         theirs = np.load(shared / "golden" / f"{name}.npz")
         codes = {key: theirs[key] for key in CODES if key in theirs}  # random or EDTalk's stored codes: nobody's face
-        golden = Recording(codes, tolerances(shared, name), pictures)
-        with torch.no_grad():
+        golden = DoubleRecording(codes, tolerances(shared, name), pictures)
+        with torch.no_grad(), in_double_precision():
             for compare in (one for one, file in edtalk.PICTURED.items() if file == name):
                 compare(golden)
         golden.save(name)
