@@ -22,6 +22,12 @@ pytestmark = [
 _PATIENCE_SECONDS = 60.0
 
 
+def _heard() -> None:
+    """Undo what a shell's background (Ctrl-C) or nohup (hangup) has shut out of the tests' own process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     """A run in a process group of its own, as a terminal starts it; returned once it has stored rows."""
     program = subprocess.Popen(
@@ -32,7 +38,7 @@ def started(folder: Path) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "CASE": str(folder)},
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_heard,
     )
     until = time.monotonic() + _PATIENCE_SECONDS
     while stored(folder) < 2 and program.poll() is None and time.monotonic() < until:
