@@ -82,7 +82,6 @@ class Estimate:
         return min(1.0, max(skewed, min(even, _FAR_TAIL), least_p(self.differing)))
 
     def _two_sided(self, t: float) -> float:
-
         return 2.0 * student.tail(self.freedom, t)
 
 

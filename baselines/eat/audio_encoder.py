@@ -1,10 +1,11 @@
 """EAT's audio encoder gives a mel spectrum the colour of an emotion: a map of 64 channels over bands and columns.
 
 It has the form of StarGANv2-VC's generator (Li, Zare, Mesgarani, Interspeech 2021), whose style is the emotion's
-shallow prompt here. Blocks halve the bands three times and never the columns; the pitch network's features join; blocks
-modulated by the prompt bring the bands back. Two things differ from that publication and were found by agreement with
-the recorded output: the encoding blocks normalise groups of channels, not single ones, and the pitch's features are not
-shrunk. State-dict names are those of `audio2kptransformer.audioencoder.` in the released checkpoint.
+shallow prompt here. Blocks halve the bands three times and never the columns; the pitch network's features join;
+blocks modulated by the prompt bring the bands back. Three things differ from that publication and were found by
+agreement with the recorded output: the encoding blocks normalise groups of channels, not single ones, the pitch's
+features are not shrunk, and scales and shifts pass through a tanh. State-dict names are those of
+`audio2kptransformer.audioencoder.` in the released checkpoint.
 """
 
 from __future__ import annotations

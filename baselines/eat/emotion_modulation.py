@@ -2,7 +2,7 @@
 
 It is a feature-wise modulation (FiLM, Perez et al., AAAI 2018) whose scales and shifts pass through a tanh. One of them
 acts on the face map that the sound and emotion networks see (`audio2kptransformer.fea.` in the released checkpoint),
-one on the generator's volume (`generator.ea3d.`).
+one on the generator's volume (`generator.ea3d.`), and one behind each norm of the audio encoder's decoding blocks.
 """
 
 from __future__ import annotations

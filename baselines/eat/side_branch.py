@@ -15,29 +15,13 @@ from torch import Tensor, nn
 from baselines.eat.emotion_modulation import CHANNELS
 from baselines.eat.places import Places
 from baselines.eat.residual_down import FACE_WIDTHS, chain
-
-LAYERS, HEADS, FEED_FORWARD = 6, 8, 1024
-
-
-class _Encoder(nn.Module):
-    """Post-norm layers without a norm after the last."""
-
-    def __init__(self, width: int, layers: int, heads: int, feed_forward: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, feed_forward, batch_first=True) for _ in range(layers)
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        for layer in self.layers:
-            tokens = layer(tokens)
-        return tokens
+from baselines.eat.transformer import FEED_FORWARD, HEADS, LAYERS, Encoder
 
 
 class _Transformer(nn.Module):
     def __init__(self, width: int, layers: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.encoder = _Encoder(width, layers, heads, feed_forward)
+        self.encoder = Encoder(width, layers, heads, feed_forward)
 
 
 class SideBranch(nn.Module):

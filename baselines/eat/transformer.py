@@ -15,12 +15,20 @@ from baselines.eat.places import Places
 LAYERS, HEADS, FEED_FORWARD = 6, 8, 1024
 
 
-class _Encoder(nn.Module):
+class Encoder(nn.Module):
+    """Holds post-norm encoder layers without a norm after the last."""
+
     def __init__(self, width: int, layers: int, heads: int, feed_forward: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(width, heads, feed_forward, batch_first=True) for _ in range(layers)
         )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Returns (B, L, width) of tokens (B, L, width), layer after layer."""
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return tokens
 
 
 class _Decoder(nn.Module):
@@ -37,7 +45,7 @@ class PromptedTransformer(nn.Module):
 
     def __init__(self, width: int, layers: int = LAYERS, heads: int = HEADS, feed_forward: int = FEED_FORWARD) -> None:
         super().__init__()
-        self.encoder = _Encoder(width, layers, heads, feed_forward)
+        self.encoder = Encoder(width, layers, heads, feed_forward)
         self.decoder = _Decoder(width, layers, heads, feed_forward)
 
     def forward(self, seen: Tensor, asked: Tensor, prompts: Tensor, places: Places) -> Tensor:

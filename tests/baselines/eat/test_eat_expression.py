@@ -33,12 +33,6 @@ SMALL = Widths(
 FRAMES = 3
 
 
-@pytest.fixture(autouse=True)
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 def formula(name: str, *shape: int) -> Tensor:
     return torch.from_numpy(seeded_array(name, shape))
 

@@ -27,12 +27,6 @@ SMALL = Widths(
 POINTS = 3
 
 
-@pytest.fixture(autouse=True)
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 def formula(name: str, *shape: int) -> Tensor:
     return torch.from_numpy(seeded_array(name, shape))
 

@@ -28,12 +28,6 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 @pytest.mark.parametrize("prefix", NETWORKS)
 def test_names_and_shapes_are_the_official_ones(prefix: str) -> None:
     official = {
