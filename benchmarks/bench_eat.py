@@ -57,8 +57,8 @@ def _sides(frames: int, batch: int) -> dict[str, Callable[[], Any]]:
     """The plain order of work; ours; ours frame by frame. Each returns all frames."""
     import torch
 
-    from baselines.eat.generator import Generator
-    from baselines.eat.seeded_weights import filled
+    from networks.eat.generator import Generator
+    from networks.eat.seeded_weights import filled
 
     network = filled(Generator(), "generator.")
     draw = torch.Generator().manual_seed(7)

@@ -8,7 +8,6 @@ licence does not allow converted weights to be passed on.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.eat import deepspeech, padding
-from baselines.eat.deepspeech import DeepSpeech
-from baselines.eat.networks import EatNetworks, Widths, unfilled
-from baselines.eat.padding import Padding
+from baselines.eat import deepspeech_graph, padding
 from harness import weights
 from harness.errors import MissingError, UsageError
 from harness.method import Missing
+from networks.eat.deepspeech import DeepSpeech
+from networks.eat.eat import OFFSETS, Eat
+from networks.eat.networks import Widths, unfilled
 from networks.files.array_file import read_array
 from networks.files.layout import Layout
 from networks.files.plausibility import require_touched
@@ -37,22 +36,7 @@ ENTRIES = {
     LATENTS: ("he_estimator",),
 }
 GRAPH_SHA1 = "b90017e816572ddce84f5843f1fa21e6a377975e"
-OFFSETS = 45  # numbers of an expression: 15 keypoints in space
-COEFFICIENTS = 32  # of them that the sound gives
 _BLOCK_BYTES = 1 << 22
-
-
-@dataclass(frozen=True)
-class Eat:
-    """Holds everything that EAT loads: its networks, DeepSpeech, the basis (45, 45) and the mean (45,) of expressions,
-    and the stored speech, or None where the nearest sound stands in its place.
-    """
-
-    networks: EatNetworks
-    deepspeech: DeepSpeech
-    basis: Tensor
-    mean: Tensor
-    padding: Padding | None
 
 
 def _names(stored: bool) -> list[str]:
@@ -101,7 +85,7 @@ def load(widths: Widths | None = None, stored: bool = True) -> Eat:
     require_touched(where, networks.state_dict())
     basis, mean = _numbers(found[BASIS], (OFFSETS, OFFSETS)), _numbers(found[MEAN], (OFFSETS,))
     speech = padding.read(found[PAD]) if stored else None
-    return Eat(networks.requires_grad_(False), _deepspeech(found[GRAPH]), basis, mean, speech)
+    return Eat(networks, _deepspeech(found[GRAPH]), basis, mean, speech).eval().requires_grad_(False)
 
 
 def _tensor(read: tuple[TorchFile, Any] | None, value: Any) -> Tensor:
@@ -145,4 +129,4 @@ def _deepspeech(path: Path) -> DeepSpeech:
         if hashed.hexdigest() != GRAPH_SHA1:
             what = f"{path} is not the published graph: expected SHA-1 {GRAPH_SHA1}, found {hashed.hexdigest()}."
             raise UsageError(what, "Type: python bench.py weights fetch eat-deepspeech")
-    return deepspeech.load(path)
+    return deepspeech_graph.load(path)

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from evaluators.faces.dlib_predictor import Predictor, parts
 from evaluators.faces.face_chip import similarity
@@ -41,13 +40,6 @@ def is_crop(picture: Picture) -> bool:
     """Says whether a picture (h, w, 3) has the shape of a corpus' face crop."""
     height, width = picture.shape[:2]
     return height == width <= SIZE_PX
-
-
-def scaled(picture: Picture, size: int = SIZE_PX) -> Picture:
-    """Returns a picture (h, w, 3) as (size, size, 3), by Pillow's bicubic filter as every other method's pictures."""
-    if picture.shape[:2] == (size, size):
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def finder() -> Finder:

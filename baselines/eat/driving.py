@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.eat import crop
-from baselines.eat.speaker import Heads, Speaker
 from harness.media import VideoReader, read_image
 from harness.media.face_track import Square
 from harness.method import Frame
+from networks.eat.speaker import Heads, Speaker
+from networks.edtalk.frames import resized
 
 Frames = npt.NDArray[np.uint8]  # (k, h, w, 3)
 _CLIP_CROP = "dlib68 width x 2.1"
@@ -37,10 +38,10 @@ class Cutter:
         """Returns a portrait (256, 256, 3)."""
         picture = read_image(path)
         if self._whole(picture):
-            return crop.scaled(picture), "none"
+            return resized(picture, crop.SIZE_PX), "none"
         points = crop.only_face(self._find(picture), path)
         if self._way == "face":
-            return crop.scaled(crop.clip_square(points, *picture.shape[:2]).cut(picture)), _CLIP_CROP
+            return resized(crop.clip_square(points, *picture.shape[:2]).cut(picture), crop.SIZE_PX), _CLIP_CROP
         return crop.aligned(picture, points, crop.template()), "dlib68 to template"
 
     def heads(self, speaker: Speaker, clip: Path, most: int) -> tuple[Heads, str]:
@@ -67,4 +68,4 @@ def _first(reader: VideoReader, most: int) -> Iterator[Frames]:
 
 def _cut(chunks: Iterator[Frames], square: Square) -> Iterator[Frames]:
     for chunk in chunks:
-        yield np.stack([crop.scaled(square.cut(frame)) for frame in chunk])
+        yield np.stack([resized(square.cut(frame), crop.SIZE_PX) for frame in chunk])

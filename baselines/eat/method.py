@@ -14,17 +14,17 @@ import torch
 
 from baselines.eat import checkpoint, crop
 from baselines.eat.driving import Cutter
-from baselines.eat.mapping import EMOTIONS
-from baselines.eat.mel import LEAST_SAMPLES
-from baselines.eat.networks import Widths
 from baselines.eat.options import KNOWN, read_options
-from baselines.eat.speaker import Speaker
-from baselines.eat.thick_line import NAME as DRAWING
 from baselines.heard_label import heard_label
 from harness import weights
 from harness.errors import MissingError, UsageError
 from harness.method import Missing, Output
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
+from networks.eat.mapping import EMOTIONS
+from networks.eat.mel import LEAST_SAMPLES
+from networks.eat.networks import Widths
+from networks.eat.speaker import Speaker
+from networks.eat.thick_line import NAME as DRAWING
 from networks.emotion2vec.features import SpeechFeatures
 from networks.emotion2vec.files import EMOTION2VEC
 

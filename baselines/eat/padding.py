@@ -11,7 +11,6 @@ import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.eat.deepspeech import LETTERS, WINDOW
-from baselines.eat.mel import BANDS
 from harness.errors import UsageError
+from networks.eat.deepspeech import LETTERS, WINDOW
+from networks.eat.mel import BANDS
+from networks.eat.windows import Padding
 from networks.files.inert_pickle import MALFORMED
 
 _MAGIC = b"\x93NUMPY"
 _CURE = "Get pad.npy again (`python bench.py weights fetch eat-pad`), or type --set eat.ends=nearest."
-
-
-@dataclass(frozen=True)
-class Padding:
-    """Holds a stored mel column (80,) and a stored window of DeepSpeech's scores (16, 29), float32."""
-
-    mel: Tensor
-    deep: Tensor
 
 
 def _storage(content: bytes) -> Any:

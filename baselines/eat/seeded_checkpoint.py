@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from baselines.eat.checkpoint import BASIS, ENTRIES, GRAPH, LATENTS, MAIN, MEAN, OFFSETS, PAD
-from baselines.eat.deepspeech import LETTERS, WIDTH, WINDOW
-from baselines.eat.mel import BANDS
-from baselines.eat.networks import EatNetworks, Widths
 from baselines.eat.seeded_graph import write_graph
-from baselines.eat.seeded_weights import filled
 from harness.atomic import replacing
 from harness.seeded import seeded_array
 from harness.weights import table, variable
+from networks.eat.deepspeech import LETTERS, WIDTH, WINDOW
+from networks.eat.mel import BANDS
+from networks.eat.networks import EatNetworks, Widths
+from networks.eat.seeded_weights import filled
 
 
 def stand_in(widths: Widths | None = None) -> EatNetworks:

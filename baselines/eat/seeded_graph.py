@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.eat.deepspeech import INPUTS, LETTERS, WIDTH
 from baselines.eat.frozen_graph import Floats
 from harness.atomic import replacing
 from harness.seeded import seeded_array
+from networks.eat.deepspeech import INPUTS, LETTERS, WIDTH
 
 
 def seeded_constants(width: int = WIDTH) -> Iterator[tuple[str, Floats]]:

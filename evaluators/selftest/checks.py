@@ -91,7 +91,7 @@ def _relative(found: npt.ArrayLike, wanted: npt.ArrayLike, order: float = np.inf
 
 
 def _mfcc() -> float:
-    from evaluators.sync.mfcc_features import mfcc
+    from networks.mfcc import mfcc
 
     return _gap(mfcc(reference()["voice"].astype(np.int16)), reference()["mfcc"])
 

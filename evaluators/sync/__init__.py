@@ -26,6 +26,6 @@ Source: Chung & Zisserman, "Out of time", 2016; Prajwal et al. 2020 for the name
 """
 
 from evaluators.sync.curve import score
-from evaluators.sync.mfcc_features import mfcc
+from networks.mfcc import mfcc
 
 __all__ = ["mfcc", "score"]

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from evaluators.sync.mfcc_features import mfcc
 from harness.records import SAMPLES_PER_FRAME
+from networks.mfcc import mfcc
 
 __all__ = ["LipSyncScore", "Pad", "distances", "mfcc", "read_curve", "score", "windows"]
 

@@ -22,13 +22,18 @@ def _scaled(pixels: Pixels) -> Tensor:
     return (torch.from_numpy(np.require(pixels, requirements=("C", "W"))).permute(0, 3, 1, 2).float() / 255 - 0.5) * 2
 
 
+def resized(picture: Pixels, size: int) -> Pixels:
+    """Returns a picture (H, W, 3) as (size, size, 3), by Pillow's bicubic filter if it has another size."""
+    if picture.shape[:2] == (size, size):
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+
+
 def picture_input(picture: Pixels, size: int = 256) -> Tensor:
     """Returns (1, 3, size, size) of an RGB picture (H, W, 3), resized by Pillow's bicubic filter if it has another
     size.
     """
-    if picture.shape[:2] != (size, size):
-        picture = np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
-    return _scaled(picture[None])
+    return _scaled(resized(picture, size)[None])
 
 
 def clip_input(frames: Pixels, size: int = 256, antialias: bool = True) -> Tensor:

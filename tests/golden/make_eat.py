@@ -2,7 +2,7 @@
 
 Usage: python -m tests.golden.make_eat SHARED, and with OpenCV 4.11 `python -m tests.golden.make_eat lines`, which makes
 `lines.npz` alone. `pose_pictures` are the released program's answers, copied; `lines` are OpenCV 4.11's own; `sound` is
-what this code answers to a synthetic voice. Run the `official` tests of tests/baselines/eat first: they show that this
+what this code answers to a synthetic voice. Run the `official` tests of tests/networks/eat first: they show that this
 code is a witness.
 """
 
@@ -47,15 +47,16 @@ def pose_pictures(shared: Path) -> None:
 def sound() -> None:
     import torch
 
-    from baselines.eat import deepspeech
-    from baselines.eat.mel import normalised_mel
+    from baselines.eat import deepspeech_graph
     from baselines.eat.seeded_graph import write_graph
     from harness.media import to_pcm16
+    from networks.eat import deepspeech
+    from networks.eat.mel import normalised_mel
     from tests.media_samples import voice
 
     wave = voice(1.0)
     with tempfile.TemporaryDirectory() as folder:
-        network = deepspeech.load(write_graph(Path(folder) / "small.pb", width=8))
+        network = deepspeech_graph.load(write_graph(Path(folder) / "small.pb", width=8))
     arrays = {
         "mel_norm": normalised_mel(torch.from_numpy(wave)).numpy(),
         "deepspeech_windows": deepspeech.windows(network, to_pcm16(wave)).numpy(),

@@ -11,12 +11,12 @@ import torch
 
 from baselines.eat import checkpoint
 from baselines.eat.checkpoint import BASIS, GRAPH, LATENTS, MAIN, MEAN, PAD
-from baselines.eat.networks import EatNetworks, unfilled
 from baselines.eat.seeded_checkpoint import released_layout
 from harness import weights
 from harness.errors import BenchError, MissingError, UsageError
-from tests.baselines.eat.conftest import SMALL
+from networks.eat.networks import EatNetworks, unfilled
 from tests.places import names_and_shapes
+from tests.small_eat import SMALL
 
 Paths = dict[str, Path]
 

@@ -15,7 +15,6 @@ from PIL import Image
 
 from baselines import METHODS
 from baselines.conformance import check_method
-from baselines.eat.mapping import EMOTIONS
 from baselines.eat.method import Eat
 from datasets.puppets.dataset import Puppets
 from harness import registry
@@ -24,9 +23,10 @@ from harness.lanes import unsupported
 from harness.media import VideoWriter, write_wav
 from harness.records import Clip, Emotion, Failed, Lane, Request, Sample, strip_to_lane
 from harness.worker import ask
-from tests.baselines.eat.conftest import SMALL
+from networks.eat.mapping import EMOTIONS
 from tests.kept_frames import KeptFrames
 from tests.media_samples import voice
+from tests.small_eat import SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -142,7 +142,7 @@ def test_batches_do_not_change_frames(
     """On a GPU several frames are made at a time: the same ones, but for the last bits."""
     eat = method()
     one = _frames(eat, request_of())
-    monkeypatch.setattr("baselines.eat.speaker.batch", lambda *_: 2)
+    monkeypatch.setattr("networks.eat.speaker.batch", lambda *_: 2)
     assert np.abs(_frames(eat, request_of()).astype(int) - one).max() <= 1
 
 
@@ -332,7 +332,7 @@ def test_it_passes_the_contract_test(files: Any, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("baselines.conformance.Puppets", _Brief)
     source = (
         "from baselines.eat.method import Eat",
-        "from tests.baselines.eat.conftest import SMALL",
+        "from tests.small_eat import SMALL",
         "class Small(Eat):",
         "    widths = SMALL",
     )

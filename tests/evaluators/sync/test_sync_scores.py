@@ -57,7 +57,7 @@ def test_mfcc_of_silence_and_of_a_few_samples_is_finite() -> None:
 def test_blocks_of_a_long_sound_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     sound = (seeded_array("sync/long.weight", (1, 20_000))[0] * 141 * 3000).astype(np.int16)
     whole = sync.mfcc(sound)
-    monkeypatch.setattr("evaluators.sync.mfcc_features.BLOCK_FRAMES", 7)
+    monkeypatch.setattr("networks.mfcc.BLOCK_FRAMES", 7)
     np.testing.assert_allclose(sync.mfcc(sound), whole, rtol=0, atol=1e-10)
 
 

@@ -1,6 +1,6 @@
 """EAT's sound network looks at each frame with five neighbours on either side: the windows are cut here.
 
-Where sound has no such neighbour, before its first and after its last column, stored speech stands (`padding`). What
+Where sound has no such neighbour, before its first and after its last column, stored speech stands (`Padding`). What
 stands for pose pictures there is not published: the nearest one is repeated, as a head that keeps still.
 """
 
@@ -11,11 +11,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from baselines.eat.padding import Padding
-
 REACH = 5  # frames on either side
 SPAN = 2 * REACH + 1
 _SLACK = 2  # frames by which a clip may be longer than its sound
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Holds a stored mel column (80,) and a stored window of DeepSpeech's scores (16, 29), float32."""
+
+    mel: Tensor
+    deep: Tensor
 
 
 @dataclass(frozen=True)

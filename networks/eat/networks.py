@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from baselines.eat.audio_to_keypoints import AudioToKeypoints
-from baselines.eat.audio_to_keypoints import Widths as AudioWidths
-from baselines.eat.generator import Generator
-from baselines.eat.generator import Widths as GeneratorWidths
-from baselines.eat.keypoints import KeypointDetector
-from baselines.eat.mapping import MappingNetwork
-from baselines.eat.pose_network import PoseNetwork
-from baselines.eat.side_branch import SideBranch
+from networks.eat.audio_to_keypoints import AudioToKeypoints
+from networks.eat.audio_to_keypoints import Widths as AudioWidths
+from networks.eat.generator import Generator
+from networks.eat.generator import Widths as GeneratorWidths
+from networks.eat.keypoints import KeypointDetector
+from networks.eat.mapping import MappingNetwork
+from networks.eat.pose_network import PoseNetwork
+from networks.eat.side_branch import SideBranch
+
+SIZE_PX = 256  # the edge of the pictures
 
 
 @dataclass(frozen=True)

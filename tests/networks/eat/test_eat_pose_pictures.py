@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.eat.pose_pictures import LINES, corners, drawn, expected_bins, pose_pictures, thinned
-from baselines.eat.thick_line import draw_line
+from networks.eat.pose_pictures import LINES, corners, drawn, expected_bins, pose_pictures, thinned
+from networks.eat.thick_line import draw_line
 
 torch.set_num_threads(1)
 LATER = int(cv2.__version__.split(".")[0]) >= 5

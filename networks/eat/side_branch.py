@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat.emotion_modulation import CHANNELS
-from baselines.eat.places import Places
-from baselines.eat.residual_down import FACE_WIDTHS, chain
-from baselines.eat.transformer import FEED_FORWARD, HEADS, LAYERS, Encoder
+from networks.eat.emotion_modulation import CHANNELS
+from networks.eat.places import Places
+from networks.eat.residual_down import FACE_WIDTHS, chain
+from networks.eat.transformer import FEED_FORWARD, HEADS, LAYERS, Encoder
 
 
 class _Transformer(nn.Module):

@@ -14,12 +14,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from baselines.eat.convolution_blocks import ConvolutionBlock, VolumeResidual, as_map, as_volume
-from baselines.eat.dense_motion import COMPRESSED, KEYPOINTS, LAST_WIDTH, WIDTHS, DenseMotionNetwork
-from baselines.eat.emotion_modulation import EmotionModulation
-from baselines.eat.grids import resampled
-from baselines.eat.mapping import PROMPT_WIDTH
-from baselines.eat.spade import SpadeDecoder
+from networks.eat.convolution_blocks import ConvolutionBlock, VolumeResidual, as_map, as_volume
+from networks.eat.dense_motion import COMPRESSED, KEYPOINTS, LAST_WIDTH, WIDTHS, DenseMotionNetwork
+from networks.eat.emotion_modulation import EmotionModulation
+from networks.eat.grids import resampled
+from networks.eat.mapping import PROMPT_WIDTH
+from networks.eat.spade import SpadeDecoder
 
 _THIRD_SLOPE = 0.01
 

@@ -10,18 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.eat import deepspeech, keypoint_motion
-from baselines.eat.deepspeech import DeepSpeech
-from baselines.eat.mel import normalised_mel
-from baselines.eat.networks import EatNetworks
-from baselines.eat.padding import Padding
-from baselines.eat.pose_network import HeadPose
 from baselines.eat.seeded_checkpoint import stand_in
-from baselines.eat.windows import Tracks, windows
-from tests.baselines.eat.conftest import SMALL
+from networks.eat import deepspeech, keypoint_motion
+from networks.eat.deepspeech import DeepSpeech
+from networks.eat.mel import normalised_mel
+from networks.eat.networks import EatNetworks
+from networks.eat.pose_network import HeadPose
+from networks.eat.windows import Padding, Tracks, windows
 from tests.media_samples import voice
 from tests.networks import test_one_device as devices
 from tests.networks.test_one_device import GPU, blank
+from tests.small_eat import SMALL
 
 FRAMES = 2
 FACE, PROMPTS, POINTS = (1, 32, 64, 64), (1, 7, 128), (FRAMES, 15, 3)

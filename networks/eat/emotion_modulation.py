@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from baselines.eat.mapping import PROMPT_WIDTH
+from networks.eat.mapping import PROMPT_WIDTH
 
 CHANNELS = 32
 _NARROWER = 8

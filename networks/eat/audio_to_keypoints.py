@@ -16,17 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat import audio_encoder, residual_down, transformer
-from baselines.eat import pitch as pitch_network
-from baselines.eat.audio_encoder import AudioEncoder
-from baselines.eat.deepspeech import LETTERS
-from baselines.eat.emotion_modulation import CHANNELS, EmotionModulation
-from baselines.eat.pitch import PitchNetwork
-from baselines.eat.places import Places
-from baselines.eat.pose_network import HeadPose
-from baselines.eat.pose_numbers import NUMBERS, pose_numbers
-from baselines.eat.residual_down import ResidualDown, chain
-from baselines.eat.transformer import PromptedTransformer
+from networks.eat import audio_encoder, residual_down, transformer
+from networks.eat import pitch as pitch_network
+from networks.eat.audio_encoder import AudioEncoder
+from networks.eat.deepspeech import LETTERS
+from networks.eat.emotion_modulation import CHANNELS, EmotionModulation
+from networks.eat.pitch import PitchNetwork
+from networks.eat.places import Places
+from networks.eat.pose_network import HeadPose
+from networks.eat.pose_numbers import NUMBERS, pose_numbers
+from networks.eat.residual_down import ResidualDown, chain
+from networks.eat.transformer import PromptedTransformer
 
 WINDOW_FRAMES = 11
 COEFFICIENTS = 32

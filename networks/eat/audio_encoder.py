@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat.emotion_modulation import EmotionModulation
-from baselines.eat.mapping import PROMPT_WIDTH
+from networks.eat.emotion_modulation import EmotionModulation
+from networks.eat.mapping import PROMPT_WIDTH
 
 WIDTHS = (64, 128, 256, 512)
 PITCH_WIDTH = 256

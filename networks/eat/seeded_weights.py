@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.eat.spade import SpectralConvolution
 from harness.seeded import fill, seeded_array
+from networks.eat.spade import SpectralConvolution
 
 _N = TypeVar("_N", bound=nn.Module)
 

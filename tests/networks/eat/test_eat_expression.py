@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.eat.audio_encoder import AudioEncoder, EncodingBlock
-from baselines.eat.audio_to_keypoints import AudioToKeypoints, Widths
-from baselines.eat.mapping import MappingNetwork
-from baselines.eat.pitch import PitchNetwork
-from baselines.eat.places import Places
-from baselines.eat.pose_network import BINS, HeadPose
-from baselines.eat.pose_numbers import pose_numbers
-from baselines.eat.seeded_weights import filled
-from baselines.eat.transformer import PromptedTransformer
 from harness.seeded import seeded_array
-from tests.baselines.eat.portrait import seen_face
+from networks.eat.audio_encoder import AudioEncoder, EncodingBlock
+from networks.eat.audio_to_keypoints import AudioToKeypoints, Widths
+from networks.eat.mapping import MappingNetwork
+from networks.eat.pitch import PitchNetwork
+from networks.eat.places import Places
+from networks.eat.pose_network import BINS, HeadPose
+from networks.eat.pose_numbers import pose_numbers
+from networks.eat.seeded_weights import filled
+from networks.eat.transformer import PromptedTransformer
+from tests.networks.eat.portrait import seen_face
 from tests.places import names_and_shapes
 
 torch.set_num_threads(1)

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.eat.dense_motion import DenseMotionNetwork
-from baselines.eat.enlarged import convolved
-from baselines.eat.generator import Generator, Widths
-from baselines.eat.grids import coordinates
-from baselines.eat.mapping import MappingNetwork
-from baselines.eat.pose_network import PoseNetwork
-from baselines.eat.seeded_weights import filled
-from baselines.eat.side_branch import SideBranch
-from baselines.eat.spade import SpadeDecoder, SpectralConvolution
 from harness.seeded import seeded_array
+from networks.eat.dense_motion import DenseMotionNetwork
+from networks.eat.enlarged import convolved
+from networks.eat.generator import Generator, Widths
+from networks.eat.grids import coordinates
+from networks.eat.mapping import MappingNetwork
+from networks.eat.pose_network import PoseNetwork
+from networks.eat.seeded_weights import filled
+from networks.eat.side_branch import SideBranch
+from networks.eat.spade import SpadeDecoder, SpectralConvolution
 
 torch.set_num_threads(1)
 SMALL = Widths(

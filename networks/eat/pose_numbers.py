@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from baselines.eat.keypoint_motion import HALF_TURN_RADIANS, mean_bin, rotation, turn
-from baselines.eat.pose_network import HeadPose
+from networks.eat.keypoint_motion import HALF_TURN_RADIANS, mean_bin, rotation, turn
+from networks.eat.pose_network import HeadPose
 
 NUMBERS = 45
 _X, _Y, _Z = 0, 1, 2

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.eat.emotion_modulation import EmotionModulation
-from baselines.eat.generator import Generator
-from baselines.eat.keypoint_motion import hull_volume, placed, recentred
-from baselines.eat.keypoints import Face, KeypointDetector
-from baselines.eat.mapping import EMOTIONS, MappingNetwork
-from baselines.eat.pose_network import HeadPose, PoseNetwork
-from baselines.eat.seeded_weights import filled
-from baselines.eat.side_branch import SideBranch
-from tests.baselines.eat.portrait import formula_picture, seen_face
+from networks.eat.emotion_modulation import EmotionModulation
+from networks.eat.generator import Generator
+from networks.eat.keypoint_motion import hull_volume, placed, recentred
+from networks.eat.keypoints import Face, KeypointDetector
+from networks.eat.mapping import EMOTIONS, MappingNetwork
+from networks.eat.pose_network import HeadPose, PoseNetwork
+from networks.eat.seeded_weights import filled
+from networks.eat.side_branch import SideBranch
+from tests.networks.eat.portrait import formula_picture, seen_face
 from tests.places import names_and_shapes
 
 torch.set_num_threads(1)

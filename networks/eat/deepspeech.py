@@ -1,25 +1,18 @@
 """DeepSpeech 0.1.0 (Mozilla, MPL-2.0) gives scores of 29 letters 50 times a second; EAT takes windows of 16 of them.
 
 The network reads 26 cepstra of 19 neighbouring steps (494 numbers): three layers with ReLU cut at 20, a bidirectional
-LSTM, one more such layer, and 29 scores. Its weights come from the frozen TensorFlow graph that Mozilla released; the
-graph's gates are in the order input, candidate, forget, output, and its forget gate adds 1 (TensorFlow's
-BasicLSTMCell). Facts: docs/reference/methods.md, 'EAT'.
+LSTM, one more such layer, and 29 scores. Facts: docs/reference/methods.md, 'EAT'.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from baselines.eat.frozen_graph import Floats, float_constants
-from evaluators.sync.mfcc_features import mfcc
-from harness.errors import UsageError
 from harness.records import SAMPLE_RATE_HZ
+from networks.mfcc import mfcc
 
 CEPSTRA = 26
 CONTEXT = 9  # steps on either side
@@ -30,9 +23,6 @@ WINDOW = 16  # steps of a frame
 STEPS_PER_SECOND = 50
 _STRIDE = 2  # steps from frame to frame
 _CUT = 20.0
-_FORGET_BIAS = 1.0
-_LSTMS = {"fw": "", "bw": "_reverse"}
-_LAYERS = (1, 2, 3, 5, 6)  # the LSTM is the fourth
 
 
 class DeepSpeech(nn.Module):
@@ -53,57 +43,6 @@ class DeepSpeech(nn.Module):
         x = self.layers["5"](self.lstm(x)[0]).clamp(0, _CUT)
         scores: Tensor = self.layers["6"](x)
         return scores
-
-
-def load(path: Path) -> DeepSpeech:
-    """Returns the network of a frozen graph, of whatever width, in eval mode, float32, on the CPU.
-
-    Raises UsageError for a file that is cut off, no frozen graph, or the graph of another network.
-    """
-    constants = float_constants(path)
-    width = constants["h1"].shape[-1] if "h1" in constants else WIDTH
-    with torch.device("meta"):
-        network = DeepSpeech(width)
-    network.load_state_dict(_state(constants, width, path), strict=True, assign=True)
-    return network.eval().requires_grad_(False)
-
-
-def _state(constants: Mapping[str, Floats], width: int, path: Path) -> dict[str, Tensor]:
-    state = {}
-    sizes = {1: (INPUTS, width), 2: (width, width), 3: (width, 2 * width), 5: (2 * width, width), 6: (width, LETTERS)}
-    for layer, size in sizes.items():
-        state[f"layers.{layer}.weight"] = _tensor(constants, f"h{layer}", size, path).T.contiguous()
-        state[f"layers.{layer}.bias"] = _tensor(constants, f"b{layer}", size[1:], path)
-    for way, ending in _LSTMS.items():
-        cell = f"bidirectional_rnn/{way}/basic_lstm_cell/"
-        kernel = _in_our_order(_tensor(constants, f"{cell}kernel", (3 * width, 4 * width), path))
-        bias = _in_our_order(_tensor(constants, f"{cell}bias", (4 * width,), path))
-        bias[width : 2 * width] += _FORGET_BIAS
-        state[f"lstm.weight_ih_l0{ending}"] = kernel[: 2 * width].T.contiguous()
-        state[f"lstm.weight_hh_l0{ending}"] = kernel[2 * width :].T.contiguous()
-        state[f"lstm.bias_ih_l0{ending}"] = bias
-        state[f"lstm.bias_hh_l0{ending}"] = torch.zeros_like(bias)
-    return state
-
-
-def _in_our_order(gates: Tensor) -> Tensor:
-    """Columns of the gates input, candidate, forget, output as input, forget, candidate, output."""
-    given, candidate, forget, output = gates.chunk(4, dim=-1)
-    return torch.cat((given, forget, candidate, output), dim=-1)
-
-
-def _tensor(constants: Mapping[str, Floats], name: str, shape: tuple[int, ...], path: Path) -> Tensor:
-    cure = "Name Mozilla's DeepSpeech 0.1.0 as a frozen graph (`python bench.py weights list eat-deepspeech`)."
-    if name not in constants:
-        raise UsageError(f"{path} is the graph of another network: it has no constant '{name}'.", cure)
-    found = constants[name]
-    if found.shape != shape:
-        raise UsageError(
-            f"{path} is the graph of another network: '{name}' must be {shape}, found {found.shape}.", cure
-        )
-    if not np.isfinite(found).all():
-        raise UsageError(f"{path} holds values that are not finite, in '{name}'.", cure)
-    return torch.from_numpy(found.copy())
 
 
 def inputs(samples: npt.NDArray[np.int16]) -> Tensor:

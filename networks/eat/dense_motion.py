@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat.convolution_blocks import ConvolutionBlock, as_map
-from baselines.eat.grids import blobs, coordinates, resampled
+from networks.eat.convolution_blocks import ConvolutionBlock, as_map
+from networks.eat.grids import blobs, coordinates, resampled
 
 KEYPOINTS = 15
 WIDTHS = (64, 128, 256, 512, 1024)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.eat.thick_line import draw_line
+from networks.eat.thick_line import draw_line
 
 Floats = npt.NDArray[np.float64]
 SIZE_PX = 64

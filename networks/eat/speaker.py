@@ -15,19 +15,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from baselines.eat import deepspeech
-from baselines.eat.checkpoint import Eat
-from baselines.eat.crop import SIZE_PX, scaled
-from baselines.eat.keypoint_motion import deformation, hull_volume, placed, recentred
-from baselines.eat.mapping import EMOTIONS
-from baselines.eat.mel import normalised_mel
-from baselines.eat.pose_network import HeadPose
-from baselines.eat.pose_pictures import pose_pictures
-from baselines.eat.windows import Tracks, windows
 from harness import liveness
 from harness.batches import batch
 from harness.media import to_pcm16
 from harness.method import Frame
+from networks.eat import deepspeech
+from networks.eat.eat import Eat
+from networks.eat.keypoint_motion import deformation, hull_volume, placed, recentred
+from networks.eat.mapping import EMOTIONS
+from networks.eat.mel import normalised_mel
+from networks.eat.networks import SIZE_PX
+from networks.eat.pose_network import HeadPose
+from networks.eat.pose_pictures import pose_pictures
+from networks.eat.windows import Tracks, windows
+from networks.edtalk.frames import resized
 
 Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)
 
@@ -51,9 +52,8 @@ class Speaker:
     """EAT's networks on one device. Call its methods without recording gradients."""
 
     def __init__(self, eat: Eat, device: str = "cpu") -> None:
-        self._eat = eat
-        self._networks = eat.networks.to(device)
-        self._deepspeech = eat.deepspeech.to(device)
+        self._eat = eat.to(device)
+        self._networks = eat.networks
         self._device = device
 
     @property
@@ -78,7 +78,7 @@ class Speaker:
     def tracks(self, wave: Wave, heads: Heads) -> Tracks:
         """Returns what the sound network sees of a whole clip: (n,) samples at 16 kHz, n >= 1025, and head poses."""
         mel = normalised_mel(torch.from_numpy(wave).to(self._device)).T
-        return Tracks(mel, deepspeech.windows(self._deepspeech, to_pcm16(wave)), heads.pictures)
+        return Tracks(mel, deepspeech.windows(self._eat.deepspeech, to_pcm16(wave)), heads.pictures)
 
     def frames(
         self, picture: Frame, tracks: Tracks, heads: Heads, label: str, noise: Tensor, count: int
@@ -95,8 +95,7 @@ class Speaker:
         emotional = networks.sidetuning(modulated, prompts)
         volume, at_rest = _volume(face.keypoints[0]), placed(face.keypoints, own, own.exp)
         coefficients = self._coefficients(tracks, heads, modulated, prompts, count)
-        basis, mean = (part.to(self._device) for part in (self._eat.basis, self._eat.mean))
-        offsets = deformation(coefficients, basis, mean, emotional, volume)
+        offsets = deformation(coefficients, self._eat.basis, self._eat.mean, emotional, volume)
         keypoints = recentred(placed(face.keypoints, _rows(heads.pose, 0, count), offsets), at_rest)
         if not bool(torch.isfinite(keypoints).all()):
             raise FloatingPointError("the keypoints hold values that are not finite")
@@ -117,7 +116,7 @@ class Speaker:
 
     def _pictures(self, frames: npt.NDArray[np.uint8]) -> Tensor:
         """(N, 3, 256, 256) in [0, 1] of RGB frames, brought to 256 px."""
-        sized = np.stack([scaled(frame, SIZE_PX) for frame in frames])
+        sized = np.stack([resized(frame, SIZE_PX) for frame in frames])
         return torch.from_numpy(sized).to(self._device).permute(0, 3, 1, 2).float() / 255
 
 

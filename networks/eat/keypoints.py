@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat.convolution_blocks import ConvolutionBlock, as_volume
-from baselines.eat.grids import coordinates
+from networks.eat.convolution_blocks import ConvolutionBlock, as_volume
+from networks.eat.grids import coordinates
 
 KEYPOINTS = 15
 SHRINK = 4  # a portrait of 256 px is read at 64 px

@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from baselines.eat.grids import blobs, coordinates, resampled
-from baselines.eat.keypoint_motion import deformation, hull_volume, mean_bin, placed, radians, recentred, rotation
-from baselines.eat.keypoints import gaussian_kernel, mean_places
-from baselines.eat.places import sinusoids
-from baselines.eat.pose_network import HeadPose
 from harness.seeded import seeded_array
+from networks.eat.grids import blobs, coordinates, resampled
+from networks.eat.keypoint_motion import deformation, hull_volume, mean_bin, placed, radians, recentred, rotation
+from networks.eat.keypoints import gaussian_kernel, mean_places
+from networks.eat.places import sinusoids
+from networks.eat.pose_network import HeadPose
 
 torch.set_num_threads(1)
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.eat.convolution_blocks import doubled
-from baselines.eat.enlarged import convolved
+from networks.eat.convolution_blocks import doubled
+from networks.eat.enlarged import convolved
 
 _SLOPE = 0.2
 _EPS = 1e-12

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.eat.keypoints import Face, KeypointDetector
-from baselines.eat.seeded_weights import filled
+from networks.eat.keypoints import Face, KeypointDetector
+from networks.eat.seeded_weights import filled
 
 
 def formula_picture() -> Tensor:

@@ -1,4 +1,4 @@
-"""This module computes MFCC as SyncNet was trained with: the defaults of python_speech_features 0.6, in float64.
+"""This module computes MFCC as SyncNet and DeepSpeech take it: the defaults of python_speech_features 0.6, in float64.
 
 Pre-emphasis 0.97, rectangular windows of 400 samples every 160, FFT 512, 26 triangular filters on the mel scale,
 natural log, orthonormal DCT-II, lifter 22, and the log of the frame's power in the place of coefficient 0.
@@ -71,7 +71,7 @@ def _block(emphasised: Array, first: int, frames: int, coefficients: int) -> Arr
 def mfcc(samples: npt.NDArray[np.int16], coefficients: int = COEFFICIENTS) -> Array:
     """Returns the MFCC of 16 kHz mono sound on the int16 scale: (n,) -> (T, 13) float64, T = `frame_count(n)`.
 
-    coefficients: how many, up to 26; SyncNet takes 13.
+    coefficients: how many, up to 26; SyncNet takes 13, DeepSpeech 26.
 
     The scale matters: samples in -1..1 shift every log energy by about 20. Raises ValueError for no samples, for
     values that are not finite, and for fractions that never leave -1..1.

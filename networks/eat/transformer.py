@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.eat.places import Places
+from networks.eat.places import Places
 
 LAYERS, HEADS, FEED_FORWARD = 6, 8, 1024
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from baselines.eat.pose_network import BINS, HeadPose
+from networks.eat.pose_network import BINS, HeadPose
 
 DEGREES_PER_BIN, FIRST_BIN_DEGREES = 3.0, -99.0
 HALF_TURN_RADIANS = 3.14
