@@ -20,14 +20,17 @@ from harness import weights
 from harness.errors import MissingError, UsageError
 from harness.method import Missing, Output
 from harness.records import SAMPLES_PER_FRAME, Clip, Emotion, Failed, Request
+from networks.eat.files import SHIPPED_EAT
 from networks.eat.mapping import EMOTIONS
 from networks.eat.mel import LEAST_SAMPLES
 from networks.eat.networks import Widths
 from networks.eat.speaker import Speaker
 from networks.eat.thick_line import NAME as DRAWING
 from networks.emotion2vec.features import SpeechFeatures
-from networks.emotion2vec.files import EMOTION2VEC
+from networks.emotion2vec.files import EMOTION2VEC, SHIPPED_SPEECH
 
+_LEAST_PX = 256  # of the frames: what the small networks that ship draw is enlarged, as EDTalk's are
+_DEMO_NOTE = "networks: demo width, trained on puppets, not EAT's own"
 _HELD = 2  # frames that the harness adds by itself where a clip is short
 
 
@@ -40,7 +43,10 @@ class _Told:
 
 
 class Eat:
-    """EAT (ICCV 2023), an independent port: emotion by a label, head motion of a clip."""
+    """Runs EAT (ICCV 2023), an independent port: emotion by a label, head motion of a clip.
+
+    `weights=demo` takes small networks of our own training.
+    """
 
     name: ClassVar[str] = "eat"
     emotion_sources: ClassVar[tuple[str, ...]] = ("label", "speech")
@@ -54,6 +60,7 @@ class Eat:
     extended_only_by: ClassVar[str] = "a fine-tuning of its own on each sentence, which is not run here"
     options: ClassVar[tuple[str, ...]] = KNOWN
     crops: ClassVar[bool] = True
+    demo_weights: ClassVar[bool] = False  # until their file ships
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:
@@ -64,12 +71,13 @@ class Eat:
         self._cutter = Cutter(self._options.crop)
 
     def missing(self) -> list[Missing]:
-        """Returns what is not here of EAT's files, and of what the options ask for: a recogniser of emotion in speech,
-        landmarks.
+        """Returns what is not here of EAT's files (or the small networks' one), and of what the options ask for: a
+        recogniser of emotion in speech, landmarks.
         """
-        found = checkpoint.missing(self._options.stored)
+        demo = self._options.demo
+        found = SHIPPED_EAT.missing() if demo else checkpoint.missing(self._options.stored)
         if self._options.emotion == "speech":
-            found += _absent(EMOTION2VEC.name)
+            found += SHIPPED_SPEECH.missing() if demo else _absent(EMOTION2VEC.name)
         if self._options.crop in ("align", "face"):
             found += crop.PREDICTOR.missing()
         if self._options.crop == "align":
@@ -79,13 +87,22 @@ class Eat:
     def weights(self) -> dict[str, str]:
         """Returns name → sha256 of the files this method loads; {} where one is not here."""
         try:
-            return {name: weights.digest(path) for name, path in checkpoint.files(self._options.stored).items()}
+            found = self._small() if self._options.demo else checkpoint.files(self._options.stored)
         except MissingError:
             return {}
+        return {name: weights.digest(path) for name, path in found.items()}
+
+    def _small(self) -> dict[str, Path]:
+        """The files that ship, by name: of EAT's networks and, unless labels alone count, of the recogniser."""
+        files = (SHIPPED_EAT,) if self._options.emotion == "label" else (SHIPPED_EAT, SHIPPED_SPEECH)
+        return {file.name: file.weights().path() for file in files}
 
     def load(self) -> None:
         """Load every network once."""
-        self._speaker = Speaker(checkpoint.load(self.widths, self._options.stored), self._device)
+        if self._options.demo:
+            self._speaker = Speaker(SHIPPED_EAT.load(), self._device, least=_LEAST_PX)
+        else:
+            self._speaker = Speaker(checkpoint.load(self.widths, self._options.stored), self._device)
 
     def generate(self, request: Request, out: Output) -> Clip | Failed:
         """Render the portrait speaking the driving sound with the pose clip's head motion and the lane's emotion."""
@@ -116,8 +133,9 @@ class Eat:
         seed = request.seed if self._options.seed is None else self._options.seed
         for frame in speaker.frames(picture, tracks, heads, told.label, speaker.noise(seed), count):
             out.frame(frame)
-        notes = [told.note, f"crop: {picture_crop}", f"pose clip's crop: {clip_crop}", f"pose pictures: {DRAWING}"]
-        notes += [f"seed: {seed}", "" if self._options.stored else "ends: nearest", _early(count, request.frames)]
+        notes = [told.note, _DEMO_NOTE if self._options.demo else "", f"crop: {picture_crop}"]
+        notes += [f"pose clip's crop: {clip_crop}", f"pose pictures: {DRAWING}", f"seed: {seed}"]
+        notes += ["" if self._options.stored else "ends: nearest", _early(count, request.frames)]
         return out.clip(used="label", notes="; ".join(note for note in notes if note), label=told.label)
 
     def _told(self, request: Request) -> _Told | Failed:
@@ -137,7 +155,8 @@ class Eat:
         """The label that a recogniser hears in the utterances: EAT itself takes labels alone."""
         try:
             if self._speech is None:
-                self._speech = SpeechFeatures.of(EMOTION2VEC, device=self._device)
+                file = SHIPPED_SPEECH if self._options.demo else EMOTION2VEC
+                self._speech = SpeechFeatures.of(file, device=self._device)
         except MissingError as error:
             what = f"EAT takes labels alone, and the recogniser that hears one in speech is not here: {error.what}"
             return Failed("unavailable", what, f"{error.cure} Or type --lane label.")

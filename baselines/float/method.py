@@ -68,7 +68,7 @@ class Float:
         """Returns what is not here of FLOAT's own file, the wav2vec2 files (or of the small networks that ship) and the
         face detector that was asked for.
         """
-        found = SHIPPED_FLOAT.weights().missing() if self._options.demo else checkpoint.missing()
+        found = SHIPPED_FLOAT.missing() if self._options.demo else checkpoint.missing()
         if self._options.detector == "s3fd" and weights.verify(["s3fd"])[0].status in ("absent", "wrong"):
             cure = "Type `python bench.py weights fetch s3fd`, or leave --set float.detector out."
             found.append(Missing("the weights 's3fd'", cure))

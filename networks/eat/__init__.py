@@ -15,4 +15,5 @@ EAT's code. The order of work, one module each:
     generator            the portrait and moved keypoints become a frame
     networks, eat        the trained ones as one module, by the names of the released files; with DeepSpeech and numbers
     speaker              all of the above at work
+    files                the small networks that ship
 """

@@ -18,15 +18,17 @@ from networks.eat.mapping import MappingNetwork
 from networks.eat.pose_network import PoseNetwork
 from networks.eat.side_branch import SideBranch
 
-SIZE_PX = 256  # the edge of the pictures
-
 
 @dataclass(frozen=True)
 class Widths:
     """How large the networks are, as their own widths or keywords of their classes; the defaults are the released
     sizes. Small ones run in a fraction of a second.
+
+    size: the edge of the pictures in px; divided by the detector's `shrink`, and by 2 for each map of the generator's
+    stem but the first, it is the edge of the maps that the sound network and the decoder see.
     """
 
+    size: int = 256
     generator: GeneratorWidths | None = None
     audio: AudioWidths | None = None
     detector: Mapping[str, Any] = field(default_factory=dict)
@@ -36,14 +38,19 @@ class Widths:
 
 
 class EatNetworks(nn.Module):
-    """The generator, the keypoint detector, the sound network, the side branch, the mapping and the pose network."""
+    """The generator, the keypoint detector, the sound network, the side branch, the mapping and the pose network.
+
+    `size` is the edge of their pictures in px, `bands` the number of mel bands that they hear.
+    """
 
     def __init__(self, widths: Widths | None = None) -> None:
         super().__init__()
         w = widths or Widths()
+        audio = w.audio or AudioWidths()
+        self.size, self.bands = w.size, audio.bands
         self.generator = Generator(w.generator)
         self.kp_detector = KeypointDetector(**w.detector)
-        self.audio2kptransformer = AudioToKeypoints(w.audio)
+        self.audio2kptransformer = AudioToKeypoints(audio)
         self.sidetuning = SideBranch(**w.side)
         self.emotionprompt = MappingNetwork(**w.mapping)
         self.he_estimator = PoseNetwork(**w.pose)

@@ -24,11 +24,11 @@ from networks.eat.eat import Eat
 from networks.eat.keypoint_motion import deformation, hull_volume, placed, recentred
 from networks.eat.mapping import EMOTIONS
 from networks.eat.mel import normalised_mel
-from networks.eat.networks import SIZE_PX
 from networks.eat.pose_network import HeadPose
 from networks.eat.pose_pictures import pose_pictures
 from networks.eat.windows import Tracks, windows
 from networks.edtalk.frames import resized
+from networks.edtalk.talker import enlarged
 
 Wave = npt.NDArray[np.float32]  # (n,) samples at 16 kHz in [-1, 1)
 
@@ -49,12 +49,16 @@ class Heads:
 
 
 class Speaker:
-    """EAT's networks on one device. Call its methods without recording gradients."""
+    """EAT's networks on one device. Call its methods without recording gradients.
 
-    def __init__(self, eat: Eat, device: str = "cpu") -> None:
+    least: smaller frames are enlarged to this many px.
+    """
+
+    def __init__(self, eat: Eat, device: str = "cpu", least: int = 1) -> None:
         self._eat = eat.to(device)
         self._networks = eat.networks
         self._device = device
+        self._least = least
 
     @property
     def batch(self) -> int:
@@ -66,7 +70,7 @@ class Speaker:
         return torch.randn(1, self._networks.emotionprompt.noise, generator=torch.Generator().manual_seed(seed))
 
     def heads(self, chunks: Iterable[npt.NDArray[np.uint8]]) -> Heads:
-        """Returns the head poses of a clip whose frames come as chunks (k, 256, 256, 3), RGB."""
+        """Returns the head poses of a clip whose frames come as chunks (k, h, h, 3), RGB."""
         seen = []
         for chunk in chunks:
             liveness.alive()
@@ -77,15 +81,15 @@ class Speaker:
 
     def tracks(self, wave: Wave, heads: Heads) -> Tracks:
         """Returns what the sound network sees of a whole clip: (n,) samples at 16 kHz, n >= 1025, and head poses."""
-        mel = normalised_mel(torch.from_numpy(wave).to(self._device)).T
+        mel = normalised_mel(torch.from_numpy(wave).to(self._device), self._networks.bands).T
         return Tracks(mel, deepspeech.windows(self._eat.deepspeech, to_pcm16(wave)), heads.pictures)
 
     def frames(
         self, picture: Frame, tracks: Tracks, heads: Heads, label: str, noise: Tensor, count: int
     ) -> Iterator[Frame]:
-        """Yields `count` uint8 frames (256, 256, 3), at most as many as the pose clip has.
+        """Yields `count` uint8 frames (size, size, 3), or of `least` px; at most as many as the pose clip has.
 
-        picture: uint8 RGB (256, 256, 3), the cropped portrait; label: one of `mapping.EMOTIONS`; noise: (1, 16). Raises
+        picture: uint8 RGB (h, h, 3), the cropped portrait; label: one of `mapping.EMOTIONS`; noise: (1, 16). Raises
         FloatingPointError where keypoints are not finite or the portrait's span no volume.
         """
         networks, portrait = self._networks, self._pictures(picture[None])
@@ -101,7 +105,8 @@ class Speaker:
             raise FloatingPointError("the keypoints hold values that are not finite")
         held = networks.generator.portrait(portrait, at_rest, prompts[:, 0])
         for rows in keypoints.split(self.batch):
-            yield from truncated_pixels(networks.generator.frames(held, rows))
+            for pictures in enlarged([networks.generator.frames(held, rows)], self._least):
+                yield from truncated_pixels(pictures)
 
     def _coefficients(self, tracks: Tracks, heads: Heads, face: Tensor, prompts: Tensor, count: int) -> Tensor:
         """(count, 32) of the sound network, a batch of windows at a time."""
@@ -115,8 +120,8 @@ class Speaker:
         return torch.cat(found)
 
     def _pictures(self, frames: npt.NDArray[np.uint8]) -> Tensor:
-        """(N, 3, 256, 256) in [0, 1] of RGB frames, brought to 256 px."""
-        sized = np.stack([resized(frame, SIZE_PX) for frame in frames])
+        """(N, 3, size, size) in [0, 1] of RGB frames, brought to that size."""
+        sized = np.stack([resized(frame, self._networks.size) for frame in frames])
         return torch.from_numpy(sized).to(self._device).permute(0, 3, 1, 2).float() / 255
 
 

@@ -26,7 +26,7 @@ class Padding:
 
 @dataclass(frozen=True)
 class Tracks:
-    """Holds what a clip is made of, one row a frame: mel (T, 80), DeepSpeech windows (N, 16, 29), pose pictures
+    """Holds what a clip is made of, one row a frame: mel (T, bands), DeepSpeech windows (N, 16, 29), pose pictures
     (P, 1, 64, 64) in 0..255; lengths may differ.
     """
 
@@ -43,7 +43,7 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Windows:
-    """Holds what the sound network sees of B frames: mel (B, 80, 11), DeepSpeech (B, 11, 16, 29), pose pictures
+    """Holds what the sound network sees of B frames: mel (B, bands, 11), DeepSpeech (B, 11, 16, 29), pose pictures
     (B, 11, 1, 64, 64).
     """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harness.atomic import replacing
-from harness.errors import MissingError, UsageError
+from harness.errors import Missing, MissingError, UsageError
 from harness.provenance import ROOT
 from networks.files.layout import Layout
 from networks.files.weights import Weights
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 _EXACT = (
+    "basis",
     "direction_",
     "codes.",
     "motion_autoencoder.dec.direction.",
@@ -68,6 +69,11 @@ class ShippedFile(Generic[Network]):
     def weights(self, path: str | Path | None = None) -> Shipped:
         """Says where the file is; `path`: another one of the same kind."""
         return Shipped(self.name, Path(path) if path else None)
+
+    def missing(self) -> list[Missing]:
+        """Returns what a method lacks that needs this file, where it is not here."""
+        path = place(self.name)
+        return [] if path.is_file() else [Missing(f"the demo weights {path}", restoring(path))]
 
     def load(self, path: str | Path | None = None) -> Network:
         """Returns the network, in eval mode. MissingError for an absent file, ImplausibleError for a damaged or foreign

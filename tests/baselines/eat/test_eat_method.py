@@ -295,6 +295,8 @@ def test_pictures_are_cut_around_the_landmarks(
         ({"crop": "half"}, "no value of eat.crop 'half'"),
         ({"emotion": "image"}, "no value of eat.emotion 'image'"),
         ({"ends": "none"}, "no value of eat.ends 'none'"),
+        ({"weights": "demoo"}, "no value of eat.weights 'demoo'"),
+        ({"weights": "demo", "ends": "stored"}, "hold no stored speech"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, str], sentence: str) -> None:
@@ -334,7 +336,7 @@ def test_it_passes_the_contract_test(files: Any, tmp_path: Path, monkeypatch: py
         "from baselines.eat.method import Eat",
         "from tests.small_eat import SMALL",
         "class Small(Eat):",
-        "    widths = SMALL",
+        "    widths, demo_weights = SMALL, False",
     )
     (tmp_path / "mine.py").write_text("\n".join(source), encoding="utf-8")
     said: list[str] = []
