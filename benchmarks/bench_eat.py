@@ -1,10 +1,13 @@
 """EAT's generator: our order of work against the plain one.
 
     python benchmarks/bench_eat.py generator [--frames 4] [--batch 2] [--rounds 1]
+    python benchmarks/bench_eat.py shallow [--rounds 3]
 
-It prints CPU seconds of one thread for that many frames at full size with stand-in weights. Plain: frames one by one,
-each encoding the portrait again, the decoder's guide enlarged before it is convolved. Ours: the portrait once, frames
-in batches, the guide convolved at its own size. A last line shows what batches alone are worth.
+`generator` prints CPU seconds of one thread for that many frames at full size with stand-in weights. Plain: frames one
+by one, each encoding the portrait again, the decoder's guide enlarged before it is convolved. Ours: the portrait once,
+frames in batches, the guide convolved at its own size. A last line shows what batches alone are worth. `shallow` times
+a training step of the largest convolution of the small EAT that ships, over volumes three voxels deep, as one over
+volumes and as one over pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import cpu_seconds
+from benchmarks.timing import cpu_seconds, in_turn
 
 
 @click.group(help=__doc__)
@@ -51,6 +54,32 @@ def generator(frames: int, batch: int, rounds: int) -> None:
         f"ratio {plain / batches:.2f}; {batches / frames:.1f} CPU s a frame"
     )
     print(f"the same without batches: {single:.1f} CPU s, ratio of batches {single / batches:.2f}")
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True)
+def shallow(rounds: int) -> None:
+    """Time four volumes of 36 channels and 3 x 32 x 32 voxels through 16 kernels of 7 x 7 x 7, there and back."""
+    import torch
+    from torch.nn import functional
+
+    from networks.eat.volume_convolution import VolumeConvolution
+
+    torch.set_num_threads(1)
+    convolution = VolumeConvolution(36, 16, 7)
+    volume = torch.rand(4, 36, 3, 32, 32, generator=torch.Generator().manual_seed(7), requires_grad=True)
+
+    def plain() -> Any:
+        return functional.conv3d(volume, convolution.weight, convolution.bias, padding=3)
+
+    def step(way: Callable[[], Any]) -> float:
+        return cpu_seconds(lambda: way().square().mean().backward())[0]
+
+    sides: dict[str, Callable[[], Any]] = {"volumes": plain, "pictures": lambda: convolution(volume)}
+    found = in_turn({name: lambda way=way: step(way) for name, way in sides.items()}, rounds)  # type: ignore[misc]
+    print(f"largest difference: {float((plain() - convolution(volume)).detach().abs().max()):.1e}")
+    volumes, pictures = (min(seconds) for seconds in found.values())
+    print(f"volumes {volumes:.3f} CPU s, pictures {pictures:.3f}, ratio {volumes / pictures:.2f}")
 
 
 def _sides(frames: int, batch: int) -> dict[str, Callable[[], Any]]:

@@ -121,7 +121,7 @@ class AudioToKeypoints(nn.Module):
 
         mel: (B, 80, 11) columns around each frame; letters: (B, 11, 16, 29) scores; pictures: (B, 11, 1, 64, 64) pose
         pictures, on the scale of the released files; pose: of the B frames (its `exp` is not read); face: `modulated`,
-        (1, 32, 64, 64); prompts: (1, 7, 128).
+        (1, 32, 64, 64), and prompts (1, 7, 128), or one of each a frame.
         """
         here = self.hp_extractor(pose_numbers(pose))[:, None]
         seen = torch.cat((self._seen(letters, pictures), here), dim=1)
@@ -142,6 +142,7 @@ class AudioToKeypoints(nn.Module):
         spectrum = mel[:, None]
         sound = self.audioencoder(spectrum, self.f0_model(spectrum), shallow)  # (B, 64, bands, 11)
         columns = self.audio_embedding2(sound.movedim(-1, 1).flatten(0, 1)[:, None])
-        both = torch.cat((columns, face.expand(len(columns), -1, -1, -1)), dim=1)
+        each = face.expand(len(mel), -1, -1, -1).repeat_interleave(mel.shape[-1], 0)
+        both = torch.cat((columns, each), dim=1)
         tokens = F.avg_pool2d(self.decodefeature_extract(both), 2).flatten(1)
         return tokens.unflatten(0, (len(mel), mel.shape[-1]))

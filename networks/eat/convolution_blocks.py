@@ -12,10 +12,11 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from networks.eat.volume_convolution import VolumeConvolution
+
 Resize = Literal["none", "halve", "double"]
 
-#: Classes and the factors of a resize by the number of dimensions; height and width alone change.
-_CONVOLUTION: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+#: Classes by the number of dimensions.
 _NORM: dict[int, type[nn.BatchNorm2d | nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -37,7 +38,8 @@ class ConvolutionBlock(nn.Module):
 
     def __init__(self, dimensions: int, inputs: int, outputs: int, resize: Resize = "none", slope: float = 0.0) -> None:
         super().__init__()
-        self.conv = _CONVOLUTION[dimensions](inputs, outputs, 3, padding=1)
+        flat = dimensions == 2
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1) if flat else VolumeConvolution(inputs, outputs, 3)
         self.norm = _NORM[dimensions](outputs)
         self._resize, self._slope = resize, slope
 
@@ -53,8 +55,8 @@ class VolumeResidual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv1 = VolumeConvolution(channels, channels, 3)
+        self.conv2 = VolumeConvolution(channels, channels, 3)
         self.norm1 = nn.BatchNorm3d(channels)
         self.norm2 = nn.BatchNorm3d(channels)
 

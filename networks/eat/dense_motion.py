@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from networks.eat.convolution_blocks import ConvolutionBlock, as_map
 from networks.eat.grids import blobs, coordinates, resampled
+from networks.eat.volume_convolution import VolumeConvolution
 
 KEYPOINTS = 15
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -46,7 +47,7 @@ class _Decoder(nn.Module):
         self.up_blocks = nn.ModuleList(
             ConvolutionBlock(3, a, b, "double") for a, b in zip(entering, (*others, last), strict=True)
         )
-        self.conv = nn.Conv3d(inputs + last, inputs + last, 3, padding=1)
+        self.conv = VolumeConvolution(inputs + last, inputs + last, 3)
         self.norm = nn.BatchNorm3d(inputs + last)
 
 
@@ -87,17 +88,19 @@ class DenseMotionNetwork(nn.Module):
         proposals = keypoints + 1
         inputs = proposals * (compressed + 1)
         self.hourglass = _Hourglass(inputs, widths, last)
-        self.mask = nn.Conv3d(inputs + last, proposals, 7, padding=3)
+        self.mask = VolumeConvolution(inputs + last, proposals, 7)
         self.compress = nn.Conv3d(channels, compressed, 1)
         self.norm = nn.BatchNorm3d(compressed)
         self.occlusion = nn.Conv2d((inputs + last) * depth, 1, 7, padding=3)
 
     def compressed(self, volume: Tensor) -> Tensor:
-        """Returns the reduced volume (1, 4, D, H, W) of a portrait's volume (1, channels, D, H, W)."""
+        """Returns reduced volumes (B, 4, D, H, W) of portraits' volumes (B, channels, D, H, W)."""
         return F.relu(self.norm(self.compress(volume)))
 
     def forward(self, compressed: Tensor, portrait: Tensor, driving: Tensor) -> Motion:
-        """Returns the motion from a portrait's keypoints (1, K, 3) to those of B frames (B, K, 3)."""
+        """Returns the motion to the keypoints of B frames (B, K, 3) from those of their portrait (1, K, 3), or of a
+        portrait each.
+        """
         shifts = F.pad(portrait - driving, (0, 0, 1, 0))  # the first proposal is no shift
         seen = self.hourglass(_proposals(compressed, portrait, driving, shifts))
         shares = self.mask(seen).softmax(dim=1)
@@ -111,5 +114,6 @@ def _proposals(compressed: Tensor, portrait: Tensor, driving: Tensor, shifts: Te
     went = blobs(driving, compressed) - blobs(portrait, compressed)
     went = F.pad(went, (0, 0, 0, 0, 0, 0, 1, 0))  # no keypoint, no blob
     at = coordinates(compressed) + shifts.flatten(0, 1)[:, None, None, None]
-    moved = resampled(compressed.expand(frames * proposals, -1, -1, -1, -1), at)
+    each = compressed.expand(frames, -1, -1, -1, -1).repeat_interleave(proposals, 0)
+    moved = resampled(each, at)
     return torch.cat((went[:, :, None], moved.unflatten(0, (frames, proposals))), dim=2).flatten(1, 2)

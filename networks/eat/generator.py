@@ -15,7 +15,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from networks.eat.convolution_blocks import ConvolutionBlock, VolumeResidual, as_map, as_volume
-from networks.eat.dense_motion import COMPRESSED, KEYPOINTS, LAST_WIDTH, WIDTHS, DenseMotionNetwork
+from networks.eat.dense_motion import COMPRESSED, KEYPOINTS, LAST_WIDTH, WIDTHS, DenseMotionNetwork, Motion
 from networks.eat.emotion_modulation import EmotionModulation
 from networks.eat.grids import resampled
 from networks.eat.mapping import PROMPT_WIDTH
@@ -86,14 +86,18 @@ class Generator(nn.Module):
         volume = self.ea3d(self.resblocks_3d(as_volume(self.second(x), self._volume)), prompt)
         return Portrait(volume, self.dense_motion_network.compressed(volume), keypoints)
 
-    def guide(self, portrait: Portrait, keypoints: Tensor) -> Tensor:
-        """Returns maps (B, deepest, 64, 64) of what frames with keypoints (B, K, 3) show, for the decoder."""
-        motion = self.dense_motion_network(portrait.compressed, portrait.keypoints, keypoints)
-        volume = portrait.volume.expand(len(keypoints), -1, -1, -1, -1)
+    def motion(self, portrait: Portrait, keypoints: Tensor) -> Motion:
+        """Returns where each voxel of frames with keypoints (B, K, 3) comes from, and what of them can be seen."""
+        found: Motion = self.dense_motion_network(portrait.compressed, portrait.keypoints, keypoints)
+        return found
+
+    def guide(self, portrait: Portrait, motion: Motion) -> Tensor:
+        """Returns maps (B, deepest, 64, 64) of what frames show that move so, for the decoder."""
+        volume = portrait.volume.expand(len(motion.deformation), -1, -1, -1, -1)
         seen: Tensor = self.fourth(self.third(as_map(resampled(volume, motion.deformation))))
         return seen * motion.occlusion
 
     def frames(self, portrait: Portrait, keypoints: Tensor) -> Tensor:
         """Returns pictures (B, 3, 256, 256) in [0, 1] of the portrait with keypoints (B, K, 3)."""
-        pictures: Tensor = self.decoder(self.guide(portrait, keypoints))
+        pictures: Tensor = self.decoder(self.guide(portrait, self.motion(portrait, keypoints)))
         return pictures

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from networks.eat.convolution_blocks import ConvolutionBlock, as_volume
 from networks.eat.grids import coordinates
+from networks.eat.volume_convolution import VolumeConvolution
 
 KEYPOINTS = 15
 SHRINK = 4  # a portrait of 256 px is read at 64 px
@@ -92,7 +93,7 @@ class KeypointDetector(nn.Module):
     ) -> None:
         super().__init__()
         self.predictor = _Predictor(3, widths, depth, last)
-        self.kp = nn.Conv3d(last, keypoints, 3, padding=1)
+        self.kp = VolumeConvolution(last, keypoints, 3)
         self.down = _Shrink(3, shrink)
 
     def forward(self, pictures: Tensor) -> Face:

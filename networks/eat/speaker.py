@@ -22,6 +22,7 @@ from harness.method import Frame
 from networks.eat import deepspeech
 from networks.eat.eat import Eat
 from networks.eat.keypoint_motion import deformation, hull_volume, placed, recentred
+from networks.eat.keypoints import Face
 from networks.eat.mapping import EMOTIONS
 from networks.eat.mel import normalised_mel
 from networks.eat.pose_network import HeadPose
@@ -95,11 +96,8 @@ class Speaker:
         networks, portrait = self._networks, self._pictures(picture[None])
         prompts = networks.emotionprompt(noise.to(self._device), EMOTIONS.index(label))
         face, own = networks.kp_detector(portrait), networks.he_estimator(portrait)
-        modulated = networks.audio2kptransformer.modulated(face.map, prompts[:, 0])
-        emotional = networks.sidetuning(modulated, prompts)
-        volume, at_rest = _volume(face.keypoints[0]), placed(face.keypoints, own, own.exp)
-        coefficients = self._coefficients(tracks, heads, modulated, prompts, count)
-        offsets = deformation(coefficients, self._eat.basis, self._eat.mean, emotional, volume)
+        at_rest = placed(face.keypoints, own, own.exp)
+        offsets = self._offsets(face, tracks, heads, prompts, count)
         keypoints = recentred(placed(face.keypoints, _rows(heads.pose, 0, count), offsets), at_rest)
         if not bool(torch.isfinite(keypoints).all()):
             raise FloatingPointError("the keypoints hold values that are not finite")
@@ -107,6 +105,18 @@ class Speaker:
         for rows in keypoints.split(self.batch):
             for pictures in enlarged([networks.generator.frames(held, rows)], self._least):
                 yield from truncated_pixels(pictures)
+
+    def offsets(self, picture: Frame, tracks: Tracks, heads: Heads, label: str, noise: Tensor, count: int) -> Tensor:
+        """Returns where sound and emotion move the keypoints of `count` frames: (count, 45). See `frames`."""
+        face = self._networks.kp_detector(self._pictures(picture[None]))
+        prompts = self._networks.emotionprompt(noise.to(self._device), EMOTIONS.index(label))
+        return self._offsets(face, tracks, heads, prompts, count)
+
+    def _offsets(self, face: Face, tracks: Tracks, heads: Heads, prompts: Tensor, count: int) -> Tensor:
+        modulated = self._networks.audio2kptransformer.modulated(face.map, prompts[:, 0])
+        emotional = self._networks.sidetuning(modulated, prompts)
+        coefficients = self._coefficients(tracks, heads, modulated, prompts, count)
+        return deformation(coefficients, self._eat.basis, self._eat.mean, emotional, _volume(face.keypoints[0]))
 
     def _coefficients(self, tracks: Tracks, heads: Heads, face: Tensor, prompts: Tensor, count: int) -> Tensor:
         """(count, 32) of the sound network, a batch of windows at a time."""

@@ -51,8 +51,8 @@ class PromptedTransformer(nn.Module):
     def forward(self, seen: Tensor, asked: Tensor, prompts: Tensor, places: Places) -> Tensor:
         """Returns (B, A, width): the answers to `asked`.
 
-        seen: (B, S, width) of the encoder; asked: (B, A, width) of the decoder; prompts: (1, layers, width), one before
-        each layer of either half. The first prompt and no other has a place, the one after the last token.
+        seen: (B, S, width) of the encoder; asked: (B, A, width) of the decoder; prompts: (1 or B, layers, width), one
+        before each layer of either half. The first prompt and no other has a place, the one after the last token.
         """
         x = places(_with(seen, prompts[:, 0]))
         for index, layer in enumerate(self.encoder.layers):
@@ -65,5 +65,5 @@ class PromptedTransformer(nn.Module):
 
 
 def _with(tokens: Tensor, prompt: Tensor) -> Tensor:
-    """Tokens (B, L, width) and behind them a prompt (1, width): (B, L + 1, width)."""
+    """Tokens (B, L, width) and behind them a prompt (1 or B, width): (B, L + 1, width)."""
     return torch.cat((tokens, prompt[:, None].expand(len(tokens), -1, -1)), dim=1)

@@ -101,6 +101,18 @@ def test_each_frame_is_computed_by_itself(small: AudioToKeypoints, given: dict[s
     assert float((together[0] - together[1]).abs().max()) > 1e-3  # and they differ from each other
 
 
+def test_frames_may_each_have_a_face_and_prompts_of_their_own(small: AudioToKeypoints, given: dict[str, Any]) -> None:
+    """As in training, where people and emotions are mixed."""
+    prompts = formula("all prompts", FRAMES, 1 + SMALL.layers, SMALL.token)
+    face = small.modulated(formula("maps", FRAMES, 2, 3, 16, 16), prompts[:, 0])
+    together = small(**{**given, "face": face, "prompts": prompts})
+    for index in range(FRAMES):
+        at = slice(index, index + 1)
+        alone = {name: given[name][at] for name in ("mel", "letters", "pictures")}
+        own = {"pose": some(given["pose"], at), "face": face[at], "prompts": prompts[at]}
+        torch.testing.assert_close(small(**alone, **own), together[at], atol=1e-5, rtol=1e-5)
+
+
 def test_everything_that_is_given_reaches_the_coefficients(small: AudioToKeypoints, given: dict[str, Any]) -> None:
     before = small(**given)
     for name in ("mel", "letters", "pictures", "face", "prompts"):

@@ -18,6 +18,7 @@ from networks.eat.pose_network import PoseNetwork
 from networks.eat.seeded_weights import filled
 from networks.eat.side_branch import SideBranch
 from networks.eat.spade import SpadeDecoder, SpectralConvolution
+from networks.eat.volume_convolution import VolumeConvolution
 
 torch.set_num_threads(1)
 SMALL = Widths(
@@ -52,6 +53,26 @@ def test_the_prompt_reaches_the_volume(small: Generator) -> None:
     given = formula("picture", 1, 3, 32, 32).sigmoid(), formula("at", 1, POINTS, 3)
     first, second = (small.portrait(*given, formula(name, 1, 8)) for name in ("p", "q"))
     assert not torch.equal(first.volume, second.volume)
+
+
+def test_portraits_together_are_each_moved_as_alone(small: Generator) -> None:
+    """Training paints several people at once: each frame then has a portrait of its own."""
+    given = formula("picture", 3, 3, 32, 32).sigmoid(), formula("at", 3, POINTS, 3), formula("p", 3, 8)
+    driving = 0.5 * formula("to", 3, POINTS, 3)
+    together = small.frames(small.portrait(*given), driving)
+    for row in range(3):
+        portrait = small.portrait(*(part[row : row + 1] for part in given))
+        torch.testing.assert_close(together[row : row + 1], small.frames(portrait, driving[row : row + 1]))
+
+
+@pytest.mark.parametrize("kernel", [3, 7])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 8])
+def test_a_shallow_volume_is_convolved_as_a_deep_one(kernel: int, depth: int) -> None:
+    convolution = VolumeConvolution(3, 5, kernel)
+    volume = formula("volume", 2, 3, depth, 6, 9)
+    whole = nn.functional.conv3d(volume, convolution.weight, convolution.bias, padding=kernel // 2)
+    torch.testing.assert_close(convolution(volume), whole, atol=1e-5, rtol=0)
+    assert [*convolution.state_dict()] == ["weight", "bias"]
 
 
 def test_keypoints_that_stay_move_nothing(small: Generator) -> None:
