@@ -53,12 +53,27 @@ def random_states(
     return PictureState(rng.choice(np.array(people), count), pose, lip, affect, emotion)
 
 
+def calmed(state: PictureState, rng: np.random.Generator) -> PictureState:
+    """Returns the states, three in four of them as portraits: hardly an emotion, mouth nearly closed, facing the
+    camera.
+    """
+    calm = rng.random((len(state.who), 1)) < 0.75
+    lip = np.where(calm, np.array([0.05, 0.0]), state.lip)
+    return replace(
+        state,
+        affect=np.where(calm, 0.1, 1.0) * state.affect,
+        pose=np.where(calm, 0.15, 1.0) * state.pose,
+        lip=lip,
+    )
+
+
 def pictures(state: PictureState, size: int) -> torch.Tensor:
     """Returns the pictures of the states: float32 (n, 3, size, size) in [-1, 1]."""
-    return as_input(_frames(state, size), "cpu")
+    return as_input(uint8_pictures(state, size), "cpu")
 
 
-def _frames(state: PictureState, size: int) -> Frames:
+def uint8_pictures(state: PictureState, size: int) -> Frames:
+    """Returns the pictures of the states as drawn: uint8 (n, size, size, 3)."""
     rows = zip(state.who, state.pose, state.lip, state.affect, strict=True)
     return np.stack([render(int(who), pose, lip, affect, size) for who, pose, lip, affect in rows])
 
@@ -102,12 +117,12 @@ class Lessons:
         rng = np.random.default_rng([self.seed, 7, number])
         people = rng.choice(np.array(TRAIN_IDENTITIES), PEOPLE, replace=False)
         state = replace(random_states(rng, PEOPLE * EACH), who=np.repeat(people, EACH))
-        sources, seed = _frames(state, self.size), (self.seed, 8, number)
+        sources, seed = uint8_pictures(state, self.size), (self.seed, 8, number)
         if number < self.codes_only:
             return Lesson(sources, state, None, (), seed)
         who, exp, lip, pose = shuffle = self._shuffle(rng, state)
         goal = PictureState(state.who[who], state.pose[pose], state.lip[lip], state.affect[exp], state.emotion[exp])
-        return Lesson(sources, state, _frames(goal, self.size), shuffle, seed)
+        return Lesson(sources, state, uint8_pictures(goal, self.size), shuffle, seed)
 
     def _shuffle(self, rng: np.random.Generator, state: PictureState) -> tuple[npt.NDArray[np.int64], ...]:
         """Rows (who, exp, lip, pose). As in use, sources are rather calm and expressions rather not."""

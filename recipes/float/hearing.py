@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from harness.records import SAMPLES_PER_FRAME
 from networks.float.conditions import EMOTIONS, AudioEncoder, normalised
 from networks.float.wav2vec2 import EmotionRecogniser, Shape, Wav2Vec2
-from recipes.float.part import Part
 from recipes.float.space import STYLE
 from recipes.float.utterances import FRAMES, Spoken
+from recipes.part import Part
 from recipes.recipe_run import RecipeRun
 
 AUDIO = Shape(width=64, heads=4, layers=2, feed_forward=128, stable=False, conv_width=32)
@@ -85,7 +85,7 @@ def train_audio(run: RecipeRun, spoken: Spoken) -> AudioEncoder:
     """Returns the audio encoder that heard the utterances' mouths."""
     with run.seeded():
         network, average = Listener().to(run.device), Listener().to(run.device)
-    part = Part("audio", network, average, [(list(network.parameters()), RATE)])
+    part = Part("float-audio", network, average, [(list(network.parameters()), RATE)])
     mouths = (spoken.lips - torch.tensor(_MOUTH_MEAN)) / torch.tensor(_MOUTH_SPREAD)
 
     def losses(number: int) -> dict[str, Tensor]:
@@ -104,7 +104,7 @@ def train_emotion(run: RecipeRun, spoken: Spoken) -> EmotionRecogniser:
     """Returns the recogniser that heard the names of the utterances' moods."""
     with run.seeded():
         network, average = Namer().to(run.device), Namer().to(run.device)
-    part = Part("emotion", network, average, [(list(network.parameters()), RATE)])
+    part = Part("float-emotion", network, average, [(list(network.parameters()), RATE)])
     by_label = [spoken.of_label(label) for label in range(len(EMOTIONS))]
 
     def losses(number: int) -> dict[str, Tensor]:

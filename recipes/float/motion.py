@@ -21,9 +21,9 @@ from networks.float.conditions import EMOTIONS, AudioEncoder
 from networks.float.transformer import Conditions, FlowTransformer
 from recipes.faces import PictureState, random_states
 from recipes.float.hearing import heard, window
-from recipes.float.part import Part
 from recipes.float.space import STYLE, MotionAlphabet
 from recipes.float.utterances import FRAMES, Spoken
+from recipes.part import Part
 from recipes.recipe_run import RecipeRun
 
 WIDTH, BLOCKS, HEADS = 96, 4, 4
@@ -111,7 +111,7 @@ def train(run: RecipeRun, spoken: Spoken, audio: Tensor) -> FlowTransformer:
     """Returns the trained transformer; its checkpoints lie in `run.out`."""
     with run.seeded():
         network, average = (_new().to(run.device) for _ in range(2))
-    part = Part("motion", network, average, [(list(network.parameters()), RATE)])
+    part = Part("float-motion", network, average, [(list(network.parameters()), RATE)])
     tracks = Tracks(spoken, audio, MotionAlphabet())
 
     def losses(number: int) -> dict[str, Tensor]:

@@ -20,9 +20,9 @@ from datasets.puppets.identity import TRAIN_IDENTITIES
 from networks.edtalk.decoder import Decoder
 from networks.float.autoencoder import MotionAutoencoder
 from recipes.drawing import picture_loss
-from recipes.faces import PictureState, as_input, pictures, random_states
+from recipes.faces import PictureState, as_input, calmed, random_states, uint8_pictures
 from recipes.float import painters, space
-from recipes.float.part import Part
+from recipes.part import Part
 from recipes.recipe_run import RecipeRun, cosine, drawn
 
 ENCODER_RATE, DECODER_RATE = 1e-3, 4e-3
@@ -53,28 +53,11 @@ class PortraitLessons:
     def __call__(self, number: int) -> PortraitLesson:
         rng = np.random.default_rng([self.seed, self.tag, number])
         who = rng.choice(np.array(TRAIN_IDENTITIES), PEOPLE, replace=False)
-        state = replace(_calmed(random_states(rng, PEOPLE), rng), who=who)
+        state = replace(calmed(random_states(rng, PEOPLE), rng), who=who)
         goal = replace(random_states(rng, PEOPLE * GOALS), who=np.repeat(who, GOALS))
         still = rng.random((PEOPLE * GOALS, 1)) < 0.4  # only the face moves, or hardly the head either
         goal = replace(goal, pose=np.where(still, np.repeat(state.pose, GOALS, 0), goal.pose))
-        return PortraitLesson(_uint8(state, self.size), state, _uint8(goal, self.size), goal)
-
-
-def _calmed(state: PictureState, rng: np.random.Generator) -> PictureState:
-    """Three in four are portraits: no emotion, mouth nearly closed, facing the camera; the others anything."""
-    calm = rng.random((len(state.who), 1)) < 0.75
-    lip = np.where(calm, np.array([0.05, 0.0]), state.lip)
-    return replace(
-        state,
-        affect=np.where(calm, 0.1, 1.0) * state.affect,
-        pose=np.where(calm, 0.15, 1.0) * state.pose,
-        lip=lip,
-    )
-
-
-def _uint8(state: PictureState, size: int) -> npt.NDArray[np.uint8]:
-    shown = (pictures(state, size) + 1) * 127.5
-    return shown.round().byte().permute(0, 2, 3, 1).numpy()
+        return PortraitLesson(uint8_pictures(state, self.size), state, uint8_pictures(goal, self.size), goal)
 
 
 def rate_at(share: float) -> float:
@@ -104,7 +87,7 @@ def train(run: RecipeRun) -> MotionAutoencoder:
     network.dec.direction.requires_grad_(False)
     decoder = [parameter for parameter in network.dec.parameters() if parameter.requires_grad]
     groups = [(list(network.enc.parameters()), ENCODER_RATE), (decoder, DECODER_RATE)]
-    part = Part("portraits", network, _empty().to(run.device), groups, rate_at)
+    part = Part("float-portraits", network, _empty().to(run.device), groups, rate_at)
     return part.train(run, Course(network, half_size(network), run, tag=52))
 
 
@@ -116,7 +99,7 @@ def refine(run: RecipeRun, network: MotionAutoencoder) -> MotionAutoencoder:
     network.dec.requires_grad_()
     network.dec.direction.requires_grad_(False)
     decoder = [parameter for parameter in network.dec.parameters() if parameter.requires_grad]
-    part = Part("detail", network, _empty().to(run.device), [(decoder, DECODER_RATE)], detail_rate)
+    part = Part("float-detail", network, _empty().to(run.device), [(decoder, DECODER_RATE)], detail_rate)
     return part.train(run, Course(network, None, run, tag=58))
 
 

@@ -20,10 +20,10 @@ from networks.float.files import SHIPPED_FLOAT
 from networks.float.sampler import Guidance
 from networks.float.transformer import Conditions, FlowTransformer
 from networks.float.wav2vec2 import EmotionRecogniser
-from recipes import held_out_float
+from recipes import held_out_float, part
 from recipes.alphabet import Alphabet
 from recipes.faces import pictures, random_states
-from recipes.float import hearing, motion, painters, part, portraits, recipe, space, utterances
+from recipes.float import hearing, motion, painters, portraits, recipe, space, utterances
 from recipes.held_out_float import posed
 from recipes.recipe_run import RecipeRun
 

@@ -1,4 +1,4 @@
-"""Holds one part of the recipe in training: its network, an average of it, the optimiser, and how far it is."""
+"""Holds one part of a recipe in training: its network, an average of it, the optimiser, and how far it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Part(Generic[Network]):
     """Holds a network and what trains it. `groups`: parameters with their full learning rate; `name` calls its files;
     `rate`: share of the full rates when that share of the steps is done.
 
-    Its figures are of the averaged weights (exponential, 500 steps), which are those that are stored.
+    What is kept are the averaged weights (exponential, 500 steps). Running statistics of batch norms are the network's.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Part(Generic[Network]):
 
         losses: of step number i, seeded by that number; their sum is what is made smaller.
         """
-        checkpoint = run.out / f"float-{self.name}.ckpt"
+        checkpoint = run.out / f"{self.name}.ckpt"
         if checkpoint.is_file():
             self._resume(checkpoint, run.device)
         for _ in self._steps(run, losses):
@@ -56,7 +56,7 @@ class Part(Generic[Network]):
 
     def _steps(self, run: RecipeRun, losses: Callable[[int], dict[str, Tensor]]) -> Iterator[None]:
         latest: dict[str, Tensor] = {}
-        progress = RecipeProgress(run, f"float {self.name}", self.step)
+        progress = RecipeProgress(run, self.name.replace("-", " "), self.step)
         for number in progress.steps(lambda: {name: float(value) for name, value in latest.items()}):
             share = min(1.0, (number + 1) / WARM_STEPS) * self.rate(number / run.steps)
             for group, (_, rate) in zip(self.optimiser.param_groups, self.groups, strict=True):
@@ -76,6 +76,8 @@ class Part(Generic[Network]):
         keep = min(0.998, (1 + self.step) / (10 + self.step))
         into: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(into, list[Tensor](self.network.parameters()), 1 - keep)
+        for kept, own in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(own)
 
     def _save(self, path: Path) -> None:
         names = ("network", "average", "optimiser")
