@@ -15,6 +15,7 @@ PRESETS: dict[str, str] = {
     "demo-speech": "recipes.speech:train",
     "demo-connector": "recipes.connector:train",
     "demo-float": "recipes.float.recipe:train",
+    "demo-eat": "recipes.eat.recipe:train",
     "demo-judge-sync": "recipes.judge_sync:train",
     "demo-judge-emotion": "recipes.judge_emotion:train",
     "demo-judge-identity": "recipes.judge_identity:train",

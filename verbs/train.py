@@ -71,5 +71,10 @@ def _recipe(spec: str, out: Path, steps: int | None, seed: int, device: str, wor
 
     train: Any = registry.load(spec)
     drawing = max(0, (os.cpu_count() or 1) - 1) if workers is None else workers
-    train(RecipeRun(out, seed, lambda line: click.echo(line, err=True), steps or 0, device, drawing))
+    train(RecipeRun(out, seed, _say, steps or 0, device, drawing))
     return 0
+
+
+def _say(line: str) -> None:
+    """Prints a line of progress; a function of the module, so that a recipe's own processes can have it."""
+    click.echo(line, err=True)
