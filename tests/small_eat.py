@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from datasets.puppets.dataset import Puppets
+from harness.records import Sample
 from harness.seeded import seeded_array
 from networks.eat.audio_to_keypoints import Widths as AudioWidths
 from networks.eat.eat import Eat
@@ -14,6 +17,17 @@ from networks.eat.generator import Widths as GeneratorWidths
 from networks.eat.networks import Widths
 from networks.eat.seeded_weights import filled
 from networks.files import shipped
+
+
+def brief_puppets(frames: int) -> type[Puppets]:
+    """The puppets, whose samples are cut to so many frames."""
+
+    class Brief(Puppets):
+        def samples(self) -> tuple[Sample, ...]:
+            return tuple(replace(sample, frames=frames) for sample in super().samples())
+
+    return Brief
+
 
 #: Networks of the released kinds that run in a fraction of a second, with pictures of 256 px.
 SMALL = Widths(
@@ -53,7 +67,7 @@ DEMO = Widths(
 def demo_eat() -> Eat:
     """A small EAT as the one that ships, with stand-in weights and a basis that float16 would round."""
     made: Eat = filled(SHIPPED_EAT.build(**config_of(DEMO, GRAPH_WIDTH)), "")
-    made.basis.copy_(0.01 * torch.from_numpy(seeded_array("basis", (45, 45))))
+    made.basis.copy_(0.1 * torch.from_numpy(seeded_array("basis", (45, 45))))
     made.mean.copy_(0.01 * torch.from_numpy(seeded_array("mean", (45,))))
     return made
 

@@ -45,7 +45,7 @@ class _Told:
 class Eat:
     """Runs EAT (ICCV 2023), an independent port: emotion by a label, head motion of a clip.
 
-    `weights=demo` takes small networks of our own training.
+    `weights=demo` takes small networks of our own training that ship, as puppets do by themselves.
     """
 
     name: ClassVar[str] = "eat"
@@ -60,7 +60,7 @@ class Eat:
     extended_only_by: ClassVar[str] = "a fine-tuning of its own on each sentence, which is not run here"
     options: ClassVar[tuple[str, ...]] = KNOWN
     crops: ClassVar[bool] = True
-    demo_weights: ClassVar[bool] = False  # until their file ships
+    demo_weights: ClassVar[bool] = True
     widths: ClassVar[Widths | None] = None  # of networks that are not the released ones
 
     def __init__(self, options: Mapping[str, str], device: str) -> None:

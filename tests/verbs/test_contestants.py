@@ -20,8 +20,9 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_on_puppets_everything_that_ships_runs() -> None:
     here = all_here("puppets", {}, "cpu")
-    assert here == ("cmet", "edtalk", "float", "label")
-    assert all_here("puppets", {"float": {"weights": "official"}}, "cpu") == ("cmet", "edtalk", "label")
+    assert set(here) == {"cmet", "eat", "edtalk", "float", "label"}
+    official = {name: {"weights": "official"} for name in ("float", "eat")}
+    assert all_here("puppets", official, "cpu") == ("cmet", "edtalk", "label")
 
 
 def test_elsewhere_weights_are_needed_and_wrong_options_are_told() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from baselines.conformance import check_method
 from baselines.eat.method import Eat
 from harness import weights
 from harness.media import VideoWriter, write_wav
@@ -19,12 +20,12 @@ from networks.emotion2vec.files import SHIPPED_SPEECH
 from networks.files import shipped
 from tests.kept_frames import KeptFrames
 from tests.media_samples import voice
-from tests.small_eat import write_demo
+from tests.small_eat import brief_puppets, write_demo
 
 pytestmark = pytest.mark.slow
 
 torch.set_num_threads(1)
-FRAMES = 2
+FRAMES, SPOKEN_FRAMES = 2, 12
 
 
 @pytest.fixture
@@ -84,6 +85,14 @@ def test_in_lane_speech_the_recogniser_that_ships_tells_the_label(
     assert isinstance(made, Clip), made
     assert made.notes.startswith("label heard in the speech: ")
     assert made.label in Eat.labels
+
+
+def test_what_ships_passes_the_contract_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `bench.py list --check eat` asks, of clips of half a second."""
+    monkeypatch.setattr("baselines.conformance.Puppets", brief_puppets(SPOKEN_FRAMES))
+    said: list[str] = []
+    assert check_method("eat", said.append) == 0, said
+    assert "ok   reacts to the emotion" in said
 
 
 def test_an_absent_file_is_one_thing_that_is_missing(folder: Path) -> None:

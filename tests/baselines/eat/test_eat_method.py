@@ -16,7 +16,6 @@ from PIL import Image
 from baselines import METHODS
 from baselines.conformance import check_method
 from baselines.eat.method import Eat
-from datasets.puppets.dataset import Puppets
 from harness import registry
 from harness.errors import UsageError
 from harness.lanes import unsupported
@@ -26,7 +25,7 @@ from harness.worker import ask
 from networks.eat.mapping import EMOTIONS
 from tests.kept_frames import KeptFrames
 from tests.media_samples import voice
-from tests.small_eat import SMALL
+from tests.small_eat import SMALL, brief_puppets
 
 pytestmark = pytest.mark.slow
 
@@ -322,19 +321,12 @@ def test_absent_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert absent.weights() == {}
 
 
-class _Brief(Puppets):
-    """The puppets' samples, cut to two frames."""
-
-    def samples(self) -> tuple[Sample, ...]:
-        return tuple(replace(sample, frames=FRAMES) for sample in super().samples())
-
-
 def test_it_passes_the_contract_test(files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `bench.py list --check` asks of every method; the emotion is told by a label here."""
-    monkeypatch.setattr("baselines.conformance.Puppets", _Brief)
+    monkeypatch.setattr("baselines.conformance.Puppets", brief_puppets(FRAMES))
     source = (
         "from baselines.eat.method import Eat",
-        "from tests.small_eat import SMALL",
+        "from tests.small_eat import SMALL, brief_puppets",
         "class Small(Eat):",
         "    widths, demo_weights = SMALL, False",
     )

@@ -15,6 +15,7 @@ from evaluators.emotion import files as emotion
 from evaluators.identity import files as identity
 from evaluators.sync import files as sync
 from harness.errors import MissingError
+from networks.eat.files import SHIPPED_EAT
 from networks.edtalk.files import SHIPPED_AUDIO2LIP, SHIPPED_GENERATOR, shipped_expression_codes
 from networks.emotion2vec.files import SHIPPED_SPEECH
 from networks.files import shipped
@@ -29,6 +30,7 @@ FILES: tuple[ShippedFile[Any], ...] = (
     SHIPPED_SPEECH,
     SHIPPED_CONNECTOR,
     SHIPPED_FLOAT,
+    SHIPPED_EAT,
     emotion.SHIPPED,
     identity.SHIPPED,
     sync.SHIPPED,
