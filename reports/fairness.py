@@ -132,7 +132,10 @@ def _without_class(method: _Method) -> list[str]:
     labels = tuple(method.facts.get("labels") or ())
     asked = Counter(making.emotion for making in method.makings)
     absent = {name: n for name, n in asked.items() if name in BASIC_EMOTIONS and name not in labels} if labels else {}
-    return [f"{method.label} has no class for {name}, which {_clips(n)} ask for." for name, n in absent.items()]
+    return [
+        f"{method.label} has no class for {name}, which {_clips(n)} ask{'s' if n == 1 else ''} for."
+        for name, n in absent.items()
+    ]
 
 
 def _extended(method: _Method) -> list[Making]:

@@ -64,6 +64,8 @@ def test_a_class_that_is_missing_and_samples_that_were_refused() -> None:
     text = told(replace(run, makings=(run.makings[0], refused, *run.makings[2:])))
     assert "cmet has no class for contempt, which 2 clips ask for." in text
     assert "cmet made no clip of 1 of 20 samples: cmet does not know the label 'contempt'." in text
+    one = with_makings(make_run(methods=("cmet",), clips=10), {"cmet": {**PLAIN, "labels": SEVEN}})
+    assert "cmet has no class for contempt, which 1 clip asks for." in told(one)
     eight = with_makings(make_run(methods=("cmet",), clips=20), {"cmet": {**PLAIN, "labels": [*SEVEN, "contempt"]}})
     assert "no class" not in told(eight)
 
